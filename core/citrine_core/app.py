@@ -17,6 +17,7 @@ from citrine_core.db.engine import POOL_SIZE
 from citrine_core.db.schema_version import schema_is_current
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.oidc import TokenRules
+from citrine_core.rpc.listeners import Listeners
 from citrine_core.traces import current_trace, trace_id_of
 from citrine_process.addresses import split_address
 from citrine_process.logs import set_up_logging
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None, worker: int = 0) -> int:
         settings = read_settings(arguments)
         for address in (settings.grpc_listen, settings.core_http_listen):
             split_address(address)
+        settings.check_listeners()
+        Listeners(settings)
         settings.credential()
         TokenRules.of(settings)
         create_engine(settings.database)

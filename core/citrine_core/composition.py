@@ -8,6 +8,7 @@ from typing import Any
 from citrine.api.v1 import (
     commands_pb2_grpc,
     connections_pb2_grpc,
+    edges_pb2_grpc,
     events_pb2_grpc,
     keys_pb2_grpc,
     stations_pb2_grpc,
@@ -23,6 +24,7 @@ from citrine_core.link import LinkRegistry
 from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.connections import ConnectionsServicer
+from citrine_core.resources.edges import EdgesServicer
 from citrine_core.resources.keys import KeysServicer
 from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.stations.servicer import StationsServicer
@@ -65,6 +67,7 @@ def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: 
         (tenants_pb2_grpc.add_TenantsServiceServicer_to_server, TenantsServicer(services), "Tenants"),
         (commands_pb2_grpc.add_CommandsServiceServicer_to_server, CommandsServicer(services), "Commands"),
         (connections_pb2_grpc.add_ConnectionsServiceServicer_to_server, ConnectionsServicer(services), "Connections"),
+        (edges_pb2_grpc.add_EdgesServiceServicer_to_server, EdgesServicer(services), "Edges"),
         (events_pb2_grpc.add_EventsServiceServicer_to_server, EventsServicer(services, feed, frames), "Events"),
     ]
     names = [f"citrine.api.v1.{name}Service" for name in (*(name for *_, name in servicers), "Keys")]

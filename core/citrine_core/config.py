@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from citrine_process import settings
-from citrine_process.addresses import split_address
+from citrine_process.addresses import is_loopback, split_address
 from citrine_process.settings import PREFIX, Duration, DurationOrNone, InvalidSetting, read_credential
 
 __all__ = ["CoreSettings", "read_settings"]
@@ -37,6 +37,24 @@ class CoreSettings(BaseModel):
     grpc_listen, where edges link to it: with 50051 and two workers 50052 and 50053. For edges, 50051 is enough.
     """
 
+    grpc_certificate_file: Path | None = None
+    """Certificate of the gRPC server in PEM, followed by intermediate ones. With it, the server speaks TLS only.
+
+    It is read again when it changes; open connections continue.
+    """
+
+    grpc_key_file: Path | None = None
+    """Private key of grpc_certificate_file in PEM. Unset: it is in that file."""
+
+    link_listen: str = ""
+    """Host and port for edges with a certificate of their own (mTLS). Empty: edges link by grpc_listen."""
+
+    link_ca_file: Path | None = None
+    """Authorities in PEM whose certificates edges present at link_listen."""
+
+    insecure_grpc: bool = False
+    """Whether grpc_listen may be reachable from other machines without TLS."""
+
     core_http_listen: str = "127.0.0.1:9002"
     """Host and port of /healthz, /readyz and /metrics."""
 
@@ -47,7 +65,7 @@ class CoreSettings(BaseModel):
     """Written when everything listens: JSON with the addresses and the pid."""
 
     edge_credential: SecretStr | None = None
-    """What edges must know to open a link. Unset, and no file either: no edge is let in."""
+    """What all edges without a certificate and without a credential of their own must know to open a link."""
 
     edge_credential_file: Path | None = None
     """File that holds edge_credential."""
@@ -262,6 +280,27 @@ class CoreSettings(BaseModel):
             InvalidSetting: When its file can't be read.
         """
         return read_credential(self.edge_credential_file, self.edge_credential) or None
+
+    def check_listeners(self) -> None:
+        """Refuse plain text that other machines can reach, and TLS settings that make no sense together.
+
+        Raises:
+            InvalidSetting: What is wrong.
+        """
+        host, _ = split_address(self.grpc_listen)
+        if self.link_listen and split_address(self.link_listen)[1] == 0 and self.core_workers > 1:
+            raise InvalidSetting("link_listen: several workers need the same port, not any free one")
+        if self.grpc_key_file is not None and self.grpc_certificate_file is None:
+            raise InvalidSetting("grpc_key_file needs grpc_certificate_file")
+        if bool(self.link_listen) != (self.link_ca_file is not None):
+            raise InvalidSetting("link_listen and link_ca_file need each other")
+        if self.link_listen and self.grpc_certificate_file is None:
+            raise InvalidSetting("link_listen needs grpc_certificate_file")
+        if self.grpc_certificate_file is None and not is_loopback(host) and not self.insecure_grpc:
+            raise InvalidSetting(
+                f"grpc_listen: {self.grpc_listen} may be reachable from other machines, and so needs TLS: set "
+                "--grpc-certificate-file and --grpc-key-file, or allow plain text with --insecure-grpc"
+            )
 
     @property
     def worker_ports(self) -> range:

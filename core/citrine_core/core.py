@@ -38,6 +38,7 @@ from citrine_core.link import (
     OpenedStage,
     Presence,
     RefusedStations,
+    SessionGuard,
     SessionOpener,
     SessionReconciler,
     Watchdog,
@@ -50,13 +51,15 @@ from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import newest_sessions, newest_sessions_beside
+from citrine_core.resources.edges import EdgeAuthenticator
 from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
 from citrine_core.resources.tenants import TenantDirectory
 from citrine_core.rpc import Access, RpcHealth, build_server
 from citrine_core.rpc.access import EDGE_LINK
+from citrine_core.rpc.listeners import Listeners
 from citrine_core.services import Services
 from citrine_core.station_removal import StationRemoval
-from citrine_process.addresses import join_address, listen, split_address
+from citrine_process.addresses import listen
 from citrine_process.http import HealthServer
 from citrine_process.running import announce_ready, software_version
 
@@ -142,7 +145,8 @@ class Core:
         self.health = Health(self.unit_of_work, clock, announce)
         waiting, is_linked = (lambda: self.lanes.waiting), (lambda: len(self.links) > 0)
         self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, waiting, clock, is_linked)
-        self.opener = SessionOpener(self.queue.stations_are_back)
+        self.guard = SessionGuard(self.metrics.foreign)
+        self.opener = SessionOpener(self.queue.stations_are_back, self.guard.refused)
         self.dispatcher = self._dispatcher()
         self.presence = Presence(self.unit_of_work, clock, self.links)
         observe = self.services.counters.station_refused
@@ -152,6 +156,7 @@ class Core:
         self.keys = KeyAuthenticator(self.callers, clock)
         self.tenants = TenantDirectory(self.services.unit_of_work)
         self.tokens = sign_in_by_token(settings, self.tenants)
+        self.edges = EdgeAuthenticator(self.callers, clock, self.links, settings.credential())
         key_file = settings.operator_key_file
         self.key_file = OperatorKeyFile(key_file, self.unit_of_work, clock) if key_file is not None else None
         self.server = self._server(served)
@@ -182,9 +187,9 @@ class Core:
                 await self.key_file.ensure()
             elif not await has_key(self.unit_of_work):
                 logger.warning("nobody can call the API, for there is no key yet: set CITRINE_OPERATOR_KEY_FILE")
-            if not self.settings.credential():
-                logger.warning("no edge is let in: set CITRINE_EDGE_CREDENTIAL_FILE here and for the edges")
-            grpc_address, http_address = await self._listen()
+            if not self.settings.credential() and not self.settings.link_listen:
+                logger.info("only edges with a credential of their own are let in (citrine edges add)")
+            addresses = await self._listen()
             async with asyncio.TaskGroup() as tasks:
                 with in_background():
                     running = [tasks.create_task(survive(name, run), name=name) for name, run in self._tasks()]
@@ -193,9 +198,10 @@ class Core:
                     jobs.append(tasks.create_task(survive("agenda", self.agenda.run), name="agenda"))
                 await self.server.start()
                 await self.rpc_health.set_serving(True)
-                self._say_ready(grpc_address, http_address)
+                announce_ready(self.settings.ready_file, addresses)
+                logger.info("the core listens", extra=addresses)
                 if on_listening is not None:
-                    on_listening(grpc_address, http_address)
+                    on_listening(addresses["grpc"], addresses["http"])
                 await stop.wait()
                 # What they leave undone, another core finds in the database.
                 for job in jobs:
@@ -257,10 +263,11 @@ class Core:
                 self.opener.heard,
                 self.fast_path.found_current,
                 newest_sessions_beside,
+                self.guard.refused,
             ),
-            CommandsStage(routes, self.pending, self.sender.ends, self._clock),
+            CommandsStage(routes, self.pending, self.sender.ends, self._clock, self.guard.refused),
             refusals.RefusalsStage(self._clock, self.metrics.refused),
-            ClosedStage(),
+            ClosedStage(self.guard.refused),
             GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),
         ]
         return Dispatcher(stages, self.lanes, self.unit_of_work, self.health, self.metrics.batch)
@@ -294,7 +301,7 @@ class Core:
         return [*resources, *blocks, Block("link", service_names=[EDGE_LINK])]
 
     def _server(self, served: Sequence[Block]) -> grpc.aio.Server:
-        access = Access([self.keys, *self.tokens.authenticators], self.tenants.exists, self.settings.credential())
+        access = Access([self.keys, *self.tokens.authenticators], self.tenants.exists, self.edges.identify)
         is_known = partial(knows_station, self.callers)
         options = {"shares_port": self._worker > 0, "reflects": self.settings.grpc_reflection}
         server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, **options)
@@ -317,27 +324,19 @@ class Core:
         ]
 
     def _make_own_jobs(self) -> list[Job]:
-        own = (self.housekeeping, self.keys.uses, self.orphans, self.reencryption)
+        own = (self.housekeeping, self.keys.uses, self.orphans, self.reencryption, self.edges)
         jobs = [*self.refused_stations.jobs, *self.queue.jobs, *(one.job for one in own), *self.tokens.jobs]
         return jobs if self.key_file is None else [*jobs, self.key_file.job]
 
-    async def _listen(self) -> tuple[str, str]:
-        host, port = split_address(self.settings.grpc_listen)
+    async def _listen(self) -> dict[str, str]:
         try:
-            bound = self.server.add_insecure_port(join_address(host, port))
-            if self._worker:
-                self.server.add_insecure_port(join_address(host, self.settings.worker_ports[self._worker - 1]))
-        except RuntimeError:
-            raise CannotStart(f"{self.settings.grpc_listen} can't be listened on; is another core running?") from None
+            addresses = Listeners(self.settings, self._worker).add_to(self.server)
+        except RuntimeError as error:
+            raise CannotStart(f"{error} can't be listened on; is another core running?") from None
         try:
-            return join_address(host, bound), await listen(self.http, self.settings.core_http_listen)
+            return {**addresses, "http": await listen(self.http, self.settings.core_http_listen)}
         except OSError as error:
             raise CannotStart(str(error)) from error
-
-    def _say_ready(self, grpc_address: str, http_address: str) -> None:
-        addresses = {"grpc": grpc_address, "http": http_address}
-        announce_ready(self.settings.ready_file, addresses)
-        logger.info("the core listens", extra=addresses)
 
     async def _drain(self) -> None:
         limit = self.settings.drain_time.total_seconds()

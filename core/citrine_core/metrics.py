@@ -54,6 +54,12 @@ class Metrics:
             ["outcome", "code"],
             registry=self.registry,
         )
+        self._foreign = Counter(
+            "citrine_core_foreign_session_reports",
+            "What edges said of sessions that another edge holds, which had no effect",
+            ["kind"],
+            registry=self.registry,
+        )
         self._codes: set[str] = set()
         self.registry.register(DEFECTS)
         self._rpc = Histogram(
@@ -78,6 +84,10 @@ class Metrics:
     def at_once(self) -> None:
         """Count a message that was answered without a transaction."""
         self._at_once.inc()
+
+    def foreign(self, kind: str) -> None:
+        """Count what an edge said of a session that another edge holds."""
+        self._foreign.labels(kind).inc()
 
     def command(self, state: int) -> None:
         """Count a command that ended."""

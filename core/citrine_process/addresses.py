@@ -1,12 +1,13 @@
 """Host and port: as they are written, and as a process listens on them."""
 
+import ipaddress
 import os
 import socket
 from typing import Protocol
 
 from citrine_process.settings import InvalidSetting
 
-__all__ = ["Listener", "join_address", "listen", "split_address"]
+__all__ = ["Listener", "is_loopback", "join_address", "listen", "split_address"]
 
 
 class Listener(Protocol):
@@ -31,6 +32,17 @@ def split_address(address: str) -> tuple[str, int]:
 def join_address(host: str, port: int) -> str:
     """Return ``host:port``, or ``[host]:port`` of an IPv6 address."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, so that nothing that is sent to it passes a network.
+
+    A name other than localhost is not, whatever its addresses are now.
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 async def listen(listener: Listener, address: str) -> str:

@@ -59,8 +59,10 @@ class FlagParser(argparse.ArgumentParser):
         for name, field in fields.items():
             text = f"{about.get(name, '')}  [{'; '.join(_notes(name, field))}]".replace("%", "%%")
             flags = (f"--{name.replace('_', '-')}", *more.get(name, ()))
+            # A switch needs no value: --insecure-grpc is the same as --insecure-grpc true.
+            switch: Mapping[str, Any] = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
             self._options.add_argument(
-                *flags, dest=name, default=argparse.SUPPRESS, metavar=_metavar(name, field), help=text
+                *flags, dest=name, default=argparse.SUPPRESS, metavar=_metavar(name, field), help=text, **switch
             )
         if any(_metavar(name, field).startswith("DURATION") for name, field in fields.items()):
             self.epilog = FORMS
@@ -81,7 +83,7 @@ def _notes(name: str, field: FieldInfo) -> list[str]:
     notes = [f"env var: CITRINE_{name.upper()}"]
     if field.default is None and timedelta in get_args(field.annotation):
         notes.append("default: none")
-    elif field.default not in (None, ""):
+    elif field.default not in (None, "") and field.default is not False:
         notes.append(f"default: {_default(field.default)}")
     return notes
 
@@ -97,4 +99,4 @@ def _metavar(name: str, field: FieldInfo) -> str:
         return "DURATION|none" if type(None) in get_args(field.annotation) else "DURATION"
     if name.endswith("_listen"):
         return "HOST:PORT"
-    return {Path: "PATH", SecretStr: "SECRET", int: "N", float: "N"}.get(kind, "TEXT")
+    return {Path: "PATH", SecretStr: "SECRET", int: "N", float: "N", bool: "true|false"}.get(kind, "TEXT")

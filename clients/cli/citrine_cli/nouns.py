@@ -75,6 +75,7 @@ GROUPS: Mapping[str, Noun] = {
     "connection": _group("connections", "Open websockets of stations: list."),
     "tenant": _group("tenants", "Tenants: add, list, update, remove."),
     "key": _group("keys", "API keys: add, list, show, rotate, revoke."),
+    "edges": _group("edges", "Edges that may link to cores by a name of their own: add, list, revoke."),
     "ca": _group("ca", "A certificate authority for development and small installations: init, issue."),
     "report": _group("reports", "Reports of stations: request, wait, list, show."),
     "variable": _group("variables", "Variables of stations: list, get, set."),
@@ -103,7 +104,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Money": ("tariff", "cost"),
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
     "Watching and asking": ("events", "messages", "call", "command"),
-    "Operations": ("tenant", "key", "ca", "completion"),
+    "Operations": ("tenant", "key", "edges", "ca", "completion"),
     "Processes": ("up", "core", "edge", "simulate", "db"),
 }
 """Nouns in the order and under the headings of the help. Each noun has exactly one heading."""

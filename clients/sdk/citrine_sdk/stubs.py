@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceAsyncStub
     from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceAsyncStub
     from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceAsyncStub
+    from citrine.api.v1.edges_pb2_grpc import EdgesServiceAsyncStub
     from citrine.api.v1.events_pb2_grpc import EventsServiceAsyncStub
     from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceAsyncStub
     from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceAsyncStub
@@ -53,6 +54,7 @@ class Stubs:
     data_transfer: "DataTransferServiceAsyncStub"
     diagnostics: "DiagnosticsServiceAsyncStub"
     display_message: "DisplayMessageServiceAsyncStub"
+    edges: "EdgesServiceAsyncStub"
     events: "EventsServiceAsyncStub"
     firmware_campaigns: "FirmwareCampaignsServiceAsyncStub"
     firmware_management: "FirmwareManagementServiceAsyncStub"
@@ -107,6 +109,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "DataTransferService": ("ListCustomMessages", "ListDataTransfers"),
     "DiagnosticsService": ("GetMonitoring", "ListAlerts", "ListLogUploads", "ListMonitors", "ListStationEvents"),
     "DisplayMessageService": ("GetDisplayMessage", "ListDisplayMessages"),
+    "EdgesService": ("ListEdges",),
     "FirmwareCampaignsService": ("GetFirmwareCampaign", "ListFirmwareCampaignStations", "ListFirmwareCampaigns"),
     "FirmwareManagementService": (
         "GetFirmwarePublication",

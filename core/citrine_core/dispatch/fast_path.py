@@ -47,8 +47,8 @@ class FastPath:
         self._routes: dict[str | None, Route] = {
             action_of(message).field: route for message, route in routes.calls.items() if route.mark.at_once and is_open
         }
-        self._current: dict[tuple[str, str], tuple[int, float]] = {}
-        """The newest epoch by tenant and station, and when it expires. The entry that expires first comes first."""
+        self._current: dict[tuple[str, str], tuple[int, str, float]] = {}
+        """The newest epoch, its edge and when it expires, by tenant and station. What expires first comes first."""
 
     def submit(self, item: Item) -> None:
         """Answer a message of an edge, or put it into its lane."""
@@ -69,10 +69,10 @@ class FastPath:
         now = self._monotonic()
         key = (item.tenant_id, item.station_id)
         self._current.pop(key, None)
-        self._current[key] = (item.content.session.epoch, now + CURRENT_FOR)
-        while self._current and next(iter(self._current.values()))[1] <= now:
+        self._current[key] = (item.content.session.epoch, item.edge_id, now + CURRENT_FOR)
+        while self._current and next(iter(self._current.values()))[2] <= now:
             del self._current[next(iter(self._current))]
 
     def _is_current(self, item: Item) -> bool:
-        epoch, until = self._current.get((item.tenant_id, item.station_id), (None, 0.0))
-        return epoch == item.content.session.epoch and self._monotonic() < until
+        epoch, edge_id, until = self._current.get((item.tenant_id, item.station_id), (None, "", 0.0))
+        return epoch == item.content.session.epoch and edge_id == item.edge_id and self._monotonic() < until

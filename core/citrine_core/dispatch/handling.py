@@ -40,14 +40,17 @@ __all__ = ["HandlingStage", "NewestSessions", "NewestSessionsBeside", "OnAccepte
 
 logger = logging.getLogger(__name__)
 
-NewestSessions = Callable[[UnitOfWork, str, set[str]], Awaitable[Mapping[str, tuple[int, bool]]]]
-"""Returns the newest session of each of a tenant's stations: its epoch, and whether it is stored as open."""
+Newest = Mapping[str, tuple[int, bool, str]]
+"""The newest session by station: its epoch, whether it is stored as open, and the edge that holds it."""
+
+NewestSessions = Callable[[UnitOfWork, str, set[str]], Awaitable[Newest]]
+"""Returns the newest session of each of a tenant's stations."""
 
 Rows = Sequence[Sequence[Any]]
 
 NewestSessionsBeside = Callable[
     [UnitOfWork, str, set[str], Callable[[Database], Select[Any]], set[tuple[str, ...]]],
-    Awaitable[tuple[Mapping[str, tuple[int, bool]], Rows]],
+    Awaitable[tuple[Newest, Rows]],
 ]
 """Returns the same and, by the same statement, the rows of a query for some keys."""
 
@@ -62,6 +65,9 @@ Groups = dict[tuple[str, type[Message]], list[tuple[Item, Call[Any]]]]
 Found = dict[tuple[str, type[Message]], Rows]
 """Rows of the first queries of handlers, by tenant and class of the message."""
 
+
+OnForeign = Callable[[str, str, str, str], None]
+"""Called with an edge, the kind of its report, tenant and station, where another edge holds the session."""
 
 OnAccepted = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
 """Called with stations of a tenant."""
@@ -82,6 +88,7 @@ class HandlingStage:
         on_current: Called with each message whose session is open and the newest of its station.
         newest_sessions_beside: Finds the newest sessions together with what a handler's first query returns. None:
             handlers execute their first queries themselves.
+        on_foreign: Called for each message of a session that another edge holds; it is dropped.
     """
 
     kinds = (StationCall, StationSend)
@@ -96,12 +103,14 @@ class HandlingStage:
         on_unopened: OnUnopened | None = None,
         on_current: Callable[[Item], None] | None = None,
         newest_sessions_beside: NewestSessionsBeside | None = None,
+        on_foreign: OnForeign | None = None,
     ) -> None:
         self._routes = routes
         self._newest_sessions = newest_sessions
         self._newest_sessions_beside = newest_sessions_beside
         self._on_unopened = on_unopened
         self._on_current = on_current
+        self._on_foreign = on_foreign
         self._clock = clock
         self._on_accepted = on_accepted
         self._observers = observers
@@ -220,8 +229,9 @@ class HandlingStage:
         groups: Groups = defaultdict(list, {key: [] for key in found})
         unopened = []
         for item, call in zip(items, calls, strict=True):
-            epoch, is_open = newest[item.tenant_id].get(item.station_id, (None, False))
-            if epoch == item.content.session.epoch:
+            epoch, is_open, edge_id = newest[item.tenant_id].get(item.station_id, (None, False, ""))
+            is_current = epoch == item.content.session.epoch
+            if is_current and edge_id == item.edge_id:
                 groups[call.tenant_id, type(call.message)].append((item, call))
                 if not is_open:
                     unopened.append(item)
@@ -230,6 +240,8 @@ class HandlingStage:
             else:
                 extra = {"station_id": item.station_id, "trace_id": trace_id_of(item.content.traceparent)}
                 logger.info("a message of a replaced session is dropped", extra=extra)
+                if is_current and self._on_foreign is not None:
+                    self._on_foreign(item.edge_id, "call", item.tenant_id, item.station_id)
                 session = item.content.session
                 disconnect = Disconnect(session=session, code=1000, reason="the session is not valid any more")
                 work.after_commit(partial(item.reply, Downstream(disconnect=disconnect)))
@@ -238,14 +250,12 @@ class HandlingStage:
             await self._on_unopened(work, unopened)
         return {key: pairs for key, pairs in groups.items() if pairs}, found
 
-    async def _read_sessions(
-        self, work: UnitOfWork, calls: Sequence[Call[Any]]
-    ) -> tuple[Mapping[str, Mapping[str, tuple[int, bool]]], Found]:
+    async def _read_sessions(self, work: UnitOfWork, calls: Sequence[Call[Any]]) -> tuple[Mapping[str, Newest], Found]:
         """Return the newest sessions by tenant and station, and the rows of first queries."""
         by_tenant: dict[str, dict[type[Message], list[Call[Any]]]] = defaultdict(lambda: defaultdict(list))
         for call in calls:
             by_tenant[call.tenant_id][type(call.message)].append(call)
-        newest: dict[str, Mapping[str, tuple[int, bool]]] = {}
+        newest: dict[str, Newest] = {}
         found: Found = {}
         for tenant_id, groups in by_tenant.items():
             stations = {call.station_id for group in groups.values() for call in group}

@@ -143,7 +143,7 @@ class Inquiries:
         """Return whether a call is under way already, asked about or in its lane; its answer goes to the newer link."""
         station, reply = key_of(item).station, item.reply
         earlier = self._asked.get(station)
-        repeats = earlier is not None and not earlier.forgotten and key_of(earlier) == key_of(item)
+        repeats = earlier is not None and not earlier.forgotten and _is_same_call(earlier, item)
         asked = self._asked[station] = earlier if earlier is not None and repeats else item
 
         def answer(downstream: Downstream) -> None:
@@ -196,6 +196,10 @@ class Inquiries:
             for (item, _), finding in zip(batch, findings, strict=True):
                 item.finding = finding
                 self._submit(item)
+
+
+def _is_same_call(one: Item, other: Item) -> bool:
+    return key_of(one) == key_of(other) and one.edge_id == other.edge_id
 
 
 _Key = tuple[Inquirer, str]

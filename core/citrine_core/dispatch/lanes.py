@@ -34,6 +34,8 @@ class Item:
     """A message of `citrine.edge.v1`, or an object of the core's own. Its class selects the stage."""
     reply: Callable[[Downstream], None]
     """Sends an item back to the sender. Must be called only after the commit."""
+    edge_id: str = ""
+    """Edge that sent it. Empty: the core itself."""
     finding: Any = None
     """Result of an inquirer (see inquiries). None: no inquirer was asked."""
     forgotten: bool = False

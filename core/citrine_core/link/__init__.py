@@ -4,16 +4,17 @@ from citrine_core.link.admission import Admission
 from citrine_core.link.disconnector import Disconnector
 from citrine_core.link.health import Health
 from citrine_core.link.presence import Presence
+from citrine_core.link.reconciliation import SessionReconciler
 from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link, LinkRegistry
 from citrine_core.link.servicer import EdgeLinkServicer
+from citrine_core.link.session_guard import SessionGuard
 from citrine_core.link.sessions import (
     ClosedStage,
     Grant,
     GrantStage,
     OpenedStage,
     SessionOpener,
-    SessionReconciler,
     end_session,
 )
 from citrine_core.link.watchdog import Watchdog
@@ -31,6 +32,7 @@ __all__ = [
     "OpenedStage",
     "Presence",
     "RefusedStations",
+    "SessionGuard",
     "SessionOpener",
     "SessionReconciler",
     "Watchdog",

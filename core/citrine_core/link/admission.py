@@ -288,7 +288,7 @@ class Admission:
     def _grant(self, request: _Request, used_next: str | None) -> None:
         admit = request.admit
         grant = Grant(admit.id, request.link.edge_id, admit.version, admit.remote_address[:100], used_next)
-        self._submit(Item(request.tenant_id, admit.station_id, grant, request.link.send))
+        self._submit(Item(request.tenant_id, admit.station_id, grant, request.link.send, edge_id=request.link.edge_id))
 
 
 def _threads() -> ThreadPoolExecutor:

@@ -52,7 +52,7 @@ class Presence:
     async def store_edges(self) -> None:
         """Store the edges that have a link as alive, and close the sessions of edges that are silent."""
         now, silent_since = self._clock(), self._clock() - EDGE_SILENT_AFTER
-        alive = {link.edge_id: link.software_version for link in self._links}
+        alive = {link.edge_id: (link.peer.edge_name, link.software_version) for link in self._links}
         # After a start or an outage, edges get some time to link first.
         looks = self.watching_since is not None and self.watching_since <= silent_since
         closes = False

@@ -14,6 +14,7 @@ from citrine.edge.v1.link_pb2 import (
     SessionRef,
     Watch,
 )
+from citrine_core.rpc.edge_peer import UNNAMED, EdgePeer
 
 __all__ = ["Link", "LinkRegistry"]
 
@@ -35,9 +36,16 @@ class Link:
     """
 
     def __init__(
-        self, edge_id: str, software_version: str, public_url: str = "", command_ids: frozenset[str] | None = None
+        self,
+        edge_id: str,
+        software_version: str,
+        public_url: str = "",
+        command_ids: frozenset[str] | None = None,
+        peer: EdgePeer = UNNAMED,
     ) -> None:
         self.edge_id = edge_id
+        self.peer = peer
+        """The edge as it identified itself; several processes, each with an id of its own, may be one edge."""
         self.command_ids = command_ids
         """Ids of commands that were under way on the edge when it linked. None: the edge did not send them."""
         self.batches = 0

@@ -26,13 +26,14 @@ from citrine.edge.v1.link_pb2 import (
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceServicer
 from citrine_core.clock import Clock
 from citrine_core.dispatch import Item, Lanes
-from citrine_core.errors import DatabaseUnavailable, InvalidArgument, Stopping
+from citrine_core.errors import DatabaseUnavailable, InvalidArgument, PermissionDenied, Stopping
 from citrine_core.link import registry
 from citrine_core.link.admission import Admission
 from citrine_core.link.health import Health
 from citrine_core.link.presence import Presence
+from citrine_core.link.reconciliation import SessionReconciler
 from citrine_core.link.registry import LinkRegistry
-from citrine_core.link.sessions import SessionReconciler
+from citrine_core.rpc.edge_peer import current_edge
 
 __all__ = ["EdgeLinkServicer"]
 
@@ -85,7 +86,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         admission: Admission,
         reconciler: SessionReconciler,
         presence: Presence,
-        command_sent: Callable[[CommandSent, Callable[[Downstream], None]], None],
+        command_sent: Callable[[CommandSent, registry.Link], None],
         observed: Callable[[ObservedFrame], None],
         watching: Callable[[str, Watching], None],
         handshake_refused: Callable[[HandshakeRefused], None],
@@ -134,9 +135,9 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             # One core may have several addresses behind a name. A second link would end the first.
             await context.write(LinkResponse(items=[Downstream(welcome=Welcome(core_id=self._core_id))]))
             return
-        command_ids = frozenset(hello.command_ids) if hello.link_revision >= 1 else None
-        link = registry.Link(hello.edge_id, hello.software_version, hello.public_url[:MAX_URL], command_ids)
-        logger.info("an edge linked, it holds %d sessions", len(hello.sessions), extra={"edge_id": link.edge_id})
+        link = self._new_link(hello)
+        about = {"edge_id": link.edge_id, "edge": link.peer.edge_name}
+        logger.info("an edge linked, it holds %d sessions", len(hello.sessions), extra=about)
         try:
             late = await self._greet(hello, hello_time, link)
             if self._stopping:
@@ -157,12 +158,19 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         if self._stopping:
             raise Stopping
 
+    def _new_link(self, hello: Hello) -> registry.Link:
+        peer, linked = current_edge(), self._links.get(hello.edge_id)
+        if linked is not None and linked.peer.edge_name != peer.edge_name:
+            raise PermissionDenied("the edge_id is that of another edge")
+        command_ids = frozenset(hello.command_ids) if hello.link_revision >= 1 else None
+        return registry.Link(hello.edge_id, hello.software_version, hello.public_url[:MAX_URL], command_ids, peer)
+
     async def _greet(self, hello: Hello, hello_time: datetime, link: registry.Link) -> Late | None:
         """Send the Welcome; return the work that remains before anything else is read, or None.
 
         The Welcome does not wait for a slow or failing database: the edge would take this core for dead.
         """
-        reconciling = asyncio.ensure_future(self._reconcile(hello, hello_time)) if self._health.serving else None
+        reconciling = asyncio.ensure_future(self._reconcile(link, hello, hello_time)) if self._health.serving else None
         if reconciling is not None:
             try:
                 await asyncio.wait({reconciling}, timeout=RECONCILE_TIME)
@@ -190,9 +198,9 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         under_way = reconciling if reconciling is not None and not reconciling.done() else None
         return lambda: self._reconcile_late(link, hello, hello_time, under_way)
 
-    async def _reconcile(self, hello: Hello, hello_time: datetime) -> list[SessionRef] | None:
+    async def _reconcile(self, link: registry.Link, hello: Hello, hello_time: datetime) -> list[SessionRef] | None:
         try:
-            return await self._reconciler.reconcile(hello, hello_time)
+            return await self._reconciler.reconcile(hello, hello_time, link.peer.edge_name)
         except DatabaseUnavailable as error:
             self._health.failed(error)
             return None
@@ -223,7 +231,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         stale = await under_way if under_way is not None else None
         while stale is None:
             await self._health.recovered()
-            stale = await self._reconcile(hello, hello_time)
+            stale = await self._reconcile(link, hello, hello_time)
         for session in stale:
             disconnect = Disconnect(session=session, code=STALE, reason="replaced by a newer connection")
             link.send(Downstream(disconnect=disconnect))
@@ -236,11 +244,11 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             tenant_id, station_id = session.tenant_id, session.station_id
             if kind in _SIGNS_OF_LIFE:
                 self._presence.seen[tenant_id, station_id] = self._clock()
-            self._submit(Item(tenant_id, station_id, content, link.send))
+            self._submit(Item(tenant_id, station_id, content, link.send, edge_id=link.edge_id))
         elif kind == "admit":
             self._admission.ask(upstream.admit, link)
         elif kind == "command_sent":
-            self._command_sent(upstream.command_sent, link.send)
+            self._command_sent(upstream.command_sent, link)
         elif kind == "observed":
             self._observed(upstream.observed)
         elif kind == "watching":

@@ -1,48 +1,51 @@
-"""The life of sessions: granted, opened, closed, and reconciled with the open sessions of an edge."""
+"""The life of sessions: granted, opened and closed."""
 
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row
 
-from citrine.edge.v1.link_pb2 import Admitted, Closed, Downstream, HeldSession, Hello, Opened, SessionRef
+from citrine.edge.v1.link_pb2 import Admitted, Closed, Downstream, HeldSession, Opened, SessionRef
 from citrine.events.v1.events_pb2 import Event, StationConnected, StationDisconnected
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation, RegistrationStatusEnum
 from citrine_core.clock import Clock
-from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Item
 from citrine_core.link.registry import LinkRegistry
 from citrine_core.resources.connections import (
     VERSIONS,
     ClosedSession,
     ConnectionRepository,
-    EdgeRepository,
     GrantedSession,
 )
-from citrine_core.resources.connections.queries import OPENING_TIME
-from citrine_core.resources.connections.repository import ASSUMED, UNKNOWN_TO_EDGE
+from citrine_core.resources.connections.repository import ASSUMED
 from citrine_core.resources.stations.credentials import Credentials
 
 __all__ = [
     "ClosedStage",
     "Grant",
     "GrantStage",
+    "OnForeign",
     "OnOpened",
     "OpenedStage",
     "SessionOpener",
-    "SessionReconciler",
     "disconnected",
     "end_session",
+    "is_current",
+    "may_open",
 ]
 
 logger = logging.getLogger(__name__)
 
 REPLACED = 1000
 """Close code of a websocket that was replaced by a newer one of its station, or whose station was deleted."""
+
+Reported: TypeAlias = tuple[str, Opened | HeldSession]
+"""The id of an edge, and its report that a session is open."""
 
 OnOpened = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
 """Called with stations of a tenant whose websocket opened, in the transaction that stores it."""
@@ -60,6 +63,10 @@ class Grant:
     """Hash of the station's next password, if the station used that one."""
 
 
+OnForeign: TypeAlias = Callable[[str, str, str, str], None]
+"""Called with an edge, the kind of its report, tenant and station, where another edge holds the session."""
+
+
 class SessionOpener:
     """Stores sessions as open, and emits one event for each, whether Opened, Hello or a first message reports it.
 
@@ -67,18 +74,22 @@ class SessionOpener:
     a message to the first one that serves its action. A station that was answered is therefore open for all cores.
     """
 
-    def __init__(self, on_opened: OnOpened) -> None:
+    def __init__(self, on_opened: OnOpened, on_foreign: OnForeign) -> None:
         self._on_opened = on_opened
+        self._on_foreign = on_foreign
 
-    async def open(self, work: UnitOfWork, tenant_id: str, reported: Sequence[Opened | HeldSession]) -> None:
+    async def open(self, work: UnitOfWork, tenant_id: str, reported: Sequence[Reported]) -> None:
         """Store sessions of a tenant as open, by the last report of each, if they may still open."""
         repository = ConnectionRepository(work.session)
         # Locked, because another core may receive another report on the same session at this moment.
-        rows = await repository.find_all(tenant_id, {opened.session.station_id for opened in reported}, lock=True)
+        rows = await repository.find_all(tenant_id, {opened.session.station_id for _, opened in reported}, lock=True)
+        for edge_id, opened in reported:
+            if is_foreign(rows.get(opened.session.station_id), opened.session.epoch, edge_id):
+                self._on_foreign(edge_id, "opened", tenant_id, opened.session.station_id)
         fresh = {
             opened.session.station_id: opened
-            for opened in reported
-            if may_open(rows.get(opened.session.station_id), opened.session.epoch)
+            for edge_id, opened in reported
+            if may_open(rows.get(opened.session.station_id), opened.session.epoch, edge_id)
         }
         await repository.open_all([_opened(opened) for opened in fresh.values()])
         for opened in fresh.values():
@@ -89,7 +100,11 @@ class SessionOpener:
         """Store sessions as open whose messages arrive before the report that they opened."""
         for tenant_id, group in by_tenant(items).items():
             rows = await ConnectionRepository(work.session).find_all(tenant_id, {item.station_id for item in group})
-            reported = [_implied(item, rows[item.station_id]) for item in reversed(group) if item.station_id in rows]
+            reported = [
+                (item.edge_id, _implied(item, rows[item.station_id]))
+                for item in reversed(group)
+                if item.station_id in rows
+            ]
             await self.open(work, tenant_id, reported)
 
 
@@ -114,7 +129,8 @@ class OpenedStage:
         # An edge resends Opened if its link ended. The close may be stored by then, or the first message of the session
         # may be in the same batch.
         for tenant_id, group in by_tenant(items).items():
-            await self._opener.open(work, tenant_id, [item.content for item in group])
+            reported = [(item.edge_id, item.content) for item in group]
+            await self._opener.open(work, tenant_id, reported)
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
         """Drop it: the next Hello of the edge reports it."""
@@ -124,6 +140,9 @@ class ClosedStage:
     """Websockets that closed. Each closes only the session of its own epoch."""
 
     kinds = (Closed,)
+
+    def __init__(self, on_foreign: OnForeign) -> None:
+        self._on_foreign = on_foreign
 
     def writes(self, item: Item) -> bool:
         """Return True: connections are written."""
@@ -138,10 +157,13 @@ class ClosedStage:
         repository = ConnectionRepository(work.session)
         for tenant_id, group in by_tenant(items).items():
             rows = await repository.find_all(tenant_id, {item.station_id for item in group})
+            for item in group:
+                if is_foreign(rows.get(item.station_id), item.content.session.epoch, item.edge_id):
+                    self._on_foreign(item.edge_id, "closed", tenant_id, item.station_id)
             gone = {
                 item.station_id: _closed(item.content)
                 for item in group
-                if is_current(rows.get(item.station_id), item.content.session.epoch)
+                if is_current(rows.get(item.station_id), item.content.session.epoch, item.edge_id)
                 and rows[item.station_id].close_time is None
             }
             await repository.close_all(list(gone.values()))
@@ -234,69 +256,6 @@ class GrantStage:
         work.after_commit(lambda: item.reply(reply))
 
 
-class SessionReconciler:
-    """Reconciles the stored sessions of an edge with its open ones, when the edge links."""
-
-    def __init__(self, unit_of_work: UnitOfWorkFactory, clock: Clock, opener: SessionOpener) -> None:
-        self._unit_of_work = unit_of_work
-        self._clock = clock
-        self._opener = opener
-
-    async def reconcile(self, hello: Hello, hello_time: datetime) -> list[SessionRef]:
-        """Store the open sessions that a Hello lists, as of its time; return those that are no longer valid.
-
-        Raises:
-            DatabaseUnavailable: When nothing can be stored now.
-        """
-        now = self._clock()
-        open_sessions: dict[str, dict[str, HeldSession]] = defaultdict(dict)
-        for session in hello.sessions:
-            open_sessions[session.session.tenant_id][session.session.station_id] = session
-        async with self._unit_of_work() as work:
-            await EdgeRepository(work.session).see_all({hello.edge_id: hello.software_version}, now)
-            stale: list[SessionRef] = []
-            for tenant_id, sessions in open_sessions.items():
-                stale += await self._of_tenant(work, tenant_id, sessions)
-            await self._close_missing(work, hello, open_sessions, hello_time)
-            await work.commit()
-        return stale
-
-    async def _of_tenant(
-        self, work: UnitOfWork, tenant_id: str, sessions: Mapping[str, HeldSession]
-    ) -> list[SessionRef]:
-        repository = ConnectionRepository(work.session)
-        rows = await repository.find_all(tenant_id, sessions.keys())
-        stale, back = [], []
-        for station_id, session in sessions.items():
-            row = rows.get(station_id)
-            if not is_current(row, session.session.epoch):
-                stale.append(session.session)
-            # A session that its edge meanwhile reported as closed stays closed.
-            elif may_open(row, session.session.epoch):
-                back.append(session)
-        if back:
-            await self._opener.open(work, tenant_id, back)
-        return stale
-
-    async def _close_missing(
-        self,
-        work: UnitOfWork,
-        hello: Hello,
-        open_sessions: Mapping[str, Mapping[str, HeldSession]],
-        hello_time: datetime,
-    ) -> None:
-        now = self._clock()
-        repository = ConnectionRepository(work.session)
-        gone = [
-            ClosedSession(row.tenant_id, row.station_id, row.epoch, now, 1006, UNKNOWN_TO_EDGE)
-            for row in await repository.list_of_edge(hello.edge_id)
-            if row.station_id not in open_sessions.get(row.tenant_id, {}) and row.admit_time < hello_time - OPENING_TIME
-        ]
-        await repository.close_all(gone)
-        for session in gone:
-            work.emit(disconnected(session))
-
-
 async def end_session(
     work: UnitOfWork, links: LinkRegistry, tenant_id: str, station_id: str, now: datetime, reason: str
 ) -> None:
@@ -324,14 +283,19 @@ def by_tenant(items: Sequence[Item]) -> dict[str, list[Item]]:
     return groups
 
 
-def is_current(row: Row[*tuple[Any, ...]] | None, epoch: int) -> bool:
-    """Return whether an epoch is that of the newest session."""
-    return row is not None and row.epoch == epoch
+def is_current(row: Row[*tuple[Any, ...]] | None, epoch: int, edge_id: str) -> bool:
+    """Return whether an epoch is that of the newest session, and an edge the one that holds it."""
+    return row is not None and row.epoch == epoch and row.edge_id == edge_id
 
 
-def may_open(row: Row[*tuple[Any, ...]] | None, epoch: int) -> bool:
-    """Return whether a session is the newest of its station, not open yet, and not reported as closed."""
-    if row is None or row.epoch != epoch or row.is_open:
+def is_foreign(row: Row[*tuple[Any, ...]] | None, epoch: int, edge_id: str) -> bool:
+    """Return whether an epoch is that of the newest session, and another edge holds it."""
+    return row is not None and row.epoch == epoch and row.edge_id != edge_id
+
+
+def may_open(row: Row[*tuple[Any, ...]] | None, epoch: int, edge_id: str) -> bool:
+    """Return whether an edge's session is the newest of its station, not open yet, and not reported as closed."""
+    if row is None or not is_current(row, epoch, edge_id) or row.is_open:
         return False
     return row.close_reason is None or row.close_reason in ASSUMED
 

@@ -1,6 +1,5 @@
 """Who may call what: authentication, scopes from the contract, the choice of the tenant."""
 
-import hmac
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from citrine.api.v1 import access_pb2
 from citrine_core.errors import NotFound, PermissionDenied, Unauthenticated
 from citrine_core.ids import DEFAULT_TENANT
 from citrine_core.rpc.caller import Caller
+from citrine_core.rpc.edge_peer import EdgePeer, set_edge
 
 __all__ = ["PUBLIC_SERVICES", "Access", "Authenticator", "Identity", "bearer_token", "rule_of", "scopes_of"]
 
@@ -71,13 +71,17 @@ class Authenticator(Protocol):
         ...
 
 
+IdentifyEdge = Callable[[Mapping[str, str], bytes | None], Awaitable[EdgePeer]]
+"""`await identify_edge(metadata, certificate)` returns the edge, or raises Unauthenticated."""
+
+
 class Access:
     """Decides on each rpc before its servicer sees it.
 
     Args:
         authenticators: Asked in order; the first that identifies the caller decides.
         tenant_exists: Returns whether a tenant with this id exists.
-        edge_credential: The credential that edges must present. None: all edges are refused.
+        identify_edge: Identifies the edge that opens a link. None: all edges are refused.
         now: A monotonic clock, in seconds.
     """
 
@@ -85,22 +89,23 @@ class Access:
         self,
         authenticators: Sequence[Authenticator],
         tenant_exists: Callable[[str], Awaitable[bool]],
-        edge_credential: str | None = None,
+        identify_edge: IdentifyEdge | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._authenticators = authenticators
         self._tenant_exists = tenant_exists
-        self._edge_credential = edge_credential
+        self._identify_edge = identify_edge
         self._now = now
         self._refused_edges = 0
         self._next_warning = float("-inf")
 
-    async def check(self, method: str, metadata: Mapping[str, str]) -> Caller | None:
+    async def check(self, method: str, metadata: Mapping[str, str], certificate: bytes | None = None) -> Caller | None:
         """Return the caller of an rpc; None for the public services and the link of an edge, which need no caller.
 
         Args:
             method: Path of the rpc, "/package.Service/Method".
             metadata: Metadata of the call; the first value of each key.
+            certificate: The caller's certificate in PEM, verified by TLS. None: it presented none, or is no edge.
 
         Raises:
             Unauthenticated: When there is no valid credential.
@@ -112,7 +117,7 @@ class Access:
         if service in PUBLIC_SERVICES:
             return None
         if service == EDGE_LINK:
-            self._check_edge(metadata)
+            await self._check_edge(metadata, certificate)
             return None
         identity = await self._identify(metadata)
         rule = rule_of(method)
@@ -125,21 +130,22 @@ class Access:
             raise PermissionDenied(f"the {identity.credential} lacks the scope {rule.scope}")
         return caller
 
-    def _check_edge(self, metadata: Mapping[str, str]) -> None:
-        given = bearer_token(metadata)
-        wanted = self._edge_credential
-        # The comparison takes constant time, so that its duration does not reveal how much of a guess is right.
-        if not wanted or given is None or not hmac.compare_digest(given.encode(), wanted.encode()):
-            self._warn_of_edge()
-            raise Unauthenticated("the credential of the edge link is missing or wrong")
+    async def _check_edge(self, metadata: Mapping[str, str], certificate: bytes | None) -> None:
+        try:
+            if self._identify_edge is None:
+                raise Unauthenticated("no edge is let in here")
+            set_edge(await self._identify_edge(metadata, certificate))
+        except Unauthenticated as error:
+            self._warn_of_edge(str(error))
+            raise
 
-    def _warn_of_edge(self) -> None:
+    def _warn_of_edge(self, reason: str) -> None:
         # A refused edge retries for ever, and there may be several: warn once an interval.
         self._refused_edges += 1
         if self._now() >= self._next_warning:
             logger.warning(
-                "an edge was refused: CITRINE_EDGE_CREDENTIAL_FILE must hold the same there and here",
-                extra={"attempts": self._refused_edges},
+                "an edge was refused: it needs the same CITRINE_EDGE_CREDENTIAL_FILE as the cores, or one of its own",
+                extra={"attempts": self._refused_edges, "reason": reason},
             )
             self._refused_edges, self._next_warning = 0, self._now() + WARNING_INTERVAL
 

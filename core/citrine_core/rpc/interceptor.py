@@ -171,12 +171,14 @@ class _Rpc:
         return handle
 
     async def _admit(self, context: Context) -> Caller | None:
-        return await self._identify(_metadata(context))
+        # Only edges have certificates, and the certificate of every rpc need not be read.
+        certificate = None if self._checks_input else _certificate(context)
+        return await self._identify(_metadata(context), certificate)
 
-    async def _identify(self, metadata: Mapping[str, str]) -> Caller | None:
+    async def _identify(self, metadata: Mapping[str, str], certificate: bytes | None = None) -> Caller | None:
         """Identify the caller and the trace, and set both for the rest of the task."""
         set_trace(metadata.get("traceparent", ""))
-        caller = await self._access.check(self._method, metadata)
+        caller = await self._access.check(self._method, metadata, certificate)
         if caller is not None:
             set_caller(caller)
         return caller
@@ -231,6 +233,12 @@ class _Ending:
 
 def _metadata(context: Context) -> Mapping[str, str]:
     return _to_mapping(context.invocation_metadata())
+
+
+def _certificate(context: Context) -> bytes | None:
+    """Return the certificate of the peer in PEM, which TLS has verified, or None."""
+    found = context.auth_context().get("x509_pem_cert", ())
+    return next(iter(found), None)
 
 
 def _to_mapping(metadata: Any) -> Mapping[str, str]:

@@ -68,8 +68,8 @@ HANDLED = sorted(collect(built_in(services_of(None))).calls, key=lambda c: c.__n
 ANSWERED = sorted(collect(built_in(services_of(None))).answers, key=lambda c: c.__name__)  # type: ignore[arg-type]
 
 
-async def sessions(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> Mapping[str, tuple[int, bool]]:
-    return dict.fromkeys(station_ids, (1, True))
+async def sessions(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> Mapping[str, tuple[int, bool, str]]:
+    return dict.fromkeys(station_ids, (1, True, ""))
 
 
 async def send(unit_of_work: UnitOfWorkFactory, clock: Clock, stage: HandlingStage, *messages: Message) -> list[bytes]:

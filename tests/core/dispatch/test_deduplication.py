@@ -148,8 +148,8 @@ def unit_of_work_on_postgres(postgres_engine: AsyncEngine) -> UnitOfWorkFactory:
 
 
 def stage_of(handlers: Handlers, observed: Observed | None = None, epoch: int = 7) -> HandlingStage:
-    async def sessions(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> dict[str, tuple[int, bool]]:
-        return dict.fromkeys(station_ids, (epoch, True))
+    async def sessions(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> dict[str, tuple[int, bool, str]]:
+        return dict.fromkeys(station_ids, (epoch, True, ""))
 
     observers = [observed.observe] if observed is not None else []
     return HandlingStage(collect([Block("test", [handlers])]), sessions, lambda: NOW, observers=observers)

@@ -56,8 +56,8 @@ class Handlers:
         return DataTransferResponse(status=len(self.seen))  # type: ignore[arg-type]  # tells the answers apart
 
 
-async def sessions(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> dict[str, tuple[int, bool]]:
-    return dict.fromkeys(station_ids, (7, True))
+async def sessions(work: UnitOfWork, tenant_id: str, station_ids: set[str]) -> dict[str, tuple[int, bool, str]]:
+    return dict.fromkeys(station_ids, (7, True, ""))
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ async def test_a_slow_database_does_not_keep_an_edge_from_its_welcome(
         newer = await second.connect("CS-1", PASSWORD)
         await newer.call(HeartbeatRequest())
         async with core.core.unit_of_work() as slow:
-            await EdgeRepository(slow.session).see_all({"edge-1": "of somebody else"}, datetime.now(UTC))
+            await EdgeRepository(slow.session).see_all({"edge-1": ("", "of somebody else")}, datetime.now(UTC))
             await slow.rehearse()
             await first.open()
             assert first.welcome.serving

@@ -267,12 +267,12 @@ async def test_a_hello_from_before_an_outage_closes_no_session_that_opened_since
         await settled(await edge.connect("CS-1", PASSWORD))
         await age_admissions(core)
 
-        await reconciler.reconcile(hello, datetime.now(UTC) - timedelta(minutes=2))
+        await reconciler.reconcile(hello, datetime.now(UTC) - timedelta(minutes=2), "")
         kept = await connected(core)
-        await reconciler.reconcile(hello, datetime.now(UTC))
+        await reconciler.reconcile(hello, datetime.now(UTC), "")
         closed = await connected(core)
         hello.sessions.extend(edge.sessions.values())
-        await reconciler.reconcile(hello, datetime.now(UTC))
+        await reconciler.reconcile(hello, datetime.now(UTC), "")
 
         assert (kept, closed) == (["CS-1"], [])
         # Whoever holds it after all is right.

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from citrine.edge.v1 import link_pb2
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine_core.errors import Unauthenticated
 from citrine_core.rpc.access import Access, rule_of, scopes_of
+from citrine_core.rpc.edge_peer import EdgePeer
 from tests.support.api import EDGE_CREDENTIAL, Api, auth
 
 
@@ -157,7 +159,10 @@ async def test_refused_edges_are_a_warning_once_a_minute(caplog: pytest.LogCaptu
     async def no_tenant(tenant_id: str) -> bool:
         return False
 
-    access = Access([], no_tenant, "right", lambda: now)
+    async def refuse(metadata: Mapping[str, str], certificate: bytes | None) -> EdgePeer:
+        raise Unauthenticated("it is nobody")
+
+    access = Access([], no_tenant, refuse, lambda: now)
     for second in range(122):
         now = float(second)
         with pytest.raises(Unauthenticated):

@@ -175,12 +175,16 @@ class CommandSender:
         outcome = await self._send(replace(order, is_native=True), context)
         return outcome.command, outcome.payload
 
-    def sent(self, report: link.CommandSent, reply: Callable[[link.Downstream], None]) -> None:
+    def sent(self, report: link.CommandSent, edge: Link) -> None:
         """Record that a command was written to the socket."""
         session = report.session
-        item = Item(session.tenant_id, session.station_id, report, reply)
+        item = Item(session.tenant_id, session.station_id, report, edge.send, edge_id=edge.edge_id)
         pending = self._pending.get(report.id)
         if pending is None:
+            self._submit(item)
+            return
+        if pending.link.edge_id != edge.edge_id:
+            # The stage refuses it.
             self._submit(item)
             return
         pending.send_time = report.send_time.ToDatetime(UTC)

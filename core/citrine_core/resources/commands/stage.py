@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -45,11 +45,23 @@ class CommandsStage:
         pending: PendingCommands,
         ends: CommandEnds,
         clock: Clock,
+        on_foreign: Callable[[str, str, str, str], None] = lambda edge_id, kind, tenant_id, station_id: None,
     ) -> None:
+        """Store what it uses.
+
+        Args:
+            routes: The handlers of answers.
+            pending: Commands under way.
+            ends: Notified of the ends of commands.
+            clock: Returns the time now.
+            on_foreign: Called with an edge, the kind of its report, tenant and station, where the command was sent to
+                another edge.
+        """
         self._routes = routes
         self._ends = ends
         self._pending = pending
         self._clock = clock
+        self._on_foreign = on_foreign
 
     def writes(self, item: Item) -> bool:
         """Return True: commands are written."""
@@ -74,7 +86,8 @@ class CommandsStage:
     async def _run(self, work: UnitOfWork, items: Sequence[Item], *, notify_blocks: bool) -> None:
         by_tenant: dict[str, dict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
         for item in items:
-            by_tenant[item.tenant_id][item.content.id].append(item)
+            if not self._is_foreign(item):
+                by_tenant[item.tenant_id][item.content.id].append(item)
         repository = CommandRepository(work.session)
         for tenant_id, reports in by_tenant.items():
             rows = await repository.find_for_update(tenant_id, reports.keys())
@@ -86,6 +99,20 @@ class CommandsStage:
                     continue
                 changes.append(await self._change(work, row, group, notify_blocks))
             await repository.change_all(changes)
+
+    def _is_foreign(self, item: Item) -> bool:
+        """Return whether a report is of an edge to which the command was not sent.
+
+        A command that another core sent is not known here. Its id is random, and only the edge that got it knows it.
+        """
+        pending = self._pending.get(item.content.id)
+        if not item.edge_id or pending is None:
+            return False
+        is_of_station = (pending.tenant_id, pending.station_id) == (item.tenant_id, item.station_id)
+        if is_of_station and pending.link.edge_id == item.edge_id:
+            return False
+        self._on_foreign(item.edge_id, "command", item.tenant_id, item.station_id)
+        return True
 
     async def _change(self, work: UnitOfWork, row: StoredCommand, group: Sequence[Item], notify_blocks: bool) -> Values:
         values: Values = {name: getattr(row, name) for name in ("tenant_id", "command_id", *CHANGING)}

@@ -38,5 +38,8 @@ class Edge(Model):
     __tablename__ = "edges"
 
     edge_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    edge_name: Mapped[str | None] = mapped_column(String(64))
+    """Name by which it identified itself when it linked first. Empty: it has none. None: it linked before there were
+    names."""
     software_version: Mapped[str] = mapped_column(String(50))
     last_seen_time: Mapped[datetime]

@@ -1,17 +1,25 @@
 """Queries into connections for other packages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, select
+from sqlalchemy import ColumnElement, Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from citrine_core.db.one_of import one_of
-from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.connections.models import Connection, Edge
 
-__all__ = ["OPENING_TIME", "SESSIONS", "NewestSession", "connected_stations", "is_connected", "may_be_open"]
+__all__ = [
+    "OPENING_TIME",
+    "SESSIONS",
+    "NewestSession",
+    "connected_stations",
+    "is_connected",
+    "linked_processes",
+    "may_be_open",
+]
 
 OPENING_TIME = timedelta(seconds=10)
 """How long the Opened of an admitted session may take to be stored: a core may be slow, and other items of the station
@@ -48,6 +56,13 @@ async def connected_stations(session: AsyncSession, keys: Collection[tuple[str, 
         )
     )
     return {(row[0], row[1]) for row in rows}
+
+
+async def linked_processes(session: AsyncSession, since: datetime) -> Mapping[str, int]:
+    """Return how many processes of each named edge had a link since a time."""
+    edges = Edge.__table__.c
+    query = select(edges.edge_name, func.count()).where(edges.last_seen_time >= since, edges.edge_name != "")
+    return {row[0]: row[1] for row in await session.execute(query.group_by(edges.edge_name))}
 
 
 def may_be_open(session: Row[*tuple[Any, ...]], now: datetime) -> bool:

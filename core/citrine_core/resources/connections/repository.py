@@ -65,7 +65,14 @@ _GRANT = BulkUpsert(
     },
     returning=("tenant_id", "station_id", "epoch"),
 )
-_SEE_EDGES = BulkUpsert(_EDGES, ("edge_id", "software_version", "last_seen_time"), ("edge_id",))
+# The name is that of the first link: another edge that presents the same id must not get it.
+_SEE_EDGES = BulkUpsert(
+    _EDGES,
+    ("edge_id", "edge_name", "software_version", "last_seen_time"),
+    ("edge_id",),
+    ("software_version", "last_seen_time"),
+    returning=("edge_name",),
+)
 
 _KEY = ("tenant_id", "station_id", "epoch")
 _OPENED = ("ocpp_version", "remote_address", "open_time")
@@ -93,7 +100,7 @@ _FIND = select(_TABLE).where(*_OF_STATIONS)
 # Sorted, so that two cores can't deadlock.
 _FIND_LOCKED = _FIND.order_by(_TABLE.c.station_id).with_for_update()
 
-_STATE = (_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open)
+_STATE = (_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open, _TABLE.c.edge_id)
 
 _NEWEST = DirectQuery(select(*_STATE).where(*_OF_STATIONS))
 
@@ -126,13 +133,15 @@ class SessionState(NamedTuple):
     epoch: int
     is_open: bool
     """False: its websocket is closed, or its opening has not been reported yet."""
+    edge_id: str
+    """Edge that holds the websocket."""
 
 
 async def newest_sessions(work: UnitOfWork, tenant_id: str, station_ids: Collection[str]) -> Mapping[str, SessionState]:
     """Return the newest session of each of a tenant's stations."""
     values = {"tenant_id": tenant_id, "stations": pack((station_id,) for station_id in station_ids)}
     rows = await _NEWEST.fetch(work.session, values)
-    return {station_id: SessionState(epoch, is_open) for station_id, epoch, is_open in rows}
+    return {station_id: SessionState(epoch, is_open, edge_id) for station_id, epoch, is_open, edge_id in rows}
 
 
 async def newest_sessions_beside(
@@ -154,11 +163,11 @@ async def newest_sessions_beside(
     values = {"tenant_id": tenant_id, "stations": pack((one,) for one in station_ids), "keys": pack(keys)}
     sessions: dict[str, SessionState] = {}
     found = []
-    for station_id, epoch, is_open, *row in await _beside(query).fetch(work.session, values):
+    for station_id, epoch, is_open, edge_id, *row in await _beside(query).fetch(work.session, values):
         if station_id is None:
             found.append(row)
         else:
-            sessions[station_id] = SessionState(epoch, is_open)
+            sessions[station_id] = SessionState(epoch, is_open, edge_id)
     return sessions, found
 
 
@@ -310,10 +319,14 @@ class EdgeRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def see_all(self, versions: Mapping[str, str], now: datetime) -> None:
-        """Store edges, given with their software version, as alive."""
-        rows = [(edge_id, version[:50], now) for edge_id, version in sorted(versions.items())]
-        await _SEE_EDGES.execute(self._session, rows)
+    async def see_all(self, edges: Mapping[str, tuple[str, str]], now: datetime) -> None:
+        """Store edges, given with their name and software version, as alive. A stored name is not changed."""
+        await _SEE_EDGES.execute(self._session, _seen(edges, now))
+
+    async def see(self, edge_id: str, name: str, version: str, now: datetime) -> str:
+        """Store an edge as alive, and return the name with which it linked first."""
+        ((found,),) = await _SEE_EDGES.fetch(self._session, _seen({edge_id: (name, version)}, now))
+        return str(found or "")
 
     async def remove_before(self, time: datetime) -> None:
         """Delete edges without a link since a time, and without sessions."""
@@ -321,3 +334,7 @@ class EdgeRepository:
         await (await self._session.connection()).execute(
             delete(_EDGES).where(_EDGES.c.last_seen_time < time, not_(has_sessions))
         )
+
+
+def _seen(edges: Mapping[str, tuple[str, str]], now: datetime) -> list[tuple[str, str, str, datetime]]:
+    return [(edge_id, name, version[:50], now) for edge_id, (name, version) in sorted(edges.items())]

@@ -1,0 +1,120 @@
+"""An edge is believed only about sessions that it holds, whatever it knows of those of others."""
+
+import asyncio
+import urllib.request
+
+import pytest
+
+from citrine.api.v1 import connections_pb2, connections_pb2_grpc
+from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.security_pb2 import SecurityEventNotificationRequest
+from citrine.ocpp.v2.types_pb2 import IdToken
+from tests.support.core import PASSWORD, RunningCore
+from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+
+
+async def is_connected(core: RunningCore) -> bool:
+    stub = core.stub(connections_pb2_grpc.ConnectionsServiceStub)
+    return len((await stub.ListConnections(connections_pb2.ListConnectionsRequest())).connections) == 1
+
+
+async def metric(core: RunningCore, kind: str) -> float:
+    def read() -> str:
+        with urllib.request.urlopen(f"http://{core.http_address}/metrics", timeout=10) as response:
+            return str(response.read().decode())
+
+    name = f'citrine_core_foreign_session_reports_total{{kind="{kind}"}} '
+    found = [line for line in (await asyncio.to_thread(read)).splitlines() if line.startswith(name)]
+    return float(found[0].removeprefix(name)) if found else 0.0
+
+
+def foreign(edge: FakeEdge, session: FakeSession) -> FakeSession:
+    """Return a session of another edge, for which this edge is going to speak."""
+    return FakeSession(edge, session.ref, session.admitted)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param(HeartbeatRequest(), id="at once"),
+        pytest.param(AuthorizeRequest(id_token=IdToken(id_token="T-1")), id="read"),
+        pytest.param(SecurityEventNotificationRequest(type="X", timestamp=timestamp()), id="stored"),
+    ],
+)
+async def test_a_call_for_the_session_of_another_edge_has_no_effect_and_no_answer(
+    core: RunningCore, message: HeartbeatRequest | AuthorizeRequest | SecurityEventNotificationRequest
+) -> None:
+    await core.add_station("CS-1")
+    async with core.edge("edge-1") as own, core.edge("edge-2") as other:
+        session = await own.connect("CS-1", PASSWORD)
+        # From now on the fast path knows the session.
+        await session.call(HeartbeatRequest())
+
+        call_id = other.put_call(session.ref, message)
+        told = await other.next("disconnect")
+
+        assert told.session == session.ref
+        assert not other._answers[call_id].done()
+        assert (await session.call(HeartbeatRequest())).HasField("current_time")
+        assert await metric(core, "call") == 1
+
+
+async def test_a_session_is_not_closed_by_another_edge(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge("edge-1") as own, core.edge("edge-2") as other:
+        session = await own.connect("CS-1", PASSWORD)
+        await session.call(HeartbeatRequest())
+
+        await foreign(other, session).close()
+        # What is behind it in the lane of the station was handled later.
+        await session.call(SecurityEventNotificationRequest(type="X", timestamp=timestamp()))
+
+        assert await is_connected(core)
+        assert await metric(core, "closed") == 1
+
+
+async def test_a_session_is_not_opened_by_another_edge(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge("edge-1") as own, core.edge("edge-2") as other:
+        admitted = await own.admit("CS-1", PASSWORD)
+        assert isinstance(admitted, link.Admitted)
+
+        opened = link.Opened(session=admitted.session, version=link.OCPP_VERSION_21, open_time=timestamp())
+        other.put(link.Upstream(opened=opened))
+        other.put_call(admitted.session, SecurityEventNotificationRequest(type="X", timestamp=timestamp()))
+        await other.next("disconnect")
+
+        assert not await is_connected(core)
+        assert await metric(core, "opened") == 1
+
+
+async def test_the_session_of_another_edge_in_hello_is_stale(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge("edge-1") as own:
+        session = await own.connect("CS-1", PASSWORD)
+        await session.call(HeartbeatRequest())
+        async with core.edge("edge-2") as other:
+            await other.break_off()
+            other.sessions = dict(own.sessions)
+            await other.open()
+
+            assert list(other.welcome.stale_sessions) == [session.ref]
+        assert await is_connected(core)
+
+
+async def test_it_is_logged_once_a_minute_for_each_edge(core: RunningCore, caplog: pytest.LogCaptureFixture) -> None:
+    await core.add_station("CS-1")
+    async with core.edge("edge-1") as own, core.edge("edge-2") as other:
+        session = await own.connect("CS-1", PASSWORD)
+        await session.call(HeartbeatRequest())
+
+        for _ in range(3):
+            other.put_call(session.ref, HeartbeatRequest())
+            await other.next("disconnect")
+
+    said = [record for record in caplog.records if "another edge holds" in record.getMessage()]
+    assert [(getattr(record, "edge_id", ""), getattr(record, "station_id", "")) for record in said] == [
+        ("edge-2", "CS-1")
+    ]
