@@ -38,7 +38,7 @@ class CoreSettings(BaseModel):
     """
 
     grpc_certificate_file: Path | None = None
-    """Certificate of the gRPC server in PEM, followed by intermediate ones. With it, the server speaks TLS only.
+    """Certificate of the gRPC server in PEM, followed by intermediate ones. With it, grpc_listen speaks TLS only.
 
     It is read again when it changes; open connections continue.
     """

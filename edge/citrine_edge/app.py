@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from citrine_edge import upstream
 from citrine_edge.admission import AdmissionLimits
@@ -16,6 +17,7 @@ from citrine_edge.dialects import Dialect, dialects
 from citrine_edge.discovery import Discovery
 from citrine_edge.ids import new_id, new_trace_prefix
 from citrine_edge.link import Link
+from citrine_edge.link_channel import link_tls, open_channel
 from citrine_edge.metrics import Metrics
 from citrine_edge.open_files import allow_sockets
 from citrine_edge.refusals import Refusals
@@ -99,12 +101,17 @@ class Edge:
             shares_port=shares_port,
         )
         self.health = HealthServer(self._missing, self._metrics)
-        credential = settings.credential()
+        credential, tls = settings.credential(), link_tls(settings)
         self.discovery = Discovery(
             settings.core,
             self.router,
-            lambda address: Link(
-                address, credential, self.router, self.metrics, settings.edge_gather_time.total_seconds()
+            lambda address, host: Link(
+                address,
+                credential,
+                self.router,
+                self.metrics,
+                settings.edge_gather_time.total_seconds(),
+                partial(open_channel, host, tls),
             ),
             self._defect,
         )
@@ -204,6 +211,8 @@ def main(argv: Sequence[str] | None = None, worker: int = 0) -> int:
         for address in (settings.ocpp_listen, settings.edge_http_listen, *settings.core.split(",")):
             split_address(address)
         settings.credential()
+        settings.check_links()
+        link_tls(settings)
     except InvalidSetting as error:
         sys.stderr.write(f"citrine edge: {error}\n")
         return 2
@@ -223,7 +232,7 @@ def main(argv: Sequence[str] | None = None, worker: int = 0) -> int:
 def _run_alone(settings: EdgeSettings, *, shares_port: bool) -> int:
     """Run an edge in this process."""
     _calm_garbage_collector()
-    if not settings.credential():
+    if not settings.credential() and settings.edge_certificate_file is None:
         _logger.warning("without a credential no core lets this edge in: set CITRINE_EDGE_CREDENTIAL_FILE")
     is_chosen = "ocpp_max_sockets" in settings.model_fields_set
     sockets, max_idle = allow_sockets(settings.ocpp_max_sockets, settings.ocpp_max_unfinished, is_chosen=is_chosen)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from citrine_process import settings
+from citrine_process.addresses import is_loopback, split_address
 from citrine_process.settings import PREFIX, Duration, InvalidSetting, read_credential
 
 __all__ = ["EdgeSettings", "read_settings"]
@@ -49,6 +50,21 @@ class EdgeSettings(BaseModel):
 
     edge_credential_file: Path | None = None
     """File that holds edge_credential."""
+
+    edge_core_ca_file: Path | None = None
+    """Authorities in PEM that cores' certificates are verified against. With it, links speak TLS.
+
+    It and the edge's own certificate are read again whenever a link connects.
+    """
+
+    edge_certificate_file: Path | None = None
+    """The edge's own certificate in PEM, by which cores identify it (at their link_listen)."""
+
+    edge_key_file: Path | None = None
+    """Private key of edge_certificate_file in PEM. Unset: it is in that file."""
+
+    insecure_grpc: bool = False
+    """Whether links to other machines may be plain text."""
 
     ready_file: Path | None = None
     """Written when everything listens: JSON with the addresses and the pid."""
@@ -157,6 +173,24 @@ class EdgeSettings(BaseModel):
         if url and not (valid and not parts.query and not parts.fragment and "@" not in parts.netloc):
             raise ValueError("must be like wss://csms.example.com/ocpp")
         return url.rstrip("/")
+
+    def check_links(self) -> None:
+        """Refuse plain text to other machines, and TLS settings that make no sense together.
+
+        Raises:
+            InvalidSetting: What is wrong.
+        """
+        if self.edge_key_file is not None and self.edge_certificate_file is None:
+            raise InvalidSetting("edge_key_file needs edge_certificate_file")
+        if self.edge_core_ca_file is None and self.edge_certificate_file is not None:
+            raise InvalidSetting("edge_certificate_file needs edge_core_ca_file")
+        if self.edge_core_ca_file is None and not self.insecure_grpc:
+            for address in self.core.split(","):
+                if address.strip() and not is_loopback(split_address(address)[0]):
+                    raise InvalidSetting(
+                        f"core: {address.strip()} may be another machine, and so needs TLS: set --edge-core-ca-file, "
+                        "or allow plain text with --insecure-grpc"
+                    )
 
     def credential(self) -> str:
         """Return the credential of the edge link, empty where none is set.

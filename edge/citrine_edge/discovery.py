@@ -28,13 +28,19 @@ class Discovery:
     Where several workers share an address, each has another one: the Welcome of any of them lists their ports. The
     shared address is dialled to get that list, and again while none of the workers is linked, since there may be
     other workers now, or one core alone. It never has a link of its own: the worker that it reaches is a random one.
+
+    Args:
+        cores: Addresses in the settings.
+        router: Gets the links.
+        connect: Returns the link to an address; the second argument is the DNS name that it was found by, or "".
+        defect: Called with the bugs of background tasks.
     """
 
     def __init__(
         self,
         cores: str,
         router: Router,
-        connect: Callable[[str], Link],
+        connect: Callable[[str, str], Link],
         defect: Callable[[str, BaseException], None],
     ) -> None:
         self._targets = [split_address(each) for each in cores.split(",") if each.strip()]
@@ -43,6 +49,8 @@ class Discovery:
         self._defect = defect
         self._tasks: dict[str, tuple[Link, asyncio.Task[None]]] = {}
         self._workers: dict[str, frozenset[str]] = {}
+        self._names: dict[str, str] = {}
+        """Names in the settings by the addresses that were found for them."""
         self._redirected = asyncio.Event()
         """Set when a link learned that several workers share its address."""
 
@@ -65,7 +73,8 @@ class Discovery:
             addresses |= workers
             actions |= dict.fromkeys(workers, self._known_actions(address))
         for address in addresses - self._tasks.keys():
-            link = self._connect(address)
+            # The certificate of a core is for the name in the settings, which only the first look-up knows.
+            link = self._connect(address, self._names.get(split_address(address)[0], ""))
             # Workers of one address serve the same actions. Without any, stations' messages would be refused.
             link.known_actions = actions[address]
             self._router.add(link)
@@ -131,4 +140,6 @@ class Discovery:
             _logger.warning("core's name was not found", extra={"host": host, "problem": str(error)})
             # The addresses of the last look-up may still be right.
             return [host for host, of in (split_address(each) for each in self._tasks) if of == port]
-        return [str(each[4][0]) for each in found]
+        addresses = [str(each[4][0]) for each in found]
+        self._names.update(dict.fromkeys(addresses, host))
+        return addresses

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import grpc
@@ -14,6 +14,7 @@ from citrine_edge.backoff import Backoff
 from citrine_edge.batches import encode_batch
 from citrine_edge.greeting import PAGE, REVISION_KEY, OpenSession, greeting
 from citrine_edge.ids import jitter
+from citrine_edge.link_channel import plain_channel
 from citrine_edge.metrics import Metrics
 from citrine_process.addresses import split_address
 
@@ -50,20 +51,6 @@ TWIN_BACKOFF = 30.0
 """Seconds between attempts at an address of a core that is linked by another address."""
 
 _METHOD = f"/{pb.DESCRIPTOR.services_by_name['EdgeLinkService'].full_name}/Link"
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", 64 << 20),
-    ("grpc.max_send_message_length", 64 << 20),
-    # Reconnecting is ours: a channel's own backoff grows to minutes, and is shared between channels.
-    ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.enable_retries", 0),
-    # A core whose machine is gone does not end its streams. Pings detect it within 9 seconds, even without Alive.
-    ("grpc.keepalive_time_ms", 5_000),
-    ("grpc.keepalive_timeout_ms", 4_000),
-    # This limit is the effective one; its default is a minute.
-    ("grpc.http2.ping_timeout_ms", 4_000),
-    ("grpc.http2.max_pings_without_data", 0),
-)
 
 _UNKNOWN = "Internal error from Core"
 """What gRPC reports when an rpc ends during a write. The reason is unknown; "Core" is gRPC's own, not ours."""
@@ -131,7 +118,13 @@ class Link:
     """
 
     def __init__(
-        self, address: str, credential: str, owner: LinkOwner, metrics: Metrics, gather_time: float = 0.0
+        self,
+        address: str,
+        credential: str,
+        owner: LinkOwner,
+        metrics: Metrics,
+        gather_time: float = 0.0,
+        open_channel: Callable[[str], grpc.aio.Channel] = plain_channel,
     ) -> None:
         self.address = address
         self.core_id = ""
@@ -146,6 +139,7 @@ class Link:
         self._batches = 0
         self._up_since = 0.0
         self._credential = credential
+        self._open_channel = open_channel
         self._owner = owner
         self._metrics = metrics
         self._queue: deque[bytes] = deque()
@@ -254,10 +248,12 @@ class Link:
         return error
 
     async def _stream(self) -> None:
-        async with grpc.aio.insecure_channel(self.address, options=_OPTIONS) as channel:
+        # An edge with a certificate needs no credential.
+        metadata = (("authorization", f"Bearer {self._credential}"),) if self._credential else ()
+        async with self._open_channel(self.address) as channel:
             stream: _Stream = channel.stream_stream(
                 _METHOD, request_serializer=None, response_deserializer=pb.LinkResponse.FromString
-            )(metadata=(("authorization", f"Bearer {self._credential}"),))
+            )(metadata=metadata)
             try:
                 first = await self._greet(stream)
                 welcome = first.items[0].welcome

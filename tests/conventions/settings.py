@@ -64,14 +64,18 @@ def _rows_of_commands() -> Iterator[str]:
                 continue
             seen.add(option.envvar)
             default = _default_of_option(option)
-            yield _row(option.envvar, option.opts[0], (option.metavar or "path").lower(), default, option.help or "")
+            yield _row(option.envvar, option.opts[0], _form_of_option(option), default, option.help or "")
+
+
+def _form_of_option(option: TyperOption) -> str:
+    return "`true` or `false`" if option.is_flag else (option.metavar or "path").lower()
 
 
 def _default_of_option(option: TyperOption) -> str:
     if isinstance(option.show_default, str):
         # A value, or what is so without one.
         return option.show_default if " " in option.show_default else f"`{option.show_default}`"
-    return "" if option.default in (None, "") else f"`{option.default}`"
+    return "" if option.default in (None, "") or option.is_flag else f"`{option.default}`"
 
 
 def _row(variable: str, flag: str, form: str, default: str, about: str) -> str:

@@ -55,7 +55,7 @@ async def test_every_address_of_a_name_gets_a_link(monkeypatch: pytest.MonkeyPat
     discovery = Discovery(
         "cores.example:7, 127.0.0.1:8,[::1]:9",
         router,
-        lambda address: IdleLink(address, "", router, metrics),
+        lambda address, host: IdleLink(address, "", router, metrics),
         lambda task, error: None,
     )
     fixed = {"127.0.0.1:8", "[::1]:9"}
@@ -108,7 +108,7 @@ async def test_one_link_that_fails_by_itself_begins_again(monkeypatch: pytest.Mo
     discovery = Discovery(
         "127.0.0.1:8,127.0.0.1:9",
         router,
-        lambda address: FailingLink(address, "", router, metrics),
+        lambda address, host: FailingLink(address, "", router, metrics),
         lambda task, error: defects.append(task),
     )
     running = asyncio.create_task(discovery.run())

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
-from citrine_edge import link as link_module
+from citrine_edge import link_channel
 from citrine_edge.batches import encode_batch
 from citrine_edge.greeting import OpenSession
 from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link
@@ -171,8 +171,8 @@ async def way_to(core: FakeCore, blocked: asyncio.Event) -> AsyncIterator[str]:
 
 
 async def test_core_that_vanished_is_noticed_without_any_call(core: FakeCore, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = [(name, 500 if name.endswith("_ms") else value) for name, value in link_module._OPTIONS]
-    monkeypatch.setattr(link_module, "_OPTIONS", quick)
+    quick = [(name, 500 if name.endswith("_ms") else value) for name, value in link_channel._OPTIONS]
+    monkeypatch.setattr(link_channel, "_OPTIONS", quick)
     vanished = asyncio.Event()
     async with way_to(core, vanished) as address, running_edge(FakeCore(address=address)) as edge:
         (link,) = edge.edge.router.links

@@ -10,12 +10,14 @@ import typer
 from typer.main import get_command
 
 from citrine_cli.common_options import (
+    CaOption,
     CoreOption,
     JsonOption,
     KeyFileOption,
     KeyOption,
     NoColorOption,
     TenantOption,
+    TlsOption,
     TokenFileOption,
 )
 from citrine_cli.connection import Connection
@@ -51,6 +53,8 @@ def _common(
     key_file: KeyFileOption = None,
     token_file: TokenFileOption = None,
     tenant: TenantOption = None,
+    tls: TlsOption = False,
+    ca_file: CaOption = None,
     as_json: JsonOption = False,
     no_color: NoColorOption = False,
     version: Annotated[
@@ -68,7 +72,7 @@ def _common(
     key = os.environ.get("CITRINE_KEY") if key is None else key
     # No option: many commands have a --token, and everybody sees what stands in a command line.
     token = os.environ.get("CITRINE_TOKEN")
-    ctx.obj = Connection(core, key, key_file, token, token_file, tenant, as_json, no_color)
+    ctx.obj = Connection(core, key, key_file, token, token_file, tenant, tls, ca_file, as_json, no_color)
 
 
 def build_app() -> typer.Typer:

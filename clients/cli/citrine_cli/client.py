@@ -15,12 +15,14 @@ from grpc.aio import UnaryUnaryMultiCallable
 
 from citrine_cli.acting_tenant import check_tenant
 from citrine_cli.common_options import (
+    CaOption,
     CoreOption,
     JsonOption,
     KeyFileOption,
     KeyOption,
     NoColorOption,
     TenantOption,
+    TlsOption,
     TokenFileOption,
 )
 from citrine_cli.completion import with_completion
@@ -89,11 +91,14 @@ _COMMON = {
     "key_file": KeyFileOption,
     "token_file": TokenFileOption,
     "tenant": TenantOption,
+    "tls": TlsOption,
+    "ca_file": CaOption,
     "as_json": JsonOption,
     "no_color": NoColorOption,
 }
 
 _UNSAID: Mapping[str, object] = {
+    "tls": False,
     "as_json": False,
     "no_color": False,
     "wide": False,
@@ -107,6 +112,12 @@ def _keyword(name: str, hint: object, default: object = inspect.Parameter.empty)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, annotation=hint, default=duration_default(hint, default)
     )
+
+
+def _flags(hint: object) -> set[str]:
+    # In an annotation, typer has the first flag as the default.
+    given = ((getattr(one, "default", None), *(getattr(one, "param_decls", None) or ())) for one in get_args(hint)[1:])
+    return {flag for flags in given for flag in flags if isinstance(flag, str) and flag.startswith("-")}
 
 
 def _said_here(ctx: typer.Context, name: str, value: object) -> object:
@@ -132,7 +143,14 @@ async def _run(
         wait = _station_wait(out)
         try:
             citrine = await stack.enter_async_context(
-                Citrine(connection.cores(), key=key, tenant=connection.tenant, interceptors=[wait] if wait else [])
+                Citrine(
+                    connection.cores(),
+                    key=key,
+                    tenant=connection.tenant,
+                    tls=connection.tls,
+                    ca_file=connection.ca_file,
+                    interceptors=[wait] if wait else [],
+                )
             )
         except ValueError as error:
             # The SDK raises ValueError for a malformed address.
@@ -208,10 +226,10 @@ def client_command(
     def decorate(work: Callable[Concatenate[Client, P], Awaitable[None]]) -> Callable[..., None]:
         @functools.wraps(work)
         def command(ctx: typer.Context, **options: object) -> None:
-            common = {name: _said_here(ctx, name, options.pop(name)) for name in _COMMON}
+            said = {name: _said_here(ctx, name, options.pop(name)) for name in common}
             look: dict[str, Any] = {name: options.pop(name) for name in look_options}
             run: Callable[..., Awaitable[None]] = work
-            connection = _merged(ctx.obj, common)
+            connection = _merged(ctx.obj, said)
             watching = {name: options.pop(name) for name in reader_options}
             out = Output(as_json=connection.as_json, no_color=connection.no_color, **look)
             asks = of_tenant and not options.get("operator")
@@ -223,6 +241,9 @@ def client_command(
             parameter: with_completion(work.__name__, parameter, hint)
             for parameter, hint in get_type_hints(work, include_extras=True).items()
         }
+        # A command may have an option of its own by the same flag; the common one then stands before the command.
+        own_flags = {flag for hint in hints.values() for flag in _flags(hint)}
+        common = {name: hint for name, hint in _COMMON.items() if own_flags.isdisjoint(_flags(hint))}
         # Commands that list something have an int option `limit`. (That of a charging profile is a float.)
         look_options = _OF_LISTS if get_args(hints.get("limit"))[:1] == (int,) else {}
         purpose = inspect.getdoc(work) or ""
@@ -235,7 +256,7 @@ def client_command(
             *(_keyword(parameter.name, hints[parameter.name], parameter.default) for parameter in own),
             *(
                 _keyword(option, hint, _UNSAID.get(option))
-                for option, hint in {**look_options, **reader_options, **_COMMON}.items()
+                for option, hint in {**look_options, **reader_options, **common}.items()
             ),
         ]
         # Typer reads the options of a command from its signature.

@@ -7,7 +7,17 @@ import typer
 
 from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
 
-__all__ = ["CoreOption", "JsonOption", "KeyFileOption", "KeyOption", "NoColorOption", "TenantOption", "TokenFileOption"]
+__all__ = [
+    "CaOption",
+    "CoreOption",
+    "JsonOption",
+    "KeyFileOption",
+    "KeyOption",
+    "NoColorOption",
+    "TenantOption",
+    "TlsOption",
+    "TokenFileOption",
+]
 
 CoreOption = Annotated[
     str | None,
@@ -55,6 +65,19 @@ TenantOption = Annotated[
         metavar="ID",
         show_default="the only one",
         help="Tenant to act on, for operators.",
+    ),
+]
+
+TlsOption = Annotated[bool, typer.Option("--tls", envvar="CITRINE_TLS", help="Call the cores by TLS.")]
+
+CaOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca",
+        envvar="CITRINE_CA_FILE",
+        metavar="PATH",
+        show_default="those of gRPC",
+        help="Authorities that the cores' certificates are verified against; implies --tls.",
     ),
 ]
 

@@ -104,7 +104,13 @@ def _offer(ids: Callable[[Any, str], AsyncIterator[str]]) -> _Offer:
 
         async with (
             asyncio.timeout(SECONDS),
-            Citrine(connection.cores(), key=connection.secret(), tenant=connection.tenant) as citrine,
+            Citrine(
+                connection.cores(),
+                key=connection.secret(),
+                tenant=connection.tenant,
+                tls=connection.tls,
+                ca_file=connection.ca_file,
+            ) as citrine,
         ):
             async for one in ids(citrine, incomplete):
                 if one.startswith(incomplete) and one not in found:

@@ -28,6 +28,10 @@ class Connection:
     """File with the token, read for each call."""
     tenant: str | None = None
     """Tenant that an operator's key acts on."""
+    tls: bool = False
+    """Whether to call the cores by TLS."""
+    ca_file: Path | None = None
+    """Authorities that the cores' certificates are verified against."""
     as_json: bool = False
     """Whether to print JSON."""
     no_color: bool = False

@@ -5,10 +5,13 @@ import ipaddress
 import json
 import socket
 from collections.abc import Sequence
+from pathlib import Path
+
+import grpc
 
 from citrine_sdk.stubs import READS
 
-__all__ = ["channel_options", "resolve_target", "service_config", "split_addresses"]
+__all__ = ["channel_options", "resolve_target", "service_config", "split_addresses", "tls_credentials", "tls_options"]
 
 RESOLVE_TIMEOUT = 10.0
 """Seconds to wait for the addresses of host names."""
@@ -118,3 +121,35 @@ def channel_options() -> list[tuple[str, str | int]]:
         ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ]
+
+
+def tls_credentials(ca_file: str | Path | None = None) -> grpc.ChannelCredentials:
+    """Return the credentials of a channel with TLS.
+
+    Args:
+        ca_file: Authorities in PEM that the cores' certificates are verified against. None: those of gRPC.
+
+    Raises:
+        ValueError: When the file can't be read, or holds no certificate.
+    """
+    if ca_file is None:
+        return grpc.ssl_channel_credentials()
+    try:
+        authorities = Path(ca_file).read_bytes()
+    except OSError as error:
+        raise ValueError(f"{ca_file} can't be read: {error.strerror}") from error
+    if b"-----BEGIN CERTIFICATE-----" not in authorities:
+        raise ValueError(f"{ca_file} holds no certificate in PEM")
+    return grpc.ssl_channel_credentials(authorities)
+
+
+def tls_options(addresses: str | Sequence[str]) -> list[tuple[str, str | int]]:
+    """Return further options of a channel with TLS.
+
+    Several addresses are resolved before gRPC sees them, so it can't know their names: the certificates of all of
+    these cores must have the first one.
+    """
+    parts = split_addresses(addresses)
+    if len(parts) == 1:
+        return []
+    return [("grpc.ssl_target_name_override", _host_and_port(parts[0])[0])]

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -11,7 +12,7 @@ from grpc.aio import UnaryUnaryMultiCallable
 
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, ReportKind, ReportRun, WatchReportRunRequest
 from citrine.events.v1.events_pb2 import Event
-from citrine_sdk.channel import channel_options, resolve_target
+from citrine_sdk.channel import channel_options, resolve_target, tls_credentials, tls_options
 from citrine_sdk.events import Backoff, follow_events
 from citrine_sdk.lists import pages
 from citrine_sdk.metadata import Token
@@ -39,6 +40,8 @@ class Citrine(Stubs):
         key: str | None = None,
         tenant: str | None = None,
         token: Token | None = None,
+        tls: bool = False,
+        ca_file: str | Path | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         channel: grpc.aio.Channel | None = None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
@@ -52,7 +55,10 @@ class Citrine(Stubs):
             tenant: Tenant that an operator's key acts on. None: the key's own, or "default".
             token: Token of an OpenID Connect provider, sent in place of the key; or what returns it for
                 each call.
-            credentials: Credentials for a channel with TLS. None: plain text.
+            tls: Whether the channel has TLS.
+            ca_file: Authorities in PEM that the cores' certificates are verified against; implies `tls`. None: those
+                of gRPC.
+            credentials: Credentials of the channel in place of those that `tls` and `ca_file` describe.
             channel: A channel to use instead of an own one. It is never closed here, and its calls get neither key,
                 tenant, deadline nor `interceptors`.
             interceptors: Further interceptors, called after those that add key, tenant and deadline.
@@ -61,6 +67,8 @@ class Citrine(Stubs):
         self._key = key
         self._tenant = tenant
         self._token = token
+        self._tls = tls or ca_file is not None
+        self._ca_file = ca_file
         self._credentials = credentials
         self._given = channel
         self._interceptors = interceptors
@@ -71,7 +79,7 @@ class Citrine(Stubs):
         """Open the channel. If no core can be reached, only the first call fails.
 
         Raises:
-            ValueError: When an address is malformed, or its host name has no IP address.
+            ValueError: When an address is malformed, its host name has no IP address, or `ca_file` can't be used.
         """
         self._channel = self._stubs_channel = self._given or await self._open()
         for attribute in ATTRIBUTES:
@@ -100,9 +108,11 @@ class Citrine(Stubs):
     async def _open(self) -> grpc.aio.Channel:
         target = await resolve_target(self._cores)
         added = [*own_interceptors(self._key, self._tenant, self._token), *self._interceptors]
-        if self._credentials is None:
+        credentials = self._credentials or (tls_credentials(self._ca_file) if self._tls else None)
+        if credentials is None:
             return grpc.aio.insecure_channel(target, options=channel_options(), interceptors=added)
-        return grpc.aio.secure_channel(target, self._credentials, options=channel_options(), interceptors=added)
+        options = [*channel_options(), *tls_options(self._cores)]
+        return grpc.aio.secure_channel(target, credentials, options=options, interceptors=added)
 
     def pages(
         self,
