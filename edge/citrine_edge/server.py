@@ -250,13 +250,13 @@ class StationServer:
         if handshake is not None and self._draining:
             self._refuse(socket, 503)
             handshake = None
-        opened = False
+        session: Session | None = None
         if handshake is not None:
             registration = admitted.registration if admitted.HasField("registration") else None
             hardware = (sys.intern(admitted.vendor_name), sys.intern(admitted.model))
             session = Session(self._context, socket, handshake.dialect, admitted.session, registration, hardware)
-            opened = socket.accept(handshake.response, session)
-        if opened:
+            session = session if socket.accept(handshake.response, session) else None
+        if handshake is not None and session is not None:
             self._count(101)
             self._admission.admitted(socket, handshake.identity, self._context.loop.time())
             if handshake.credential:
