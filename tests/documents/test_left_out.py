@@ -5,7 +5,9 @@ from tests.support.documents import DOCUMENTS, read_steps, read_tables
 BLOCKS = "docs/blocks.md"
 
 REASONS = {
+    "it needs a provider",
     "it takes the places of the demo",
+    "needs a certificate",
     "needs a cost that was corrected",
     "needs a meter that jumps",
     "needs a reservation that expired",
