@@ -22,6 +22,7 @@ from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.jobs import Job
 from citrine_core.link import LinkRegistry
 from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
+from citrine_core.resources import certificate_store, refusals, reports
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.connections import ConnectionsServicer
 from citrine_core.resources.edges import EdgesServicer
@@ -34,7 +35,7 @@ from citrine_core.rpc import Authenticator, RpcHealth
 from citrine_core.rpc.access import scopes_of
 from citrine_core.services import Services
 
-__all__ = ["TokenSignIn", "announcing", "knows_station", "resources_of", "sign_in_by_token"]
+__all__ = ["TokenSignIn", "announcing", "knows_station", "resource_blocks", "resources_of", "sign_in_by_token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ def sign_in_by_token(settings: CoreSettings, tenants: TenantDirectory) -> TokenS
         return TokenSignIn()
     keys = IssuerKeys(rules)
     return TokenSignIn([TokenAuthenticator(rules, keys, tenants.exists)], [keys.job])
+
+
+def resource_blocks(services: Services, feed: EventFeed, links: LinkRegistry) -> list[Block]:
+    """Return the resources that have handlers or jobs."""
+    return [reports.block(services, feed), refusals.block(services, links), certificate_store.block(services)]
 
 
 def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:

@@ -15,7 +15,7 @@ from citrine_process.settings import PREFIX, Duration, DurationOrNone, InvalidSe
 
 __all__ = ["CoreSettings", "read_settings"]
 
-_OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_")
+_OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_", "CITRINE_OCPPS_")
 """Variables with these prefixes are the edge's."""
 
 
@@ -121,6 +121,10 @@ class CoreSettings(BaseModel):
 
     charging_plans: Literal["core", "clients"] = "core"
     """Who plans the schedules of vehicles that say what they need (ISO 15118): the core, or clients, by events."""
+
+    certificate_owners: str = ""
+    """What organizationName (O) in the certificates of stations must be one of (security profile 3, A00.FR.404),
+    separated by semicolons. Empty: anything; whom the edge trusts to issue certificates decides."""
 
     blocks: str = ""
     """Functional blocks to serve to stations, separated by commas. Empty: all."""
@@ -307,6 +311,11 @@ class CoreSettings(BaseModel):
         """Ports by which edges reach each of several workers, the first one's first."""
         _, port = split_address(self.grpc_listen)
         return range(port + 1, port + 1 + self.core_workers)
+
+    @property
+    def owners(self) -> frozenset[str]:
+        """Names of who may own the certificates of stations. Empty: anybody."""
+        return frozenset(name.strip() for name in self.certificate_owners.split(";") if name.strip())
 
     @property
     def served_blocks(self) -> frozenset[str]:

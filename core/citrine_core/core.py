@@ -15,7 +15,7 @@ from citrine_core.background import survive
 from citrine_core.blocks import BUILT_IN, blocks_of
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
-from citrine_core.composition import announcing, knows_station, resources_of, sign_in_by_token
+from citrine_core.composition import announcing, knows_station, resource_blocks, resources_of, sign_in_by_token
 from citrine_core.config import CoreSettings
 from citrine_core.database_gauges import DatabaseGauges
 from citrine_core.db import Places, UnitOfWorkFactory, database_of, in_background
@@ -45,7 +45,7 @@ from citrine_core.link import (
 )
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
-from citrine_core.resources import certificate_store, refusals, reports
+from citrine_core.resources import refusals
 from citrine_core.resources.commands import COMMAND_SECRETS, CommandQueue, CommandSender, CommandsStage
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orphans import OrphanedCommands
@@ -130,12 +130,8 @@ class Core:
         self.sender = self._sender()
         self.queue = CommandQueue(self.callers, clock, self.sender)
         self.services = self._services()
-        resources = [
-            reports.block(self.services, self.feed),
-            refusals.block(self.services, self.links),
-            certificate_store.block(self.services),
-        ]
-        self.registry.fill([*resources, *make_blocks(self.services)], settings.served_blocks)
+        blocks = [*resource_blocks(self.services, self.feed, self.links), *make_blocks(self.services)]
+        self.registry.fill(blocks, settings.served_blocks)
         served = self._served()
         self.rpc_health = RpcHealth([name for block in served for name in block.service_names])
         find_answered_calls = partial(find_answered, self.unit_of_work)
@@ -151,7 +147,8 @@ class Core:
         self.presence = Presence(self.unit_of_work, clock, self.links)
         observe = self.services.counters.station_refused
         self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)
-        self.admission = Admission(self.unit_of_work, self.lanes.submit, self.health, self.refused_stations, clock)
+        what_for = (self.health, self.refused_stations, clock, settings.owners)
+        self.admission = Admission(self.unit_of_work, self.lanes.submit, *what_for)
         self.edge_servicer = self._edge_servicer()
         self.keys = KeyAuthenticator(self.callers, clock)
         self.tenants = TenantDirectory(self.services.unit_of_work)

@@ -76,6 +76,8 @@ def _default(value: object) -> str:
             if seconds and seconds % length == 0:
                 return f"{seconds / length:g}{unit}"
         return f"{seconds:g}s"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +52,9 @@ class WorkerGroup:
     arguments: Sequence[str]
     """Command line of all."""
     count: int
-    kind: str
-    """What they listen for, as the flag for it and the ready file say: "ocpp" of --ocpp-listen."""
-    address: str
-    """Where all of them listen; port 0 is any free one, and the same for all."""
+    addresses: Mapping[str, str]
+    """Where all of them listen, by what for, as flags and the ready file say: "ocpp" of --ocpp-listen. Port 0 is any
+    free one, and the same for all."""
     http_address: str
     """Where the supervisor shows their health and metrics."""
     ready_file: Path | None
@@ -63,7 +62,9 @@ class WorkerGroup:
     drain_time: float
     """Seconds that a worker may take to finish what is under way."""
     own_ports: bool = False
-    """Whether worker N also listens on the Nth port behind that of `address`."""
+    """Whether worker N also listens on the Nth port behind that of the first address."""
+    reloads: bool = False
+    """Whether they load their files anew on SIGHUP."""
 
 
 def supervise(group: WorkerGroup, platform: str = sys.platform) -> int:
@@ -82,13 +83,17 @@ def supervise(group: WorkerGroup, platform: str = sys.platform) -> int:
             "(SO_REUSEPORT); elsewhere start several, each on an address of its own"
         )
     with (
-        reserved(group.address, group.count if group.own_ports else 0) as address,
+        contextlib.ExitStack() as ports,
         tempfile.TemporaryDirectory(prefix="citrine-workers-") as directory,
         _lifeline() as lifeline,
     ):
+        behind = group.count if group.own_ports else 0
+        addresses = {}
+        for kind, address in group.addresses.items():
+            addresses[kind], behind = ports.enter_context(reserved(address, behind)), 0
         try:
             # Not uvloop: it starts no process in a group of its own.
-            return asyncio.run(_Supervisor(group, address, Path(directory), lifeline).run())
+            return asyncio.run(_Supervisor(group, addresses, Path(directory), lifeline).run())
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
@@ -158,9 +163,9 @@ class _Worker:
 class _Supervisor:
     """The workers of a group, from the first start to the last end."""
 
-    def __init__(self, group: WorkerGroup, address: str, directory: Path, lifeline: int) -> None:
+    def __init__(self, group: WorkerGroup, addresses: Mapping[str, str], directory: Path, lifeline: int) -> None:
         self._group = group
-        self._address = address
+        self._addresses = addresses
         self._stopping = False
         self._workers = [
             _Worker(number, self._command(number, directory), directory / f"{number}.json", lifeline)
@@ -169,6 +174,8 @@ class _Supervisor:
 
     async def run(self) -> int:
         stop = stop_by_signal()
+        if self._group.reloads:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         health = HealthServer(self._missing, self._metrics)
         http = await listen(health, self._group.http_address)
         serving = asyncio.create_task(self._serve(http), name="workers")
@@ -199,7 +206,7 @@ class _Supervisor:
         return [
             *(sys.executable, "-P", "-m", "citrine_process.worker", self._group.module, str(number)),
             *self._group.arguments,
-            *(f"--{self._group.kind}-listen", self._address),
+            *(part for kind, address in self._addresses.items() for part in (f"--{kind}-listen", address)),
             *("--http-listen", "127.0.0.1:0"),
             *("--ready-file", str(directory / f"{number}.json")),
         ]
@@ -219,7 +226,7 @@ class _Supervisor:
         raise AssertionError("the tasks run until cancelled")
 
     def _announce(self, http: str) -> None:
-        addresses = {self._group.kind: self._address, "http": http}
+        addresses = {**{kind.replace("-", "_"): at for kind, at in self._addresses.items()}, "http": http}
         announce_ready(self._group.ready_file, addresses)
         _logger.info("all workers listen", extra={**addresses, "workers": self._group.count})
 
@@ -239,6 +246,12 @@ class _Supervisor:
             _logger.warning("a worker ended, and is started again", extra=about)
             await asyncio.sleep(pause)
             await worker.start()
+
+    def _reload(self) -> None:
+        for worker in self._workers:
+            # One that is not ready has no handler yet, and would end by the signal.
+            if worker.ready.is_set():
+                worker.signal(signal.SIGHUP)
 
     async def _stop(self, limit: float) -> int:
         """Stop the workers; return 0 if all of them stopped in order."""

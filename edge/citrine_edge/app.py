@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from citrine_edge.discovery import Discovery
 from citrine_edge.ids import new_id, new_trace_prefix
 from citrine_edge.link import Link
 from citrine_edge.link_channel import link_tls, open_channel
+from citrine_edge.listeners import CHECK_INTERVAL, StationListeners, url_scheme
 from citrine_edge.metrics import Metrics
 from citrine_edge.open_files import allow_sockets
 from citrine_edge.refusals import Refusals
@@ -65,6 +67,7 @@ class Edge:
         """
         loop = asyncio.get_running_loop()
         self.settings = settings
+        self.listeners = StationListeners(settings)
         self.metrics = Metrics()
         self.router = Router(_router_limits(settings), self.metrics, loop)
         self.sessions = Sessions(
@@ -98,6 +101,7 @@ class Edge:
             self.sessions,
             context,
             self.metrics,
+            proxies=self.listeners.proxies,
             shares_port=shares_port,
         )
         self.health = HealthServer(self._missing, self._metrics)
@@ -117,23 +121,25 @@ class Edge:
         )
         self._draining = False
 
-    async def run(self, stop: asyncio.Event, on_listening: Callable[[str, str], None] | None = None) -> None:
+    async def run(self, stop: asyncio.Event, on_listening: Callable[[Mapping[str, str]], None] | None = None) -> None:
         """Serve until ``stop`` is set, then finish what is under way.
 
-        ``on_listening`` is called once with the addresses for stations and for health, as host:port.
+        ``on_listening`` is called once with what the ready file has: addresses by listener, as host:port.
 
         Raises:
             OSError: When one of them can't be listened on, or the ready file can't be written.
         """
-        ocpp = await listen(self.server, self.settings.ocpp_listen)
-        self.sessions.public_url = self.settings.public_url or await _own_url(ocpp)
-        http = await listen(self.health, self.settings.edge_http_listen)
+        addresses = await self.listeners.open(self.server)
+        first = next(iter(addresses))
+        self.sessions.public_url = self.settings.public_url or await _own_url(url_scheme(first), addresses[first])
+        addresses["http"] = await listen(self.health, self.settings.edge_http_listen)
         async with asyncio.TaskGroup() as tasks:
             links = tasks.create_task(self.discovery.run(), name="discovery")
             sweeps = tasks.create_task(self._sweep(), name="sweep")
-            self._announce(ocpp, http)
+            checks = tasks.create_task(self._check_certificates(), name="certificates")
+            self._announce(addresses)
             if on_listening is not None:
-                on_listening(ocpp, http)
+                on_listening(addresses)
             try:
                 await stop.wait()
                 await self._drain()
@@ -141,6 +147,7 @@ class Edge:
                 self.server.close()
                 self.health.close()
                 sweeps.cancel()
+                checks.cancel()
                 links.cancel()
         _logger.info("edge stopped")
 
@@ -153,6 +160,14 @@ class Edge:
                 self.refusals.flush(self.router.offer)
             except Exception as error:
                 self._defect("sweep", error)
+
+    async def _check_certificates(self) -> None:
+        while True:
+            await asyncio.sleep(CHECK_INTERVAL)
+            try:
+                self.listeners.reload_changed()
+            except Exception as error:
+                self._defect("certificates", error)
 
     def _defect(self, task: str, error: BaseException) -> None:
         """Log and count a bug in a background task, which continues: otherwise all sockets would be closed."""
@@ -192,8 +207,7 @@ class Edge:
     async def _metrics(self) -> bytes:
         return self.metrics.render()
 
-    def _announce(self, ocpp: str, http: str) -> None:
-        addresses = {"ocpp": ocpp, "http": http}
+    def _announce(self, addresses: Mapping[str, str]) -> None:
         _logger.info("edge listens", extra=addresses)
         announce_ready(self.settings.ready_file, addresses)
 
@@ -208,11 +222,12 @@ def main(argv: Sequence[str] | None = None, worker: int = 0) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     try:
         settings = read_settings(arguments)
-        for address in (settings.ocpp_listen, settings.edge_http_listen, *settings.core.split(",")):
+        for address in (*settings.listeners.values(), settings.edge_http_listen, *settings.core.split(",")):
             split_address(address)
         settings.credential()
         settings.check_links()
         link_tls(settings)
+        StationListeners(settings)
     except InvalidSetting as error:
         sys.stderr.write(f"citrine edge: {error}\n")
         return 2
@@ -254,19 +269,22 @@ def _supervise(settings: EdgeSettings, arguments: Sequence[str]) -> int:
         module=__name__,
         arguments=arguments,
         count=settings.edge_workers,
-        kind="ocpp",
-        address=settings.ocpp_listen,
+        addresses={name.replace("_", "-"): address for name, address in settings.listeners.items()},
         http_address=settings.edge_http_listen,
         ready_file=settings.ready_file,
         drain_time=settings.drain_time.total_seconds(),
+        reloads=settings.has_tls,
     )
     return supervise(group)
 
 
 async def _serve(settings: EdgeSettings, max_idle: int, *, shares_port: bool) -> int:
     stop = stop_by_signal()
+    edge = Edge(settings, max_idle=max_idle, shares_port=shares_port)
+    if settings.has_tls:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, edge.listeners.reload)
     try:
-        await Edge(settings, max_idle=max_idle, shares_port=shares_port).run(stop)
+        await edge.run(stop)
     except asyncio.CancelledError:
         return 1
     except BaseExceptionGroup as group:
@@ -318,12 +336,12 @@ def _socket_limits(settings: EdgeSettings) -> SocketLimits:
     )
 
 
-async def _own_url(address: str) -> str:
+async def _own_url(scheme: str, address: str) -> str:
     """Return the URL of a listener by its address; by the name of this machine where it listens on all of them."""
     host, port = split_address(address)
     if host in ("0.0.0.0", "::"):
         host = await _own_name()
-    return f"ws://{join_address(host, port)}"
+    return f"{scheme}://{join_address(host, port)}"
 
 
 async def _own_name() -> str:

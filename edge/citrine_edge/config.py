@@ -8,14 +8,23 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from citrine_edge.tls import CertificateFiles
 from citrine_process import settings
 from citrine_process.addresses import is_loopback, split_address
 from citrine_process.settings import PREFIX, Duration, InvalidSetting, read_credential
 
-__all__ = ["EdgeSettings", "read_settings"]
+__all__ = ["LISTENERS", "EdgeSettings", "read_settings"]
 
-_OWN_PREFIXES = ("CITRINE_EDGE_", "CITRINE_OCPP_")
+_OWN_PREFIXES = ("CITRINE_EDGE_", "CITRINE_OCPP_", "CITRINE_OCPPS_")
 """Variables with these prefixes are the edge's: one that it does not know is a mistake. Others may be the core's."""
+
+
+LISTENERS: Mapping[str, str] = {
+    "ocpp": "ocpp_listen",
+    "ocpps": "ocpps_listen",
+    "ocpps_mtls": "ocpps_mtls_listen",
+}
+"""Settings of the listeners for stations, by the names that the ready file has, the lowest security profile first."""
 
 
 class EdgeSettings(BaseModel):
@@ -24,20 +33,63 @@ class EdgeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     ocpp_listen: str = "0.0.0.0:9000"
-    """Host and port for charging stations. Port 0: any free one."""
+    """Host and port for charging stations without TLS (security profile 1). Port 0: any free one. Empty: none."""
+
+    ocpps_listen: str = ""
+    """Host and port for charging stations with TLS and a password (security profile 2), as 0.0.0.0:9443.
+    Empty: none."""
+
+    ocpps_mtls_listen: str = ""
+    """Host and port for charging stations with TLS and a client certificate (security profile 3), as 0.0.0.0:9444.
+    Empty: none."""
+
+    ocpps_certificate_file: str = ""
+    """Certificate that the edge presents, with those above it, PEM. Several files are separated by commas: one with an
+    EC and one with an RSA key serve all stations (A00.FR.318).
+
+    The files of TLS are loaded anew within a minute after one of them changed, and on SIGHUP.
+    """
+
+    ocpps_key_file: str = ""
+    """Keys of these certificates, PEM, in the same order. Empty: they are in the same files."""
+
+    ocpps_client_ca_file: Path | None = None
+    """Authorities that issue the certificates of stations, PEM: those of charging station operators and manufacturers
+    that are trusted, and no others."""
+
+    ocpps_client_crl_file: Path | None = None
+    """Revocation lists of these authorities, PEM: of each that issues certificates of stations a current one, or none
+    of its stations is let in. Unset: the edge checks no revocation, and the core what RevokeStationCertificate said."""
+
+    ocpps_forward_secrecy: bool = False
+    """Refuse the cipher suites of TLS 1.2 without forward secrecy, which part 2 requires of a CSMS (A00.FR.318) and
+    some stations need."""
+
+    ocpp_proxies: str = ""
+    """Addresses and networks of proxies and load balancers whose PROXY headers and HTTP headers count, separated by
+    commas. Nobody else's do."""
+
+    ocpp_proxy_protocol: str = ""
+    """Listeners whose connections begin with a PROXY header of version 2, of ocpp, ocpps and ocpps_mtls, separated by
+    commas. They take connections of ocpp_proxies only."""
+
+    ocpp_client_certificate_header: str = ""
+    """HTTP header in which ocpp_proxies forward the client certificate that they verified: Client-Cert (RFC 9440), or
+    one with percent-encoded PEM (nginx). Empty: they forward none."""
 
     public_url: str = ""
     """URL that stations are given to reach this edge, as ws://HOST:PORT or wss://HOST/PATH, without tenant and station.
 
-    Behind a proxy or a load balancer it is theirs. Empty: made of ocpp_listen and, where that is all addresses, the
-    name of this machine, or 127.0.0.1 where that is not known.
+    Behind a proxy or a load balancer it is theirs. Empty: made of the first listener there is, of ocpp_listen,
+    ocpps_listen and ocpps_mtls_listen, and, where that is all addresses, the name of this machine, or 127.0.0.1 where
+    that is not known.
     """
 
     core: str = "127.0.0.1:50051"
     """Where cores are: host:port, separated by commas. Every address of a DNS name gets a link."""
 
     edge_workers: int = Field(default=1, ge=1, le=64)
-    """Processes behind ocpp_listen, as many as there are processors for them (Linux only).
+    """Processes behind the listeners for stations, as many as there are processors for them (Linux only).
 
     Each is an edge of its own; one that ends is started again. Limits of this page hold for each of them.
     """
@@ -111,7 +163,7 @@ class EdgeSettings(BaseModel):
     """A station that does not react to a ping for so long is gone."""
 
     ocpp_request_timeout: Duration = Field(default=timedelta(seconds=10), gt=timedelta(0))
-    """How long a new connection may take to say what it wants."""
+    """How long a new connection may take to say what it wants; a PROXY header and a TLS handshake as long each."""
 
     ocpp_handshake_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long an opening handshake may take from then on, the core's decision included."""
@@ -132,7 +184,8 @@ class EdgeSettings(BaseModel):
     refused with 429."""
 
     ocpp_max_unfinished: int = Field(default=2000, ge=1)
-    """Connections that have not begun their handshake, and as many that wait for its end.
+    """Connections that have not begun their opening handshake, TLS handshakes included, and as many that wait for its
+    end.
 
     Beyond, of the former the oldest of the address that has most is dropped once it had a second for its request; of
     the latter the newest of the address that has most is refused with 503.
@@ -191,6 +244,56 @@ class EdgeSettings(BaseModel):
                         f"core: {address.strip()} may be another machine, and so needs TLS: set --edge-core-ca-file, "
                         "or allow plain text with --insecure-grpc"
                     )
+
+    @field_validator("ocpp_proxy_protocol")
+    @classmethod
+    def _names_listeners(cls, text: str) -> str:
+        unknown = {one.strip() for one in text.split(",") if one.strip()} - LISTENERS.keys()
+        if unknown:
+            raise ValueError(f"{min(unknown)!r} is none of {', '.join(LISTENERS)}")
+        return text
+
+    @property
+    def listeners(self) -> dict[str, str]:
+        """Addresses to listen on for stations, by listener.
+
+        Raises:
+            InvalidSetting: When there is none.
+        """
+        given = {name: str(getattr(self, setting)) for name, setting in LISTENERS.items()}
+        found = {name: address for name, address in given.items() if address}
+        if not found:
+            raise InvalidSetting(f"one of {', '.join(LISTENERS.values())} is needed")
+        return found
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether any listener ends TLS."""
+        return bool(self.ocpps_listen or self.ocpps_mtls_listen)
+
+    @property
+    def proxied_listeners(self) -> frozenset[str]:
+        """Listeners whose connections begin with a PROXY header."""
+        return frozenset(one.strip() for one in self.ocpp_proxy_protocol.split(",") if one.strip())
+
+    def certificate_files(self) -> CertificateFiles:
+        """Return the files of TLS.
+
+        Raises:
+            InvalidSetting: When there is no certificate, or not one key for each.
+        """
+        certificates = [Path(one.strip()) for one in self.ocpps_certificate_file.split(",") if one.strip()]
+        keys: list[Path | None] = [Path(one.strip()) for one in self.ocpps_key_file.split(",") if one.strip()]
+        if not certificates:
+            raise InvalidSetting("ocpps_certificate_file: is needed for TLS")
+        if keys and len(keys) != len(certificates):
+            raise InvalidSetting(f"ocpps_key_file: {len(keys)} keys for {len(certificates)} certificates")
+        return CertificateFiles(
+            tuple(zip(certificates, keys or [None] * len(certificates), strict=True)),
+            self.ocpps_client_ca_file,
+            self.ocpps_client_crl_file,
+            self.ocpps_forward_secrecy,
+        )
 
     def credential(self) -> str:
         """Return the credential of the edge link, empty where none is set.

@@ -47,6 +47,9 @@ class Metrics:
         )
         self.handshakes_waiting = self._gauge("handshakes_waiting", "Opening handshakes that a core decides on.")
         self.handshakes = self._counter("handshakes", "Opening handshakes by HTTP status.", "status")
+        self.failed_arrivals = self._counter(
+            "failed_arrivals", "Connections that failed before their handshake, in TLS or a PROXY header.", "problem"
+        )
         self.frames = self._counter("frames", "OCPP-J frames.", "direction", "action")
         self.rpc_errors = self._counter("rpc_errors", "CALLERRORs and CALLRESULTERRORs by code.", "direction", "code")
         self.dropped = self._counter("dropped", "Messages that were dropped, by reason.", "reason")

@@ -9,10 +9,12 @@ from hashlib import sha256
 from math import ceil
 from typing import cast
 
+from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import upstream
+from citrine_edge.acceptor import Acceptor, Arrival, Entrance
 from citrine_edge.admission import Admission, AdmissionLimits, source_of
 from citrine_edge.clock import timestamp
 from citrine_edge.context import SessionContext
@@ -21,11 +23,13 @@ from citrine_edge.handshake import Identity, InvalidCredentials, read_authorizat
 from citrine_edge.ids import jitter
 from citrine_edge.known_logins import KnownLogins
 from citrine_edge.metrics import Metrics
+from citrine_edge.proxies import InvalidCertificate, Proxies
 from citrine_edge.rates import TokenBucket
 from citrine_edge.router import Router
 from citrine_edge.session import Session
 from citrine_edge.sessions import Sessions
 from citrine_edge.websocket import SocketLimits, StationSocket
+from citrine_process.addresses import Listener
 
 __all__ = ["StationServer"]
 
@@ -70,6 +74,17 @@ class _Handshake:
     """Whether it was let in with that before."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """A listener whose connections begin with something else than a request."""
+
+    server: "StationServer"
+    entrance: Entrance
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        return await self.server.listen_behind(self.entrance, host, port)
+
+
 class StationServer:
     """Accepts the TCP connections of stations and opens their WebSockets."""
 
@@ -83,9 +98,11 @@ class StationServer:
         context: SessionContext,
         metrics: Metrics,
         *,
+        proxies: Proxies | None = None,
         shares_port: bool = False,
     ) -> None:
         self._shares_port = shares_port
+        self._proxies = proxies or Proxies()
         self._socket_limits = socket_limits
         self._dialects = dialects
         self._subprotocols = tuple(dialects)
@@ -98,22 +115,36 @@ class StationServer:
         self._admission = Admission(limits)
         self._known = KnownLogins()
         self._reports = TokenBucket(REPORT_RATE, 2 * REPORT_RATE, context.loop.time())
-        self._server: asyncio.Server
+        self._listeners: list[asyncio.Server | Acceptor] = []
         metrics.sockets.set_function(lambda: len(sessions))
         metrics.idle_connections.set_function(lambda: self._admission.idle)
         metrics.handshakes_waiting.set_function(lambda: self._admission.asking)
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Start to accept stations; return the address."""
-        self._server = await self._context.loop.create_server(
+        """Start to accept stations without TLS; return the address."""
+        server = await self._context.loop.create_server(
             lambda: StationSocket(self, self._socket_limits, self._subprotocols),
             host,
             port,
             backlog=BACKLOG,
             reuse_port=self._shares_port or None,
         )
-        address = self._server.sockets[0].getsockname()
+        self._listeners.append(server)
+        address = server.sockets[0].getsockname()
         return address[0], address[1]
+
+    def behind(self, entrance: Entrance) -> Listener:
+        """Return what listens for stations whose connections begin with a PROXY header or a TLS handshake."""
+        return _Behind(self, entrance)
+
+    async def listen_behind(self, entrance: Entrance, host: str, port: int) -> tuple[str, int]:
+        """Start to accept stations whose connections begin with that; return the address."""
+        acceptor = Acceptor(
+            entrance, self, lambda arrival: StationSocket(self, self._socket_limits, self._subprotocols, arrival)
+        )
+        address = await acceptor.listen(host, port, BACKLOG, shares_port=self._shares_port)
+        self._listeners.append(acceptor)
+        return address
 
     def drain(self) -> None:
         """Refuse all further stations with 503."""
@@ -121,14 +152,32 @@ class StationServer:
 
     def close(self) -> None:
         """Stop to accept connections, and drop the remaining ones."""
-        self._server.close()
+        for listener in self._listeners:
+            listener.close()
         for socket in tuple(self._sockets):
             socket.abort()
 
+    # What acceptors call.
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Count a TCP connection before its TLS handshake."""
+        self._admission.connected(arrival, len(self._sessions), self._context.loop.time())
+
+    def ended(self, arrival: Arrival) -> None:
+        """Forget it, as it became a socket or failed."""
+        self._admission.gone(arrival)
+        if arrival.problem:
+            self._metrics.failed_arrivals.inc(arrival.problem)
+            if self._reports.try_acquire(self._context.loop.time()):
+                about = {"address": arrival.remote_address, "problem": arrival.problem}
+                _logger.info("a connection failed before its handshake", extra=about)
+
     # What sockets call.
 
-    def connected(self, socket: StationSocket) -> None:
-        """Count a TCP connection."""
+    def connected(self, socket: StationSocket, arrival: Arrival | None) -> None:
+        """Count a TCP connection, in the place of its arrival."""
+        if arrival is not None:
+            self._admission.gone(arrival)
         self._sockets.add(socket)
         self._admission.connected(socket, len(self._sessions), self._context.loop.time())
 
@@ -161,7 +210,8 @@ class StationServer:
             return
         try:
             credentials = read_authorization(request.headers.get_all("Authorization"))
-        except InvalidCredentials:
+            profile, certificate = self._security(socket, request.headers)
+        except (InvalidCredentials, InvalidCertificate):
             self._refuse(socket, 401)
             self._report(identity, socket, pb.HandshakeRefused.CAUSE_CREDENTIALS)
             return
@@ -182,11 +232,11 @@ class StationServer:
         )
         if credentials is not None:
             admit.username, admit.password = credentials.username, credentials.password
-        if socket.certificate is not None:
-            certificate = pb.ClientCertificate(der=socket.certificate, sha256=sha256(socket.certificate).digest())
-            admit.client_certificate.CopyFrom(certificate)
-        if socket.is_tls:
-            admit.security_profile = 2 if socket.certificate is None else 3
+        admit.security_profile = profile
+        if certificate is not None:
+            admit.client_certificate.CopyFrom(
+                pb.ClientCertificate(der=certificate, sha256=sha256(certificate).digest())
+            )
         credential = _credential(admit)
         known = self._known.knows(identity, credential)
         self._ask(socket, _Handshake(identity, response, dialect, credential, known), admit)
@@ -204,6 +254,20 @@ class StationServer:
             return False
         admit = pb.Admit(username=credentials.username, password=credentials.password)
         return self._known.knows(identity, _credential(admit))
+
+    def _security(self, socket: StationSocket, headers: Headers) -> tuple[int, bytes | None]:
+        """Return the security profile of a connection, and the verified client certificate.
+
+        Raises:
+            InvalidCertificate: When a trusted proxy forwards one that can't be read.
+        """
+        certificate, is_tls = socket.certificate, socket.is_tls
+        if certificate is None and (socket.is_forwarded or self._proxies.trusts(socket.remote_address)):
+            certificate = self._proxies.certificate(headers)
+            is_tls = is_tls or self._proxies.uses_tls(headers)
+        if certificate is not None:
+            return 3, certificate
+        return (2 if is_tls else 1), None
 
     def _ask(self, socket: StationSocket, handshake: _Handshake, admit: pb.Admit) -> None:
         """Have a core decide on a handshake, unless too many wait for that."""

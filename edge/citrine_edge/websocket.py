@@ -16,8 +16,10 @@ from websockets.protocol import CLOSED, CONNECTING, OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from citrine_edge.acceptor import Arrival
 from citrine_edge.compression import extensions
 from citrine_edge.transport import Receiver
+from citrine_process.addresses import join_address
 
 __all__ = ["Opener", "SocketLimits", "StationSocket"]
 
@@ -48,8 +50,8 @@ class SocketLimits:
 class Opener(Protocol):
     """Decides on opening handshakes. All methods are called on the event loop."""
 
-    def connected(self, socket: "StationSocket") -> None:
-        """Called once for each TCP connection."""
+    def connected(self, socket: "StationSocket", arrival: Arrival | None) -> None:
+        """Called once for each TCP connection, with its arrival if it said something before."""
 
     def requested(self, socket: "StationSocket", request: Request) -> None:
         """Called with the opening request. Must lead to accept() or reject(), now or later."""
@@ -62,6 +64,7 @@ class StationSocket(asyncio.Protocol):
     """The server's side of one connection, from TCP accept to TCP close."""
 
     __slots__ = (
+        "_arrival",
         "_closing",
         "_feeding",
         "_fragments",
@@ -81,12 +84,16 @@ class StationSocket(asyncio.Protocol):
         "_writing_paused",
         "certificate",
         "context",
+        "is_forwarded",
         "is_tls",
         "remote_address",
     )
 
-    def __init__(self, opener: Opener, limits: SocketLimits, subprotocols: Sequence[str]) -> None:
+    def __init__(
+        self, opener: Opener, limits: SocketLimits, subprotocols: Sequence[str], arrival: Arrival | None = None
+    ) -> None:
         self._opener = opener
+        self._arrival = arrival
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._protocol = _Protocol(
@@ -113,9 +120,11 @@ class StationSocket(asyncio.Protocol):
         self.context: object | None = None
         """State of the opener for this socket, during the handshake."""
         self.remote_address = ""
-        """Address of the peer as host:port."""
+        """Address of the peer as host:port; of the client, where a PROXY header says it."""
+        self.is_forwarded = False
+        """Whether a trusted proxy passes the connection on, by its PROXY header."""
         self.is_tls = False
-        """Whether TLS ends here."""
+        """Whether TLS ends here, or at that proxy."""
         self.certificate: bytes | None = None
         """The peer's certificate in DER, if the TLS handshake requested and verified one."""
 
@@ -134,7 +143,7 @@ class StationSocket(asyncio.Protocol):
         if self._protocol.state is not CONNECTING or self._transport.is_closing():
             return False
         self._receiver = receiver
-        self.context = None
+        self.context = self.certificate = None
         self._protocol.send_response(response)
         self._flush()
         self._arm(self._limits.ping_interval, self._check_alive)
@@ -202,12 +211,16 @@ class StationSocket(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=65536)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
-            self.remote_address = f"[{peer[0]}]:{peer[1]}" if ":" in str(peer[0]) else f"{peer[0]}:{peer[1]}"
+            self.remote_address = join_address(peer[0], peer[1])
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None and arrival.header is not None:
+            self.is_forwarded, self.is_tls = True, arrival.header.is_tls
+            self.remote_address = arrival.header.address or self.remote_address
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.is_tls, self.certificate = True, tls.getpeercert(binary_form=True)
         self._arm(self._limits.request_timeout, self.abort)
-        self._opener.connected(self)
+        self._opener.connected(self, arrival)
 
     def data_received(self, data: bytes) -> None:
         self._heard = self._loop.time()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -32,10 +33,13 @@ QUICK: dict[str, Any] = {
 class RunningEdge:
     """An edge that runs, and where."""
 
-    def __init__(self, edge: Edge, stop: asyncio.Event, task: "asyncio.Task[None]", ocpp: str, http: str) -> None:
+    def __init__(
+        self, edge: Edge, stop: asyncio.Event, task: "asyncio.Task[None]", addresses: Mapping[str, str]
+    ) -> None:
         self.edge = edge
-        self.ocpp = ocpp
-        self.http = http
+        self.addresses = addresses
+        self.ocpp = addresses.get("ocpp", "")
+        self.http = addresses["http"]
         self._stop = stop
         self.task = task
 
@@ -51,6 +55,16 @@ class RunningEdge:
         subprotocols: Any = [f"ocpp{each}" for each in version.split(",") if each]
         url = f"ws://{self.ocpp}/{station_id}"
         async with connect(url, subprotocols=subprotocols, additional_headers=headers, **options) as websocket:
+            yield RawStation(websocket)
+
+    @contextlib.asynccontextmanager
+    async def tls_station(
+        self, context: ssl.SSLContext, listener: str = "ocpps", station_id: str = "CS1"
+    ) -> AsyncIterator[RawStation]:
+        """Open a station's websocket over TLS, at the listener "ocpps" or "ocpps_mtls"."""
+        subprotocols: Any = ["ocpp2.0.1"]
+        url = f"wss://{self.addresses[listener]}/{station_id}"
+        async with connect(url, subprotocols=subprotocols, ssl=context) as websocket:
             yield RawStation(websocket)
 
     async def refusal(self, station_id: str = "CS1", **options: Any) -> Response:
@@ -83,14 +97,13 @@ async def running_edge(
     """Run an edge that is linked to these cores, and offers these versions of OCPP or all that there are."""
     addresses = ",".join(core.address for core in cores)
     edge = Edge(EdgeSettings(**{**QUICK, "core": addresses, **settings}), versions)
-    listening: asyncio.Future[tuple[str, str]] = asyncio.get_running_loop().create_future()
+    listening: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    task = asyncio.create_task(edge.run(stop, lambda ocpp, http: listening.set_result((ocpp, http))))
+    task = asyncio.create_task(edge.run(stop, listening.set_result))
     try:
         async with asyncio.timeout(WAIT):
             task.add_done_callback(lambda _: listening.cancel())
-            ocpp, http = await listening
-        running = RunningEdge(edge, stop, task, ocpp, http)
+            running = RunningEdge(edge, stop, task, await listening)
         if linked:
             await running.until(lambda: edge.router.links and all(link.up for link in edge.router.links))
         yield running

@@ -4,19 +4,14 @@ import asyncio
 import base64
 import contextlib
 from datetime import timedelta
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from websockets.asyncio.client import connect
 
 from citrine.edge.v1 import link_pb2 as pb
-from citrine_edge.websocket import StationSocket
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import FakeCore, default_reply
-from tests.support.tls import CertificateAuthority
 
 
 def basic(username: str, password: bytes) -> dict[str, str]:
@@ -328,33 +323,3 @@ async def test_draining_edge_refuses(core: FakeCore) -> None:
         assert (await core.next("closed")).session.epoch == 9
         core.answer(call, default_reply(call))
         assert (await station.receive())[:2] == [3, "m1"]
-
-
-@pytest.mark.parametrize(
-    ("has_certificate", "profile"), [(False, 2), (True, 3)], ids=["without a client certificate", "with one"]
-)
-async def test_core_gets_what_a_tls_handshake_says(
-    core: FakeCore, edge: RunningEdge, tmp_path: Path, has_certificate: bool, profile: int
-) -> None:
-    """Where TLS ends here; of a listener without it nobody knows what is in front (security profile 0)."""
-    authority, server = CertificateAuthority(tmp_path), edge.edge.server
-    listener = await asyncio.get_running_loop().create_server(
-        lambda: StationSocket(server, server._socket_limits, server._subprotocols),
-        *("127.0.0.1", 0),
-        ssl=authority.context("edge", server=True),
-    )
-    port = listener.sockets[0].getsockname()[1]
-    subprotocols: Any = ["ocpp2.0.1"]
-    station = authority.context("CS1", server=False, certificate=has_certificate)
-    async with connect(f"wss://127.0.0.1:{port}/CS1", subprotocols=subprotocols, ssl=station):
-        admit = await core.next("admit")
-    listener.close()
-    async with edge.station("CS2"):
-        plain = await core.next("admit")
-
-    assert admit.security_profile == profile
-    assert admit.HasField("client_certificate") is has_certificate
-    if has_certificate:
-        der = authority.der("CS1")
-        assert (admit.client_certificate.der, admit.client_certificate.sha256) == (der, sha256(der).digest())
-    assert (plain.security_profile, plain.HasField("client_certificate")) == (0, False)

@@ -239,7 +239,7 @@ async def test_workers_are_not_started_where_others_listen(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("platform", ["darwin", "win32", "freebsd14"])
 def test_workers_need_a_system_that_spreads_connections(platform: str) -> None:
-    group = WorkerGroup("edge", "citrine_edge.app", [], 2, "ocpp", "127.0.0.1:0", "127.0.0.1:0", None, 1.0)
+    group = WorkerGroup("edge", "citrine_edge.app", [], 2, {"ocpp": "127.0.0.1:0"}, "127.0.0.1:0", None, 1.0)
 
     with pytest.raises(InvalidSetting, match="more than one needs Linux"):
         supervise(group, platform)

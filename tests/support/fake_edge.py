@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import grpc
@@ -160,11 +161,24 @@ class FakeEdge:
         username: str | None = None,
         tenant_id: str = "",
         version: link.OcppVersion.ValueType = link.OCPP_VERSION_21,
+        profile: int = 1,
+        certificate: bytes | None = None,
     ) -> link.Admitted | link.Refused:
-        """Ask whether a station may connect. With a password the user name is the station's id by default."""
+        """Ask whether a station may connect. With a password the user name is the station's id by default.
+
+        With a certificate, DER, its security profile is 3.
+        """
         admit = link.Admit(
-            id=next(self._ids), tenant_id=tenant_id, station_id=station_id, version=version, remote_address="192.0.2.1"
+            id=next(self._ids),
+            tenant_id=tenant_id,
+            station_id=station_id,
+            version=version,
+            remote_address="192.0.2.1",
+            security_profile=profile if certificate is None else 3,
         )
+        if certificate is not None:
+            presented = link.ClientCertificate(der=certificate, sha256=sha256(certificate).digest())
+            admit.client_certificate.CopyFrom(presented)
         if password is not None:
             admit.password = password.encode() if isinstance(password, str) else password
             admit.username = station_id if username is None else username

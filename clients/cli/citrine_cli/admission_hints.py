@@ -23,6 +23,23 @@ _HINTS: Mapping[int, str] = {
         "let it offer a subprotocol that is spoken here, as ocpp2.1, ocpp2.0.1 or ocpp1.6"
     ),
     StationRefused.REASON_UNKNOWN_TENANT: "the URL must end in TENANT/{station}; see citrine tenant list",
+    StationRefused.REASON_CERTIFICATE_NAME: (
+        "its certificate must name {station}; or register what it names: "
+        "citrine {tenant}station certificate {station} --name NAME"
+    ),
+    StationRefused.REASON_CERTIFICATE_OWNER: (
+        "organizationName in its certificate must be one of CITRINE_CERTIFICATE_OWNERS of the core"
+    ),
+    StationRefused.REASON_CERTIFICATE_EXPIRED: "give the station a certificate that is valid now",
+    StationRefused.REASON_CERTIFICATE_REVOKED: "give the station another certificate",
+    StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION: (
+        "give the station a certificate of its own; another one connected with this one before"
+    ),
+    StationRefused.REASON_CERTIFICATE_MALFORMED: "give the station a certificate as X.509 has it",
+    StationRefused.REASON_LOWER_SECURITY_PROFILE: (
+        "let it use the security profile that it had, or allow a lower one: "
+        "citrine {tenant}station lower-profile {station} N"
+    ),
     StationRefused.REASON_TOO_MANY: (
         "it comes back by itself; where the edge is full, raise CITRINE_OCPP_MAX_SOCKETS or add an edge"
     ),

@@ -2,6 +2,7 @@
 
 from citrine_core.link.admission import Admission
 from citrine_core.link.disconnector import Disconnector
+from citrine_core.link.grants import Grant, GrantStage
 from citrine_core.link.health import Health
 from citrine_core.link.presence import Presence
 from citrine_core.link.reconciliation import SessionReconciler
@@ -11,8 +12,6 @@ from citrine_core.link.servicer import EdgeLinkServicer
 from citrine_core.link.session_guard import SessionGuard
 from citrine_core.link.sessions import (
     ClosedStage,
-    Grant,
-    GrantStage,
     OpenedStage,
     SessionOpener,
     end_session,

@@ -5,7 +5,7 @@ import logging
 import os
 import random
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -21,12 +21,14 @@ from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Item
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.ids import DEFAULT_TENANT, new_secret
+from citrine_core.link.certificates import Presented, certificate_problem, read_certificate
+from citrine_core.link.grants import Grant
 from citrine_core.link.health import Health
 from citrine_core.link.logins import RememberedLogins
 from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link
-from citrine_core.link.sessions import Grant
 from citrine_core.resources.stations.candidates import candidates_of
+from citrine_core.resources.stations.client_certificates import CertificateUser, ClientCertificates
 from citrine_core.resources.stations.credentials import Credentials
 from citrine_core.resources.stations.fields import STATION_ID, new_credential_version
 from citrine_core.resources.stations.passwords import LONGEST, SHORTEST, hash_password, is_fast, verify
@@ -64,8 +66,21 @@ class _Request:
     link: Link
     ask_time: float
     """When it came, by the clock of the loop."""
+    certificate: Presented | None = None
+    """Certificate that the station authenticated with, if it can be read."""
+    user: CertificateUser | None = None
+    """Station that used that certificate before."""
     may_hold: bool = False
     """Whether its tenant holds unknown stations."""
+
+    @property
+    def has_certificate(self) -> bool:
+        return self.admit.HasField("client_certificate")
+
+    @property
+    def profile(self) -> int:
+        """Security profile of the connection. What is not known counts as the lowest one."""
+        return self.admit.security_profile or 1
 
 
 def refused(admit_id: int, status: int) -> Downstream:
@@ -87,6 +102,7 @@ class Admission:
         health: Is notified when the database fails.
         refusals: Records refused stations and reasons.
         clock: Returns the time now.
+        owners: Who may own the certificates of stations. Empty: anybody.
     """
 
     def __init__(
@@ -96,7 +112,9 @@ class Admission:
         health: Health,
         refusals: RefusedStations,
         clock: Clock = utc_now,
+        owners: Collection[str] = (),
     ) -> None:
+        self._owners = frozenset(owners)
         self._refusals = refusals
         self._clock = clock
         self._unit_of_work = unit_of_work
@@ -123,7 +141,10 @@ class Admission:
             link.send(refused(admit.id, UNAVAILABLE))
             return
         now = asyncio.get_running_loop().time()
-        self._waiting.append(_Request(admit, admit.tenant_id or DEFAULT_TENANT, link, now))
+        request = _Request(admit, admit.tenant_id or DEFAULT_TENANT, link, now)
+        if request.has_certificate:
+            request.certificate = read_certificate(admit.client_certificate.der)
+        self._waiting.append(request)
         self._filled.set()
 
     async def run(self) -> None:
@@ -153,6 +174,8 @@ class Admission:
                 rows = {tenant_id: await credentials.find_all(tenant_id, ids) for tenant_id, ids in stations.items()}
                 unknown = {tenant_id for tenant_id, ids in stations.items() if len(rows[tenant_id]) < len(ids)}
                 holding = await credentials.holding_tenants(unknown) if unknown else set()
+                presented = {request.certificate.sha256 for request in batch if request.certificate is not None}
+                users = await ClientCertificates(work.session).find_users(presented) if presented else {}
         except DatabaseUnavailable as error:
             self._health.failed(error)
             for request in batch:
@@ -168,6 +191,8 @@ class Admission:
             return []
         for request in batch:
             request.may_hold = request.tenant_id in holding
+            if request.certificate is not None:
+                request.user = users.get(request.certificate.sha256)
         return [(request, rows[request.tenant_id].get(request.admit.station_id)) for request in batch]
 
     def _decide_safely(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
@@ -179,6 +204,9 @@ class Admission:
 
     def _decide(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
         admit = request.admit
+        if request.has_certificate:
+            self._decide_by_certificate(request, row)
+            return
         password = admit.password if admit.HasField("password") else None
         if row is None and password is not None and _can_hold(request):
             self._checking += 1
@@ -205,6 +233,21 @@ class Admission:
         hashes = [known for known in hashes if not is_fast(known)]
         self._checking += 1
         tasks.create_task(self._check(request, row, password or b"", hashes, reason), name="check a password")
+
+    def _decide_by_certificate(self, request: _Request, row: StationRow | None) -> None:
+        """Decide on security profile 3, where the certificate is the credential and a password says nothing more."""
+        if row is None:
+            # Answered as a station whose certificate is not its own, so that it does not reveal which stations exist.
+            self._turn_away(request, UNAUTHORIZED, StationRefused.REASON_UNKNOWN_STATION)
+        elif request.certificate is None:
+            self._turn_away(request, UNAUTHORIZED, StationRefused.REASON_CERTIFICATE_MALFORMED)
+        else:
+            about = (request.user, request.tenant_id, self._owners, self._clock())
+            problem = certificate_problem(request.certificate, row, *about)
+            if problem is not None:
+                self._turn_away(request, UNAUTHORIZED, problem)
+            else:
+                self._let_in(request, row, None)
 
     def _needs_no_check(self, request: _Request, row: StationRow, password: bytes | None) -> bool:
         if row.allow_no_password and (password is None or not row.password_hash):
@@ -274,6 +317,9 @@ class Admission:
         if not row.enabled:
             self._turn_away(request, FORBIDDEN, StationRefused.REASON_DISABLED)
             return
+        if request.profile < row.security_profile:
+            self._turn_away(request, FORBIDDEN, StationRefused.REASON_LOWER_SECURITY_PROFILE)
+            return
         self._grant(request, used_next)
 
     def _turn_away(self, request: _Request, status: int, reason: "StationRefused.Reason.ValueType") -> None:
@@ -287,7 +333,15 @@ class Admission:
 
     def _grant(self, request: _Request, used_next: str | None) -> None:
         admit = request.admit
-        grant = Grant(admit.id, request.link.edge_id, admit.version, admit.remote_address[:100], used_next)
+        grant = Grant(
+            admit.id,
+            request.link.edge_id,
+            admit.version,
+            admit.remote_address[:100],
+            used_next,
+            request.profile,
+            request.certificate if request.user is None else None,
+        )
         self._submit(Item(request.tenant_id, admit.station_id, grant, request.link.send, edge_id=request.link.edge_id))
 
 

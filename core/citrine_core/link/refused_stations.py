@@ -59,6 +59,13 @@ _OF_KNOWN = frozenset(
         StationRefused.REASON_NO_PASSWORD,
         StationRefused.REASON_OTHER_USER_NAME,
         StationRefused.REASON_DISABLED,
+        StationRefused.REASON_CERTIFICATE_NAME,
+        StationRefused.REASON_CERTIFICATE_OWNER,
+        StationRefused.REASON_CERTIFICATE_EXPIRED,
+        StationRefused.REASON_CERTIFICATE_REVOKED,
+        StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION,
+        StationRefused.REASON_CERTIFICATE_MALFORMED,
+        StationRefused.REASON_LOWER_SECURITY_PROFILE,
     }
 )
 """Reasons that imply a station of this id, so their number of kinds is bounded by the number of stations."""

@@ -1,18 +1,15 @@
-"""The life of sessions: granted, opened and closed."""
+"""The life of sessions: opened and closed."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import Row
 
-from citrine.edge.v1.link_pb2 import Admitted, Closed, Downstream, HeldSession, Opened, SessionRef
+from citrine.edge.v1.link_pb2 import Closed, HeldSession, Opened, SessionRef
 from citrine.events.v1.events_pb2 import Event, StationConnected, StationDisconnected
-from citrine.ocpp.v2.provisioning_pb2 import ChargingStation, RegistrationStatusEnum
-from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Item
 from citrine_core.link.registry import LinkRegistry
@@ -20,19 +17,17 @@ from citrine_core.resources.connections import (
     VERSIONS,
     ClosedSession,
     ConnectionRepository,
-    GrantedSession,
 )
 from citrine_core.resources.connections.repository import ASSUMED
-from citrine_core.resources.stations.credentials import Credentials
 
 __all__ = [
+    "REPLACED",
     "ClosedStage",
-    "Grant",
-    "GrantStage",
     "OnForeign",
     "OnOpened",
     "OpenedStage",
     "SessionOpener",
+    "by_tenant",
     "disconnected",
     "end_session",
     "is_current",
@@ -49,18 +44,6 @@ Reported: TypeAlias = tuple[str, Opened | HeldSession]
 
 OnOpened = Callable[[UnitOfWork, str, Sequence[str]], Awaitable[None]]
 """Called with stations of a tenant whose websocket opened, in the transaction that stores it."""
-
-
-@dataclass(slots=True)
-class Grant:
-    """An accepted handshake that needs an epoch."""
-
-    admit_id: int
-    edge_id: str
-    version: int
-    remote_address: str
-    used_next: str | None
-    """Hash of the station's next password, if the station used that one."""
 
 
 OnForeign: TypeAlias = Callable[[str, str, str, str], None]
@@ -174,88 +157,6 @@ class ClosedStage:
         """Drop it: the next Hello of the edge reports it."""
 
 
-class GrantStage:
-    """Grants epochs to accepted handshakes.
-
-    Runs last in a batch: all other items of the station in the batch came by an older session, and were read before
-    the new one was admitted.
-    """
-
-    kinds = (Grant,)
-
-    def __init__(self, clock: Clock, links: LinkRegistry, refuse: Callable[[int], Downstream]) -> None:
-        self._clock = clock
-        self._links = links
-        self._refuse = refuse
-
-    def writes(self, item: Item) -> bool:
-        """Return True: connections are written."""
-        return True
-
-    def forget_in_outage(self, item: Item) -> bool:
-        """Refuse it, and return True: the station retries later."""
-        item.reply(self._refuse(item.content.admit_id))
-        return True
-
-    async def run(self, work: UnitOfWork, items: Sequence[Item]) -> None:
-        """Grant each station an epoch one higher than its last; of two handshakes of a station the later is newer."""
-        rounds: list[dict[tuple[str, str], Item]] = []
-        for item in items:
-            key = (item.tenant_id, item.station_id)
-            free = next((one for one in rounds if key not in one), None)
-            if free is None:
-                rounds.append(free := {})
-            free[key] = item
-        for one in rounds:
-            await self._grant(work, one)
-
-    async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
-        """Refuse it: the station retries later."""
-        item.reply(self._refuse(item.content.admit_id))
-
-    async def _grant(self, work: UnitOfWork, items: Mapping[tuple[str, str], Item]) -> None:
-        repository, credentials = ConnectionRepository(work.session), Credentials(work.session)
-        stations: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
-        older: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
-        for tenant_id, group in by_tenant(list(items.values())).items():
-            ids = {item.station_id for item in group}
-            rows = await credentials.find_all(tenant_id, ids, lock=True)
-            stations.update({(tenant_id, row.station_id): row for row in rows.values()})
-            found = await repository.find_all(tenant_id, ids)
-            older.update({(tenant_id, station_id): row for station_id, row in found.items()})
-        await credentials.promote_all(
-            [(*key, item.content.used_next) for key, item in items.items() if item.content.used_next is not None]
-        )
-        epochs = await repository.grant_all(
-            [
-                GrantedSession(*key, item.content.edge_id, item.content.version, item.content.remote_address)
-                for key, item in items.items()
-                if key in stations
-            ],
-            self._clock(),
-        )
-        for key, item in items.items():
-            # The station was deleted meanwhile. It is refused for now, and as unknown when it retries.
-            if key not in epochs:
-                self._after_commit(work, item, self._refuse(item.content.admit_id))
-                continue
-            session = SessionRef(tenant_id=key[0], station_id=key[1], epoch=epochs[key])
-            self._after_commit(work, item, _admitted(item.content.admit_id, session, stations[key]))
-            self._disconnect_older(work, older.get(key), item.content.edge_id)
-
-    def _disconnect_older(self, work: UnitOfWork, row: Row[*tuple[Any, ...]] | None, edge_id: str) -> None:
-        """Make another edge close the replaced session. The same edge does so by itself."""
-        if row is None or row.close_time is not None or row.edge_id == edge_id:
-            return
-        session = SessionRef(tenant_id=row.tenant_id, station_id=row.station_id, epoch=row.epoch)
-        reason = "replaced by a newer connection"
-        work.after_commit(lambda: _ignore(self._links.disconnect(row.edge_id, session, REPLACED, reason)))
-
-    @staticmethod
-    def _after_commit(work: UnitOfWork, item: Item, reply: Downstream) -> None:
-        work.after_commit(lambda: item.reply(reply))
-
-
 async def end_session(
     work: UnitOfWork, links: LinkRegistry, tenant_id: str, station_id: str, now: datetime, reason: str
 ) -> None:
@@ -342,16 +243,6 @@ def _closed(closed: Closed) -> ClosedSession:
     # PostgreSQL can't hold NUL, and the reason is the peer's.
     reason = closed.reason.replace("\0", "\N{REPLACEMENT CHARACTER}")[:125]
     return ClosedSession(session.tenant_id, session.station_id, session.epoch, time, closed.code, reason)
-
-
-def _admitted(admit_id: int, session: SessionRef, station: Row[*tuple[Any, ...]]) -> Downstream:
-    admitted = Admitted(id=admit_id, session=session)
-    if station.registration is not None:
-        admitted.registration = RegistrationStatusEnum.ValueType(station.registration)
-    if station.hardware is not None:
-        hardware = ChargingStation.FromString(station.hardware)
-        admitted.vendor_name, admitted.model = hardware.vendor_name, hardware.model
-    return Downstream(admitted=admitted)
 
 
 def _ignore(result: object) -> None:

@@ -24,8 +24,16 @@ from citrine.api.v1.stations_pb2 import (
 from citrine_cli.admission_hints import not_let_in_words
 from citrine_cli.cells import NOTHING
 from citrine_cli.client import Client, client_command, collect
-from citrine_cli.commands import station_care, station_configuration, station_refusals, station_security, station_watch
+from citrine_cli.commands import (
+    station_care,
+    station_certificates,
+    station_configuration,
+    station_refusals,
+    station_security,
+    station_watch,
+)
 from citrine_cli.commands.refusals import refusal_words
+from citrine_cli.commands.station_certificates import security_facts
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
@@ -72,6 +80,7 @@ def build() -> typer.Typer:
     client_command(app, "remove")(remove_station)
     client_command(app, "watch")(station_watch.watch_station)
     station_security.add_to(app)
+    station_certificates.add_to(app)
     station_care.add_to(app)
     station_configuration.add_to(app)
     return app
@@ -238,6 +247,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
                 "registration": enum_word(station, "registration"),
                 "configuration": station.configuration_id,
                 "password": "not needed" if station.allow_no_password else "",
+                **security_facts(station),
             },
             "hardware": {
                 "vendor": station.hardware.vendor_name,

@@ -1,6 +1,6 @@
 """Credentials of stations: passwords and unknown stations."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,9 @@ _FIND = select(
     _TABLE.c.allow_no_password,
     _TABLE.c.registration,
     _TABLE.c.hardware,
+    _TABLE.c.security_profile,
+    _TABLE.c.certificate_name,
+    _TABLE.c.certificate_sha256,
 ).where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
 _FIND_LOCKED = _FIND.with_for_update(read=True, key_share=True)
 
@@ -111,6 +114,23 @@ class Credentials:
             )
         else:
             await self._change(tenant_id, station_id, next_password_hash=without(stored, command_id))
+
+    async def raise_profiles(self, profiles: Mapping[tuple[str, str], int]) -> None:
+        """Store the security profile of stations, by tenant and id, that is higher than all before (A05.FR.07)."""
+        if profiles:
+            await (await self._session.connection()).execute(
+                update(_TABLE)
+                .where(
+                    _TABLE.c.tenant_id == bindparam("b_tenant_id"),
+                    _TABLE.c.station_id == bindparam("b_station_id"),
+                    _TABLE.c.security_profile < bindparam("b_profile"),
+                )
+                .values(security_profile=bindparam("b_profile")),
+                [
+                    {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_profile": profile}
+                    for (tenant_id, station_id), profile in sorted(profiles.items())
+                ],
+            )
 
     async def promote_all(self, used: Sequence[tuple[str, str, str]]) -> None:
         """Make candidates that stations have used their password. Those that were sent later may follow.

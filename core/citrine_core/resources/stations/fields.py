@@ -17,17 +17,23 @@ __all__ = [
     "check_fields",
     "check_password",
     "check_station_id",
+    "fingerprint",
     "new_credential_version",
 ]
 
 STATION_ID = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
 """identifierString of OCPP without the colon, at which Basic authentication splits (part 4, 3.1.1)."""
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
 _VERSIONS = 2**30
 """Number of credential versions that a station may begin with."""
 
 CHANGEABLE = frozenset(
-    {"boot_policy", "boot_interval", "allow_no_password", "description", "enabled", "configuration_id"}
+    {
+        *("boot_policy", "boot_interval", "allow_no_password", "description", "enabled", "configuration_id"),
+        *("certificate_name", "certificate_sha256"),
+    }
 )
 """Fields that UpdateStation may change."""
 
@@ -75,6 +81,21 @@ def check_fields(station: pb.Station, fields: Collection[str]) -> None:
         check_length("station.configuration_id", station.configuration_id, 50)
     if "boot_interval" in fields and station.HasField("boot_interval") and station.boot_interval < 1:
         raise InvalidArgument("station.boot_interval", "must be at least 1 second")
+    if "certificate_name" in fields:
+        check_length("station.certificate_name", station.certificate_name, 64)
+    if "certificate_sha256" in fields and station.certificate_sha256:
+        fingerprint("station.certificate_sha256", station.certificate_sha256)
+
+
+def fingerprint(field: str, text: str) -> str:
+    """Return a SHA-256 fingerprint as it is stored. Large letters and colons between the bytes are accepted.
+
+    Raises:
+        InvalidArgument: When it is none.
+    """
+    digits = text.replace(":", "").lower()
+    check_pattern(field, digits, _SHA256, "64 hexadecimal digits")
+    return digits
 
 
 def assign(row: Station, station: pb.Station, fields: Collection[str]) -> None:
@@ -86,6 +107,11 @@ def assign(row: Station, station: pb.Station, fields: Collection[str]) -> None:
             row.boot_interval = station.boot_interval if station.HasField("boot_interval") else None
         elif name == "configuration_id":
             row.configuration_id = station.configuration_id or None
+        elif name == "certificate_sha256":
+            given = station.certificate_sha256
+            row.certificate_sha256 = fingerprint("station.certificate_sha256", given) if given else None
+        elif name == "certificate_name":
+            row.certificate_name = station.certificate_name or None
         elif name == "enabled":
             row.enabled = station.enabled if station.HasField("enabled") else True
         else:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model, PartialIndex
 
-__all__ = ["HandshakeRefusal", "Station", "StationSighting"]
+__all__ = ["ClientCertificate", "HandshakeRefusal", "Station", "StationSighting"]
 
 
 class Station(Model):
@@ -58,9 +58,35 @@ class Station(Model):
     """When clock_skew_ms last changed."""
     clock_is_off: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether clock_skew_ms is above the tolerance."""
+    security_profile: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Highest one that it connected with. 0: none was recorded yet."""
+    certificate_name: Mapped[str | None] = mapped_column(String(64))
+    """What its certificate names it where that is not its id. None: its id."""
+    certificate_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Fingerprint of a certificate that is accepted whatever it names, hexadecimal. None: there is none."""
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases with each change by an operator; the etag."""
+
+
+class ClientCertificate(Model):
+    """A certificate that a station connected with. The key is that of all tenants: no other station may use it."""
+
+    __tablename__ = "client_certificates"
+    __table_args__ = (Index(None, "tenant_id", "station_id"),)
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Fingerprint, hexadecimal."""
+    tenant_id: Mapped[str] = mapped_column(String(36))
+    station_id: Mapped[str] = mapped_column(String(48))
+    subject: Mapped[str] = mapped_column(String(500))
+    issuer: Mapped[str] = mapped_column(String(500))
+    serial_number: Mapped[str] = mapped_column(String(64))
+    """Hexadecimal."""
+    expire_time: Mapped[datetime]
+    first_use_time: Mapped[datetime]
+    revoke_time: Mapped[datetime | None]
+    """When it was revoked. None: it is not."""
 
 
 class StationSighting(Model):

@@ -10,8 +10,9 @@ from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
 from citrine_core.blocks.availability import ConnectorState, WantedAvailability, wanted_of
 from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.stations.client_certificates import client_certificate_to_proto
 from citrine_core.resources.stations.handshake_refusals import handshake_refusal_to_proto
-from citrine_core.resources.stations.models import HandshakeRefusal, Station
+from citrine_core.resources.stations.models import ClientCertificate, HandshakeRefusal, Station
 from citrine_core.rpc import to_timestamp
 
 __all__ = ["VERSION_NAMES", "to_proto"]
@@ -33,6 +34,7 @@ def to_proto(
     refused: RefusalSummary | None = None,
     turned_away: HandshakeRefusal | None = None,
     seen: datetime | None = None,
+    certificates: Sequence[ClientCertificate] = (),
 ) -> pb.Station:
     """Return a station as the API shows it.
 
@@ -44,6 +46,7 @@ def to_proto(
         refused: The refusals of its messages. None: there are none.
         turned_away: The refusal of its handshakes since it last connected. None: there is none.
         seen: When it was last seen. None: never, or not since it connected.
+        certificates: Those that it connected with.
     """
     shown = pb.Station(
         station_id=station.station_id,
@@ -54,6 +57,10 @@ def to_proto(
         description=station.description,
         enabled=station.enabled,
         configuration_id=station.configuration_id or "",
+        security_profile=station.security_profile,
+        certificate_name=station.certificate_name or "",
+        certificate_sha256=station.certificate_sha256 or "",
+        certificates=[client_certificate_to_proto(one) for one in certificates],
         held_time=to_timestamp(station.held_time),
         boot_time=to_timestamp(station.boot_time),
         last_seen_time=to_timestamp(_last_seen(station, connection, seen)),

@@ -12,16 +12,18 @@ from citrine.events.v1.events_pb2 import Event, StationChanged
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine_core.blocks.availability import AvailabilityRepository, ConnectorRepository
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import Conflict, FailedPrecondition
+from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.configurations import ConfigurationRepository, ProvisioningRepository
 from citrine_core.resources.refusals.queries import find_summaries
 from citrine_core.resources.stations.addresses import station_address
+from citrine_core.resources.stations.client_certificates import ClientCertificates
 from citrine_core.resources.stations.fields import (
     CHANGEABLE,
     assign,
     check_fields,
     check_password,
     check_station_id,
+    fingerprint,
     new_credential_version,
 )
 from citrine_core.resources.stations.handshake_refusals import HandshakeRefusals, handshake_refusal_to_proto
@@ -63,7 +65,8 @@ class StationsServicer(StationsServiceServicer):
             refused = await find_summaries(work.session, tenant_id, [station_id])
             turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, [station_id])
             seen = await Sightings(work.session).find_all(tenant_id, [station_id])
-        others = (refused.get(station_id), turned_away.get(station_id), seen.get(station_id))
+            certificates = await ClientCertificates(work.session).list_of(tenant_id, station_id)
+        others = (refused.get(station_id), turned_away.get(station_id), seen.get(station_id), certificates)
         return to_proto(station, connection, connectors, availabilities, *others)
 
     async def ListStations(
@@ -216,6 +219,44 @@ class StationsServicer(StationsServiceServicer):
             await work.commit()
         return pb.SetStationPasswordResponse(generated_password=generated)
 
+    async def LowerSecurityProfile(
+        self,
+        request: pb.LowerSecurityProfileRequest,
+        context: grpc.aio.ServicerContext[pb.LowerSecurityProfileRequest, pb.Station],
+    ) -> pb.Station:
+        station_id, wanted = required("station_id", request.station_id), request.security_profile
+        if wanted not in (1, 2):
+            raise InvalidArgument("security_profile", "must be 1 or 2")
+        async with self._unit_of_work() as work:
+            station, connection = await self._get(work, context, station_id)
+            if station.security_profile <= wanted:
+                raise FailedPrecondition(f"security profile {station.security_profile} is not above {wanted}")
+            station.security_profile = wanted
+            station.version += 1
+            _changed(work, station, StationChanged.KIND_UPDATED)
+            seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
+            await work.commit()
+        return to_proto(station, connection, seen=seen.get(station_id))
+
+    async def RevokeStationCertificate(
+        self,
+        request: pb.RevokeStationCertificateRequest,
+        context: grpc.aio.ServicerContext[pb.RevokeStationCertificateRequest, pb.Station],
+    ) -> pb.Station:
+        station_id = required("station_id", request.station_id)
+        sha256 = fingerprint("certificate_sha256", required("certificate_sha256", request.certificate_sha256))
+        async with self._unit_of_work() as work:
+            station, connection = await self._get(work, context, station_id)
+            certificates = ClientCertificates(work.session)
+            if not await certificates.revoke(station.tenant_id, station_id, sha256, self._clock()):
+                raise NotFound(f"certificate {sha256} of station", station_id)
+            shown = await certificates.list_of(station.tenant_id, station_id)
+            _changed(work, station, StationChanged.KIND_UPDATED)
+            seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
+            await work.commit()
+        await self._disconnect(station.tenant_id, station_id, "its certificate was revoked")
+        return to_proto(station, connection, seen=seen.get(station_id), certificates=shown)
+
     async def DeleteStation(
         self, request: pb.DeleteStationRequest, context: grpc.aio.ServicerContext[pb.DeleteStationRequest, Empty]
     ) -> Empty:
@@ -225,6 +266,7 @@ class StationsServicer(StationsServiceServicer):
             await self._forget(work, station.tenant_id, station.station_id)
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
             await Sightings(work.session).forget(station.tenant_id, station.station_id)
+            await ClientCertificates(work.session).forget(station.tenant_id, station.station_id)
             await StationRepository(work.session).remove(station)
             _changed(work, station, StationChanged.KIND_DELETED)
             await work.commit()

@@ -1,0 +1,237 @@
+"""Tests of security profiles: which station a client certificate lets in, and what operators learn of the others."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+
+from citrine.api.v1 import stations_pb2 as pb
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.edge.v1 import link_pb2 as link
+from citrine.events.v1.events_pb2 import StationRefused
+from citrine_core.link.certificates import read_certificate
+from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.fake_edge import FakeEdge
+from tests.support.pki import DAY, ORGANIZATION, Authority, Certified
+
+AUTHORITY = Authority.root()
+
+
+async def status_of(edge: FakeEdge, station_id: str, certified: Certified, tenant_id: str = "") -> int:
+    """Return the HTTP status of a refusal, 101 for an admission."""
+    answer = await edge.admit(station_id, certificate=certified.der, tenant_id=tenant_id)
+    return answer.status if isinstance(answer, link.Refused) else 101
+
+
+async def reason_for(core: RunningCore, station_id: str) -> str:
+    """Return why a station was refused last."""
+    await core.core.refused_stations.publish()
+    request = pb.ListHandshakeRefusalsRequest(station_id=station_id)
+    listed = await core.stub(StationsServiceStub).ListHandshakeRefusals(request)
+    return StationRefused.Reason.Name(listed.refusals[0].reason).removeprefix("REASON_")
+
+
+async def show(core: RunningCore, station_id: str) -> pb.Station:
+    """Return a station as operators see it."""
+    return await core.stub(StationsServiceStub).GetStation(pb.GetStationRequest(station_id=station_id))
+
+
+@pytest.mark.parametrize(
+    ("certified", "columns"),
+    [
+        pytest.param(AUTHORITY.issue("CS-1"), {}, id="its id as common name"),
+        pytest.param(AUTHORITY.issue("Wallbox", dns=["CS-1"]), {}, id="its id as alternative name"),
+        pytest.param(AUTHORITY.issue("SN-0815"), {"certificate_name": "SN-0815"}, id="its serial number"),
+        pytest.param(AUTHORITY.issue("CS-1", kind="rsa"), {}, id="an RSA key"),
+    ],
+)
+async def test_A00_FR_405_a_station_is_let_in_by_a_certificate_that_names_it(
+    core: RunningCore, certified: Certified, columns: dict[str, str]
+) -> None:
+    """Without a password, which it need not have."""
+    await core.add_station("CS-1", password=None, **columns)
+    async with core.edge() as edge:
+        assert await status_of(edge, "CS-1", certified) == 101
+        assert await status_of(edge, "CS-1", certified) == 101
+
+    shown = await show(core, "CS-1")
+    assert shown.security_profile == 3
+    assert [one.sha256 for one in shown.certificates] == [certified.sha256.hex()]
+    assert shown.certificates[0].subject == certified.certificate.subject.rfc4514_string()
+    assert shown.certificates[0].expire_time.ToDatetime().year == certified.certificate.not_valid_after_utc.year
+
+
+async def test_a_station_is_let_in_by_the_certificate_that_it_is_registered_with(core: RunningCore) -> None:
+    """Whatever that names; another one that names the same is refused."""
+    factory = AUTHORITY.issue("Factory")
+    await core.add_station("CS-1", certificate_sha256=factory.sha256.hex())
+    async with core.edge() as edge:
+        assert await status_of(edge, "CS-1", AUTHORITY.issue("Factory")) == 401
+        assert await status_of(edge, "CS-1", factory) == 101
+
+
+@pytest.mark.parametrize(
+    ("certified", "reason"),
+    [
+        pytest.param(AUTHORITY.issue("CS-2"), "CERTIFICATE_NAME", id="another name"),
+        pytest.param(AUTHORITY.issue("CS-1", until=-DAY / 2), "CERTIFICATE_EXPIRED", id="expired"),
+        pytest.param(AUTHORITY.issue("CS-1", since=DAY), "CERTIFICATE_EXPIRED", id="not valid yet"),
+    ],
+)
+async def test_A00_FR_407_a_station_with_another_certificate_is_refused_and_operators_learn_why(
+    core: RunningCore, certified: Certified, reason: str
+) -> None:
+    """Also where its password is right: the certificate is its credential at this listener."""
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        answer = await edge.admit("CS-1", PASSWORD, certificate=certified.der)
+        unknown = await status_of(edge, "CS-9", certified)
+
+    assert isinstance(answer, link.Refused)
+    assert (answer.status, unknown) == (401, 401)
+    assert await reason_for(core, "CS-1") == reason
+    assert (await show(core, "CS-1")).security_profile == 0
+
+
+async def test_a_certificate_that_can_not_be_read_is_refused(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        answer = await edge.admit("CS-1", certificate=b"\x30\x03\x02\x01\x01")
+
+    assert isinstance(answer, link.Refused)
+    assert answer.status == 401
+    assert await reason_for(core, "CS-1") == "CERTIFICATE_MALFORMED"
+
+
+async def test_A00_FR_404_certificates_must_be_of_an_owner_of_stations(database_url: str, tmp_path: Path) -> None:
+    async with running_core(database_url, tmp_path, certificate_owners=f"Acme GmbH; {ORGANIZATION}") as core:
+        await core.add_station("CS-1")
+        async with core.edge() as edge:
+            assert await status_of(edge, "CS-1", AUTHORITY.issue("CS-1", organization="Example Ltd")) == 401
+            assert await status_of(edge, "CS-1", AUTHORITY.issue("CS-1", organization="")) == 401
+            reason = await reason_for(core, "CS-1")
+            assert await status_of(edge, "CS-1", AUTHORITY.issue("CS-1")) == 101
+
+    assert reason == "CERTIFICATE_OWNER"
+
+
+async def test_A00_FR_427_a_certificate_never_serves_two_stations(core: RunningCore) -> None:
+    """Neither one that it names beside the first, nor the station of this id in another tenant."""
+    certified = AUTHORITY.issue("CS-1", dns=["CS-2"])
+    await core.add_tenant("acme")
+    await core.add_station("CS-1")
+    await core.add_station("CS-2")
+    await core.add_station("CS-1", tenant_id="acme")
+    async with core.edge() as edge:
+        assert await status_of(edge, "CS-1", certified) == 101
+        assert await status_of(edge, "CS-2", certified) == 401
+        assert await status_of(edge, "CS-1", certified, "acme") == 401
+
+    assert await reason_for(core, "CS-2") == "CERTIFICATE_OF_OTHER_STATION"
+
+
+async def test_of_two_stations_with_one_certificate_at_once_only_one_is_let_in(core: RunningCore) -> None:
+    certified = AUTHORITY.issue("CS-1", dns=["CS-2"])
+    await core.add_station("CS-1")
+    await core.add_station("CS-2")
+    async with core.edge() as edge:
+        statuses = await asyncio.gather(*(status_of(edge, one, certified) for one in ("CS-1", "CS-2")))
+        again = await asyncio.gather(*(status_of(edge, one, certified) for one in ("CS-1", "CS-2")))
+
+    assert sorted(statuses)[0] == 101
+    assert sorted(statuses)[1] in (401, 503)
+    assert sorted(again) == [101, 401]
+
+
+async def test_a_revoked_certificate_is_refused_and_its_websocket_closed(core: RunningCore) -> None:
+    """Also once the station was registered anew; another certificate of it is accepted."""
+    certified, other = AUTHORITY.issue("CS-1"), AUTHORITY.issue("CS-1")
+    stations = core.stub(StationsServiceStub)
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        await edge.connect("CS-1", certificate=certified.der)
+        colons = certified.sha256.hex(":").upper()
+        request = pb.RevokeStationCertificateRequest(station_id="CS-1", certificate_sha256=colons)
+        shown = await stations.RevokeStationCertificate(request)
+        assert (await edge.next("disconnect")).reason == "its certificate was revoked"
+        assert await status_of(edge, "CS-1", certified) == 401
+        assert await reason_for(core, "CS-1") == "CERTIFICATE_REVOKED"
+        assert await status_of(edge, "CS-1", other) == 101
+        await stations.DeleteStation(pb.DeleteStationRequest(station_id="CS-1"))
+        await core.add_station("CS-1")
+        assert await status_of(edge, "CS-1", certified) == 401
+
+    assert shown.certificates[0].HasField("revoke_time")
+
+
+async def test_a_certificate_that_the_station_never_used_can_not_be_revoked(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    request = pb.RevokeStationCertificateRequest(station_id="CS-1", certificate_sha256="ab" * 32)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await core.stub(StationsServiceStub).RevokeStationCertificate(request)
+
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_A05_FR_07_a_lower_security_profile_than_before_is_refused(core: RunningCore) -> None:
+    """Who has not proved to be the station learns nothing of it."""
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        for profile in (1, 2):
+            assert isinstance(await edge.admit("CS-1", PASSWORD, profile=profile), link.Admitted)
+        lower = await edge.admit("CS-1", PASSWORD, profile=1)
+        reason = await reason_for(core, "CS-1")
+        unknown = await edge.admit("CS-1", PASSWORD, profile=0)
+        stranger = await edge.admit("CS-1", "another-password", profile=1)
+        same = await edge.admit("CS-1", PASSWORD, profile=2)
+        await edge.admit("CS-1", certificate=AUTHORITY.issue("CS-1").der)
+        second = await edge.admit("CS-1", PASSWORD, profile=2)
+
+    assert [one.status for one in (lower, unknown, stranger, second)] == [403, 403, 401, 403]  # type: ignore[union-attr]
+    assert isinstance(same, link.Admitted)
+    assert reason == "LOWER_SECURITY_PROFILE"
+
+
+async def test_an_operator_may_lower_the_security_profile(core: RunningCore) -> None:
+    stations = core.stub(StationsServiceStub)
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        await edge.admit("CS-1", PASSWORD, profile=2)
+        lowered = await stations.LowerSecurityProfile(
+            pb.LowerSecurityProfileRequest(station_id="CS-1", security_profile=1)
+        )
+        admitted = await edge.admit("CS-1", PASSWORD, profile=1)
+        with pytest.raises(grpc.aio.AioRpcError) as not_above:
+            await stations.LowerSecurityProfile(pb.LowerSecurityProfileRequest(station_id="CS-1", security_profile=2))
+        with pytest.raises(grpc.aio.AioRpcError) as no_profile:
+            await stations.LowerSecurityProfile(pb.LowerSecurityProfileRequest(station_id="CS-1"))
+
+    assert lowered.security_profile == 1
+    assert isinstance(admitted, link.Admitted)
+    assert not_above.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert no_profile.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_what_a_certificate_must_name_is_changed_by_an_update(core: RunningCore) -> None:
+    certified = AUTHORITY.issue("SN-1")
+    await core.add_station("CS-1")
+    station = pb.Station(station_id="CS-1", certificate_name="SN-1", certificate_sha256=certified.sha256.hex(":"))
+    updated = await core.stub(StationsServiceStub).UpdateStation(pb.UpdateStationRequest(station=station))
+    station.certificate_sha256 = "abc"
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await core.stub(StationsServiceStub).UpdateStation(pb.UpdateStationRequest(station=station))
+
+    assert (updated.certificate_name, updated.certificate_sha256) == ("SN-1", certified.sha256.hex())
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "certificate_sha256" in (refused.value.details() or "")
+
+
+def test_names_are_common_names_and_alternative_names() -> None:
+    presented = read_certificate(AUTHORITY.issue("One", dns=["two.example"], addresses=["192.0.2.1"]).der)
+
+    assert presented is not None
+    assert presented.names == {"One", "two.example"}
+    assert presented.organizations == {ORGANIZATION}
+    assert presented.valid_until - presented.valid_from == timedelta(days=31)
