@@ -54,6 +54,7 @@ class AuthorizationInquirer:
     """Asks the authorizer about tokens, and OCSP responders about contract certificates."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._directory = SettingsDirectory.of(services)
@@ -101,9 +102,9 @@ class AuthorizationInquirer:
         if self._contracts is None:
             # Imported only where contracts are used: the import takes time and memory.
             from citrine_core.blocks.authorization.contracts import ContractChecker
-            from citrine_core.blocks.authorization.ocsp import Ocsp
+            from citrine_core.resources.ocsp import Ocsp
 
-            self._contracts = ContractChecker(Ocsp())
+            self._contracts = ContractChecker(Ocsp.of(self._services))
         checker, roots = self._contracts, self._contract_roots.find(calls[0].tenant_id)
         hosts: list[str] = orjson.loads(settings.ocsp_hosts) if settings is not None else []
 

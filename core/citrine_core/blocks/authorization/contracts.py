@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeCertificateStatusEnum, AuthorizeRequest
-from citrine_core.blocks.authorization.ocsp import Certificate, Ocsp, OcspStatus, responder_of
+from citrine_core.resources.ocsp import CertId, Ocsp, OcspStatus, responder_of
 
 __all__ = ["ContractChecker", "read_roots"]
 
@@ -84,7 +84,7 @@ class ContractChecker:
                 # The addresses of responders come from certificates below a trusted root, not from the station.
                 asked, allowed = _certificates(path), None
             else:
-                asked = [Certificate.of(data) for data in request.iso_15118_certificate_hash_data]
+                asked = [(CertId.of(data), data.responder_url) for data in request.iso_15118_certificate_hash_data]
                 path, allowed = list(trusted), hosts
             await self._check_revocation(asked, path, now, allowed)
         except _BadChainError as error:
@@ -97,12 +97,12 @@ class ContractChecker:
 
     async def _check_revocation(
         self,
-        asked: Sequence[Certificate],
+        asked: Sequence[tuple[CertId, str]],
         known: Sequence[x509.Certificate],
         now: datetime,
         hosts: Collection[str] | None,
     ) -> None:
-        statuses = await asyncio.gather(*(self._ocsp.status(one, known, now, hosts) for one in asked))
+        statuses = await asyncio.gather(*(self._ocsp.status(one, url, known, now, hosts) for one, url in asked))
         if OcspStatus.REVOKED in statuses:
             # C07.FR.16
             raise _BadChainError(_Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERTIFICATE_REVOKED, "it is revoked")
@@ -187,9 +187,12 @@ def _plain(emaid: str) -> str:
     return emaid.replace("-", "").replace("*", "").upper()
 
 
-def _certificates(path: Sequence[x509.Certificate]) -> list[Certificate]:
-    """Return the certificates to ask OCSP about: the contract, and CAs below the root that name a responder."""
+def _certificates(path: Sequence[x509.Certificate]) -> list[tuple[CertId, str]]:
+    """Return the certificates to ask OCSP about, with their responders.
+
+    They are the contract, and the CAs below the root that name a responder.
+    """
     if responder_of(path[0]) is None:
         raise _BadChainError(_Status.AUTHORIZE_CERTIFICATE_STATUS_ENUM_CERT_CHAIN_ERROR, "it names no OCSP responder")
     pairs = itertools.pairwise(path)
-    return [Certificate.issued(one, issuer) for one, issuer in pairs if responder_of(one) is not None]
+    return [(CertId.issued(one, issuer), url) for one, issuer in pairs if (url := responder_of(one)) is not None]

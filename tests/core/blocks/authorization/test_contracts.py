@@ -10,7 +10,7 @@ from citrine.ocpp.codec import decode
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeCertificateStatusEnum, AuthorizeRequest
 from citrine.ocpp.v2.types_pb2 import IdToken, OCSPRequestData
 from citrine_core.blocks.authorization.contracts import ContractChecker
-from citrine_core.blocks.authorization.ocsp import Ocsp
+from citrine_core.resources.ocsp import Ocsp
 from tests.support.contracts import Issued, Responder, issue, pem, responder
 
 EMAID = "DE8AACA2B3C4D59"
