@@ -274,6 +274,13 @@ class CoreSettings(BaseModel):
     certificate_orders_per_hour: int = Field(default=10, ge=1, le=1000)
     """Requests for certificates that a station may make in an hour; more are rejected."""
 
+    contract_pool_url: str = Field(default="", pattern="^(https?://[^/?#@]+[^?#@]*)?$")
+    """URL of the contract certificate pool that EVs get their contracts from, without OPCP's path /v1/ccp. Empty: none.
+    """
+
+    contract_pool_token_file: Path | None = None
+    """File that holds the bearer token of the pool. It is read at each request, so that the token can be renewed."""
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 
@@ -305,6 +312,14 @@ class CoreSettings(BaseModel):
                 f"grpc_listen: {self.grpc_listen} may be reachable from other machines, and so needs TLS: set "
                 "--grpc-certificate-file and --grpc-key-file, or allow plain text with --insecure-grpc"
             )
+
+    def contract_pool_token(self) -> str:
+        """Return the bearer token of the contract certificate pool, empty where there is none.
+
+        Raises:
+            OSError: When its file can't be read.
+        """
+        return self.contract_pool_token_file.read_text().strip() if self.contract_pool_token_file is not None else ""
 
     @property
     def worker_ports(self) -> range:

@@ -17,8 +17,9 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine_sdk import Citrine
 from tests.conformance.authorities import Authorities
 from tests.conformance.station import ConformanceStation, played_station
+from tests.support.contract_pools import Pool, pool, pool_url
 from tests.support.databases import administrate
-from tests.support.deployment import Deployment
+from tests.support.deployment import Deployment, free_port
 from tests.support.postgres import PostgresServer
 from tests.support.shared_processes import SharedProcesses
 
@@ -55,8 +56,17 @@ def authorities() -> Authorities:
 
 
 @pytest.fixture(scope="session")
+def contract_pool_port() -> int:
+    """Port at which the CSMS asks for contracts of EVs."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
 def deployments(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authorities: Authorities
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    authorities: Authorities,
+    contract_pool_port: int,
 ) -> Iterator[SharedProcesses]:
     """What the cases run on; stopped before the database server is."""
     wants_postgres = "postgresql" in request.config.getoption("--conformance-databases")
@@ -69,7 +79,8 @@ def deployments(
         asyncio.run(administrate(postgres, "CREATE DATABASE conformance"))
         return postgres.url("conformance")
 
-    deployments = SharedProcesses(directory, new_database, migrated=False, **authorities.settings(directory))
+    settings = {"contract_pool_url": pool_url(contract_pool_port), **authorities.settings(directory)}
+    deployments = SharedProcesses(directory, new_database, migrated=False, **settings)
     yield deployments
     deployments.stop()
 
@@ -78,6 +89,13 @@ def deployments(
 def deployment(deployments: SharedProcesses, database: str) -> Deployment:
     """One core and one edge, which all cases on a database share."""
     return deployments.get(database)
+
+
+@pytest.fixture
+async def contract_pool(contract_pool_port: int) -> AsyncIterator[Pool]:
+    """The contract certificate pool that the CSMS asks."""
+    async with pool(contract_pool_port) as running:
+        yield running
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ BLOCKS = {
     "J": "Meter values",
     "K": "Smart charging",
     "L": "Firmware management",
+    "M": "Certificate management",
     "N": "Diagnostics",
     "O": "Display message",
     "P": "Data transfer",
@@ -41,7 +42,7 @@ _ROW = re.compile(r"\| (TC_\w+_CSMS) \| (.*) \| (.*) \| (.*) \| (.*) \|$")
 _HEAD = """# Conformance
 
 Part 6 of OCPP 2.0.1 defines what a certification lab asks of a CSMS, case by case. `tests/conformance` plays the
-station of each case of the blocks A to L and N to P over a real websocket against real edge and core processes, does
+station of each case of the blocks A to P over a real websocket against real edge and core processes, does
 the manual actions through the gRPC API, and checks every payload against the official schemas. `make test` runs all
 cases on SQLite, `make conformance` on SQLite and PostgreSQL; each writes this page.
 

@@ -32,13 +32,15 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     # One subject of the block each: what stations say of logs and of monitors, and what the API shows.
     "diagnostics": {"alerts.py", "logs.py", "monitoring.py", "protos.py"},
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.
-    "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "ocsp.py", "rules.py"},
+    "authorization": {"authorizer.py", "contracts.py", "decisions.py", "directory.py", "rules.py"},
     "availability": {"jobs.py", "statuses.py", "wanted_availability.py"},
     # What lists are sent as, and the sending that rpcs and the job share.
     "local_auth_list": {"jobs.py", "messages.py"},
     "meter_values": {"readings.py", "units.py"},
     "provisioning": {"boots.py", "jobs.py", "message_splitting.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
+    # CA certificates, checked; who is asked of certificates and contracts; what becomes of the record.
+    "certificates": {"checks.py", "contract_pool.py", "inquirer.py", "record.py"},
     # What is found in messages of any block.
     "data_transfer": {"custom.py"},
     # What the core does by itself; every change of a state, which is told; what is asked for, checked.

@@ -14,6 +14,7 @@ REASONS = {
     "needs a station that is not registered",
     "needs a station that reserves any EVSE",
     "needs a station that uses an id again",
+    "needs a station that stores certificates",
     "needs a station with slots of network profiles",
     "needs a vehicle of ISO 15118",
     "needs an authorizer and its credential",

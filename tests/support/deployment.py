@@ -26,6 +26,7 @@ __all__ = [
     "add_core",
     "add_edge",
     "deploy",
+    "free_port",
     "stopped_at_the_end",
     "upgrade_database",
 ]

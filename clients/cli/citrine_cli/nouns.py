@@ -59,7 +59,7 @@ GROUPS: Mapping[str, Noun] = {
     "authorization": _group("authorization", "How tokens are decided on: show, set, authorizer."),
     "certificate": _group(
         "certificates",
-        "Certificates of authorities: add, set, list, show, remove; of stations: orders, order, issued, revoke.",
+        "Certificates of authorities; those that stations order, and those that they have installed.",
     ),
     "transaction": _group(
         "transactions",

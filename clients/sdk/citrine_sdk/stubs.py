@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceAsyncStub
     from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceAsyncStub
     from citrine.api.v1.certificate_store_pb2_grpc import CertificateStoreServiceAsyncStub
+    from citrine.api.v1.certificates_pb2_grpc import CertificatesServiceAsyncStub
     from citrine.api.v1.commands_pb2_grpc import CommandsServiceAsyncStub
     from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceAsyncStub
     from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceAsyncStub
@@ -48,6 +49,7 @@ class Stubs:
     authorization: "AuthorizationServiceAsyncStub"
     availability: "AvailabilityServiceAsyncStub"
     certificate_store: "CertificateStoreServiceAsyncStub"
+    certificates: "CertificatesServiceAsyncStub"
     commands: "CommandsServiceAsyncStub"
     configurations: "ConfigurationsServiceAsyncStub"
     connections: "ConnectionsServiceAsyncStub"
@@ -96,6 +98,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "AuthorizationService": ("GetAuthorizationSettings",),
     "AvailabilityService": ("ListAvailabilities", "ListConnectorStatuses", "ListConnectors"),
     "CertificateStoreService": ("GetStoredCertificate", "ListStoredCertificates"),
+    "CertificatesService": ("ListInstalledCertificates",),
     "CommandsService": ("GetCommand", "ListCommands"),
     "ConfigurationsService": (
         "GetConfiguration",

@@ -23,6 +23,7 @@ BUILT_IN = (
     "meter_values",
     "smart_charging",
     "firmware_management",
+    "certificates",
     "diagnostics",
     "display_message",
     "data_transfer",

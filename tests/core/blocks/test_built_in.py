@@ -13,9 +13,7 @@ from tests.support.fake_edge import RefusedByCore
 
 NOT_SUPPORTED = {
     "BatterySwap",
-    "Get15118EVCertificate",
     "GetCertificateChainStatus",
-    "GetCertificateStatus",
     "NotifyDERAlarm",
     "NotifyDERStartStop",
     "NotifyPeriodicEventStream",

@@ -19,6 +19,12 @@ from citrine.api.v1.certificate_store_pb2 import (
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.certificate_orders import add_order_commands
+from citrine_cli.commands.installed_certificates import (
+    delete_certificate,
+    get_installed,
+    install_certificate,
+    list_installed,
+)
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, NotThere, UsageError
 from citrine_cli.filters import words_of
@@ -43,7 +49,7 @@ Description = Annotated[str | None, typer.Option("--description", metavar="TEXT"
 def build() -> typer.Typer:
     """Return the commands of `citrine certificate`."""
     app = typer.Typer(
-        help="Certificates of authorities: add, set, list, show, remove; of stations: orders, order, issued, revoke."
+        help="Certificates of authorities; those that stations order, and those that they have installed."
     )
     client_command(app, "add")(add_certificates)
     client_command(app, "set")(set_certificate)
@@ -51,6 +57,10 @@ def build() -> typer.Typer:
     client_command(app, "show")(show_certificate)
     client_command(app, "remove")(remove_certificate)
     add_order_commands(app)
+    client_command(app, "install")(install_certificate)
+    client_command(app, "installed")(list_installed)
+    client_command(app, "get")(get_installed)
+    client_command(app, "delete")(delete_certificate)
     return app
 
 

@@ -12,7 +12,7 @@ from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWER_REFUSED, COMMAND_STAT
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.commands.models import CommandRow
 
-__all__ = ["find_answered"]
+__all__ = ["find_answered", "find_requester"]
 
 _TABLE = CommandRow.__table__.c
 
@@ -44,3 +44,9 @@ async def find_answered(
         .limit(limit)
     )
     return [(row[0], orjson.loads(row[1]), orjson.loads(row[2] or "{}")) for row in rows]
+
+
+async def find_requester(session: AsyncSession, tenant_id: str, command_id: str) -> str:
+    """Return who asked for a command; empty if it is not stored any more."""
+    query = select(_TABLE.requested_by).where(_TABLE.tenant_id == tenant_id, _TABLE.command_id == command_id)
+    return await session.scalar(query) or ""

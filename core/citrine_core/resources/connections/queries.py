@@ -16,6 +16,7 @@ __all__ = [
     "SESSIONS",
     "NewestSession",
     "connected_stations",
+    "find_ocpp_version",
     "is_connected",
     "linked_processes",
     "may_be_open",
@@ -63,6 +64,12 @@ async def linked_processes(session: AsyncSession, since: datetime) -> Mapping[st
     edges = Edge.__table__.c
     query = select(edges.edge_name, func.count()).where(edges.last_seen_time >= since, edges.edge_name != "")
     return {row[0]: row[1] for row in await session.execute(query.group_by(edges.edge_name))}
+
+
+async def find_ocpp_version(session: AsyncSession, tenant_id: str, station_id: str) -> int:
+    """Return the citrine.edge.v1.OcppVersion of a station's newest session; 0 if it never had one."""
+    query = select(_TABLE.ocpp_version).where(_TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id)
+    return await session.scalar(query) or 0
 
 
 def may_be_open(session: Row[*tuple[Any, ...]], now: datetime) -> bool:
