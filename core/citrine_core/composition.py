@@ -22,7 +22,7 @@ from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.jobs import Job
 from citrine_core.link import LinkRegistry
 from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
-from citrine_core.resources import certificate_store, refusals, reports
+from citrine_core.resources import audit, certificate_store, refusals, reports
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.connections import ConnectionsServicer
 from citrine_core.resources.edges import EdgesServicer
@@ -61,7 +61,12 @@ def sign_in_by_token(settings: CoreSettings, tenants: TenantDirectory) -> TokenS
 
 def resource_blocks(services: Services, feed: EventFeed, links: LinkRegistry) -> list[Block]:
     """Return the resources that have handlers or jobs."""
-    return [reports.block(services, feed), refusals.block(services, links), certificate_store.block(services)]
+    return [
+        reports.block(services, feed),
+        refusals.block(services, links),
+        certificate_store.block(services),
+        audit.block(services),
+    ]
 
 
 def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:

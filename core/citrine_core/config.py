@@ -170,6 +170,11 @@ class CoreSettings(BaseModel):
     On PostgreSQL it is removed by the month. What a connector is now stays.
     """
 
+    audit_retention: DurationOrNone = Field(
+        default=timedelta(days=400), ge=timedelta(days=30), le=timedelta(days=36525)
+    )
+    """How long the audit is retained: who changed what, and who was denied. "none": for ever."""
+
     evse_power_kw: float | None = Field(default=None, gt=0, le=10_000)
     """What an EVSE can give whose device model does not say. Unset: no more than a megawatt is believed.
 

@@ -46,6 +46,7 @@ from citrine_core.link import (
 from citrine_core.link.admission import UNAVAILABLE, refused
 from citrine_core.metrics import Metrics
 from citrine_core.resources import refusals
+from citrine_core.resources.audit import AuditLog
 from citrine_core.resources.commands import COMMAND_SECRETS, CommandQueue, CommandSender, CommandsStage
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orphans import OrphanedCommands
@@ -301,7 +302,8 @@ class Core:
         access = Access([self.keys, *self.tokens.authenticators], self.tenants.exists, self.edges.identify)
         is_known = partial(knows_station, self.callers)
         options = {"shares_port": self._worker > 0, "reflects": self.settings.grpc_reflection}
-        server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, **options)
+        log = AuditLog.of(self.services)
+        server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, audit=log, **options)
         link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
         return server
 
@@ -361,6 +363,7 @@ class Core:
             with in_background():
                 await self.presence.store_stations()
                 await self.keys.uses.store()
+                await AuditLog.of(self.services).store()
                 await self.lease.release()
         except DatabaseUnavailable:
             logger.warning("when stations were last heard of, and keys last used, is not stored")

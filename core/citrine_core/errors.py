@@ -126,7 +126,7 @@ class Unauthenticated(CoreError):
 
 
 class PermissionDenied(CoreError):
-    """The key does not allow this."""
+    """The credential does not allow this."""
 
     status = grpc.StatusCode.PERMISSION_DENIED
 

@@ -26,6 +26,7 @@ from citrine_core.dispatch.repository import HandledMessages
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import OutboxRepository
 from citrine_core.jobs import Job
+from citrine_core.resources.audit import AuditRepository
 from citrine_core.resources.commands import CommandRepository
 from citrine_core.resources.connections import EdgeRepository
 from citrine_core.resources.keys import KeyRepository
@@ -94,6 +95,7 @@ class Housekeeping:
             _Sweep(settings.event_retention, _remove_events),
             _Sweep(settings.command_retention, _remove_commands),
             _Sweep(settings.transaction_event_retention, self._remove_transaction_events),
+            _Sweep(settings.audit_retention, _remove_audit_records),
             _Sweep(EDGE_RETENTION, _remove_edges),
             _Sweep(LEASE_RETENTION, _remove_leases),
             _Sweep(FILE_KEY_RETENTION, _remove_keys_of_files),
@@ -167,6 +169,10 @@ async def _remove_events(work: UnitOfWork, before: datetime) -> bool:
 
 async def _remove_commands(work: UnitOfWork, before: datetime) -> bool:
     return await CommandRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_audit_records(work: UnitOfWork, before: datetime) -> bool:
+    return await AuditRepository(work.session).remove_before(before, MAX_ROWS)
 
 
 async def _remove_leases(work: UnitOfWork, before: datetime) -> bool:

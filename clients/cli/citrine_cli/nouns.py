@@ -77,6 +77,7 @@ GROUPS: Mapping[str, Noun] = {
     "key": _group("keys", "API keys: add, list, show, rotate, revoke."),
     "edges": _group("edges", "Edges that may link to cores by a name of their own: add, list, revoke."),
     "ca": _group("ca", "A certificate authority for development and small installations: init, issue."),
+    "audit": _group("audit", "Who changed what, and who was denied: list, verify."),
     "report": _group("reports", "Reports of stations: request, wait, list, show."),
     "variable": _group("variables", "Variables of stations: list, get, set."),
     "limit": _group("limits", "How much transactions may take: list, set."),
@@ -104,7 +105,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Money": ("tariff", "cost"),
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
     "Watching and asking": ("events", "messages", "call", "command"),
-    "Operations": ("tenant", "key", "edges", "ca", "completion"),
+    "Operations": ("tenant", "key", "audit", "edges", "ca", "completion"),
     "Processes": ("up", "core", "edge", "simulate", "db"),
 }
 """Nouns in the order and under the headings of the help. Each noun has exactly one heading."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from citrine.api.v1.audit_pb2_grpc import AuditServiceAsyncStub
     from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceAsyncStub
     from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceAsyncStub
     from citrine.api.v1.certificate_store_pb2_grpc import CertificateStoreServiceAsyncStub
@@ -46,6 +47,7 @@ PACKAGE = "citrine.api.v1"
 class Stubs:
     """One attribute for the stub of each service."""
 
+    audit: "AuditServiceAsyncStub"
     authorization: "AuthorizationServiceAsyncStub"
     availability: "AvailabilityServiceAsyncStub"
     certificate_store: "CertificateStoreServiceAsyncStub"
@@ -95,6 +97,7 @@ def stub_name(attribute: str) -> str:
 
 
 _READS: Mapping[str, tuple[str, ...]] = {
+    "AuditService": ("ListAuditRecords", "VerifyAuditRecords"),
     "AuthorizationService": ("GetAuthorizationSettings",),
     "AvailabilityService": ("ListAvailabilities", "ListConnectorStatuses", "ListConnectors"),
     "CertificateStoreService": ("GetStoredCertificate", "ListStoredCertificates"),

@@ -11,7 +11,7 @@ from citrine_core.db.outages import is_outage
 from citrine_core.db.pages import Listed, Page
 from citrine_core.db.places import Places, in_background
 from citrine_core.db.prefixes import begins_with
-from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
+from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory, accompany
 
 __all__ = [
     "BigId",
@@ -28,6 +28,7 @@ __all__ = [
     "UnitOfWork",
     "UnitOfWorkFactory",
     "UtcDateTime",
+    "accompany",
     "begins_with",
     "create_engine",
     "database_of",

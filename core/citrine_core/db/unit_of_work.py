@@ -22,7 +22,7 @@ from citrine_core.db.outages import is_outage, judge_errors
 from citrine_core.db.places import Places
 from citrine_core.errors import DatabaseUnavailable
 
-__all__ = ["UnitOfWork", "UnitOfWorkFactory", "stay_alive"]
+__all__ = ["Companion", "UnitOfWork", "UnitOfWorkFactory", "accompany", "stay_alive"]
 
 logger = logging.getLogger(__name__)
 
@@ -125,8 +125,22 @@ class UnitOfWork:
     async def _write(self) -> None:
         if self.session.new or self.session.deleted or self.session.dirty:
             await self.session.flush()
+        companion = _COMPANION.get()
+        if companion is not None:
+            await companion(self)
         if self._events:
             await self._write_events(self, self._events)
+
+
+Companion = Callable[[UnitOfWork], Awaitable[None]]
+"""Stores something of its own together with each unit of work that is committed, as the audit does."""
+
+_COMPANION: ContextVar[Companion | None] = ContextVar("companion of commits", default=None)
+
+
+def accompany(companion: Companion) -> None:
+    """Call a companion before each commit of this task, and of the tasks that it begins, from now on."""
+    _COMPANION.set(companion)
 
 
 _CURRENT: ContextVar[UnitOfWork | None] = ContextVar("unit of work", default=None)

@@ -8,7 +8,7 @@ import jwt
 
 from citrine_core.errors import PermissionDenied, Unauthenticated
 from citrine_core.oidc.issuer_keys import IssuerKeys
-from citrine_core.oidc.rules import TokenRules
+from citrine_core.oidc.rules import TokenRules, printable
 from citrine_core.rpc.access import Identity, bearer_token
 
 __all__ = ["TokenAuthenticator"]
@@ -64,7 +64,7 @@ class TokenAuthenticator:
             name=self._rules.name_of(claims),
             tenant_id=await self._tenant(claims, roles),
             scopes=self._rules.scopes_of(roles),
-            key_id=f"oidc:{claims['sub']}"[:255],
+            key_id=f"oidc:{printable(claims['sub'])}"[:255],
             expire_time=datetime.fromtimestamp(claims["exp"], UTC),
             credential="token",
         )

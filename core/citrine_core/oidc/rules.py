@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from citrine_core.config import CoreSettings
 from citrine_process.settings import InvalidSetting
 
-__all__ = ["ALGORITHMS", "TokenRules", "is_safe_url"]
+__all__ = ["ALGORITHMS", "TokenRules", "is_safe_url", "printable"]
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
 """Signature algorithms that may be allowed. None has a shared secret: whoever verifies could sign with it."""
@@ -82,7 +82,12 @@ class TokenRules:
     def name_of(self, claims: Mapping[str, Any]) -> str:
         """Return what people read of the owner of a token."""
         found = _claim(claims, self.name_claim)
-        return (found if isinstance(found, str) and found else str(claims["sub"]))[:100]
+        return printable(found)[:100] if isinstance(found, str) and found else printable(str(claims["sub"]))[:100]
+
+
+def printable(text: str) -> str:
+    """Return a text of a token without what can't be shown, or stored."""
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 def is_safe_url(url: str) -> bool:

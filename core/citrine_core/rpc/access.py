@@ -12,7 +12,7 @@ from google.protobuf import descriptor_pool
 from citrine.api.v1 import access_pb2
 from citrine_core.errors import NotFound, PermissionDenied, Unauthenticated
 from citrine_core.ids import DEFAULT_TENANT
-from citrine_core.rpc.caller import Caller
+from citrine_core.rpc.caller import Caller, set_caller
 from citrine_core.rpc.edge_peer import EdgePeer, set_edge
 
 __all__ = ["PUBLIC_SERVICES", "Access", "Authenticator", "Identity", "bearer_token", "rule_of", "scopes_of"]
@@ -120,6 +120,8 @@ class Access:
             await self._check_edge(metadata, certificate)
             return None
         identity = await self._identify(metadata)
+        # Also of one who is denied this, the audit says who it was.
+        set_caller(_caller(identity, identity.tenant_id or metadata.get(TENANT) or DEFAULT_TENANT))
         rule = rule_of(method)
         if rule is None or not rule.scope:
             raise PermissionDenied("this method declares no access and can't be called")
@@ -167,14 +169,18 @@ class Access:
             tenant_id = chosen or DEFAULT_TENANT
             if not await self._tenant_exists(tenant_id):
                 raise NotFound("tenant", tenant_id)
-        return Caller(
-            tenant_id=tenant_id,
-            name=identity.name,
-            is_operator=identity.tenant_id is None,
-            scopes=identity.scopes,
-            key_id=identity.key_id,
-            expire_time=identity.expire_time,
-        )
+        return _caller(identity, tenant_id)
+
+
+def _caller(identity: Identity, tenant_id: str) -> Caller:
+    return Caller(
+        tenant_id=tenant_id,
+        name=identity.name,
+        is_operator=identity.tenant_id is None,
+        scopes=identity.scopes,
+        key_id=identity.key_id,
+        expire_time=identity.expire_time,
+    )
 
 
 def bearer_token(metadata: Mapping[str, str]) -> str | None:

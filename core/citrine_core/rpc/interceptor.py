@@ -8,8 +8,11 @@ from types import TracebackType
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import Message
 
+from citrine_core.errors import Unauthenticated
 from citrine_core.rpc.access import EDGE_LINK, PUBLIC_SERVICES, Access
+from citrine_core.rpc.audits import Audit, changes_something, is_audited, is_denial
 from citrine_core.rpc.caller import Caller, current_caller, set_caller
 from citrine_core.rpc.checks import check_request
 from citrine_core.rpc.load import Load, Reader
@@ -33,11 +36,16 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
     """Applies access, limits, checks and errors to every rpc, so that no servicer can omit them."""
 
     def __init__(
-        self, access: Access, observe: Observe | None = None, knows_station: KnowsStation | None = None
+        self,
+        access: Access,
+        observe: Observe | None = None,
+        knows_station: KnowsStation | None = None,
+        audit: Audit | None = None,
     ) -> None:
         self._access = access
         self._observe = observe
         self._knows_station = knows_station
+        self._audit = audit
         self._wrapped: dict[str, tuple[_Rpc | None, Handler]] = {}
         self._load = Load()
 
@@ -66,7 +74,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         their requests must not be read all at once.
         """
         reader = Reader(method, handler.request_deserializer, self._load)
-        rpc = _Rpc(self._access, self._observe, method, self._knows_station, self._load, reader)
+        rpc = _Rpc(self._access, self._observe, method, self._knows_station, self._load, reader, self._audit)
         serializer = handler.response_serializer
         one, many = handler.unary_unary or handler.stream_unary, handler.unary_stream or handler.stream_stream
         if handler.unary_unary is not None and method[1:].partition("/")[0] not in PUBLIC_SERVICES:
@@ -89,6 +97,7 @@ class _Rpc:
         knows_station: KnowsStation | None,
         load: Load,
         reader: Reader,
+        audit: Audit | None,
     ) -> None:
         self._access = access
         self._observe = observe
@@ -96,6 +105,8 @@ class _Rpc:
         self._knows_station = knows_station if method.rpartition("/")[2].startswith("List") else None
         self._load = load
         self._reader = reader
+        self._audit = audit if is_audited(method) else None
+        self._changes = self._audit is not None and changes_something(method)
         # Edges are trusted and have checked what they send, and their stream of batches is the hot path.
         self._checks_input = not method.startswith(f"/{EDGE_LINK}/")
 
@@ -129,12 +140,25 @@ class _Rpc:
                         del data
                     if self._checks_input:
                         check_request(request)
-                    response = await behavior(request, context)
+                    response = await self._audited(behavior, request, context, who)
                     if self._knows_station is not None and who is not None:
                         await refuse_unknown_station(request, response, who.tenant_id, self._knows_station)
             return response
 
         return handle
+
+    async def _audited(self, behavior: Any, request: Message, context: Context, who: Caller | None) -> Any:
+        """Return the response of a handler; if it may change something, its record is stored with the change."""
+        if self._audit is None or who is None or not self._changes:
+            return await behavior(request, context)
+        attempt = self._audit.attempt(self._method, who, context.peer(), request)
+        try:
+            response = await behavior(request, context)
+        except Exception:
+            attempt.failed()
+            raise
+        attempt.succeeded()
+        return response
 
     def unary(self, behavior: Any, *, streamed: bool) -> Any:
         """Return a handler with one response that reads its requests itself."""
@@ -201,6 +225,9 @@ class _Rpc:
             self.ended(_code_of(context), started)
             raise error
         failure = failure_of(error, self._method)
+        if self._audit is not None and is_denial(error, changes=self._changes):
+            who = None if isinstance(error, Unauthenticated) else current_caller()
+            self._audit.denied(self._method, who, context.peer(), failure.code)
         self.ended(failure.code, started)
         # Metadata that the servicer has set, for example the id of a command, is sent as well.
         trailing = tuple(context.trailing_metadata() or ()) + failure.trailing_metadata()

@@ -8,6 +8,7 @@ from grpc_reflection.v1alpha import reflection
 
 from citrine_core.dispatch import Block
 from citrine_core.rpc.access import Access
+from citrine_core.rpc.audits import Audit
 from citrine_core.rpc.interceptor import Observe, RpcInterceptor
 from citrine_core.rpc.load import LARGEST_REQUEST
 from citrine_core.rpc.unknown_stations import KnowsStation
@@ -75,6 +76,7 @@ def build_server(
     *,
     shares_port: bool = False,
     reflects: bool = True,
+    audit: Audit | None = None,
 ) -> grpc.aio.Server:
     """Return a server with the services of the blocks; it does not listen yet.
 
@@ -87,9 +89,10 @@ def build_server(
         rpc_health: The health to report. None: there is no health service.
         shares_port: Whether other processes listen on the same port, each of which gets a part of the connections.
         reflects: Whether there is a reflection service, which shows the contract to callers without a key.
+        audit: Records who changed what, and who was denied. None: nobody does.
     """
     options = [*_OPTIONS, ("grpc.so_reuseport", int(shares_port))]
-    server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station)], options=options)
+    server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station, audit)], options=options)
     names: list[str] = []
     for block in blocks:
         for add in block.add_servicers:

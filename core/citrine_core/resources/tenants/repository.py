@@ -15,6 +15,7 @@ __all__ = ["HISTORY", "TenantRepository"]
 HISTORY = frozenset(
     {
         "tenants",
+        "audit_records",
         "commands",
         "connector_statuses",
         "cost_corrections",

@@ -1,0 +1,111 @@
+"""Queries of the audit."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.db import Listed, Page
+from citrine_core.db.bulk import BulkInsert, BulkUpsert
+from citrine_core.resources.audit.models import AuditCheckpoint, AuditRecord
+
+__all__ = ["AuditRepository"]
+
+_TABLE = AuditRecord.metadata.tables["audit_records"]
+_CHECKPOINTS = AuditCheckpoint.metadata.tables["audit_checkpoints"]
+
+_ADD = BulkInsert(_TABLE)
+_PUT_CHECKPOINT = BulkUpsert(_CHECKPOINTS, ("chain_id", "number", "hash"), ("chain_id",))
+
+
+class AuditRepository:
+    """Reads and writes the audit within one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store records."""
+        await _ADD.execute_mappings(self._session, rows)
+
+    async def newest_hash(self) -> str:
+        """Return the hash of the newest record. Empty: there is none."""
+        newest = select(AuditRecord.hash).order_by(AuditRecord.record_id.desc()).limit(1)
+        return await self._session.scalar(newest) or ""
+
+    async def list(
+        self,
+        tenant_id: str | None,
+        page: Page,
+        *,
+        caller_id: str = "",
+        method: str = "",
+        object_part: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Listed[AuditRecord]:
+        """Return records, the latest first.
+
+        Args:
+            tenant_id: Of which tenant. None: of all, and of none.
+            page: Which of them.
+            caller_id: Only of this caller. Empty: of all.
+            method: Only of this method. Empty: of all.
+            object_part: Only whose object contains it. Empty: all.
+            start: Only from then on.
+            end: Only before.
+        """
+        query = select(AuditRecord)
+        if tenant_id is not None:
+            query = query.where(AuditRecord.tenant_id == tenant_id)
+        if caller_id:
+            query = query.where(AuditRecord.caller_id == caller_id)
+        if method:
+            query = query.where(AuditRecord.method == method)
+        if object_part:
+            query = query.where(AuditRecord.object.contains(object_part, autoescape=True))
+        if start is not None:
+            query = query.where(AuditRecord.create_time >= start)
+        if end is not None:
+            query = query.where(AuditRecord.create_time < end)
+        return await page.read(self._session, query, AuditRecord.record_id, descending=True)
+
+    async def by_chain(self, after: tuple[str, int], limit: int) -> Sequence[AuditRecord]:
+        """Return records of all chains, by chain and number, behind one."""
+        key = (AuditRecord.chain_id, AuditRecord.number)
+        query = select(AuditRecord).where(tuple_(*key) > after).order_by(*key).limit(limit)
+        return (await self._session.scalars(query)).all()
+
+    async def checkpoints(self) -> dict[str, tuple[int, str]]:
+        """Return number and hash of the last record that was removed, by chain."""
+        rows = await self._session.execute(select(*_CHECKPOINTS.c))
+        return {row.chain_id: (row.number, row.hash) for row in rows}
+
+    async def has_hash(self, hash_: str) -> bool:
+        """Return whether there is a record with a hash, or was one behind which its chain goes on."""
+        of_record = select(exists().where(AuditRecord.hash == hash_))
+        of_checkpoint = select(exists().where(AuditCheckpoint.hash == hash_))
+        return bool(await self._session.scalar(of_record) or await self._session.scalar(of_checkpoint))
+
+    async def has_before(self, time: datetime) -> bool:
+        """Return whether there is a record of before a time."""
+        return bool(await self._session.scalar(select(exists().where(AuditRecord.create_time < time))))
+
+    async def remove_before(self, time: datetime, limit: int) -> bool:
+        """Remove the beginnings of chains that are older than a time; return False if there was none.
+
+        The database refuses it for those younger than 30 days.
+        """
+        key = (AuditRecord.chain_id, AuditRecord.number)
+        old = select(*key, AuditRecord.hash).where(AuditRecord.create_time < time)
+        rows = (await self._session.execute(old.order_by(*key).limit(limit))).all()
+        last = {row.chain_id: (row.chain_id, row.number, row.hash) for row in rows}
+        await _PUT_CHECKPOINT.execute(self._session, list(last.values()))
+        for chain_id, number, _ in last.values():
+            await self._session.execute(
+                delete(AuditRecord).where(AuditRecord.chain_id == chain_id, AuditRecord.number <= number),
+                execution_options={"synchronize_session": False},
+            )
+        return bool(rows)
