@@ -123,8 +123,8 @@ class CoreSettings(BaseModel):
     """Who plans the schedules of vehicles that say what they need (ISO 15118): the core, or clients, by events."""
 
     certificate_owners: str = ""
-    """What organizationName (O) in the certificates of stations must be one of (security profile 3, A00.FR.404),
-    separated by semicolons. Empty: anything; whom the edge trusts to issue certificates decides."""
+    """What organizationName (O) in the certificates of stations must be one of (security profile 3, A00.FR.404), and in
+    requests for them, separated by semicolons. Empty: anything; whom the edge trusts to issue certificates decides."""
 
     blocks: str = ""
     """Functional blocks to serve to stations, separated by commas. Empty: all."""
@@ -265,9 +265,6 @@ class CoreSettings(BaseModel):
         default=timedelta(days=365), ge=timedelta(hours=1), le=timedelta(days=3650)
     )
     """How long certificates are valid that a local authority signs."""
-
-    station_certificate_owner: str = ""
-    """Owner (organizationName, O) that requests for certificates of stations must name. Empty: any."""
 
     station_certificate_renewal: Duration = Field(default=timedelta(days=30), gt=timedelta(0), le=timedelta(days=3650))
     """How long before its end a station is asked to renew a certificate that was signed through this core; a third of

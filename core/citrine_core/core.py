@@ -13,6 +13,7 @@ from citrine.edge.v1 import link_pb2_grpc
 from citrine_core.agenda import Agenda, Lease, lease_name
 from citrine_core.background import survive
 from citrine_core.blocks import BUILT_IN, blocks_of
+from citrine_core.blocks.security.queries import find_refused_certificates, record_certificate_use
 from citrine_core.business_counters import BusinessCounters
 from citrine_core.clock import Clock, utc_now
 from citrine_core.composition import announcing, knows_station, resource_blocks, resources_of, sign_in_by_token
@@ -148,7 +149,7 @@ class Core:
         self.presence = Presence(self.unit_of_work, clock, self.links)
         observe = self.services.counters.station_refused
         self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)
-        what_for = (self.health, self.refused_stations, clock, settings.owners)
+        what_for = (self.health, self.refused_stations, clock, settings.owners, find_refused_certificates)
         self.admission = Admission(self.unit_of_work, self.lanes.submit, *what_for)
         self.edge_servicer = self._edge_servicer()
         self.keys = KeyAuthenticator(self.callers, clock)
@@ -266,7 +267,7 @@ class Core:
             CommandsStage(routes, self.pending, self.sender.ends, self._clock, self.guard.refused),
             refusals.RefusalsStage(self._clock, self.metrics.refused),
             ClosedStage(self.guard.refused),
-            GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE)),
+            GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE), record_certificate_use),
         ]
         return Dispatcher(stages, self.lanes, self.unit_of_work, self.health, self.metrics.batch)
 

@@ -5,13 +5,15 @@ import logging
 import os
 import random
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.edge.v1.link_pb2 import Admit, Downstream, Refused
 from citrine.events.v1.events_pb2 import Event, StationHeld, StationRefused
@@ -55,6 +57,9 @@ RETRY_AFTER = (5, 20)
 UNAUTHORIZED, FORBIDDEN, UNAVAILABLE = 401, 403, 503
 
 
+FindRefused = Callable[[AsyncSession, Collection[str], datetime], Awaitable[set[str]]]
+"""`await find_refused(session, fingerprints, now)` returns those of the certificates that nobody may connect by."""
+
 StationRow: TypeAlias = Row[*tuple[Any, ...]]
 """Columns that Credentials reads."""
 
@@ -70,6 +75,8 @@ class _Request:
     """Certificate that the station authenticated with, if it can be read."""
     user: CertificateUser | None = None
     """Station that used that certificate before."""
+    is_refused: bool = False
+    """Whether its certificate was issued here, and is revoked or for vehicles alone."""
     may_hold: bool = False
     """Whether its tenant holds unknown stations."""
 
@@ -103,6 +110,7 @@ class Admission:
         refusals: Records refused stations and reasons.
         clock: Returns the time now.
         owners: Who may own the certificates of stations. Empty: anybody.
+        find_refused: Returns those of the certificates that nobody may connect by.
     """
 
     def __init__(
@@ -113,7 +121,9 @@ class Admission:
         refusals: RefusedStations,
         clock: Clock = utc_now,
         owners: Collection[str] = (),
+        find_refused: FindRefused | None = None,
     ) -> None:
+        self._find_refused = find_refused
         self._owners = frozenset(owners)
         self._refusals = refusals
         self._clock = clock
@@ -176,6 +186,9 @@ class Admission:
                 holding = await credentials.holding_tenants(unknown) if unknown else set()
                 presented = {request.certificate.sha256 for request in batch if request.certificate is not None}
                 users = await ClientCertificates(work.session).find_users(presented) if presented else {}
+                refusable = set[str]()
+                if presented and self._find_refused is not None:
+                    refusable = await self._find_refused(work.session, presented, self._clock())
         except DatabaseUnavailable as error:
             self._health.failed(error)
             for request in batch:
@@ -193,6 +206,7 @@ class Admission:
             request.may_hold = request.tenant_id in holding
             if request.certificate is not None:
                 request.user = users.get(request.certificate.sha256)
+                request.is_refused = request.certificate.sha256 in refusable
         return [(request, rows[request.tenant_id].get(request.admit.station_id)) for request in batch]
 
     def _decide_safely(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
@@ -244,6 +258,8 @@ class Admission:
         else:
             about = (request.user, request.tenant_id, self._owners, self._clock())
             problem = certificate_problem(request.certificate, row, *about)
+            if problem is None and request.is_refused:
+                problem = StationRefused.REASON_CERTIFICATE_REVOKED
             if problem is not None:
                 self._turn_away(request, UNAUTHORIZED, problem)
             else:

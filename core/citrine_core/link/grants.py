@@ -1,7 +1,8 @@
 """Grants: an accepted handshake gets an epoch, and what it proved is stored."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -19,6 +20,10 @@ from citrine_core.resources.stations.client_certificates import ClientCertificat
 from citrine_core.resources.stations.credentials import Credentials
 
 __all__ = ["Grant", "GrantStage"]
+
+
+RecordUse = Callable[[UnitOfWork, str, str, str, datetime], Awaitable[None]]
+"""`await record_use(work, tenant_id, station_id, fingerprint, now)` is called with a certificate at its first use."""
 
 
 @dataclass(slots=True)
@@ -45,7 +50,14 @@ class GrantStage:
 
     kinds = (Grant,)
 
-    def __init__(self, clock: Clock, links: LinkRegistry, refuse: Callable[[int], Downstream]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        links: LinkRegistry,
+        refuse: Callable[[int], Downstream],
+        record_use: RecordUse | None = None,
+    ) -> None:
+        self._record_use = record_use
         self._clock = clock
         self._links = links
         self._refuse = refuse
@@ -122,7 +134,11 @@ class GrantStage:
         now = self._clock()
         used = {key: grant.certificate for key, grant in grants.items() if grant.certificate is not None}
         owners = await ClientCertificates(work.session).add_all([one.row(*key, now) for key, one in used.items()])
-        return {key for key, one in used.items() if owners[one.sha256][:2] != key}
+        others = {key for key, one in used.items() if owners[one.sha256][:2] != key}
+        for key, one in sorted(used.items()):
+            if key not in others and self._record_use is not None:
+                await self._record_use(work, *key, one.sha256, now)
+        return others
 
     def _disconnect_older(self, work: UnitOfWork, row: Row[*tuple[Any, ...]] | None, edge_id: str) -> None:
         """Make another edge close the replaced session. The same edge does so by itself."""

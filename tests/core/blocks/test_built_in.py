@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from citrine.ocpp.actions import ACTIONS
-from citrine.ocpp.v2.security_pb2 import SignCertificateRequest
+from citrine.ocpp.v2.authorization_pb2 import VatNumberValidationRequest
 from citrine_core.blocks.authorization import AuthorizationHandlers
 from citrine_core.dispatch import Block, collect
 from tests.support.core import PASSWORD, RunningCore, running_core
@@ -23,7 +23,6 @@ NOT_SUPPORTED = {
     "ClosePeriodicEventStream",
     "PullDynamicScheduleUpdate",
     "ReportDERControl",
-    "SignCertificate",
     "VatNumberValidation",
 }
 """Messages of stations whose blocks are not built yet."""
@@ -42,10 +41,10 @@ async def test_what_has_no_handler_is_refused_by_name(core: RunningCore) -> None
     async with core.edge() as edge:
         session = await edge.connect("CS-1", PASSWORD)
         with pytest.raises(RefusedByCore) as refused:
-            await session.call(SignCertificateRequest(csr="csr"))
+            await session.call(VatNumberValidationRequest(vat_number="NL1"))
 
     assert refused.value.code == "NotSupported"
-    assert "SignCertificate" in str(refused.value)
+    assert "VatNumberValidation" in str(refused.value)
 
 
 async def test_a_core_serves_the_blocks_that_its_settings_name(sqlite_url: str, tmp_path: Path) -> None:

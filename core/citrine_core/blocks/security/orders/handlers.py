@@ -16,7 +16,7 @@ from citrine_core.certificate_authorities import CertificateAuthority
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
 from citrine_core.ids import new_id
-from citrine_core.resources.stations.queries import is_station
+from citrine_core.resources.stations.queries import find_station, is_station
 from citrine_core.services import Services
 
 __all__ = ["CertificateOrderHandlers"]
@@ -65,7 +65,7 @@ class CertificateOrderHandlers:
     ) -> None:
         self._clock = services.clock
         self._authorities = authorities
-        self._organization = services.settings.station_certificate_owner
+        self._owners = services.settings.owners
         self._per_hour = services.settings.certificate_orders_per_hour
         self._grace = services.settings.station_certificate_grace
         self._wake = wake
@@ -99,7 +99,7 @@ class CertificateOrderHandlers:
         from citrine_core.blocks.security.orders.requests import RequestRefused, check_request
 
         try:
-            checked = check_request(message.csr, await self._names(work, call), self._organization)
+            checked = check_request(message.csr, await self._names(work, call), self._owners)
         except RequestRefused as error:
             raise _Rejected(error.code, str(error)) from error
         if checked.common_name != call.station_id and await is_station(
@@ -142,7 +142,8 @@ class CertificateOrderHandlers:
 
     async def _names(self, work: UnitOfWork, call: Call[ocpp.SignCertificateRequest]) -> set[str]:
         """Return the common names that a station may have: what it calls its SECC counts for vehicles only."""
-        names = {call.station_id}
+        station = await find_station(work.session, call.tenant_id, call.station_id)
+        names = {call.station_id, station.certificate_name or "" if station is not None else ""} - {""}
         if call.message.certificate_type in _V2G:
             rows = await find_variables(work.session, call.tenant_id, call.station_id, {"iso15118ctrlr"})
             names |= {row.value for row in rows if row.variable.lower() == "seccid" and row.value}

@@ -55,13 +55,13 @@ class CheckedRequest:
     """Empty: it names none."""
 
 
-def check_request(text: str, names: Collection[str], organization: str) -> CheckedRequest:
+def check_request(text: str, names: Collection[str], owners: Collection[str]) -> CheckedRequest:
     """Return a request of a station that may be signed.
 
     Args:
         text: The request in PEM, or in base64 alone.
         names: Common names that the station may have.
-        organization: Organization that the request must name. Empty: any.
+        owners: Organizations of which the request must name one. Empty: any.
 
     Raises:
         RequestRefused: When it must not be signed.
@@ -72,14 +72,14 @@ def check_request(text: str, names: Collection[str], organization: str) -> Check
         if not csr.is_signature_valid or not isinstance(csr.signature_hash_algorithm, _HASHES):
             raise RequestRefused("it must be signed by its own key, over SHA-256, SHA-384 or SHA-512")
         common_name = _one(csr.subject, NameOID.COMMON_NAME, "common name (CN)")
-        named = _one(csr.subject, NameOID.ORGANIZATION_NAME, "organizationName (O)", least=1 if organization else 0)
+        named = _one(csr.subject, NameOID.ORGANIZATION_NAME, "organizationName (O)", least=1 if owners else 0)
         extensions = csr.extensions
     except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
         raise RequestRefused("it must be a request for a certificate (PKCS #10) in PEM") from error
     if common_name not in names:
         raise RequestRefused(f"its common name must be {' or '.join(sorted(names))}")
-    if organization and named != organization:
-        raise RequestRefused(f"its organizationName (O) must be {organization}")
+    if owners and named not in owners:
+        raise RequestRefused(f"its organizationName (O) must be {' or '.join(sorted(owners))}")
     for extension in extensions:
         _check_extension(extension, common_name)
     return CheckedRequest(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from google.protobuf.message import Message
 
 from citrine.api.v1 import security_pb2 as pb
@@ -91,7 +92,7 @@ async def setup(database_url: str, tmp_path: Path) -> AsyncIterator[Setup]:
     settings = {
         "station_ca_certificate_file": certificate,
         "station_ca_key_file": key,
-        "station_certificate_owner": ORGANIZATION,
+        "certificate_owners": f"Others; {ORGANIZATION}",
         "certificate_orders_per_hour": 4,
     }
     async with running_core(database_url, tmp_path, **settings) as core:
@@ -270,6 +271,29 @@ async def test_the_certificate_before_counts_until_the_new_one_is_used(setup: Se
     installed = pb.ISSUED_CERTIFICATE_STATE_INSTALLED
     assert before == {old: pb.ISSUED_CERTIFICATE_STATE_REPLACED, new: installed}
     assert after == {old: pb.ISSUED_CERTIFICATE_STATE_REVOKED, new: installed}
+
+
+async def test_A02_FR_10_who_connects_by_the_new_certificate_can_not_by_the_one_before(setup: Setup) -> None:
+    certificates = []
+    for _ in range(2):
+        await setup.sign(signing_request("CS-1"))
+        order = await setup.order_in(pb.CERTIFICATE_ORDER_STATE_INSTALLED)
+        leaf = x509.load_pem_x509_certificates(order.certificate_chain.encode())[0]
+        certificates.append(leaf.public_bytes(serialization.Encoding.DER))
+    old, new = certificates
+
+    answers = [await setup.edge.admit("CS-1", certificate=one) for one in (old, new, old, new)]
+
+    assert [isinstance(one, link.Admitted) for one in answers] == [True, True, False, True]
+
+
+async def test_A00_FR_511_the_name_may_be_the_one_that_the_station_is_registered_with(setup: Setup) -> None:
+    await setup.core.add_station("CS-2", registration=1, certificate_name="SN-0815")
+    setup.station = await setup.edge.connect("CS-2", PASSWORD)
+
+    answer = await setup.sign(signing_request("SN-0815"))
+
+    assert answer.status == GENERIC_STATUS_ENUM_ACCEPTED
 
 
 async def test_a_certificate_that_was_used_is_installed_whatever_the_station_answered(setup: Setup) -> None:

@@ -13,6 +13,7 @@ from tests.support.pki import ORGANIZATION, Authority, new_key
 from tests.support.signing_requests import signing_request
 
 NAMES = {"CS-1"}
+OWNERS = {ORGANIZATION}
 
 
 def usage(*, signs: bool) -> x509.KeyUsage:
@@ -22,17 +23,17 @@ def usage(*, signs: bool) -> x509.KeyUsage:
 def test_a_request_says_name_and_organization() -> None:
     text = signing_request("CS-1")
 
-    checked = check_request("\n " + text, NAMES, ORGANIZATION)
+    checked = check_request("\n " + text, NAMES, OWNERS)
 
     assert (checked.common_name, checked.organization, checked.csr) == ("CS-1", ORGANIZATION, text)
-    assert check_request(text, NAMES, "") == checked
+    assert check_request(text, NAMES, ()) == checked
 
 
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
 def test_keys_of_both_kinds_are_signed(kind: str) -> None:
     text = signing_request("CS-1", new_key(kind))  # type: ignore[arg-type]  # one of the two
 
-    assert check_request(text, NAMES, "").common_name == "CS-1"
+    assert check_request(text, NAMES, ()).common_name == "CS-1"
 
 
 def test_wishes_that_a_station_may_have_are_no_reason_to_refuse() -> None:
@@ -46,7 +47,7 @@ def test_wishes_that_a_station_may_have_are_no_reason_to_refuse() -> None:
         ],
     )
 
-    assert check_request(text, NAMES, "").common_name == "CS-1"
+    assert check_request(text, NAMES, ()).common_name == "CS-1"
 
 
 REFUSED = [
@@ -91,7 +92,7 @@ REFUSED = [
 @pytest.mark.parametrize(("text", "problem"), REFUSED)
 def test_what_must_not_be_signed_is_refused_with_the_reason(text: str, problem: str) -> None:
     with pytest.raises(RequestRefused, match=problem) as raised:
-        check_request(text, NAMES, ORGANIZATION)
+        check_request(text, NAMES, OWNERS)
 
     assert raised.value.code == "InvalidCSR"
 
@@ -101,7 +102,7 @@ def test_keys_that_are_of_no_use_for_tls_here_are_refused() -> None:
     csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(ed25519.Ed25519PrivateKey.generate(), None)
 
     with pytest.raises(RequestRefused, match="RSA or of an elliptic curve"):
-        check_request(csr.public_bytes(serialization.Encoding.PEM).decode(), NAMES, "")
+        check_request(csr.public_bytes(serialization.Encoding.PEM).decode(), NAMES, ())
 
 
 def test_a_request_that_its_key_did_not_sign_is_refused() -> None:
@@ -111,7 +112,7 @@ def test_a_request_that_its_key_did_not_sign_is_refused() -> None:
     text = "\n".join([lines[0], base64.b64encode(bytes(der)).decode(), lines[-1]])
 
     with pytest.raises(RequestRefused):
-        check_request(text, NAMES, "")
+        check_request(text, NAMES, ())
 
 
 def test_what_an_authority_returns_must_be_what_was_asked_for() -> None:
