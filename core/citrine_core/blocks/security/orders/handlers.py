@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 RETENTION = timedelta(days=90)
 """How long an order is retained after its end, and the record of a certificate."""
 
+MOST_RETAINED = 50
+"""Orders of a station that are retained after their end, the latest ones."""
+
 MAX_ATTEMPTS = 5
 """How often a certificate is sent to a station that does not answer, or answers CALLERROR."""
 
@@ -161,9 +164,11 @@ class CertificateOrderHandlers:
         orders: Sequence[CertificateOrder],
         now: datetime,
     ) -> None:
-        """Remove what is so old that nobody asks for it."""
-        for order in orders:
-            if order.finish_time is not None and order.finish_time < now - RETENTION:
+        """Remove what is so old that nobody asks for it, and orders beyond those that a station may have."""
+        most = max(MOST_RETAINED, self._per_hour)
+        for position, order in enumerate(orders):
+            ended = order.finish_time
+            if ended is not None and (position >= most or ended < now - RETENTION):
                 await CertificateOrderRepository(work.session).remove(order)
         certificates = IssuedCertificateRepository(work.session)
         for row in await certificates.of_station(call.tenant_id, call.station_id):

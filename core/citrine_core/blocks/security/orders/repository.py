@@ -107,11 +107,12 @@ class CertificateOrderRepository:
         return rows.all()
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
-        """Remove what a station ordered, and the record of its certificates."""
+        """Remove orders and certificates of a station, except for revoked ones, which stay refused."""
         for table in (CertificateOrder, IssuedCertificate):
-            await self._session.execute(
-                delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id)
-            )
+            query = delete(table).where(table.tenant_id == tenant_id, table.station_id == station_id)
+            if table is IssuedCertificate:
+                query = query.where(IssuedCertificate.revoke_time.is_(None))
+            await self._session.execute(query)
 
 
 class IssuedCertificateRepository:

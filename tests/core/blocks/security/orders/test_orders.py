@@ -347,15 +347,17 @@ async def test_an_operator_revokes_a_certificate(setup: Setup) -> None:
     assert refused == {order.fingerprint}
 
 
-async def test_a_station_of_the_same_id_inherits_no_certificate(setup: Setup) -> None:
-    await setup.sign(signing_request("CS-1"))
-    await setup.order_in(pb.CERTIFICATE_ORDER_STATE_INSTALLED)
+async def test_a_station_of_the_same_id_inherits_no_certificate_and_revoked_ones_stay_refused(setup: Setup) -> None:
+    for _ in range(2):
+        await setup.sign(signing_request("CS-1"))
+        await setup.order_in(pb.CERTIFICATE_ORDER_STATE_INSTALLED)
+    replaced = (await setup.orders())[1].fingerprint
 
     stations: Any = setup.core.stub(StationsServiceStub)
     await stations.DeleteStation(DeleteStationRequest(station_id="CS-1"))
 
     assert await setup.orders() == []
-    assert await setup.certificates() == []
+    assert [one.fingerprint for one in await setup.certificates()] == [replaced]
 
 
 async def test_an_authority_that_is_gone_is_asked_again(setup: Setup, tmp_path: Path) -> None:
