@@ -155,7 +155,7 @@ class Core:
         self.keys = KeyAuthenticator(self.callers, clock)
         self.tenants = TenantDirectory(self.services.unit_of_work)
         self.tokens = sign_in_by_token(settings, self.tenants)
-        self.edges = EdgeAuthenticator(self.callers, clock, self.links, settings.credential())
+        self.edges = EdgeAuthenticator(self.callers, clock, settings.credential())
         key_file = settings.operator_key_file
         self.key_file = OperatorKeyFile(key_file, self.unit_of_work, clock) if key_file is not None else None
         self.server = self._server(served)

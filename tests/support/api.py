@@ -26,7 +26,6 @@ from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Block
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
-from citrine_core.link import LinkRegistry
 from citrine_core.resources.edges import EdgeAuthenticator
 from citrine_core.resources.keys import ApiKey, KeyAuthenticator, KeyRepository, KeysServicer
 from citrine_core.resources.keys.secrets import new_key
@@ -83,7 +82,7 @@ class Api:
         )
         keys = KeyAuthenticator(self.unit_of_work, self.clock.utc_now, self.clock.monotonic)
         tenants = TenantDirectory(self.unit_of_work, self.clock.monotonic)
-        edges = EdgeAuthenticator(self.unit_of_work, self.clock.utc_now, LinkRegistry(), EDGE_CREDENTIAL)
+        edges = EdgeAuthenticator(self.unit_of_work, self.clock.utc_now, EDGE_CREDENTIAL)
         self.access = Access([keys], tenants.exists, edges.identify)
         blocks = self._blocks(silence)
         self.health = RpcHealth([name for block in blocks for name in block.service_names])

@@ -2,7 +2,6 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
 
 from citrine_core.errors import Unauthenticated
 
@@ -15,11 +14,9 @@ class EdgePeer:
 
     edge_name: str
     """Its name. Empty: it identified itself by the credential that all edges without a name share."""
-    expire_time: datetime | None
-    """End of its certificate. None: it presented none."""
 
 
-UNNAMED = EdgePeer("", None)
+UNNAMED = EdgePeer("")
 """An edge that identified itself by the shared credential."""
 
 # Each rpc runs in a task of its own, which has a context of its own.

@@ -1,4 +1,4 @@
-"""Identifies edges by certificate or credential, and ends the links of those that may not link any more."""
+"""Identifies edges by certificate or credential."""
 
 import asyncio
 import hmac
@@ -11,20 +11,19 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable, Unauthenticated
 from citrine_core.jobs import Job
-from citrine_core.link.registry import LinkRegistry
 from citrine_core.resources.edges.certificates import read_certificate
 from citrine_core.resources.edges.models import NamedEdge
 from citrine_core.resources.edges.repository import NamedEdgeRepository
 from citrine_core.resources.edges.secrets import EdgeCredential, read_credential
 from citrine_core.rpc.access import bearer_token
-from citrine_core.rpc.edge_peer import EdgePeer
+from citrine_core.rpc.edge_peer import UNNAMED, EdgePeer
 
 __all__ = ["EdgeAuthenticator"]
 
 logger = logging.getLogger(__name__)
 
 INTERVAL = timedelta(seconds=10)
-"""Interval at which the edges are read again. A revoked edge has its links for as long."""
+"""Interval at which the edges are read again: a revoked edge has its links for about as long."""
 
 READ_PAUSE = 1.0
 """Seconds between two reads for edges that are not known: anybody may present any name."""
@@ -33,10 +32,11 @@ READ_PAUSE = 1.0
 class EdgeAuthenticator:
     """Identifies edges, with all named edges in memory: there are few, and links begin also in an outage.
 
+    An edge is identified again and again while its link is open, so what holds no more ends the link.
+
     Args:
         unit_of_work: Opens units of work to read the named edges.
         clock: The clock by which certificates expire.
-        links: The links of this core.
         shared_credential: Credential of edges without a name. None: there is none.
         now: A monotonic clock, in seconds.
     """
@@ -45,13 +45,11 @@ class EdgeAuthenticator:
         self,
         unit_of_work: UnitOfWorkFactory,
         clock: Clock,
-        links: LinkRegistry,
         shared_credential: str | None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._clock = clock
-        self._links = links
         self._shared_credential = shared_credential
         self._now = now
         self._named: Mapping[str, NamedEdge] = {}
@@ -80,37 +78,25 @@ class EdgeAuthenticator:
         # The comparison takes constant time, so that its duration does not reveal how much of a guess is right.
         if not wanted or token is None or not hmac.compare_digest(token.encode(), wanted.encode()):
             raise Unauthenticated("the credential of the edge link is missing or wrong")
-        return EdgePeer("", None)
+        return UNNAMED
 
     async def refresh(self) -> None:
-        """Read the named edges, and end the links of edges that are revoked or whose certificate has expired.
+        """Read the named edges.
 
         Raises:
             DatabaseUnavailable: When they can't be read now.
         """
-        try:
-            await self._read()
-        finally:
-            for link in self._links:
-                edge = self._named.get(link.peer.edge_name)
-                expires = link.peer.expire_time
-                if edge is not None and edge.revoke_time is not None:
-                    reason = "it is revoked"
-                elif expires is not None and expires <= self._clock():
-                    reason = "its certificate has expired"
-                else:
-                    continue
-                about = {"edge_id": link.edge_id, "edge": link.peer.edge_name}
-                logger.warning("the link of an edge is ended: %s", reason, extra=about)
-                link.ended.set()
+        await self._read()
 
     async def _by_certificate(self, pem: bytes) -> EdgePeer:
         certificate = read_certificate(pem)
+        if certificate.expire_time <= self._clock():
+            raise Unauthenticated(f"the certificate of the edge {certificate.edge_name} has expired")
         edge = await self._find(certificate.edge_name)
         _check_revoked(certificate.edge_name, edge)
         if edge is None:
             await self._register(certificate.edge_name)
-        return EdgePeer(certificate.edge_name, certificate.expire_time)
+        return EdgePeer(certificate.edge_name)
 
     async def _by_credential(self, credential: EdgeCredential) -> EdgePeer:
         edge = await self._find(credential.edge_name)
@@ -120,7 +106,7 @@ class EdgeAuthenticator:
         if edge is None or not credential.matches(edge.secret_hash):
             raise Unauthenticated("the credential of the edge link is missing or wrong")
         _check_revoked(credential.edge_name, edge)
-        return EdgePeer(credential.edge_name, None)
+        return EdgePeer(credential.edge_name)
 
     async def _find(self, edge_name: str, *, again: bool = False) -> NamedEdge | None:
         if self._read_at == float("-inf"):
