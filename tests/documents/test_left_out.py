@@ -6,6 +6,7 @@ BLOCKS = "docs/blocks.md"
 
 REASONS = {
     "it needs a provider",
+    "it needs certificates",
     "it takes the places of the demo",
     "needs a certificate",
     "needs a cost that was corrected",
@@ -14,7 +15,6 @@ REASONS = {
     "needs a station that is not registered",
     "needs a station that reserves any EVSE",
     "needs a station that uses an id again",
-    "needs a station that stores certificates",
     "needs a station with slots of network profiles",
     "needs a vehicle of ISO 15118",
     "needs an authorizer and its credential",

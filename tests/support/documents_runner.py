@@ -64,7 +64,7 @@ class Demo:
         return asyncio.run(self._transaction(station_id, evse_id))
 
     def fill(self, command: str) -> str:
-        """Return a command with ids in the place of ID, ASSIGNMENT and REQUEST."""
+        """Return a command with ids in the place of ID, ASSIGNMENT, REQUEST and FINGERPRINT."""
         if re.search(r"\bID\b", command):
             if self._last is None or re.search(r" (stop|set|close|check|cost) | --transaction ", command):
                 station = re.search(r"DEMO-\d", command)
@@ -73,7 +73,11 @@ class Demo:
                 evse_id = int(evse[1]) if evse else 2 if " stop " in command else 0
                 self._last = self.transaction(station[0] if station else "", evse_id)
             command = re.sub(r"\bID\b", self._last, command)
-        lists = (("REQUEST", _lists(command), "requestId"), ("ASSIGNMENT", "tariff assignments", "assignmentId"))
+        lists = (
+            ("REQUEST", _lists(command), "requestId"),
+            ("ASSIGNMENT", "tariff assignments", "assignmentId"),
+            ("FINGERPRINT", "certificate installed", "fingerprint"),
+        )
         for word, noun, field in lists:
             if re.search(rf"\b{word}\b", command):
                 command = re.sub(rf"\b{word}\b", str(self._list(noun)[0][field]), command)

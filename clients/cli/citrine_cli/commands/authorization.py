@@ -88,7 +88,7 @@ async def change_settings(
     ] = None,
     ocsp_hosts: Annotated[
         list[str],
-        typer.Option("--ocsp-host", metavar="HOST", help='Own responder that stations may name; repeatable, "": none.'),
+        typer.Option("--ocsp-host", metavar="HOST", help='Responder at a private address; repeatable, "": none.'),
     ] = [],  # noqa: B006  # typer takes a list as its own
     exact_token_ids: Annotated[
         bool | None,

@@ -148,7 +148,7 @@ def _print(client: Client, found: list[pb.InstalledCertificate]) -> None:
             one.station_id,
             _WORDS.get(one.certificate_type, ""),
             one.subject,
-            PrefixId(one.certificate_hash_data.serial_number),
+            one.certificate_hash_data.serial_number,
             PrefixId(one.fingerprint),
             time_word(one, "expire_time"),
             time_word(one, "install_time"),

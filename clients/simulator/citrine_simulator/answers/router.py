@@ -6,6 +6,7 @@ from typing import Any
 
 from citrine_simulator.answers.availability import AvailabilityAnswers
 from citrine_simulator.answers.base import Handler, collect
+from citrine_simulator.answers.certificates import CertificateAnswers
 from citrine_simulator.answers.diagnostics import DiagnosticsAnswers
 from citrine_simulator.answers.displays import DisplayAnswers
 from citrine_simulator.answers.firmware import FirmwareAnswers
@@ -48,6 +49,7 @@ class Router:
             DisplayAnswers(parts),
             FirmwareAnswers(parts),
             smart_charging,
+            CertificateAnswers(parts),
             DiagnosticsAnswers(parts),
             VendorAnswers(parts),
         )

@@ -73,7 +73,8 @@ class ContractChecker:
             request: With a certificate, or with hash data if the station verified the chain itself.
             roots: Root certificates that the tenant trusts, in PEM.
             now: The current time.
-            hosts: Hosts of OCSP responders that a station may name although their addresses are private.
+            hosts: Hosts of OCSP responders that stations and certificates may name although their addresses are
+                private.
         """
         trusted = read_roots(roots)
         try:
@@ -81,12 +82,11 @@ class ContractChecker:
                 chain = read_roots(request.certificate)
                 path = _path(chain, trusted, now)
                 _check_owner(chain[0], request.id_token.id_token)
-                # The addresses of responders come from certificates below a trusted root, not from the station.
-                asked, allowed = _certificates(path), None
+                asked = _certificates(path)
             else:
                 asked = [(CertId.of(data), data.responder_url) for data in request.iso_15118_certificate_hash_data]
-                path, allowed = list(trusted), hosts
-            await self._check_revocation(asked, path, now, allowed)
+                path = list(trusted)
+            await self._check_revocation(asked, path, now, hosts)
         except _BadChainError as error:
             logger.info("a contract is refused: %s", error)
             return error.status
@@ -100,7 +100,7 @@ class ContractChecker:
         asked: Sequence[tuple[CertId, str]],
         known: Sequence[x509.Certificate],
         now: datetime,
-        hosts: Collection[str] | None,
+        hosts: Collection[str],
     ) -> None:
         statuses = await asyncio.gather(*(self._ocsp.status(one, url, known, now, hosts) for one, url in asked))
         if OcspStatus.REVOKED in statuses:

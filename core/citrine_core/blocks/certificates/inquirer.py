@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from google.protobuf.message import Message
@@ -15,10 +15,8 @@ from citrine.ocpp.v2.certificates_pb2 import Get15118EVCertificateRequest, GetCe
 from citrine_core.blocks.authorization import SettingsDirectory
 from citrine_core.blocks.certificates.contract_pool import Contract, ContractPool, PoolFailed
 from citrine_core.dispatch import Call
+from citrine_core.resources.ocsp import CertId, Ocsp
 from citrine_core.services import Services
-
-if TYPE_CHECKING:
-    from citrine_core.resources.ocsp import Ocsp
 
 __all__ = ["CertificatesInquirer", "PoolFinding", "StatusFinding"]
 
@@ -72,7 +70,7 @@ class CertificatesInquirer:
         self._clock = services.clock
         self._directory = SettingsDirectory.of(services)
         self._pool = pool
-        self._ocsp: Ocsp | None = None
+        self._ocsp = Ocsp.of(services)
         self._further: dict[tuple[str, str, bytes], tuple[datetime, Sequence[Contract]]] = {}
         """Contracts that EVs have not got yet, by tenant, station and request (M01.FR.07 of OCPP 2.1)."""
 
@@ -100,11 +98,6 @@ class CertificatesInquirer:
         return await asyncio.gather(*map(ask, calls))
 
     async def _ask_responder(self, message: GetCertificateStatusRequest, hosts: Collection[str]) -> StatusFinding:
-        # Imported only where they are used: the import takes time and memory.
-        from citrine_core.resources.ocsp import CertId, Ocsp
-
-        if self._ocsp is None:
-            self._ocsp = Ocsp.of(self._services)
         data = message.ocsp_request_data
         try:
             certificate = CertId.of(data)

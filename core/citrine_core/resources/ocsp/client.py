@@ -9,7 +9,6 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
-from citrine_core.outgoing_http import HttpFailed, post
 from citrine_core.resources.ocsp.cert_ids import CertId
 from citrine_core.resources.ocsp.responses import OcspStatus, read_response
 from citrine_core.services import Services
@@ -65,7 +64,7 @@ class Ocsp:
         url: str,
         known: Sequence[x509.Certificate],
         now: datetime,
-        hosts: Collection[str] | None = None,
+        hosts: Collection[str],
     ) -> OcspStatus:
         """Return the verified status of a certificate: UNKNOWN, not an exception, if the responder fails.
 
@@ -75,7 +74,7 @@ class Ocsp:
             known: Certificates that may have issued it. A certificate in the answer is trusted as the issuer if its
                 key has the issuer key hash of `certificate`.
             now: The current time.
-            hosts: Hosts that may be asked although their addresses are private. None: any host may be asked.
+            hosts: Hosts that may be asked although their addresses are private.
         """
         answer = await self.ask(certificate, url, known, now, hosts, verify=True)
         return OcspStatus.UNKNOWN if answer is None else answer.status
@@ -86,7 +85,7 @@ class Ocsp:
         url: str,
         known: Sequence[x509.Certificate],
         now: datetime,
-        hosts: Collection[str] | None = None,
+        hosts: Collection[str],
         *,
         verify: bool,
     ) -> OcspAnswer | None:
@@ -97,10 +96,13 @@ class Ocsp:
             url: Its responder.
             known: Certificates that may have issued it.
             now: The current time.
-            hosts: Hosts that may be asked although their addresses are private. None: any host may be asked.
+            hosts: Hosts that may be asked although their addresses are private.
             verify: Whether an answer counts only if it is verified. If not, it may also be one whose issuer is not
                 known here; whoever gets the answer verifies it.
         """
+        # Imported only where a responder is asked: the import takes time and memory.
+        from citrine_core.outgoing_http import HttpFailed, post
+
         key = (certificate, url)
         remembered = self._answers.get(key)
         if remembered is not None and remembered.until > now and (remembered.is_verified or not verify):

@@ -12,7 +12,7 @@ from tests.clients.simulator.csms import Csms
     [
         pytest.param("Teapot", {}, "NotImplemented", id="nobody knows it"),
         pytest.param("AFRRSignal", {}, "NotImplemented", id="2.1 in a 2.0.1 station"),
-        pytest.param("GetInstalledCertificateIds", {}, "NotSupported", id="known and not supported"),
+        pytest.param("CertificateSigned", {"certificateChain": "PEM"}, "NotSupported", id="known and not supported"),
         pytest.param("BootNotification", {}, "OccurrenceConstraintViolation", id="what a station sends"),
         pytest.param("Reset", {}, "OccurrenceConstraintViolation", id="required"),
         pytest.param("Reset", {"type": 1}, "TypeConstraintViolation", id="type"),
