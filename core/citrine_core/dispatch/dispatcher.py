@@ -9,6 +9,8 @@ from typing import Protocol
 
 from citrine_core.background import defect
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
+from citrine_core.db.databases import database_of
+from citrine_core.db.outages import is_lock_timeout
 from citrine_core.dispatch.lanes import Item, Lane, Lanes
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.traces import set_trace
@@ -23,6 +25,12 @@ MAX_BATCH = 256
 PAUSES = (0.05, 0.3, 1.0)
 """Seconds before each further try of what fails as in an outage while a little can be committed: conflicts of
 transactions, and connections of a pool that broke without our knowing. What fails all the same is an outage."""
+
+MOST_ASIDE = 16
+"""Stations whose rows others have locked at a time. Where there are more, this is an outage: a table is locked."""
+
+BRIEFLY = 0.25
+"""Seconds that a statement waits for a lock while it is found out whose rows are locked, and in each try after that."""
 
 ObserveBatch = Callable[[int, float, float], None]
 """Told of each batch: how many items, the seconds that its first one waited, and those that its transaction took."""
@@ -88,6 +96,8 @@ class Dispatcher:
       its own values, is poisoned. What fails because of the database is an outage, whatever it is, and poisons
       nothing: the outage lasts until the same batch can be written. Meanwhile its lane stands, and what its sender
       sends again is forgotten (`Item.forgotten`).
+    - Where others have locked rows of some stations for long, the items of these are set aside, and done as soon as
+      they can be. Neither their lane nor other stations wait.
     - An error of a stage ends neither its lane nor the others.
 
     `run` is called once, by the owner, and owns the tasks: one for each lane. Items are submitted to `lanes` at any
@@ -126,37 +136,75 @@ class Dispatcher:
         async with asyncio.TaskGroup() as tasks:
             for number, lane in enumerate(self.lanes):
                 tasks.create_task(self._run_lane(lane), name=f"lane {number}")
+            tasks.create_task(self._run_aside(), name="lane of those aside")
 
     async def _run_lane(self, lane: Lane) -> None:
         while True:
             batch, waited = await lane.dequeue(MAX_BATCH)
             started = time.monotonic()
+            aside: Sequence[Item] = ()
             try:
-                await self._run_batch(lane, batch)
+                aside = await self._run_batch(lane, batch)
                 if self._observe is not None:
                     self._observe(len(batch), waited, time.monotonic() - started)
             except Exception as error:
                 # The other lanes, and what waits in this one, go on.
                 defect("lanes", error)
-            lane.done()
+            lane.done(aside)
 
-    async def _run_batch(self, lane: Lane, batch: Sequence[Item]) -> None:
+    async def _run_aside(self) -> None:
+        """Try what is set aside again and again. What fails by anything but a lock comes to the lanes again."""
+        while True:
+            items = await self.lanes.next_aside()
+            await self._outages.recovered()
+            try:
+                await self._transaction(items, briefly=True)
+            except DatabaseUnavailable as error:
+                if is_lock_timeout(error):
+                    await asyncio.sleep(BRIEFLY)
+                else:
+                    self.lanes.end_aside(items, done=False)
+            except Exception:
+                # A lane says what it is.
+                self.lanes.end_aside(items, done=False)
+            else:
+                self.lanes.end_aside(items, done=True)
+
+    async def _run_batch(self, lane: Lane, batch: Sequence[Item]) -> Sequence[Item]:
+        """Run a batch; return those of its items that are to be set aside."""
         # The parts that are left, the next one last.
         parts = [batch]
+        locked = _Locked()
         while parts:
-            part = parts.pop()
+            part = locked.without_followers(parts.pop())
             try:
-                error = await self._try(lambda part=part: self._transaction(part))  # type: ignore[misc]  # bound now
-                if error is None:
-                    continue
-                if len(part) > 1:
-                    self._halve(part, parts, error if part is batch else None)
-                else:
-                    await self._run_again(part[0], error, was_alone=part is batch)
+                await self._run_part(part, parts, locked, is_whole=part is batch)
             except _Outage as outage:
-                rest = [item for left in reversed(parts) for item in left]
+                rest = [*locked.items, *(item for left in reversed(parts) for item in left)]
                 await self._outage(lane, part, rest, outage.__cause__)
-                return
+                return ()
+        return locked.items
+
+    async def _run_part(
+        self, part: Sequence[Item], parts: list[Sequence[Item]], locked: "_Locked", *, is_whole: bool
+    ) -> None:
+        if not part:
+            return
+        error = await self._try(lambda: self._transaction(part, briefly=locked.seen), returns_locked=True)
+        if error is None:
+            return
+        is_locked = isinstance(error, DatabaseUnavailable)
+        if is_locked:
+            locked.seen = True
+            if self.lanes.aside + len(locked.stations) >= MOST_ASIDE:
+                raise _Outage from error
+        if len(part) > 1:
+            self._halve(part, parts, error if is_whole else None)
+        elif is_locked:
+            logger.warning("a station waits: others have locked its rows", extra={"station_id": part[0].station_id})
+            locked.add(part[0])
+        else:
+            await self._run_again(part[0], error, was_alone=is_whole)
 
     def _halve(self, part: Sequence[Item], parts: list[Sequence[Item]], error: Exception | None) -> None:
         # Told once: the halves fail by the same, and what fails alone is told by itself.
@@ -174,10 +222,14 @@ class Dispatcher:
         if again is not None:
             await self._poisoned(item, again)
 
-    async def _try(self, do: Callable[[], Awaitable[None]]) -> Exception | None:
+    async def _try(self, do: Callable[[], Awaitable[None]], *, returns_locked: bool = False) -> Exception | None:
         """Do something and return why it can't be done, or None where it is done.
 
         What fails because of the database is tried a few times as long as the database can commit something else.
+
+        Args:
+            do: What to do.
+            returns_locked: Whether that others have locked rows is returned at once, and not tried again.
 
         Raises:
             _Outage: When it fails because of the database all the same.
@@ -188,6 +240,8 @@ class Dispatcher:
             except DatabaseUnavailable as error:
                 if pause is None or not await self._outages.probe():
                     raise _Outage from error
+                if returns_locked and is_lock_timeout(error):
+                    return error
                 await asyncio.sleep(pause)
             except Exception as error:
                 return error
@@ -195,8 +249,11 @@ class Dispatcher:
                 return None
         raise AssertionError("unreachable")
 
-    async def _transaction(self, batch: Sequence[Item]) -> None:
+    async def _transaction(self, batch: Sequence[Item], *, briefly: bool = False) -> None:
         async with self._unit_of_work(read_only=not self._writes(batch)) as work:
+            if briefly:
+                connection = await work.session.connection()
+                await database_of(connection).limit_lock_waits(connection, BRIEFLY)
             await self._run_stages(work, batch)
             await work.commit()
 
@@ -248,6 +305,32 @@ class Dispatcher:
         if second is not None:
             logger.error("what failed could not be stored", exc_info=second)
             await stage.poisoned(None, item, error)
+
+
+class _Locked:
+    """Those items of a batch whose rows others have locked."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        """Whether there are any, so that further parts wait for locks only briefly."""
+        self.items: list[Item] = []
+        self.stations: set[tuple[str, str]] = set()
+
+    def add(self, item: Item) -> None:
+        self.items.append(item)
+        self.stations.add((item.tenant_id, item.station_id))
+
+    def without_followers(self, part: Sequence[Item]) -> Sequence[Item]:
+        """Add what comes after an item of its station that was added, and return the rest."""
+        if not self.stations:
+            return part
+        rest = []
+        for item in part:
+            if (item.tenant_id, item.station_id) in self.stations:
+                self.items.append(item)
+            else:
+                rest.append(item)
+        return rest
 
 
 class _Outage(Exception):

@@ -56,6 +56,10 @@ def to_call(item: Item) -> Call[Any]:
     )
 
 
+def _station(item: Item) -> tuple[str, str]:
+    return item.tenant_id, item.station_id
+
+
 class Lane:
     """Takes items out of the queue of all lanes, for one consumer task that does what it took before it takes more."""
 
@@ -84,10 +88,14 @@ class Lane:
             self.roused.clear()
             await self.roused.wait()
 
-    def done(self) -> None:
-        """Mark the dequeued items as done, or as put back."""
+    def done(self, aside: Sequence[Item] = ()) -> None:
+        """Mark the dequeued items as done, as put back, or as set aside.
+
+        Args:
+            aside: Those that wait for others, in order, with all that followed of their stations.
+        """
         items, self._under_way = self._under_way, []
-        self._lanes.release(items)
+        self._lanes.release(items, aside)
 
     def put_back(self, items: Sequence[Item], is_forgotten: Callable[[Item], bool]) -> tuple[int, int]:
         """Requeue items at the front, then mark and drop all items that wait, old and new, that may be forgotten.
@@ -105,6 +113,8 @@ class Lanes:
     all that waits, since one transaction of many costs little more than one of a single item. Further lanes take part
     when SPILL items wait while the others are busy, or when one has waited for PATIENCE.
 
+    Items whose rows others have locked are set aside. Further items of their stations wait for them; nobody else does.
+
     Producers call `submit`; the dispatcher dequeues. It has no dependencies, so it is created before both. All methods
     must be called on the event loop's thread. `submit` never blocks, and may be called from anywhere, even while an
     item of the same station is in progress.
@@ -118,6 +128,8 @@ class Lanes:
         self._waiting: deque[Item] = deque()
         self._since = 0.0
         self._busy: set[tuple[str, str]] = set()
+        self._aside: list[Item] = []
+        self._has_aside = asyncio.Event()
         self._has_capacity = asyncio.Event()
         self._idle = asyncio.Event()
         self._patience: asyncio.TimerHandle | None = None
@@ -144,7 +156,7 @@ class Lanes:
     @property
     def waiting(self) -> int:
         """How many items wait or are in progress."""
-        return len(self._waiting) + sum(len(lane.under_way) for lane in self._lanes)
+        return len(self._waiting) + len(self._aside) + sum(len(lane.under_way) for lane in self._lanes)
 
     async def drained(self) -> None:
         """Wait until no item waits or is in progress."""
@@ -163,7 +175,7 @@ class Lanes:
         if others_work and len(self._waiting) < SPILL and self.waited < PATIENCE:
             self.rouse()
             return []
-        if len(self._lanes) == 1:
+        if len(self._lanes) == 1 and not self._busy:
             batch = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
         else:
             batch = self._dequeue_idle(most)
@@ -172,12 +184,42 @@ class Lanes:
             self._has_capacity.set()
         return batch
 
-    def release(self, items: Sequence[Item]) -> None:
-        """Let other lanes take items of the stations of these."""
-        self._busy.difference_update((item.tenant_id, item.station_id) for item in items)
+    def release(self, items: Sequence[Item], aside: Sequence[Item] = ()) -> None:
+        """Let other lanes take items of the stations of these, but of those of which some are set aside."""
+        self._busy.difference_update(map(_station, items))
+        if aside:
+            self._aside += aside
+            self._busy.update(map(_station, aside))
+            self._has_aside.set()
+        self._say_whether_idle()
         self.rouse()
-        if not self._waiting and not any(lane.under_way for lane in self._lanes):
-            self._idle.set()
+
+    @property
+    def aside(self) -> int:
+        """How many stations have items that were set aside."""
+        return len({_station(item) for item in self._aside})
+
+    async def next_aside(self) -> list[Item]:
+        """Wait until items are set aside, and return all of one station, of each in turn."""
+        await self._has_aside.wait()
+        station = _station(self._aside[0])
+        items = [item for item in self._aside if _station(item) == station]
+        self._aside = [item for item in self._aside if _station(item) != station] + items
+        return items
+
+    def end_aside(self, items: Sequence[Item], *, done: bool) -> None:
+        """Have all items of a station aside no longer: they are done, or wait again, before its other items."""
+        station = _station(items[0])
+        self._aside = [item for item in self._aside if _station(item) != station]
+        if not self._aside:
+            self._has_aside.clear()
+        self._busy.discard(station)
+        if not done:
+            if not self._waiting:
+                self._since = time.monotonic()
+            self._waiting.extendleft(reversed(items))
+        self._say_whether_idle()
+        self.rouse()
 
     def put_back(self, items: Sequence[Item], is_forgotten: Callable[[Item], bool]) -> tuple[int, int]:
         """Do as `Lane.put_back`."""
@@ -197,15 +239,20 @@ class Lanes:
         keys: set[tuple[str, str]] = set()
         while self._waiting and len(batch) < most:
             item = self._waiting.popleft()
-            key = (item.tenant_id, item.station_id)
+            key = _station(item)
             if key in self._busy:
                 left.append(item)
             else:
                 batch.append(item)
                 keys.add(key)
         self._waiting.extendleft(reversed(left))
-        self._busy |= keys
+        if len(self._lanes) > 1:
+            self._busy |= keys
         return batch
+
+    def _say_whether_idle(self) -> None:
+        if not self._waiting and not self._aside and not any(lane.under_way for lane in self._lanes):
+            self._idle.set()
 
     def rouse(self) -> None:
         """Have a lane that has nothing under way look, if there is something for it, or as soon as there is."""

@@ -122,6 +122,10 @@ class Database(ABC):
         """
 
     @abstractmethod
+    async def limit_lock_waits(self, connection: AsyncConnection, seconds: float) -> None:
+        """Have statements of the transaction wait for locks of others for so long at most."""
+
+    @abstractmethod
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
         """Lock a key until the end of the transaction; return False if another transaction has it."""
 

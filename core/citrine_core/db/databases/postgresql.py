@@ -86,6 +86,10 @@ class Postgresql(Database):
         """Return what a connection pooler in between does that cores can't work with."""
         return await find_pooler_problem(engine)
 
+    async def limit_lock_waits(self, connection: AsyncConnection, seconds: float) -> None:
+        """Set its lock_timeout."""
+        await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{seconds * 1000:.0f}ms'")
+
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
         """Acquire an advisory lock, if it is free."""
         return bool(await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}))

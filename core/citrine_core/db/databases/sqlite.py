@@ -95,6 +95,9 @@ class Sqlite(Database):
         """Return None: nothing is between us and the file."""
         return None
 
+    async def limit_lock_waits(self, connection: AsyncConnection, seconds: float) -> None:
+        """Do nothing: there are no locks but the one that it has already."""
+
     async def try_lock(self, connection: AsyncConnection, key: int) -> bool:
         """Return True: who writes is alone."""
         return True

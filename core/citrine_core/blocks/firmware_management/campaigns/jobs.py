@@ -55,6 +55,9 @@ ROUND_PAUSE = 50
 """Pause between two rounds through the waiting stations of a campaign, as a multiple of the time that the database took
 for the first one: those that are not connected are looked at in vain."""
 
+LONGEST_ROUND_PAUSE = 30.0
+"""Longest such pause in seconds: what the database took may say more of a lock or a disk than of the stations."""
+
 MOST = 100
 """Most stations of a campaign that are claimed in one transaction."""
 
@@ -80,6 +83,8 @@ class UpdateOrder:
 class _Round:
     """A round through the stations of a campaign that wait, in the order of their ids."""
 
+    changed: datetime
+    """When the campaign changed its state before it: what is resumed waits for no pause."""
     after: str = ""
     """Up to which station it went."""
     seconds: float = 0.0
@@ -128,7 +133,7 @@ class CampaignRunner:
     async def _claim_orders(self) -> list[UpdateOrder]:
         orders: list[UpdateOrder] = []
         campaigns = await self._campaigns()
-        self._rounds = {key: self._rounds.get(key, _Round()) for key in campaigns}
+        self._rounds = {key: current for key, current in self._rounds.items() if key in campaigns}
         for tenant_id, campaign_id in campaigns:
             async with self._unit_of_work() as work:
                 orders += await self._step(work, tenant_id, campaign_id)
@@ -235,7 +240,9 @@ class CampaignRunner:
     ) -> Sequence[FirmwareCampaignStation]:
         """Return the next stations of the round; none while it pauses."""
         key = (campaign.tenant_id, campaign.campaign_id)
-        current = self._rounds[key]
+        current = self._rounds.get(key)
+        if current is None or current.changed != campaign.update_time:
+            current = self._rounds[key] = _Round(campaign.update_time)
         loop = asyncio.get_running_loop()
         began = loop.time()
         if began < current.begin:
@@ -246,7 +253,8 @@ class CampaignRunner:
         if len(ready) == limit:
             current.after = ready[-1].station_id
         else:
-            self._rounds[key] = _Round(begin=ended + ROUND_PAUSE * current.seconds)
+            pause = min(ROUND_PAUSE * current.seconds, LONGEST_ROUND_PAUSE)
+            self._rounds[key] = _Round(campaign.update_time, begin=ended + pause)
         return ready
 
 

@@ -20,6 +20,7 @@ from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine_core.blocks.firmware_management import CampaignRunner
+from citrine_core.blocks.firmware_management.campaigns import jobs
 from citrine_core.blocks.firmware_management.campaigns.jobs import LEASE
 from tests.support.core import PASSWORD, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
@@ -255,6 +256,44 @@ async def test_removed_stations_do_not_count_for_a_limit_in_percent(
 
     await until(garage, "STOPPED")
     assert (await get(garage, campaign)).reason == "1 of 2 stations failed, and at most 40 percent may"
+
+
+async def test_a_station_that_connects_late_does_not_wait_for_long_because_the_database_was_slow(
+    garage: Garage, sessions: dict[str, FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the round before it had taken minutes."""
+    monkeypatch.setattr(jobs, "ROUND_PAUSE", 1e9)
+    monkeypatch.setattr(jobs, "LONGEST_ROUND_PAUSE", 0.1)
+    await sessions["CS-3"].close()
+    await garage.until(lambda event: event.HasField("station_disconnected"))
+    await create(garage)
+    for _ in range(2):
+        station_id, request_id = await asked(garage.edge)
+        await tell(sessions[station_id], request_id, "INSTALLED")
+
+    await garage.connect("CS-3")
+
+    assert (await asked(garage.edge))[0] == "CS-3"
+
+
+async def test_a_campaign_that_is_resumed_does_not_wait_for_its_next_round(
+    garage: Garage, sessions: dict[str, FakeSession], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ROUND_PAUSE", 1e9)
+    monkeypatch.setattr(jobs, "LONGEST_ROUND_PAUSE", 1e9)
+    await sessions["CS-3"].close()
+    await garage.until(lambda event: event.HasField("station_disconnected"))
+    campaign = await create(garage)
+    for _ in range(2):
+        station_id, request_id = await asked(garage.edge)
+        await tell(sessions[station_id], request_id, "INSTALLED")
+    await garage.connect("CS-3")
+
+    campaign_id = campaign.campaign_id
+    await garage.campaigns.PauseFirmwareCampaign(pb.PauseFirmwareCampaignRequest(campaign_id=campaign_id))
+    await garage.campaigns.ResumeFirmwareCampaign(pb.ResumeFirmwareCampaignRequest(campaign_id=campaign_id))
+
+    assert (await asked(garage.edge))[0] == "CS-3"
 
 
 async def test_what_a_core_took_and_did_not_ask_another_asks(garage: Garage, station: FakeSession) -> None:
