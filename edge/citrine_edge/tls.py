@@ -100,6 +100,8 @@ def _context(files: CertificateFiles, *, mutual: bool) -> ssl.SSLContext:
             raise InvalidSetting(f"ocpps_certificate_file: {named}: {_reason(error)}") from None
     if mutual:
         context.verify_mode = ssl.CERT_REQUIRED
+        # An authority may be trusted without the one above it.
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         _trust(context, "ocpps_client_ca_file", files.client_ca)
         if files.client_crl is not None:
             _trust(context, "ocpps_client_crl_file", files.client_crl)

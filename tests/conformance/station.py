@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -51,6 +52,7 @@ class ConformanceStation:
     station_id: str
     raw: RawStation
     password: str
+    """For Basic authentication. Empty: none."""
     url: str
     evse_id: int = 1
     connector_id: int = 1
@@ -62,6 +64,8 @@ class ConformanceStation:
     """Of the next transaction event."""
     states: set[str] = field(default_factory=set)
     """Reusable states that hold (see states.py)."""
+    tls: ssl.SSLContext | None = None
+    """For wss: whom it trusts, and its certificate."""
     numbers: Any = field(default_factory=lambda: count(1))
     websockets: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     """Closes what is open when the case ends."""
@@ -70,7 +74,7 @@ class ConformanceStation:
         """Open a websocket; an open one is closed first, as where a case loses its connection and is back."""
         await self.websockets.aclose()
         self.raw = await self.websockets.enter_async_context(
-            raw_station(self.url, self.station_id, self.password, patient=True)
+            raw_station(self.url, self.station_id, self.password or None, patient=True, tls=self.tls)
         )
         # Once that is answered, the core knows of the websocket and may send by it.
         await self.raw.ask("Heartbeat", {})
@@ -149,8 +153,10 @@ class ConformanceStation:
 
 
 @contextlib.asynccontextmanager
-async def played_station(url: str, station_id: str, password: str) -> AsyncIterator[ConformanceStation]:
+async def played_station(
+    url: str, station_id: str, password: str, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ConformanceStation]:
     """Connect a station over OCPP 2.0.1 for the time of a block."""
     async with contextlib.AsyncExitStack() as websockets:
-        raw = await websockets.enter_async_context(raw_station(url, station_id, password))
-        yield ConformanceStation(station_id, raw, password, url, websockets=websockets)
+        raw = await websockets.enter_async_context(raw_station(url, station_id, password or None, tls=tls))
+        yield ConformanceStation(station_id, raw, password, url, tls=tls, websockets=websockets)

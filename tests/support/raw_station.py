@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -79,21 +80,29 @@ def basic(username: str, password: str) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def raw_station(
-    url: str, station_id: str, password: str | None = None, version: str = "2.0.1", *, patient: bool = False
+    url: str,
+    station_id: str,
+    password: str | None = None,
+    version: str = "2.0.1",
+    *,
+    patient: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[RawStation]:
-    """Connect as a station to an edge's URL; a patient one tries again while it is answered 503."""
+    """Connect as a station to an edge's URL, which may be wss; a patient one tries again while it is answered 503."""
     headers = basic(station_id, password) if password is not None else {}
     async with asyncio.timeout(ANSWER_TIMEOUT):
-        websocket = await _connect(f"{url}/{station_id}", headers, version, patient)
+        websocket = await _connect(f"{url}/{station_id}", headers, version, patient, tls)
     async with websocket:
         yield RawStation(websocket)
 
 
-async def _connect(url: str, headers: dict[str, str], version: str, patient: bool) -> ClientConnection:
+async def _connect(
+    url: str, headers: dict[str, str], version: str, patient: bool, tls: ssl.SSLContext | None
+) -> ClientConnection:
     subprotocol: Any = f"ocpp{version}"
     while True:
         try:
-            return await connect(url, subprotocols=[subprotocol], additional_headers=headers)
+            return await connect(url, subprotocols=[subprotocol], additional_headers=headers, ssl=tls)
         except InvalidStatus as refused:
             if not patient or refused.response.status_code != 503:
                 raise

@@ -44,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         options = parse(argv)
         _allow_files(len(options.fleet.stations))
+        for station_id in options.fleet.stations:
+            # The files are checked before anything runs.
+            options.fleet.tls.context(options.fleet.url, station_id)
         return _run(_main(options))
     except SystemExit as stopped:
         return stopped.code if isinstance(stopped.code, int) else USAGE
@@ -214,6 +217,7 @@ def _stations(options: Options, listener: Listener, store: Store, journal: Journ
                     "variables": options.variables,
                     "valid_tokens": frozenset(fleet.id_tokens),
                     "serial_number": f"{number:07}",
+                    **fleet.tls.of(station_id),
                 }
             ),
             store=store,

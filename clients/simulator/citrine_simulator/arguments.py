@@ -13,6 +13,7 @@ from citrine_simulator.errors import UsageError
 from citrine_simulator.fail_on import DEFAULT_FAIL_ON, FAIL_ON
 from citrine_simulator.fleet import Fleet, read_passwords, station_ids
 from citrine_simulator.load import Talk
+from citrine_simulator.tls import TlsFiles
 
 __all__ = ["SCENARIOS", "Given", "Options", "parse"]
 
@@ -25,8 +26,8 @@ SCENARIOS = {
     "idle": "all stations connect, boot and send nothing",
 }
 
-URL = "ws://127.0.0.1:9000"
-"""Default URL of the CSMS."""
+URLS = {1: "ws://127.0.0.1:9000", 2: "wss://127.0.0.1:9443", 3: "wss://127.0.0.1:9444"}
+"""Default URLs of the CSMS, by security profile."""
 
 RATE = 10.0
 """Default messages per second of the scenario paced."""
@@ -134,11 +135,14 @@ def parse(argv: Sequence[str] | None) -> Options:
     return Options(
         scenario=given.scenario,
         fleet=Fleet(
-            url=given.url or URL,
-            stations={station_id: known.get(station_id, given.password) for station_id in ids},
+            url=given.url or URLS[given.profile],
+            stations={
+                station_id: None if given.profile == 3 else known.get(station_id, given.password) for station_id in ids
+            },
             tenant=given.tenant,
             version=given.version,
             id_tokens=given.id_token or ["C0FFEE01"],
+            tls=TlsFiles(given.ca_file, given.certificate_file, given.key_file),
         ),
         duration=given.duration,
         speed=given.speed,
@@ -165,13 +169,23 @@ def parse(argv: Sequence[str] | None) -> Options:
 def _refuse_without_fleet(given: argparse.Namespace) -> None:
     if given.report is not None:
         raise UsageError("--report needs --fleet")
+    url, profile = given.url or URLS[given.profile], given.profile
+    if (profile > 1) != url.startswith("wss:") and (profile > 1 or given.ca_file or given.certificate_file):
+        raise UsageError(f"{url} is no URL of security profile {profile}")
+    if (profile == 3) != (given.certificate_file is not None):
+        raise UsageError("--profile 3 and --certificate-file need each other")
+    if given.key_file is not None and given.certificate_file is None:
+        raise UsageError("--key-file needs --certificate-file")
+    if profile == 3 and (given.password or given.passwords_file):
+        raise UsageError("with --profile 3 stations have no password")
 
 
 def _refuse_with_fleet(given: argparse.Namespace) -> None:
     """Refuse options that have their place in the fleet file."""
     usual = _parser().parse_args([])
     for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "charging_for", "pause",
-                 "evses", "sample_interval", "variable", "drop_every", "warm_up", "rate", "say"):  # fmt: skip
+                 "evses", "sample_interval", "variable", "drop_every", "warm_up", "rate", "say", "profile", "ca_file",
+                 "certificate_file", "key_file"):  # fmt: skip
         if getattr(given, name) != getattr(usual, name):
             raise UsageError(f"--{name.replace('_', '-')} is for stations without --fleet: the fleet file says it")
 
@@ -202,10 +216,16 @@ def _add_stations(parser: argparse.ArgumentParser) -> None:
     )
     who.add_argument("--evses", type=_count, default=1, metavar="N", help="Charge, faults: EVSEs of each station.")
     who.add_argument("--version", choices=["2.0.1", "2.1"], default="2.0.1", help="OCPP version.")
-    who.add_argument("--url", metavar="URL", help=f"OCPP endpoint.  [default: {URL}, or the fleet's]")
+    who.add_argument("--url", metavar="URL", help=f"OCPP endpoint.  [default: {URLS[1]}, or the fleet's]")
     who.add_argument("--tenant", metavar="ID", help="Tenant in the URL.")
     who.add_argument("--password", metavar="P", help="Basic authentication, for every station.")
     who.add_argument("--passwords-file", type=Path, metavar="JSON", help="Object of passwords by station id.")
+    who.add_argument(
+        "--profile", type=int, choices=[1, 2, 3], default=1, help="Security profile: 2 with TLS, 3 with a certificate."
+    )
+    who.add_argument("--ca-file", type=Path, metavar="PEM", help="Trusted authorities.  [default: the system's]")
+    who.add_argument("--certificate-file", metavar="PEM", help="Certificate; {id} is the id of the station.")
+    who.add_argument("--key-file", metavar="PEM", help="Its key; {id} is the id of the station.")
     who.add_argument(
         "--id-token",
         action="append",

@@ -1,12 +1,13 @@
 """The stations of a run without a fleet file: their ids, passwords, tokens and URL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
 from citrine_simulator.errors import UsageError
+from citrine_simulator.tls import TlsFiles
 
 __all__ = ["Fleet", "read_passwords", "station_ids"]
 
@@ -22,6 +23,7 @@ class Fleet:
     version: str = "2.0.1"
     id_tokens: Sequence[str] = ("C0FFEE01",)
     """Tokens of the stations, assigned in turn."""
+    tls: TlsFiles = field(default_factory=TlsFiles)
 
     def token(self, number: int) -> str:
         """Return the token of the station with this number."""

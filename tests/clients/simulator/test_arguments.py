@@ -25,6 +25,37 @@ def test_named_stations_have_passwords_of_their_own(tmp_path: Path) -> None:
     assert options.fleet.stations == {"A": "one", "B": "two"}
 
 
+def test_security_profiles_have_urls_of_their_own_and_files_for_each_station() -> None:
+    basic = parse(["--profile", "2", "--ca-file", "ca.pem", "--password", "secret"]).fleet
+    mutual = parse(["--profile", "3", "--certificate-file", "{id}.pem", "--key-file", "{id}.key"]).fleet
+
+    assert (basic.url, basic.stations) == ("wss://127.0.0.1:9443", {"SIM-0001": "secret"})
+    assert basic.tls.of("SIM-0001") == {"ca_file": Path("ca.pem"), "certificate_file": None, "key_file": None}
+    assert (mutual.url, mutual.stations) == ("wss://127.0.0.1:9444", {"SIM-0001": None})
+    assert mutual.tls.of("SIM-0001") == {
+        "ca_file": None,
+        "certificate_file": Path("SIM-0001.pem"),
+        "key_file": Path("SIM-0001.key"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        pytest.param(["--profile", "2", "--url", "ws://csms"], "no URL of security profile 2", id="no TLS"),
+        pytest.param(["--ca-file", "ca.pem", "--url", "wss://csms"], "no URL of security profile 1", id="TLS"),
+        pytest.param(["--profile", "3"], "--certificate-file need each other", id="no certificate"),
+        pytest.param(["--profile", "2", "--certificate-file", "a"], "need each other", id="certificate"),
+        pytest.param(["--profile", "2", "--key-file", "a"], "--key-file needs", id="key alone"),
+        pytest.param(["--profile", "3", "--certificate-file", "a", "--password", "b"], "no password", id="password"),
+        pytest.param(["--fleet", "f", "--profile", "2"], "the fleet file says it", id="fleet"),
+    ],
+)
+def test_what_does_not_fit_a_security_profile_is_refused(argv: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse(argv)
+
+
 def test_variables_are_given_by_name() -> None:
     options = parse(["--variable", "A.B[C]=1=2", "--sample-interval", "5"])
 

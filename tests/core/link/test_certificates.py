@@ -11,12 +11,17 @@ from citrine.api.v1 import stations_pb2 as pb
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.events.v1.events_pb2 import StationRefused
+from citrine.ocpp.v2 import security_pb2 as ocpp
+from citrine_core.blocks.security.orders.models import IssuedCertificate
 from citrine_core.link.certificates import read_certificate
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge
 from tests.support.pki import DAY, ORGANIZATION, Authority, Certified
 
 AUTHORITY = Authority.root()
+
+STATION = ocpp.CERTIFICATE_SIGNING_USE_ENUM_CHARGING_STATION_CERTIFICATE
+V2G = ocpp.CERTIFICATE_SIGNING_USE_ENUM_V2G_CERTIFICATE
 
 
 async def status_of(edge: FakeEdge, station_id: str, certified: Certified, tenant_id: str = "") -> int:
@@ -164,6 +169,38 @@ async def test_a_revoked_certificate_is_refused_and_its_websocket_closed(core: R
         assert await status_of(edge, "CS-1", certified) == 401
 
     assert shown.certificates[0].HasField("revoke_time")
+
+
+def issued(certified: Certified, kind: int) -> IssuedCertificate:
+    """Return the row of a certificate that we had signed for CS-1."""
+    return IssuedCertificate(
+        tenant_id="default",
+        station_id="CS-1",
+        fingerprint=certified.sha256.hex(),
+        certificate_type=kind,
+        common_name="CS-1",
+        serial_number=f"{certified.certificate.serial_number:x}",
+        valid_from=certified.certificate.not_valid_before_utc,
+        valid_until=certified.certificate.not_valid_after_utc,
+        order_id="order",
+    )
+
+
+async def test_the_use_of_a_renewed_certificate_revokes_the_one_before(core: RunningCore) -> None:
+    """And one that was issued for vehicles lets no station in."""
+    old, new, v2g = (AUTHORITY.issue("CS-1", since=-days * DAY) for days in (3, 2, 1))
+    await core.add_station("CS-1")
+    async with core.core.unit_of_work() as work:
+        work.session.add_all([issued(old, STATION), issued(new, STATION), issued(v2g, V2G)])
+        await work.commit()
+    async with core.edge() as edge:
+        assert await status_of(edge, "CS-1", old) == 101
+        assert await status_of(edge, "CS-1", v2g) == 401
+        assert await status_of(edge, "CS-1", new) == 101
+        assert await status_of(edge, "CS-1", old) == 401
+        assert await status_of(edge, "CS-1", new) == 101
+
+    assert await reason_for(core, "CS-1") == "CERTIFICATE_REVOKED"
 
 
 async def test_a_certificate_that_the_station_never_used_can_not_be_revoked(core: RunningCore) -> None:

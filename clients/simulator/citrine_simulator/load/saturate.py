@@ -92,7 +92,13 @@ def targets(fleet: Fleet) -> list[tuple[Target, str]]:
     """Return the target and the token of each station of the fleet."""
     return [
         (
-            Target(connection_url(fleet.url, fleet.tenant, station_id), station_id, fleet.version, password),
+            Target(
+                connection_url(fleet.url, fleet.tenant, station_id),
+                station_id,
+                fleet.version,
+                password,
+                tls=fleet.tls.context(fleet.url, station_id),
+            ),
             fleet.token(number),
         )
         for number, (station_id, password) in enumerate(fleet.stations.items())

@@ -76,17 +76,20 @@ class LeanSocket(asyncio.Protocol):
             HandshakeRefusedError: When the CSMS does not accept the handshake or the subprotocol.
             OSError: When the CSMS can't be reached.
             TimeoutError: When the CSMS does not answer within HANDSHAKE_TIMEOUT.
-            UsageError: When the URL is not a ws:// URL.
+            UsageError: When the URL is not a ws:// or wss:// URL.
         """
         url = urlsplit(target.url)
-        if url.scheme != "ws" or url.hostname is None:
-            raise UsageError(f"{target.url} is not a ws:// URL")
+        if url.scheme not in ("ws", "wss") or url.hostname is None:
+            raise UsageError(f"{target.url} is not a ws:// or wss:// URL")
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[bytes] = loop.create_future()
         key = base64.b64encode(secrets.token_bytes(16))
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):
             transport, socket = await loop.create_connection(
-                lambda: cls(receiver, opened), url.hostname, url.port or 80
+                lambda: cls(receiver, opened),
+                url.hostname,
+                url.port or (443 if url.scheme == "wss" else 80),
+                ssl=(target.tls or True) if url.scheme == "wss" else None,
             )
             try:
                 transport.write(_request(target, url.netloc, url.path, key))

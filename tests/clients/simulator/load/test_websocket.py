@@ -125,7 +125,7 @@ async def test_a_server_that_hangs_up_is_noticed() -> None:
     await server.wait_closed()
 
 
-@pytest.mark.parametrize("url", ["wss://127.0.0.1/CS-1", "127.0.0.1:9000"])
+@pytest.mark.parametrize("url", ["https://127.0.0.1/CS-1", "127.0.0.1:9000"])
 async def test_other_urls_are_not_for_load(url: str) -> None:
-    with pytest.raises(UsageError, match="not a ws:// URL"):
+    with pytest.raises(UsageError, match="not a ws:// or wss:// URL"):
         await LeanSocket.connect(Target(url, "CS-1", "2.0.1", None), Inbox())
