@@ -187,7 +187,7 @@ class Core:
             elif not await has_key(self.unit_of_work):
                 logger.warning("nobody can call the API, for there is no key yet: set CITRINE_OPERATOR_KEY_FILE")
             if not self.settings.credential() and not self.settings.link_listen:
-                logger.info("only edges with a credential of their own are let in (citrine edges add)")
+                logger.warning("no edge is let in but those of citrine edges add: set CITRINE_EDGE_CREDENTIAL_FILE")
             addresses = await self._listen()
             async with asyncio.TaskGroup() as tasks:
                 with in_background():
