@@ -1,23 +1,28 @@
 """CertificatesService: the gRPC face of functional block M."""
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC
+from typing import Any
 
 import grpc
 
 from citrine.api.v1 import certificates_pb2 as pb
 from citrine.api.v1 import certificates_pb2_grpc
 from citrine.api.v1.certificate_store_pb2 import CertificateUse
+from citrine.ocpp.codec import CodecError, decode
 from citrine.ocpp.v2 import certificates_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import CertificateHashData
 from citrine_core.blocks.certificates.checks import check_certificate, read_certificate
 from citrine_core.blocks.certificates.models import InstalledCertificate
-from citrine_core.blocks.certificates.record import find_match, stored_hash_data
+from citrine_core.blocks.certificates.record import find_match, matches, stored_hash_data
 from citrine_core.blocks.certificates.repository import InstalledCertificateRepository
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.certificate_store.queries import find_certificate
 from citrine_core.resources.certificate_store.repository import mask_of
+from citrine_core.resources.commands.queries import find_unfinished
 from citrine_core.rpc import caller, check_pattern, open_page, required, time_or_none
 from citrine_core.services import Services
 from citrine_core.times import set_time
@@ -75,9 +80,10 @@ class CertificatesServicer(certificates_pb2_grpc.CertificatesServiceServicer):
         data = request.request.certificate_hash_data
         async with self._services.unit_of_work(read_only=True) as work:
             rows = await InstalledCertificateRepository(work.session).find(tenant_id, station_id)
+            requests = await find_unfinished(work.session, tenant_id, station_id, "DeleteCertificate")
         row = find_match(rows, data)
         if not request.force:
-            _check_deletion(rows, row)
+            _check_deletion(rows, row, requests)
         if row is not None and row.report_time is not None:
             data.CopyFrom(stored_hash_data(row))
         return await self._services.commands.call(context, request, pb.DeleteCertificateResponse)
@@ -161,14 +167,36 @@ def to_proto(row: InstalledCertificate) -> pb.InstalledCertificate:
     return shown
 
 
-def _check_deletion(rows: Sequence[InstalledCertificate], row: InstalledCertificate | None) -> None:
+def _check_deletion(
+    rows: Sequence[InstalledCertificate], row: InstalledCertificate | None, requests: Sequence[dict[str, Any]]
+) -> None:
+    """Refuse to delete a CSMS root certificate if no other one stays.
+
+    Args:
+        rows: What the station has.
+        row: What is to be deleted. None: it is not in the record.
+        requests: DeleteCertificateRequests that wait for the station or its answer.
+
+    Raises:
+        FailedPrecondition: When none stays, or when that is not known.
+    """
     if row is None:
         raise FailedPrecondition(
             "the record has no such certificate of the station, so it may be its last CSMS root certificate: "
             "call GetInstalledCertificateIds first, or set force"
         )
-    roots = [one for one in rows if one.certificate_type == _CSMS_ROOT]
-    if roots == [row]:
+    if row.certificate_type != _CSMS_ROOT:
+        return
+    going = list(_hash_data(requests))
+    roots = [one for one in rows if one.certificate_type == _CSMS_ROOT and one is not row]
+    if all(any(matches(one, data) for data in going) for one in roots):
         raise FailedPrecondition(
             "it is the last CSMS root certificate of the station, which could not connect without it: set force"
         )
+
+
+def _hash_data(requests: Sequence[dict[str, Any]]) -> Iterator[CertificateHashData]:
+    for request in requests:
+        # CallStation sends whatever its caller says.
+        with contextlib.suppress(CodecError):
+            yield decode(ocpp.DeleteCertificateRequest, request).certificate_hash_data

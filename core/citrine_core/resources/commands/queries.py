@@ -12,7 +12,7 @@ from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWER_REFUSED, COMMAND_STAT
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.commands.models import CommandRow
 
-__all__ = ["find_answered", "find_requester"]
+__all__ = ["find_answered", "find_requester", "find_unfinished"]
 
 _TABLE = CommandRow.__table__.c
 
@@ -50,3 +50,18 @@ async def find_requester(session: AsyncSession, tenant_id: str, command_id: str)
     """Return who asked for a command; empty if it is not stored any more."""
     query = select(_TABLE.requested_by).where(_TABLE.tenant_id == tenant_id, _TABLE.command_id == command_id)
     return await session.scalar(query) or ""
+
+
+async def find_unfinished(
+    session: AsyncSession, tenant_id: str, station_id: str, action: str
+) -> Sequence[dict[str, Any]]:
+    """Return the requests, in OCPP spelling, of commands of an action that wait for a station or its answer."""
+    rows = await session.scalars(
+        select(_TABLE.payload).where(
+            _TABLE.tenant_id == tenant_id,
+            _TABLE.station_id == station_id,
+            _TABLE.action == action,
+            _TABLE.finish_time.is_(None),
+        )
+    )
+    return [orjson.loads(row) for row in rows]

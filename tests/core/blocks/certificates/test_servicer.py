@@ -1,5 +1,6 @@
 """What is checked before a certificate is installed or deleted, and what the record shows."""
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 
@@ -143,6 +144,26 @@ async def test_the_last_csms_root_is_deleted_by_force_alone(certificates: Certif
     assert code == "FAILED_PRECONDITION"
     assert "last CSMS root certificate" in text
     assert await certificates.listed() == []
+
+
+async def test_a_deletion_under_way_counts_as_done(certificates: Certificates) -> None:
+    """Two at a time, or two that wait for their station, would else leave it without a CSMS root certificate."""
+    first, second = issue("CSMS root"), issue("second CSMS root")
+    await certificates.install(first)
+    await certificates.install(second)
+    edge = certificates.session.edge
+    edge.on_command = lambda command: None
+    asked = len(edge.commands)
+    running = asyncio.ensure_future(certificates.delete(first))
+    async with asyncio.timeout(10):
+        while len(edge.commands) == asked:
+            await asyncio.sleep(0.01)
+
+    code, text = await refusal(certificates.delete(second))
+    running.cancel()
+
+    assert code == "FAILED_PRECONDITION"
+    assert "last CSMS root certificate" in text
 
 
 async def test_a_certificate_that_is_not_in_the_record_is_deleted_by_force_alone(certificates: Certificates) -> None:
