@@ -1,6 +1,8 @@
 """Block A, Security: certificates that stations order for themselves (A02)."""
 
 import asyncio
+import ssl
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -16,6 +18,8 @@ from citrine_sdk import Citrine
 from tests.conformance.authorities import Authorities
 from tests.conformance.states import booted
 from tests.conformance.station import ConformanceStation, now
+from tests.conformance.test_a_transport import secure_url
+from tests.support.deployment import Deployment
 from tests.support.pki import Authority, Certified, Key, new_key
 from tests.support.signing_requests import signing_request
 
@@ -79,14 +83,26 @@ async def order_of(station: ConformanceStation, api: Citrine, *states: int) -> p
             await asyncio.sleep(0.05)
 
 
-async def test_TC_A_11_CSMS(station: ConformanceStation, api: Citrine, authorities: Authorities) -> None:
+async def test_TC_A_11_CSMS(
+    station: ConformanceStation, api: Citrine, authorities: Authorities, deployment: Deployment, tmp_path: Path
+) -> None:
     """A station is asked to renew its certificate, gets one that its authority signed, and connects by it."""
     await booted(station)
 
     key, signed = await renewed(station, api, "SignChargingStationCertificate")
 
-    verified(signed, key, station.station_id, authorities.station)
-    await order_of(station, api, pb.CERTIFICATE_ORDER_STATE_INSTALLED)
+    own = verified(signed, key, station.station_id, authorities.station)
+    order = await order_of(station, api, pb.CERTIFICATE_ORDER_STATE_INSTALLED)
+    station.tls = ssl.create_default_context(cadata=authorities.csms.pem)
+    station.tls.load_cert_chain(*own.write(tmp_path, "station"))
+    station.url, station.password = secure_url(deployment, 3), ""
+    await station.connect()
+    await booted(station)
+
+    request = pb.ListIssuedCertificatesRequest(station_id=station.station_id)
+    (issued,) = (await api.security.ListIssuedCertificates(request)).issued_certificates
+    assert issued.fingerprint == order.fingerprint
+    assert issued.HasField("use_time")
 
 
 async def test_TC_A_12_CSMS(station: ConformanceStation, api: Citrine, authorities: Authorities) -> None:
