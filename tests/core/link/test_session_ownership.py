@@ -5,10 +5,17 @@ import urllib.request
 
 import pytest
 
-from citrine.api.v1 import connections_pb2, connections_pb2_grpc
+from citrine.api.v1 import connections_pb2, connections_pb2_grpc, remote_control_pb2, remote_control_pb2_grpc
+from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.remote_control_pb2 import (
+    UNLOCK_STATUS_ENUM_UNLOCK_FAILED,
+    UNLOCK_STATUS_ENUM_UNLOCKED,
+    UnlockConnectorRequest,
+    UnlockConnectorResponse,
+)
 from citrine.ocpp.v2.security_pb2 import SecurityEventNotificationRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.support.core import PASSWORD, RunningCore
@@ -118,3 +125,27 @@ async def test_it_is_logged_once_a_minute_for_each_edge(core: RunningCore, caplo
     assert [(getattr(record, "edge_id", ""), getattr(record, "station_id", "")) for record in said] == [
         ("edge-2", "CS-1")
     ]
+
+
+async def test_a_command_is_answered_by_the_edge_alone_that_it_was_sent_to(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge("edge-1") as own, core.edge("edge-2") as other:
+        session = await own.connect("CS-1", PASSWORD)
+        await session.call(HeartbeatRequest())
+        stub = core.stub(remote_control_pb2_grpc.RemoteControlServiceStub)
+        request = remote_control_pb2.UnlockConnectorRequest(
+            target=CommandTarget(station_id="CS-1"), request=UnlockConnectorRequest(evse_id=1, connector_id=1)
+        )
+        asking = asyncio.ensure_future(stub.UnlockConnector(request))
+        command = await own.next("command")
+
+        forged = UnlockConnectorResponse(status=UNLOCK_STATUS_ENUM_UNLOCK_FAILED)
+        other.put(link.Upstream(command_result=other.result(command, forged)))
+        # It is in the same lane, and its answer says that what was before it has been handled.
+        other.put_call(session.ref, SecurityEventNotificationRequest(type="X", timestamp=timestamp()))
+        await other.next("disconnect")
+        answer = UnlockConnectorResponse(status=UNLOCK_STATUS_ENUM_UNLOCKED)
+        own.put(link.Upstream(command_result=own.result(command, answer)))
+
+        assert (await asking).response.status == UNLOCK_STATUS_ENUM_UNLOCKED
+        assert await metric(core, "command") == 1
