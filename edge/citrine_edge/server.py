@@ -19,7 +19,7 @@ from citrine_edge.admission import Admission, AdmissionLimits, source_of
 from citrine_edge.clock import timestamp
 from citrine_edge.context import SessionContext
 from citrine_edge.dialects import Dialect
-from citrine_edge.handshake import Identity, InvalidCredentials, read_authorization, read_path
+from citrine_edge.handshake import Credentials, Identity, InvalidCredentials, read_authorization, read_path
 from citrine_edge.ids import jitter
 from citrine_edge.known_logins import KnownLogins
 from citrine_edge.metrics import Metrics
@@ -190,7 +190,7 @@ class StationServer:
     def requested(self, socket: StationSocket, request: Request) -> None:
         """Refuse a handshake by the rules that need no core, or let a core decide on it."""
         now = self._context.loop.time()
-        if not self._is_known(request) and self._has_too_many_refusals(socket):
+        if not self._is_known(socket, request) and self._has_too_many_refusals(socket):
             return
         identity = read_path(request.path)
         if identity is None:
@@ -237,23 +237,21 @@ class StationServer:
             admit.client_certificate.CopyFrom(
                 pb.ClientCertificate(der=certificate, sha256=sha256(certificate).digest())
             )
-        credential = _credential(admit)
+        credential = _credential(credentials, certificate)
         known = self._known.knows(identity, credential)
         self._ask(socket, _Handshake(identity, response, dialect, credential, known), admit)
 
     # Inside.
 
-    def _is_known(self, request: Request) -> bool:
-        """Return whether a request has the password with which its station was let in last."""
+    def _is_known(self, socket: StationSocket, request: Request) -> bool:
+        """Return whether a request has the password or the certificate with which its station was let in last."""
         identity = read_path(request.path)
         try:
             credentials = read_authorization(request.headers.get_all("Authorization"))
-        except InvalidCredentials:
+            _, certificate = self._security(socket, request.headers)
+        except (InvalidCredentials, InvalidCertificate):
             return False
-        if identity is None or credentials is None:
-            return False
-        admit = pb.Admit(username=credentials.username, password=credentials.password)
-        return self._known.knows(identity, _credential(admit))
+        return identity is not None and self._known.knows(identity, _credential(credentials, certificate))
 
     def _security(self, socket: StationSocket, headers: Headers) -> tuple[int, bytes | None]:
         """Return the security profile of a connection, and the verified client certificate.
@@ -360,8 +358,8 @@ class StationServer:
         self._metrics.handshakes.inc(str(status))
 
 
-def _credential(admit: pb.Admit) -> bytes:
+def _credential(credentials: Credentials | None, certificate: bytes | None) -> bytes:
     """Return what a station authenticates with, as one text; empty where it brings nothing."""
-    if admit.HasField("client_certificate"):
-        return admit.client_certificate.sha256
-    return f"{admit.username}\0".encode() + admit.password if admit.HasField("password") else b""
+    if certificate is not None:
+        return certificate
+    return b"" if credentials is None else f"{credentials.username}\0".encode() + credentials.password

@@ -167,6 +167,21 @@ async def test_A00_FR_407_a_station_without_a_valid_certificate_is_cut_off(
             assert (await core.next("admit")).security_profile == 3
 
 
+async def test_a_station_with_its_certificate_is_let_in_whatever_fails_at_its_address(
+    core: FakeCore, tmp_path: Path
+) -> None:
+    """As many stations may have one address, and somebody who guesses, too."""
+    context = trusting(AUTHORITY.issue("CS1"), tmp_path)
+    settings = tls_settings(AUTHORITY, tmp_path, mutual=True, ocpp_address_refusal_rate=0.001)
+    async with running_edge(core, **settings) as edge:
+        async with edge.tls_station(context, "ocpps_mtls"):
+            pass
+        while (await edge.refusal("no/such/path")).status_code != 429:
+            pass
+        async with edge.tls_station(context, "ocpps_mtls") as station:
+            assert station.websocket.subprotocol == "ocpp2.0.1"
+
+
 async def cut_off(edge: RunningEdge, context: ssl.SSLContext) -> None:
     """Fail where a station gets in with a context."""
     with pytest.raises((OSError, EOFError, WebSocketException)):
