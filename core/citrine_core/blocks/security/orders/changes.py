@@ -72,8 +72,8 @@ def note_use(row: IssuedCertificate, rows: Iterable[IssuedCertificate], now: dat
     row.use_time = now
     row.install_time = row.install_time or now
     for other in rows:
-        older = other is not row and other.valid_from <= row.valid_from
-        if older and _is_replaced_by(other, row.certificate_type, row.common_name):
+        # Ids of orders grow with time; certificates have the second of their begin alone.
+        if other.order_id < row.order_id and _is_replaced_by(other, row.certificate_type, row.common_name):
             other.revoke_time = now if other.revoke_time is None else min(other.revoke_time, now)
             other.renew_due_time = None
 
