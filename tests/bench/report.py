@@ -15,6 +15,9 @@ from tests.bench.tables import table
 
 __all__ = ["render"]
 
+ROLES = ("edge", "core", "database")
+"""Roles of processes, in the order of the columns."""
+
 CHECKED = "50/s"
 """The load at which all sums are shown beside each other."""
 
@@ -140,7 +143,7 @@ def _curve(found: list[Point]) -> Iterator[str]:
     fitted = [one for one in found if one.per_second and one.name not in other]
     anyway = next(one.total for one in found if one.name == SILENT)
     parts = split(fitted, anyway)
-    roles = list(found[0].cpu)
+    roles = [role for role in ROLES if role in found[0].cpu]
     header = ["load", "messages/s", "batches/s", *(f"{role} %" for role in roles), "CPU %", "by the curve %"]
     header += ["machine %", "ms a message", "afterwards s", "p50 ms", "p99 ms"]
     yield table(header, [_curve_row(one, roles, parts if one in fitted else None) for one in found])
@@ -188,7 +191,7 @@ def _few(results: Results) -> Iterator[str]:
         rows.append([f"one station, {SILENT}, {name}", "", *_shares(silent), "", "", "", "", "", ""])
         for one in found.values():
             if one is not silent:
-                beside = [_beside(one, silent, role) for role in ("edge", "core", "database")]
+                beside = [_beside(one, silent, role) for role in ROLES]
                 rows.append(
                     [f"{one.name}, {name}", f"{one.per_second:.0f}", *_shares(one), *beside, f"{one.machine:.1f}",
                      f"{one.p50:.1f}", f"{one.p99:.1f}"]
