@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceAsyncStub
     from citrine.api.v1.reservation_pb2_grpc import ReservationServiceAsyncStub
     from citrine.api.v1.security_pb2_grpc import SecurityServiceAsyncStub
+    from citrine.api.v1.security_profile_upgrades_pb2_grpc import SecurityProfileUpgradesServiceAsyncStub
     from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
     from citrine.api.v1.stations_pb2_grpc import StationsServiceAsyncStub
     from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceAsyncStub
@@ -72,6 +73,7 @@ class Stubs:
     reservation: "ReservationServiceAsyncStub"
     reservation_costs: "ReservationCostsServiceAsyncStub"
     security: "SecurityServiceAsyncStub"
+    security_profile_upgrades: "SecurityProfileUpgradesServiceAsyncStub"
     smart_charging: "SmartChargingServiceAsyncStub"
     stations: "StationsServiceAsyncStub"
     tariff_and_cost: "TariffAndCostServiceAsyncStub"
@@ -135,6 +137,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "ReservationService": ("GetReservation", "ListReservations"),
     "ReservationCostsService": ("GetReservationCost", "ListReservationCosts"),
     "SecurityService": ("GetCertificateOrder", "ListCertificateOrders", "ListIssuedCertificates", "ListSecurityEvents"),
+    "SecurityProfileUpgradesService": ("GetSecurityProfileUpgrade", "ListSecurityProfileUpgrades"),
     "SmartChargingService": (
         "GetChargingPlan",
         "ListChargingCapacities",

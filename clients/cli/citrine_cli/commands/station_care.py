@@ -25,7 +25,7 @@ from citrine_cli.forms import DurationOption
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.words import enum_word, time_word
 
-__all__ = ["add_to"]
+__all__ = ["INTERFACES", "add_to"]
 
 Evse = Annotated[int | None, typer.Option("--evse", metavar="N", help="Only this EVSE.")]
 
@@ -33,11 +33,12 @@ _STATUSES = {
     "operative": availability.OPERATIONAL_STATUS_ENUM_OPERATIVE,
     "inoperative": availability.OPERATIONAL_STATUS_ENUM_INOPERATIVE,
 }
-_INTERFACES = {
+INTERFACES = {
     name.removeprefix("OCPP_INTERFACE_ENUM_").lower(): number
     for name, number in ocpp.OCPPInterfaceEnum.items()
     if number
 }
+"""Interfaces of network profiles, by their words."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -184,7 +185,7 @@ async def set_network_profile(
 ) -> None:
     """Set a network profile in a station. With an APN or a VPN: citrine call STATION SetNetworkProfile."""
     profile = ocpp.NetworkConnectionProfile(
-        ocpp_interface=choice("--interface", _INTERFACES, interface),
+        ocpp_interface=choice("--interface", INTERFACES, interface),
         ocpp_transport=ocpp.OCPP_TRANSPORT_ENUM_JSON,
         ocpp_version=ocpp.OCPP_VERSION_ENUM_OCPP20,
         ocpp_csms_url=url,

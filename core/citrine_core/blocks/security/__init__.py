@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from citrine.api.v1 import security_pb2_grpc
+from citrine.api.v1 import security_pb2_grpc, security_profile_upgrades_pb2_grpc
 from citrine_core.blocks.security.handlers import SecurityHandlers
 from citrine_core.blocks.security.models import SecurityEvent
 from citrine_core.blocks.security.orders import (
@@ -13,6 +13,11 @@ from citrine_core.blocks.security.orders import (
     IssuedCertificateRepository,
     Renewals,
     Signing,
+)
+from citrine_core.blocks.security.profile_upgrades import (
+    FollowUpgrades,
+    ProfileUpgradeRepository,
+    SecurityProfileUpgradesServicer,
 )
 from citrine_core.blocks.security.repository import SecurityEventRepository
 from citrine_core.blocks.security.servicer import SecurityServicer
@@ -28,6 +33,9 @@ ORDER_INTERVAL = timedelta(seconds=2)
 """Interval between checks for orders that are due, and for their stations that are connected again."""
 
 RENEWAL_INTERVAL = timedelta(seconds=30)
+
+UPGRADE_INTERVAL = timedelta(seconds=2)
+"""Interval between looks at stations that restart for another security profile."""
 
 
 def block(services: Services) -> Block:
@@ -49,14 +57,28 @@ def block(services: Services) -> Block:
         due=IssuedCertificateRepository.renewal_due(),
     )
 
+    upgrades = Job(
+        "security profile upgrades",
+        UPGRADE_INTERVAL,
+        FollowUpgrades(services).run,
+        due=ProfileUpgradeRepository.due(),
+    )
+
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await CertificateOrderRepository(work.session).forget(tenant_id, station_id)
+        await ProfileUpgradeRepository(work.session).forget(tenant_id, station_id)
 
     return Block(
         "security",
         [SecurityHandlers(services), CertificateOrderHandlers(services, authorities, signing.wake)],
-        [partial(security_pb2_grpc.add_SecurityServiceServicer_to_server, SecurityServicer(services))],
-        ["citrine.api.v1.SecurityService"],
+        [
+            partial(security_pb2_grpc.add_SecurityServiceServicer_to_server, SecurityServicer(services)),
+            partial(
+                security_profile_upgrades_pb2_grpc.add_SecurityProfileUpgradesServiceServicer_to_server,
+                SecurityProfileUpgradesServicer(services),
+            ),
+        ],
+        ["citrine.api.v1.SecurityService", "citrine.api.v1.SecurityProfileUpgradesService"],
         forget_station=forget_station,
-        jobs=[delivery, signing, renewals],
+        jobs=[delivery, signing, renewals, upgrades],
     )

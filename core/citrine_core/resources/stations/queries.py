@@ -23,6 +23,7 @@ __all__ = [
     "count_stations",
     "find_boot_times",
     "find_hardware",
+    "find_profile",
     "find_station",
     "find_with_session",
     "has_restarted",
@@ -153,6 +154,15 @@ async def list_hardware(
         query = query.where(one_of(_TABLE.station_id, station_ids))
     rows = await session.execute(query.order_by(_TABLE.station_id).limit(limit))
     return [(row[0], ChargingStation.FromString(row[1] or b"")) for row in rows]
+
+
+async def find_profile(session: AsyncSession, tenant_id: str, station_id: str) -> Row[*tuple[Any, ...]] | None:
+    """Return the security profile, the pinned certificate and the last boot of a station; None if there is none.
+
+    The columns are security_profile, certificate_sha256 and boot_time.
+    """
+    columns = (_TABLE.security_profile, _TABLE.certificate_sha256, _TABLE.boot_time)
+    return (await session.execute(select(*columns).where(*_is(tenant_id, station_id)))).one_or_none()
 
 
 async def find_boot_times(
