@@ -48,10 +48,10 @@ class FollowUpgrades:
                 if row.next_time is None or row.next_time > now:
                     # Another core was first.
                     continue
-                takes_back = await self._look(work, row, now)
+                restores = await self._look(work, row, now)
                 await work.commit()
-            if takes_back:
-                await take_back(self._services, row)
+            if restores:
+                await restore(self._services, row)
 
     async def _look(self, work: UnitOfWork, row: SecurityProfileUpgradeRow, now: datetime) -> bool:
         """End an upgrade if it can be; return whether the station has to be sent its old order of slots."""
@@ -81,10 +81,10 @@ def finish(row: SecurityProfileUpgradeRow, state: int, reason: str, now: datetim
     row.state, row.reason, row.finish_time, row.next_time = state, reason[:255], now, None
 
 
-async def take_back(services: Services, row: SecurityProfileUpgradeRow) -> None:
+async def restore(services: Services, row: SecurityProfileUpgradeRow) -> None:
     """Send a station its old order of slots, now or when it is back."""
     try:
-        await StationSteps(services, row.tenant_id, row.station_id).take_back_priority(row.previous_priority)
+        await StationSteps(services, row.tenant_id, row.station_id).restore_priority(row.previous_priority)
     except CoreError as error:
         about = {"station_id": row.station_id, "problem": str(error)}
         logger.warning("the order of a station's network profiles could not be taken back", extra=about)

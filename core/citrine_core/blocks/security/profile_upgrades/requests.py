@@ -7,7 +7,7 @@ from citrine.api.v1 import security_profile_upgrades_pb2 as pb
 from citrine.ocpp.v2.provisioning_pb2 import VariableCharacteristics
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.blocks.security.orders import IssuedCertificateRepository
-from citrine_core.blocks.security.profile_upgrades.jobs import LEASE, LOOK_AGAIN, finish, take_back
+from citrine_core.blocks.security.profile_upgrades.jobs import LEASE, LOOK_AGAIN, finish, restore
 from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
 from citrine_core.blocks.security.profile_upgrades.repository import ProfileUpgradeRepository
 from citrine_core.blocks.security.profile_upgrades.sending import COMPONENT, PRIORITY, Refused, StationSteps
@@ -91,7 +91,7 @@ class UpgradeRequests:
         except Refused as error:
             failed = await self._fail(key, str(error))
             if failed.is_prioritized:
-                await take_back(self._services, failed)
+                await restore(self._services, failed)
             return failed
         async with self._unit_of_work() as work:
             stored = await ProfileUpgradeRepository(work.session).get(*key, for_update=True)

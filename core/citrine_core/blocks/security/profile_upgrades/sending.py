@@ -68,7 +68,7 @@ class StationSteps:
                 # A05.FR.02, A05.FR.03: it lacks a root of ours, or a certificate of its own.
                 raise Refused(_said(PRIORITY, ocpp.SetVariableStatusEnum.Name(result.attribute_status)))
 
-    async def take_back_priority(self, priority: str) -> None:
+    async def restore_priority(self, priority: str) -> None:
         """Have the station use its slots in the order before, also if it is not connected now.
 
         Raises:

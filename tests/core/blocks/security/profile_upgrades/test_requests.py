@@ -219,7 +219,8 @@ async def test_what_can_not_be_begun_is_refused_before_anything_is_changed(
     core: RunningCore, columns: dict[str, Any], how: dict[str, Any], code: str, problem: str
 ) -> None:
     station = Station()
-    slots = how.pop("slots", "1,2")
+    slots = how.get("slots", "1,2")
+    asked = {name: value for name, value in how.items() if name != "slots"}
     await core.add_station("CS-1")
     async with core.edge() as edge:
         await begun(edge, station, slots)
@@ -227,7 +228,7 @@ async def test_what_can_not_be_begun_is_refused_before_anything_is_changed(
             await edge.connect("CS-1", PASSWORD, profile=columns["security_profile"])
 
         with pytest.raises(grpc.aio.AioRpcError, match=problem) as refused:
-            await upgrade(core, **how)
+            await upgrade(core, **asked)
 
     assert refused.value.code().name == code
     assert all(isinstance(one, ocpp.GetVariablesRequest) for one in station.said)
