@@ -64,7 +64,7 @@ def value_of(column: Column[Any]) -> Any:
     if (column.table.name, column.name) == ("tokens", "type"):
         return "Central"
     # A core encrypts what is not, sooner or later: it would look like a change.
-    if column.name in ("authorizer_credential", "secret_payload"):
+    if column.name in ("authorizer_credential", "secret_location", "secret_payload"):
         return ""
     if isinstance(kind, String):
         return marked(column.name)[: kind.length]
@@ -193,6 +193,10 @@ MORE: dict[str, dict[str, Any]] = {
     "ReportsService.ListReportParts": {"kind": 1},
     "ReportsService.WatchReportRun": {"kind": 1},
     "ReservationService.ReserveNow": {"request": {"expiry_date_time": "2030-01-01T00:00:00Z"}},
+    "SecurityProfileUpgradesService.CreateSecurityProfileUpgrade": {
+        "connection_data": {"security_profile": 2},
+        "configuration_slot": 1,
+    },
     "SmartChargingService.GetChargingProfiles": {
         "request": {"charging_profile": {"charging_profile_purpose": 2, "charging_profile_id": []}}
     },
