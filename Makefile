@@ -16,7 +16,7 @@ ARGS ?=
 WORKERS ?= 3
 BUF_VERSION := 1.75.0
 
-.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos protos docs install clean
+.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz protos docs install clean
 
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, three stations that charge"
@@ -27,6 +27,7 @@ help:
 	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and on PostgreSQL"
 	@echo "make lint    run ruff, mypy, import-linter and buf"
 	@echo "make chaos   kill, freeze, cut off and fill what there is while stations charge, and see that nothing is lost"
+	@echo "make fuzz    send 10,000 frames of each version that no station should send, and see how they are answered"
 	@echo "make bench   measure what a message costs at every load, latency, memory and starts (about 12 minutes);"
 	@echo "             ARGS=--list names the parts, ARGS=\"--only NAME\" measures one, --profile says where its time goes"
 	@echo "             ARGS=--scale fills databases with 20 million samples, and measures beside empty ones (an hour)"
@@ -86,6 +87,9 @@ bench: $(VENV)/.installed-test $(if $(findstring --profile,$(ARGS)),$(VENV)/.ins
 
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.chaos $(ARGS)
+
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 # What the build does when Citrine is installed, for those who change the contract.
 protos: $(VENV)/.installed-test

@@ -9,6 +9,8 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine.ocpp.v2.smart_charging_pb2 import ChargingNeeds, NotifyEVChargingNeedsRequest
 from citrine_core.blocks.smart_charging.schedules import (
     HORIZON,
+    LATEST,
+    MOST_RATE,
     NOMINAL_VOLTAGE,
     Curve,
     Supply,
@@ -21,6 +23,9 @@ __all__ = ["Needs", "NotPossible", "plan", "profile_of", "read_needs", "shortene
 
 HEADROOM = 1.1
 """Factor of planned to needed energy: charging has losses, and starts slowly."""
+
+LEAST_VOLTAGE = 1.0
+"""Voltage below which what a vehicle reports is none."""
 
 TAIL = 3600.0
 """Least seconds that the last period counts when periods are joined."""
@@ -89,9 +94,10 @@ def _ac_needs(needs: ChargingNeeds, departure: datetime | None) -> Needs:
     if ac.ev_max_current <= 0 or ac.ev_min_current > ac.ev_max_current:
         raise NotPossible("InvalidValue", "evMaxCurrent must be above 0 and not below evMinCurrent")
     # Some vehicles report the voltage between two phases.
-    voltage = min(NOMINAL_VOLTAGE, ac.ev_max_voltage) if ac.ev_max_voltage > 0 else NOMINAL_VOLTAGE
+    voltage = min(NOMINAL_VOLTAGE, ac.ev_max_voltage) if ac.ev_max_voltage >= LEAST_VOLTAGE else NOMINAL_VOLTAGE
     supply = Supply(phases=_AC_PHASES[needs.requested_energy_transfer], voltage=voltage)
-    return Needs(supply, ac.ev_max_current, ac.ev_min_current, _positive(ac.energy_amount), departure)
+    most, least = min(ac.ev_max_current, MOST_RATE), min(ac.ev_min_current, MOST_RATE)
+    return Needs(supply, most, least, _positive(ac.energy_amount), departure)
 
 
 def _dc_needs(needs: ChargingNeeds, departure: datetime | None) -> Needs:
@@ -105,7 +111,8 @@ def _dc_needs(needs: ChargingNeeds, departure: datetime | None) -> Needs:
     if energy is None and dc.ev_energy_capacity > 0 and dc.HasField("state_of_charge"):
         full = dc.full_soc if dc.HasField("full_soc") else 100
         energy = _positive(dc.ev_energy_capacity * (full - dc.state_of_charge) / 100)
-    return Needs(Supply(is_dc=True, voltage=max(dc.ev_max_voltage, 1.0)), min(powers), 0.0, energy, departure)
+    supply = Supply(is_dc=True, voltage=max(dc.ev_max_voltage, LEAST_VOLTAGE))
+    return Needs(supply, min(*powers, MOST_RATE), 0.0, energy, departure)
 
 
 def _positive(value: float) -> float | None:
@@ -177,11 +184,13 @@ def _energy(supply: Supply, available: Curve, level: float, seconds: float) -> f
 
 
 def _rounded(curve: Curve) -> Curve:
-    """Return a curve in whole seconds and limits with one decimal digit, never above the given one."""
+    """Return a curve in whole seconds and limits with one decimal digit or none, never above the given one."""
     found: dict[int, float] = {}
     for start, limit in curve:
+        if start > LATEST:
+            break
         second = math.ceil(start) if found and limit > found[max(found)] else math.floor(start)
-        found[second] = math.floor(limit * 10 + 1e-6) / 10
+        found[second] = limit if limit == math.inf else math.floor(limit * 10 + 1e-6) / 10
     points = sorted(found.items())
     return tuple(
         (float(start), limit)

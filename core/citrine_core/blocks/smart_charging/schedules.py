@@ -12,6 +12,8 @@ from citrine.ocpp.v2.types_pb2 import ChargingProfile, ChargingSchedule
 __all__ = [
     "DEFAULT_PHASES",
     "HORIZON",
+    "LATEST",
+    "MOST_RATE",
     "NOMINAL_VOLTAGE",
     "Curve",
     "Supply",
@@ -27,6 +29,12 @@ __all__ = [
 
 NOMINAL_VOLTAGE = 230.0
 """Voltage between a phase and neutral, in V, for conversions between watts and amperes (K01.FR.50)."""
+
+MOST_RATE = 1e9
+"""Highest rate in A or W that is calculated with: stations may report any number, and this is more than any takes."""
+
+LATEST = 2**31 - 1
+"""Latest second of a schedule that a message can say."""
 
 HORIZON = 24 * 3600.0
 """Seconds that a curve looks ahead: a day, as ISO 15118 schedules do."""
@@ -55,11 +63,13 @@ class Supply:
     voltage: float = NOMINAL_VOLTAGE
 
     def rate(self, limit: float, unit: int, phases: int) -> float:
-        """Return a limit for a number of phases, converted to the unit of this supply."""
+        """Return a limit for a number of phases, converted to the unit of this supply, within MOST_RATE."""
         in_watts = unit == types.CHARGING_RATE_UNIT_ENUM_W
         if self.is_dc:
-            return limit if in_watts else limit * NOMINAL_VOLTAGE * phases
-        return limit / (self.voltage * phases) if in_watts else limit
+            rate = limit if in_watts else limit * NOMINAL_VOLTAGE * phases
+        else:
+            rate = limit / (self.voltage * phases) if in_watts else limit
+        return max(-MOST_RATE, min(rate, MOST_RATE))
 
     def watts(self, rate: float) -> float:
         """Return the power in W of a rate of this supply."""

@@ -1,5 +1,6 @@
 """The planner: what a vehicle may draw, from what it needs and what there is."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,15 @@ from citrine.ocpp.v2.smart_charging_pb2 import (
     DCChargingParameters,
     NotifyEVChargingNeedsRequest,
 )
-from citrine_core.blocks.smart_charging.planner import Needs, NotPossible, plan, profile_of, read_needs
-from citrine_core.blocks.smart_charging.schedules import Curve, Supply, constant
+from citrine_core.blocks.smart_charging.planner import (
+    Needs,
+    NotPossible,
+    plan,
+    profile_of,
+    read_needs,
+    shortened_plan,
+)
+from citrine_core.blocks.smart_charging.schedules import LATEST, MOST_RATE, Curve, Supply, constant
 from tests.support.blocks import NOW, stamp
 
 AC3 = types.ENERGY_TRANSFER_MODE_ENUM_AC_THREE_PHASE
@@ -182,3 +190,21 @@ def test_what_was_charged_is_not_needed_any_more() -> None:
     assert Needs(THREE, 16, 6, 1000.0).less(400).energy_wh == 600
     assert Needs(THREE, 16, 6, 1000.0).less(4000).energy_wh == 0
     assert Needs(THREE, 16, 6).less(400).energy_wh is None
+
+
+def test_numbers_that_no_vehicle_means_are_calculated_with_all_the_same() -> None:
+    """As a station may report any number, the largest of a double included."""
+    ac = ACChargingParameters(energy_amount=1e308, ev_min_current=-1e308, ev_max_current=1e308, ev_max_voltage=5e-324)
+    dc = DCChargingParameters(ev_max_current=1e308, ev_max_voltage=1e308, ev_max_power=1e308, energy_amount=1e308)
+    for needs in (
+        ChargingNeeds(requested_energy_transfer=AC3, ac_charging_parameters=ac),
+        ChargingNeeds(requested_energy_transfer=DC, dc_charging_parameters=dc),
+    ):
+        found = read_needs(NotifyEVChargingNeedsRequest(evse_id=1, charging_needs=needs))
+
+        assert found.max_rate == MOST_RATE
+        assert plan(found, [], NOW, 10) == constant(MOST_RATE)
+
+
+def test_a_plan_may_have_no_limit_and_ends_with_the_last_second_of_a_message() -> None:
+    assert shortened_plan(((0.0, math.inf), (60.0, 16.0), (LATEST + 1.0, 6.0)), 10) == ((0.0, math.inf), (60.0, 16.0))

@@ -49,6 +49,13 @@ def test_K01_FR_50_limits_are_converted(supply: Supply, limit: float, unit: int,
     assert supply.rate(limit, unit, 3) == pytest.approx(rate)
 
 
+@pytest.mark.parametrize("limit", [1e308, -1e308])
+@pytest.mark.parametrize("supply", [Supply(), Supply(phases=1, voltage=1.0), Supply(is_dc=True)])
+def test_a_limit_that_no_station_means_is_converted_within_reason(supply: Supply, limit: float) -> None:
+    for unit in (types.CHARGING_RATE_UNIT_ENUM_A, types.CHARGING_RATE_UNIT_ENUM_W):
+        assert abs(supply.rate(limit, unit, 3)) == 1e9
+
+
 def test_a_schedule_says_nothing_before_it_begins_and_after_its_duration() -> None:
     begin = NOW + timedelta(seconds=60)
 

@@ -7,7 +7,7 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine_core.blocks.smart_charging.capacity.loads import WATTS_PER_AMPERE
 from citrine_core.blocks.smart_charging.capacity.situation import TX_DEFAULT, Running, Situation
 from citrine_core.blocks.smart_charging.checks import Abilities
-from citrine_core.blocks.smart_charging.schedules import NOMINAL_VOLTAGE, Curve
+from citrine_core.blocks.smart_charging.schedules import MOST_RATE, NOMINAL_VOLTAGE, Curve
 
 __all__ = ["default_profile", "rate_unit", "share_profile"]
 
@@ -63,7 +63,7 @@ def _profile(now: datetime, curve: Curve, in_watts: bool, phases: int | None, *,
         phases = None if is_dc else phases or 3
     for start, limit in curve:
         period = schedule.charging_schedule_period.add(
-            start_period=int(start), limit=math.floor(limit * factor * 10 + 1e-6) / 10
+            start_period=int(start), limit=math.floor(min(limit, MOST_RATE) * factor * 10 + 1e-6) / 10
         )
         if phases is not None:
             period.number_phases = phases

@@ -38,6 +38,9 @@ __all__ = ["TX_DEFAULT", "Running", "Situation", "is_profile_of", "read_situatio
 
 TX_DEFAULT = types.CHARGING_PROFILE_PURPOSE_ENUM_TX_DEFAULT_PROFILE
 
+HIGHEST_LEVEL = 2**31 - 1
+"""Highest stack level that a message can say."""
+
 EXPECTED_TIME = timedelta(minutes=5)
 """How long after a remote start with a profile its transaction is expected to begin."""
 
@@ -290,7 +293,7 @@ def _level(foreign: Sequence[ProfileRecord], abilities: Abilities) -> int | None
     most = abilities.max_stack_level
     above = max((row.stack_level + 1 for row in foreign), default=1)
     if most is None:
-        return above
+        return above if above <= HIGHEST_LEVEL else None
     return most if not foreign or above <= most else None
 
 

@@ -1,0 +1,1 @@
+"""Fuzzing: frames that no station should send, to a system of real processes."""
