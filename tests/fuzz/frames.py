@@ -106,7 +106,7 @@ def _odd_frame(source: random.Random) -> Frame:
         source.choice([*OTHERS, "Heartbeat", "GenericError", {"status": "Accepted"}])
         for _ in range(source.randint(0, 4))
     ]
-    whole = source.choice(
+    whole: Any = source.choice(
         [[kind, message_id, *rest], [kind], [], {}, "Heartbeat", None, 2, [[2, "1", "Heartbeat", {}]]]
     )
     return Frame(_dump(whole))
