@@ -375,3 +375,24 @@ async def test_an_authority_that_is_gone_is_asked_again(setup: Setup, tmp_path: 
     assert waiting.state == pb.CERTIFICATE_ORDER_STATE_ORDERED
     assert "can't be read" in waiting.reason
     await setup.order_in(pb.CERTIFICATE_ORDER_STATE_INSTALLED)
+
+
+async def test_a_certificate_for_vehicles_lets_nobody_in(database_url: str, tmp_path: Path) -> None:
+    """Its authority may be trusted by the edge, for combined certificates."""
+    root = Authority.root("V2G root")
+    certificate, key = root.own.write(tmp_path, "v2g")
+    settings = {"v2g_ca_certificate_file": certificate, "v2g_ca_key_file": key}
+    async with running_core(database_url, tmp_path, **settings) as core:
+        await core.add_station("CS-1", registration=1)
+        async with core.edge() as edge:
+            setup = Setup(core, edge, await edge.connect("CS-1", PASSWORD), root)
+            leaves = []
+            for kind in (V2G, 0):
+                await setup.sign(signing_request("CS-1"), kind)
+                order = await setup.order_in(pb.CERTIFICATE_ORDER_STATE_INSTALLED)
+                leaf = x509.load_pem_x509_certificates(order.certificate_chain.encode())[0]
+                leaves.append(leaf.public_bytes(serialization.Encoding.DER))
+
+            answers = [await edge.admit("CS-1", certificate=one) for one in leaves]
+
+    assert [isinstance(one, link.Admitted) for one in answers] == [False, True]
