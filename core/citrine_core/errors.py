@@ -17,6 +17,7 @@
     * :exc:`DatabaseUnavailable` -> UNAVAILABLE
     * :exc:`IssuerUnavailable` -> UNAVAILABLE
     * :exc:`Overloaded` -> RESOURCE_EXHAUSTED
+    * :exc:`QuotaExceeded` -> RESOURCE_EXHAUSTED
     * :exc:`Stopping` -> UNAVAILABLE
 """
 
@@ -38,6 +39,7 @@ __all__ = [
     "OutOfRange",
     "Overloaded",
     "PermissionDenied",
+    "QuotaExceeded",
     "StationError",
     "StationTimeout",
     "StationUnavailable",
@@ -221,6 +223,25 @@ class Overloaded(CoreError):
 
     def __str__(self) -> str:
         return f"too many {self.what} at a time; try again in a moment"
+
+
+class QuotaExceeded(CoreError):
+    """The tenant has as much of something as it may have; only an operator can change that.
+
+    Args:
+        what: Of what, e.g. "stations".
+        most: How much it may have.
+    """
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__(what, most)
+        self.what = what
+        self.most = most
+
+    def __str__(self) -> str:
+        return f"the tenant may have {self.most} {self.what}, and no more"
 
 
 class Stopping(CoreError):

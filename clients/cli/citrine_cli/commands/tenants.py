@@ -65,11 +65,12 @@ async def list_tenants(client: Client, limit: Limit = 0) -> None:
             tenant.display_name,
             enum_word(tenant, "unknown_stations"),
             number(tenant, "max_held_stations"),
+            number(tenant, "max_stations"),
             time_word(tenant, "create_time"),
         ]
         for tenant in tenants
     )
-    columns = ["tenant", "name", "unknown stations", "held at most", "created"]
+    columns = ["tenant", "name", "unknown stations", "held at most", "stations at most", "created"]
     client.out.table(columns, rows, empty="no tenants")
 
 
@@ -84,6 +85,9 @@ async def update_tenant(
         ),
     ] = None,
     hold_limit: Annotated[int | None, typer.Option("--max-held", metavar="N", help="Hold at most this many.")] = None,
+    station_limit: Annotated[
+        int | None, typer.Option("--max-stations", metavar="N", help="It may have this many; -1: any number.")
+    ] = None,
     asks_inventory: Annotated[
         bool | None,
         typer.Option(
@@ -98,6 +102,7 @@ async def update_tenant(
         "unknown_stations": unknown,
         "max_held_stations": hold_limit,
         "asks_inventory": asks_inventory,
+        "max_stations": station_limit,
     }
     mask = FieldMask(paths=[field for field, value in given.items() if value is not None])
     if not mask.paths:
@@ -108,6 +113,7 @@ async def update_tenant(
         unknown_stations=choice("--unknown-stations", _UNKNOWN, unknown or "refuse"),
         max_held_stations=hold_limit,
         asks_inventory=asks_inventory,
+        max_stations=None if station_limit == -1 else station_limit,
     )
     updated = await client.citrine.tenants.UpdateTenant(UpdateTenantRequest(tenant=tenant, update_mask=mask))
     if client.out.as_json:

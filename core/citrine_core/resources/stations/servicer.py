@@ -110,6 +110,7 @@ class StationsServicer(StationsServiceServicer):
         async with self._unit_of_work() as work:
             await _check_configuration(work, station)
             await self._replace_held(work, station)
+            await StationRepository(work.session).check_quota(station.tenant_id)
             await StationRepository(work.session).add(station)
             # Its handshakes were refused because it was unknown, which it no longer is.
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
@@ -188,6 +189,7 @@ class StationsServicer(StationsServiceServicer):
                 raise FailedPrecondition(f"station {station_id} is not held")
             assign(station, given, fields)
             await _check_configuration(work, station)
+            await StationRepository(work.session).check_quota(station.tenant_id)
             station.held_time = None
             if password_hash is not None:
                 station.password_hash = password_hash

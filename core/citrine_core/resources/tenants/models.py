@@ -23,4 +23,6 @@ class Tenant(Model):
     """Most unknown stations that are held at a time."""
     asks_inventory: Mapped[bool] = mapped_column(default=True, server_default=true())
     """Whether stations that are new, or boot with other hardware or firmware, get a request for their inventory."""
+    max_stations: Mapped[int | None] = mapped_column(Integer)
+    """Most stations that it may have, without those that are held. None: any number."""
     create_time: Mapped[datetime]

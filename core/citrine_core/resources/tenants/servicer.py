@@ -17,13 +17,15 @@ from citrine_core.services import Services
 
 __all__ = ["TenantsServicer"]
 
-CHANGEABLE = frozenset({"display_name", "unknown_stations", "max_held_stations", "asks_inventory"})
+CHANGEABLE = frozenset({"display_name", "unknown_stations", "max_held_stations", "asks_inventory", "max_stations"})
 """Fields that UpdateTenant may change."""
 
 DEFAULT_HOLD_LIMIT = 100
 """Most unknown stations that a tenant holds by default."""
 
 LARGEST_HOLD_LIMIT = 10_000
+
+LARGEST_STATION_LIMIT = 1_000_000
 
 TENANT_ID = re.compile(r"[a-z0-9-]{1,36}", re.ASCII)
 
@@ -94,6 +96,8 @@ def _check(tenant: pb.Tenant) -> None:
     check_length("tenant.display_name", tenant.display_name, 255)
     if tenant.HasField("max_held_stations") and not 1 <= tenant.max_held_stations <= LARGEST_HOLD_LIMIT:
         raise InvalidArgument("tenant.max_held_stations", f"must be 1 to {LARGEST_HOLD_LIMIT}")
+    if tenant.HasField("max_stations") and not 0 <= tenant.max_stations <= LARGEST_STATION_LIMIT:
+        raise InvalidArgument("tenant.max_stations", f"must be 0 to {LARGEST_STATION_LIMIT}")
 
 
 def _assign(row: Tenant, tenant: pb.Tenant, fields: Collection[str]) -> None:
@@ -104,6 +108,8 @@ def _assign(row: Tenant, tenant: pb.Tenant, fields: Collection[str]) -> None:
         row.unknown_stations = tenant.unknown_stations or pb.UNKNOWN_STATIONS_REFUSE
     if "max_held_stations" in fields:
         row.max_held_stations = tenant.max_held_stations if tenant.HasField("max_held_stations") else DEFAULT_HOLD_LIMIT
+    if "max_stations" in fields:
+        row.max_stations = tenant.max_stations if tenant.HasField("max_stations") else None
     if "asks_inventory" in fields:
         row.asks_inventory = tenant.asks_inventory if tenant.HasField("asks_inventory") else True
 
@@ -116,4 +122,5 @@ def _to_proto(tenant: Tenant) -> pb.Tenant:
         unknown_stations=pb.UnknownStations.ValueType(tenant.unknown_stations),
         max_held_stations=tenant.max_held_stations,
         asks_inventory=tenant.asks_inventory,
+        max_stations=tenant.max_stations,
     )

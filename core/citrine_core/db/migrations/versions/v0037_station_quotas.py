@@ -1,0 +1,19 @@
+"""How many stations a tenant may have."""
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__ = ["down_revision", "downgrade", "revision", "upgrade"]
+
+revision = "0037"
+down_revision = "0036"
+
+
+def upgrade() -> None:
+    """Add the column."""
+    op.add_column("tenants", sa.Column("max_stations", sa.Integer(), nullable=True))
+
+
+def downgrade() -> None:
+    """Take it back."""
+    op.drop_column("tenants", "max_stations")
