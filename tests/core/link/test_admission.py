@@ -6,6 +6,7 @@ import pytest
 
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
+from citrine_core.link.admission import REFUSAL_TIME
 from citrine_core.resources.stations.passwords import generate_password, hash_generated
 from tests.support.core import PASSWORD, RunningCore, hash_once
 from tests.support.fake_edge import FakeEdge
@@ -66,6 +67,19 @@ async def test_whoever_lacks_the_right_credential_is_refused_alike(
     assert not refused.HasField("retry_after")
     # The same work is done for all of them: one slow hash.
     assert core.core.admission.checks == checks + 1
+
+
+async def test_the_time_of_a_refusal_does_not_tell_how_much_was_checked(core: RunningCore) -> None:
+    candidates = "\n".join(f"command-{number} {hash_once(f'{NEXT}-{number}')}" for number in range(4))
+    await core.add_station("CS-1", next_password_hash=candidates)
+    times = []
+    async with core.edge() as edge:
+        for station_id in ("CS-1", "CS-9"):
+            begin = time.monotonic()
+            assert await status_of(edge, station_id, "wrong") == 401
+            times.append(time.monotonic() - begin)
+
+    assert min(times) >= REFUSAL_TIME
 
 
 async def test_a_disabled_station_hears_so_only_with_its_password(core: RunningCore) -> None:

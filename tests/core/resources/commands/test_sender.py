@@ -492,6 +492,41 @@ async def test_a_password_that_waits_is_sent_in_clear_and_then_forgotten(core: R
     assert "a-new-password" not in await stored_text(core)
 
 
+VENDOR = (types_pb2.Component(name="VendorCtrlr"), types_pb2.Variable(name="ActivationCode"))
+
+
+async def test_values_of_write_only_variables_are_shown_nowhere(core: RunningCore) -> None:
+    """Also of variables that only the station's device model tells of, and where it tells what it should not."""
+    component, variable = VENDOR
+    await core.add_station("CS-1")
+    data = ocpp.ReportData(
+        component=component,
+        variable=variable,
+        variable_attribute=[ocpp.VariableAttribute(mutability=ocpp.MUTABILITY_ENUM_WRITE_ONLY)],
+    )
+    setting = {"component": {"name": "VendorCtrlr"}, "variable": {"name": "ActivationCode"}}
+    told = ocpp.GetVariableResult(
+        attribute_status=ocpp.GET_VARIABLE_STATUS_ENUM_ACCEPTED,
+        attribute_value="the-code",
+        component=component,
+        variable=variable,
+    )
+    async with core.edge() as edge:
+        session = await online(edge)
+        await session.call(
+            ocpp.NotifyReportRequest(request_id=1, generated_at=timestamp(), seq_no=0, report_data=[data])
+        )
+        edge.on_command = lambda command: ocpp.SetVariablesResponse()
+        was_set = await call_station(
+            core, "SetVariables", {"setVariableData": [{**setting, "attributeValue": "the-code"}]}
+        )
+        edge.on_command = lambda command: ocpp.GetVariablesResponse(get_variable_result=[told])
+        read = await call_station(core, "GetVariables", {"getVariableData": [setting]})
+
+    assert edge.commands[0].request.set_variables.set_variable_data[0].attribute_value == "the-code"
+    assert "the-code" not in f"{was_set} {read} {await stored_text(core)}"
+
+
 async def test_the_password_of_a_network_profile_is_masked(core: RunningCore) -> None:
     await core.add_station("CS-1")
     profile = {"configurationSlot": 1, "connectionData": {"basicAuthPassword": "secret-of-the-profile"}}
