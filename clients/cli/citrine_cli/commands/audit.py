@@ -69,7 +69,7 @@ async def list_records(
 
 
 async def verify_records(client: Client) -> None:
-    """Say whether a record of the audit was changed or removed."""
+    """Say whether a record of the audit was changed or removed; the exit code is 1 if one was."""
     verified = await client.citrine.audit.VerifyAuditRecords(VerifyAuditRecordsRequest(), timeout=600)
     if client.out.as_json:
         client.out.message(verified)
@@ -79,7 +79,8 @@ async def verify_records(client: Client) -> None:
     if verified.problems:
         raise CliError(f"the audit is not as it was stored: {len(verified.problems)} records differ")
     if not client.out.as_json:
-        client.out.line(f"{verified.records} records in {verified.chains} chains are as they were stored")
+        chains = "1 chain" if verified.chains == 1 else f"{verified.chains} chains"
+        client.out.line(f"as stored: {verified.records} records in {chains}")
 
 
 def _who(record: AuditRecord) -> str:
