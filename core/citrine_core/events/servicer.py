@@ -8,10 +8,12 @@ import grpc
 from citrine.api.v1 import events_pb2 as pb
 from citrine.api.v1.events_pb2_grpc import EventsServiceServicer
 from citrine.events.v1.events_pb2 import Event
+from citrine_core.blocks.provisioning.queries import find_write_only
 from citrine_core.errors import InvalidArgument, NotFound, OutOfRange
 from citrine_core.events.feed import EventFeed
 from citrine_core.events.frames import FrameHub
 from citrine_core.events.repository import OutboxRepository
+from citrine_core.resources.commands.secrets import Name, masked_frame
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.rpc import caller
 from citrine_core.services import Services
@@ -85,7 +87,7 @@ class EventsServicer(EventsServiceServicer):
         station_ids = list(dict.fromkeys(request.station_ids))
         if not 1 <= len(station_ids) <= MAX_WATCHED:
             raise InvalidArgument("station_ids", f"must be 1 to {MAX_WATCHED} stations")
-        await self._check_stations(tenant_id, station_ids)
+        write_only = await self._check_stations(tenant_id, station_ids)
         with self._frames.watch(tenant_id, station_ids) as watch:
             await self._frames.confirmed(watch)
             yield pb.WatchMessagesResponse()
@@ -94,16 +96,22 @@ class EventsServicer(EventsServiceServicer):
                     station_id=frame.session.station_id,
                     epoch=frame.session.epoch,
                     from_station=frame.from_station,
-                    frame=frame.frame,
+                    frame=masked_frame(frame.frame, write_only[frame.session.station_id]),
                     time=frame.time,
                 )
 
-    async def _check_stations(self, tenant_id: str, station_ids: Sequence[str]) -> None:
+    async def _check_stations(self, tenant_id: str, station_ids: Sequence[str]) -> dict[str, set[Name]]:
+        """Return the variables of stations whose values are shown to nobody.
+
+        Raises:
+            NotFound: When there is none of an id.
+        """
         async with self._unit_of_work(read_only=True) as work:
             known = await StationRepository(work.session).ids_among(tenant_id, station_ids)
-        for station_id in station_ids:
-            if station_id not in known:
-                raise NotFound("station", station_id)
+            for station_id in station_ids:
+                if station_id not in known:
+                    raise NotFound("station", station_id)
+            return {one: await find_write_only(work.session, tenant_id, one) for one in station_ids}
 
     async def _start(self, token: str) -> tuple[int, int]:
         """Return after which id to begin, and the id of the latest event."""

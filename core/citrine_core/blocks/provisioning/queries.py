@@ -131,20 +131,21 @@ async def find_available(
 
 
 async def find_write_only(
-    session: AsyncSession, tenant_id: str, station_id: str, names: Collection[tuple[str, str]]
+    session: AsyncSession, tenant_id: str, station_id: str, names: Collection[tuple[str, str]] | None = None
 ) -> set[tuple[str, str]]:
-    """Return those of the variables that their station reported as write-only: component and variable, lower case."""
-    if not names:
-        return set()
-    rows = await session.execute(
-        select(func.lower(_TABLE.component), func.lower(_TABLE.variable)).where(
-            _TABLE.tenant_id == tenant_id,
-            _TABLE.station_id == station_id,
-            one_of(func.lower(_TABLE.component), {component for component, _ in names}),
-            _TABLE.mutability == MUTABILITY_ENUM_WRITE_ONLY,
-        )
+    """Return the variables that their station reported as write-only: component and variable, lower case.
+
+    With names, those among them.
+    """
+    query = select(func.lower(_TABLE.component), func.lower(_TABLE.variable)).where(
+        _TABLE.tenant_id == tenant_id,
+        _TABLE.station_id == station_id,
+        _TABLE.mutability == MUTABILITY_ENUM_WRITE_ONLY,
     )
-    return {(component, variable) for component, variable in rows}.intersection(names)
+    if names is not None:
+        query = query.where(one_of(func.lower(_TABLE.component), {component for component, _ in names}))
+    found = {(component, variable) for component, variable in await session.execute(query)}
+    return found if names is None else found.intersection(names)
 
 
 async def find_max_limit(

@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, TypeAlias
 
+import orjson
+
 from citrine.ocpp.secrets import mask_secrets
 
-__all__ = ["MASK", "WITH_VALUES", "Name", "masked", "named", "new_password"]
+__all__ = ["MASK", "WITH_VALUES", "Name", "masked", "masked_frame", "named", "new_password"]
 
 MASK = "********"
 """Replacement of a secret text."""
@@ -34,6 +36,24 @@ def masked(payload: Mapping[str, Any], write_only: Collection[Name] = ()) -> dic
 def named(payload: Mapping[str, Any]) -> set[Name]:
     """Return the variables that a payload has values of."""
     return {name for entry in _entries(payload) if (name := _name(entry)) is not None}
+
+
+def masked_frame(text: str, write_only: Collection[Name]) -> str:
+    """Return a frame of OCPP-J as it may be shown: with the values of write-only variables masked as well.
+
+    An edge has masked what is secret in every station.
+    """
+    folded = text.casefold()
+    if not any(variable in folded for _, variable in write_only):
+        return text
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        frame = None
+    if not isinstance(frame, list):
+        return "[no frame of OCPP-J, not shown]"
+    shown = [masked(part, write_only) if isinstance(part, dict) else part for part in frame]
+    return text if shown == frame else orjson.dumps(shown).decode()
 
 
 def new_password(action: str, payload: Mapping[str, Any]) -> str | None:

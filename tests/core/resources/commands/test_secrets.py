@@ -1,10 +1,11 @@
 """Tests of passwords in commands."""
 
+import json
 from typing import Any
 
 import pytest
 
-from citrine_core.resources.commands.secrets import MASK, masked, new_password
+from citrine_core.resources.commands.secrets import MASK, masked, masked_frame, new_password
 
 
 def setting(component: str, variable: str, value: Any = "secret") -> dict[str, Any]:
@@ -70,3 +71,22 @@ def test_other_secret_variables_are_masked_wherever_they_are(variable: str) -> N
     shown = masked({"setVariableData": [setting("NetworkConfiguration", variable)]})
 
     assert shown["setVariableData"][0]["attributeValue"] == MASK
+
+
+WRITE_ONLY = {("vendorctrlr", "activationcode")}
+
+
+def test_values_of_write_only_variables_are_masked_in_frames() -> None:
+    entry = setting("VendorCtrlr", "ActivationCode", "the-code")
+    other = setting("ClockCtrlr", "TimeZone", "UTC")
+    call = json.dumps([2, "1", "SetVariables", {"setVariableData": [entry, other]}])
+    result = json.dumps([3, "1", {"getVariableResult": [entry]}])
+
+    shown = masked_frame(call, WRITE_ONLY)
+
+    assert "the-code" not in shown
+    assert "UTC" in shown
+    assert "the-code" not in masked_frame(result, WRITE_ONLY)
+    assert masked_frame(call, set()) == call
+    for broken in ('[2, "ActivationCode", the-code', '{"ActivationCode": "the-code"}'):
+        assert masked_frame(broken, WRITE_ONLY) == "[no frame of OCPP-J, not shown]"
