@@ -1,6 +1,7 @@
 """What audit records say of a request: what it is about, and its content without secrets."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 from google.protobuf.descriptor import FieldDescriptor
@@ -21,6 +22,9 @@ LARGE = 64 * 1024
 
 _TOKEN = "id_token"
 
+_CREDENTIALS = frozenset({"credential", "secret"})
+"""Fields of our own messages that hold secrets."""
+
 
 def object_of(request: Message) -> str:
     """Return the fields of a request that name what it is about, e.g. "station_id=CS-1, evse_id=1"."""
@@ -34,6 +38,7 @@ def content_of(request: Message) -> str:
     content = MessageToDict(request)
     mask_secrets(content, MASK)
     mask_key_codes(content, MASK)
+    _mask_credentials(content)
     text = _clean(orjson.dumps(content).decode())
     return text if len(text) <= MOST else f"{text[:MOST]}…"
 
@@ -43,6 +48,19 @@ def address_of(peer: str) -> str:
     kind, _, rest = peer.partition(":")
     host = rest.rpartition(":")[0] if kind in ("ipv4", "ipv6") else peer
     return host.replace("%5B", "").replace("%5D", "").strip("[]")[:100]
+
+
+def _mask_credentials(value: Any) -> None:
+    """Mask the secrets of our own messages, in place; those of OCPP and passwords are masked as everywhere."""
+    if isinstance(value, list):
+        for each in value:
+            _mask_credentials(each)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if name in _CREDENTIALS and isinstance(each, str):
+                value[name] = MASK
+            else:
+                _mask_credentials(each)
 
 
 def _ids(request: Message) -> Iterator[tuple[str, object]]:

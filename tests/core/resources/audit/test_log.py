@@ -12,8 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from citrine.api.v1 import audit_pb2 as pb
-from citrine.api.v1 import commands_pb2, common_pb2, keys_pb2, stations_pb2, tenants_pb2, tokens_pb2
+from citrine.api.v1 import authorization_pb2, commands_pb2, common_pb2, keys_pb2, stations_pb2, tenants_pb2, tokens_pb2
 from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
+from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
@@ -86,6 +87,11 @@ async def test_no_secret_is_recorded(core: RunningCore) -> None:
     await stations.SetStationPassword(stations_pb2.SetStationPasswordRequest(station_id="CS-1", password=SECRET))
     typed = tokens_pb2.Token(id_token="98765432", type="KeyCode")
     await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=typed))
+    settings = authorization_pb2.AuthorizationSettings()
+    settings.authorizer.address, settings.authorizer.credential = "authorizer.example:443", SECRET
+    await core.stub(AuthorizationServiceStub).UpdateAuthorizationSettings(
+        authorization_pb2.UpdateAuthorizationSettingsRequest(settings=settings)
+    )
     command = commands_pb2.CallStationRequest(
         target=common_pb2.CommandTarget(station_id="CS-1", when_online=True), action="SetVariables"
     )
@@ -106,6 +112,7 @@ async def test_no_secret_is_recorded(core: RunningCore) -> None:
 
     assert [record.method.partition("/")[2] for record in found] == [
         "CallStation",
+        "UpdateAuthorizationSettings",
         "CreateToken",
         "SetStationPassword",
     ]
