@@ -22,8 +22,8 @@ LARGE = 64 * 1024
 
 _TOKEN = "id_token"
 
-_CREDENTIALS = frozenset({"credential", "secret"})
-"""Fields of our own messages that hold secrets."""
+_CREDENTIALS = frozenset({"attributeValue", "credential", "secret"})
+"""Further fields that hold secrets. Any variable of a station may be write-only; commands show the values of others."""
 
 
 def object_of(request: Message) -> str:
@@ -51,7 +51,7 @@ def address_of(peer: str) -> str:
 
 
 def _mask_credentials(value: Any) -> None:
-    """Mask the secrets of our own messages, in place; those of OCPP and passwords are masked as everywhere."""
+    """Mask further secrets, in place, beside those that are masked everywhere."""
     if isinstance(value, list):
         for each in value:
             _mask_credentials(each)

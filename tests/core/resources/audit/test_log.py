@@ -102,7 +102,12 @@ async def test_no_secret_is_recorded(core: RunningCore) -> None:
                     "attributeValue": SECRET,
                     "component": {"name": "SecurityCtrlr"},
                     "variable": {"name": "BasicAuthPassword"},
-                }
+                },
+                {
+                    "attributeValue": "write-only-of-a-vendor",
+                    "component": {"name": "VendorCtrlr"},
+                    "variable": {"name": "ApiKey"},
+                },
             ]
         }
     )
@@ -120,6 +125,7 @@ async def test_no_secret_is_recorded(core: RunningCore) -> None:
     said = "".join(str(record) for record in found)
     assert SECRET not in said
     assert "98765432" not in said
+    assert "write-only-of-a-vendor" not in said
     assert PASSWORD not in said
 
 
