@@ -56,7 +56,7 @@ async def test_a_scope_that_nothing_needs_comes_with_those_that_are(run: Run) ->
 
     assert code == 1
     assert err.startswith(
-        "error: scopes[0]: no rpc needs the scope station:read; there are: *, authorization:read|write"
+        "error: scopes[0]: no rpc needs the scope station:read; there are: *, audit:read, authorization:read|write"
     )
     assert "stations:read|write" in err
     assert err.endswith("variables:read\n")

@@ -15,6 +15,7 @@ ENDS = {"--to", "--until", "--end", "--install", "--valid-to"}
 
 COMMANDS = {
     "transaction list": ("", "--from/--since", "--to"),
+    "audit list": ("", "--from/--since", "--to"),
     "meter list": ("CS-1", "--from/--since", "--to"),
     "monitor events": ("", "--from/--since", "--to"),
     "log get": ("CS-1 https://logs.example/a", "--from/--since", "--until"),

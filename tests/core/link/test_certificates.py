@@ -171,8 +171,8 @@ async def test_a_revoked_certificate_is_refused_and_its_websocket_closed(core: R
     assert shown.certificates[0].HasField("revoke_time")
 
 
-def issued(certified: Certified, kind: int) -> IssuedCertificate:
-    """Return the row of a certificate that we had signed for CS-1."""
+def issued(certified: Certified, kind: int, order_id: str) -> IssuedCertificate:
+    """Return the row of a certificate that we had signed for CS-1 by an order."""
     return IssuedCertificate(
         tenant_id="default",
         station_id="CS-1",
@@ -182,7 +182,7 @@ def issued(certified: Certified, kind: int) -> IssuedCertificate:
         serial_number=f"{certified.certificate.serial_number:x}",
         valid_from=certified.certificate.not_valid_before_utc,
         valid_until=certified.certificate.not_valid_after_utc,
-        order_id="order",
+        order_id=order_id,
     )
 
 
@@ -191,7 +191,7 @@ async def test_the_use_of_a_renewed_certificate_revokes_the_one_before(core: Run
     old, new, v2g = (AUTHORITY.issue("CS-1", since=-days * DAY) for days in (3, 2, 1))
     await core.add_station("CS-1")
     async with core.core.unit_of_work() as work:
-        work.session.add_all([issued(old, STATION), issued(new, STATION), issued(v2g, V2G)])
+        work.session.add_all([issued(old, STATION, "1"), issued(new, STATION, "2"), issued(v2g, V2G, "3")])
         await work.commit()
     async with core.edge() as edge:
         assert await status_of(edge, "CS-1", old) == 101

@@ -8,7 +8,7 @@ from citrine.api.v1.audit_pb2 import AuditRecord, ListAuditRecordsRequest, Verif
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import CliError
-from citrine_cli.values import parse_time
+from citrine_cli.values import parse_span
 from citrine_cli.words import time_word
 
 __all__ = ["build"]
@@ -31,20 +31,20 @@ async def list_records(
     about: Annotated[
         str, typer.Option("--object", metavar="TEXT", help='Only whose object contains it, e.g. "station_id=CS-1".')
     ] = "",
-    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only from then on.")] = None,
-    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only before.")] = None,
+    begin: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Only from then on.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="Only before.")] = "",
     all_tenants: Annotated[bool, typer.Option("--all-tenants", help="Of all tenants, and of strangers.")] = False,
     limit: Limit = 100,
 ) -> None:
     """List the calls that changed something or were denied, the latest first."""
-    request = ListAuditRecordsRequest(caller_id=caller, method=method, object=about, all_tenants=all_tenants)
-    if since or until:
-        request.time.CopyFrom(
-            TimeRange(
-                start=parse_time("--since", since) if since else None,
-                end=parse_time("--until", until) if until else None,
-            )
-        )
+    first, last = parse_span("--from/--since", begin, "--to", end, past=True)
+    request = ListAuditRecordsRequest(
+        caller_id=caller,
+        method=method,
+        object=about,
+        time=TimeRange(start=first, end=last) if begin or end else None,
+        all_tenants=all_tenants,
+    )
     pages = collect(client.citrine.audit.ListAuditRecords, request, limit)
     records = [record async for page in pages for record in page.records]
     if client.out.as_json:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1.security_pb2 import (
+    CERTIFICATE_ORDER_STATE_UNSPECIFIED,
     CertificateOrder,
     CertificateOrderState,
     GetCertificateOrderRequest,
@@ -42,9 +43,8 @@ async def list_orders(
     limit: Limit = 0,
 ) -> None:
     """List certificates that stations ordered, the latest order first."""
-    request = ListCertificateOrdersRequest(station_id=station)
-    if state:
-        request.state = choice("--state", _STATES, state)
+    wanted = choice("--state", _STATES, state) if state else CERTIFICATE_ORDER_STATE_UNSPECIFIED
+    request = ListCertificateOrdersRequest(station_id=station, state=wanted)
     if station:
         await check_station(client, station)
     pages = collect(client.citrine.security.ListCertificateOrders, request, limit)

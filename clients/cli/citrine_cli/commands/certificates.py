@@ -8,6 +8,7 @@ import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1.certificate_store_pb2 import (
+    CERTIFICATE_USE_UNSPECIFIED,
     CertificateUse,
     CreateStoredCertificateRequest,
     DeleteStoredCertificateRequest,
@@ -112,9 +113,7 @@ async def list_certificates(
     limit: Limit = 0,
 ) -> None:
     """List certificates, those first that expire first."""
-    request = ListStoredCertificatesRequest()
-    if use:
-        request.use = choice("--use", _USES, use)
+    request = ListStoredCertificatesRequest(use=choice("--use", _USES, use) if use else CERTIFICATE_USE_UNSPECIFIED)
     pages = collect(client.citrine.certificate_store.ListStoredCertificates, request, limit)
     found = [one async for page in pages for one in page.certificates]
     if client.out.as_json:

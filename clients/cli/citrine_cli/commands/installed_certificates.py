@@ -76,12 +76,14 @@ async def list_installed(
 ) -> None:
     """List the certificates that stations have installed, as far as is known, the latest recorded first."""
     request = pb.ListInstalledCertificatesRequest(
-        station_id=station, fingerprint=fingerprint.replace(":", ""), serial_number=serial_number.replace(":", "")
+        station_id=station,
+        certificate_type=choice("--type", _TYPES, certificate_type)
+        if certificate_type
+        else ocpp.GET_CERTIFICATE_ID_USE_ENUM_UNSPECIFIED,
+        fingerprint=fingerprint.replace(":", ""),
+        serial_number=serial_number.replace(":", ""),
+        expires_before=parse_time("--expires-before", expires_before) if expires_before else None,
     )
-    if certificate_type:
-        request.certificate_type = choice("--type", _TYPES, certificate_type)
-    if expires_before:
-        request.expires_before.CopyFrom(parse_time("--expires-before", expires_before))
     _print(client, await _find(client, request, limit))
 
 

@@ -5,20 +5,25 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1.security_profile_upgrades_pb2 import (
+    SECURITY_PROFILE_UPGRADE_STATE_UNSPECIFIED,
     CreateSecurityProfileUpgradeRequest,
     ListSecurityProfileUpgradesRequest,
     SecurityProfileUpgrade,
+    SecurityProfileUpgradeState,
 )
 from citrine.api.v1.stations_pb2 import SetStationPasswordRequest
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.station_care import INTERFACES
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.filters import words_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_waiting, target
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["add_to"]
+
+_STATES = words_of(SecurityProfileUpgradeState.items(), "SECURITY_PROFILE_UPGRADE_STATE_")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -110,9 +115,15 @@ async def upgrade_profile(
         client.out.line(f"{station_id} restarts; see citrine station profile-upgrades {station_id}")
 
 
-async def list_upgrades(client: Client, station_id: Station, limit: Limit = 20) -> None:
+async def list_upgrades(
+    client: Client,
+    station_id: Station,
+    state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"One of {', '.join(_STATES)}.")] = "",
+    limit: Limit = 20,
+) -> None:
     """List the upgrades of a station to a higher security profile, the latest first."""
-    request = ListSecurityProfileUpgradesRequest(station_id=station_id)
+    wanted = choice("--state", _STATES, state) if state else SECURITY_PROFILE_UPGRADE_STATE_UNSPECIFIED
+    request = ListSecurityProfileUpgradesRequest(station_id=station_id, state=wanted)
     pages = collect(client.citrine.security_profile_upgrades.ListSecurityProfileUpgrades, request, limit)
     rows = [row async for page in pages for row in page.security_profile_upgrades]
     if client.out.as_json:

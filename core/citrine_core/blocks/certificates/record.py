@@ -53,9 +53,9 @@ class Installation:
 
 def matches(row: InstalledCertificate, data: CertificateHashData) -> bool:
     """Return whether hash data, of whichever algorithm, identifies the certificate of a row."""
-    if row.hash_algorithm == data.hash_algorithm and row.issuer_key_hash:
-        return _key(data) == (row.hash_algorithm, row.issuer_name_hash, row.issuer_key_hash, row.serial_number)
-    if not row.certificate:
+    if _key(data) == (row.hash_algorithm, row.issuer_name_hash, row.issuer_key_hash, row.serial_number):
+        return True
+    if not row.certificate or (row.hash_algorithm == data.hash_algorithm and row.issuer_key_hash):
         return False
     try:
         return read_certificate(row.certificate).matches(CertId.of(data))

@@ -41,11 +41,11 @@ def test_any_other_action_goes_through_the_generic_rpc(citrine: Cli, core: Scrip
     answer.payload.update({"status": "Accepted", "versionNumber": 3})
     core.on("CallStation", answer)
 
-    ran = citrine("call", "CS-1", "GetInstalledCertificateIds")
+    ran = citrine("call", "CS-1", "AdjustPeriodicEventStream")
 
     assert ran.json == {"status": "Accepted", "versionNumber": 3}
     (request,) = core.requests("CallStation")
-    assert (request.action, request.native, request.HasField("payload")) == ("GetInstalledCertificateIds", False, True)
+    assert (request.action, request.native, request.HasField("payload")) == ("AdjustPeriodicEventStream", False, True)
 
 
 def test_integers_of_the_generic_rpc_are_printed_as_integers(citrine: Cli, core: ScriptedCore) -> None:

@@ -155,7 +155,7 @@ async def test_values_are_stored_before_the_caller_has_the_answer(
     assert [shown.value for shown in seen] == ["300", "60"]
 
 
-async def test_secrets_that_a_station_tells_are_stored_nowhere(
+async def test_secrets_that_a_station_tells_are_stored_and_shown_nowhere(
     core: RunningCore, station: FakeSession, api: "ProvisioningServiceAsyncStub"
 ) -> None:
     component, variable = Component(name="EVSE"), Variable(name="SharedSecret")
@@ -174,7 +174,7 @@ async def test_secrets_that_a_station_tells_are_stored_nowhere(
 
     stored = await core.stub(CommandsServiceStub).GetCommand(GetCommandRequest(id=read.command.id))
     [variable_of_station] = (await api.ListVariables(pb.ListVariablesRequest(station_id="CS-1"))).variables
-    assert read.response.get_variable_result[0].attribute_value == "hush-hush"
+    assert read.response.get_variable_result[0].attribute_value == "********"
     assert "hush-hush" not in f"{read.command}{stored}{variable_of_station}"
     assert "********" in str(stored.response)
 
