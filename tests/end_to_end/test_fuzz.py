@@ -8,16 +8,16 @@ from tests.fuzz.run import fuzz
 from tests.support.deployment import deploy
 from tests.support.payloads import SCHEMAS
 
-FRAMES = 400
+FRAMES = 300
 
 SEED = 1
 
 
 @pytest.mark.parametrize("version", sorted(SCHEMAS))
 async def test_whatever_a_station_sends_is_answered_as_part_4_says(
-    version: str, database_url: str, tmp_path: Path
+    version: str, sqlite_url: str, tmp_path: Path
 ) -> None:
-    async with deploy(database_url, tmp_path, migrated=True, log_level="WARNING") as deployment:
+    async with deploy(sqlite_url, tmp_path, migrated=True, log_level="WARNING") as deployment:
         outcome = await fuzz(deployment, version, FRAMES, SEED)
 
         assert outcome.faults == [], str(outcome)

@@ -143,7 +143,6 @@ async def test_a_day_is_not_dropped_while_an_event_of_it_may_be_committed(
     postgres_work: UnitOfWorkFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its core got an id on that day and has not committed since."""
-    monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "20ms")
     later = utc_now() + timedelta(days=2)
     async with postgres_work() as work:
         await add_partitions(work.session, later)
@@ -153,9 +152,11 @@ async def test_a_day_is_not_dropped_while_an_event_of_it_may_be_committed(
         # As if it had got its id before the day changed.
         await late.session.execute(text("SELECT setval('outbox_id_seq', 1, false)"))
         await inserted(late, event(1))
-        async with postgres_work() as work:
-            with pytest.raises(DatabaseUnavailable):
-                await OutboxRepository(work.session).remove_before(later, 100)
+        with monkeypatch.context() as impatience:
+            impatience.setattr(partitions, "LOCK_TIMEOUT", "20ms")
+            async with postgres_work() as work:
+                with pytest.raises(DatabaseUnavailable):
+                    await OutboxRepository(work.session).remove_before(later, 100)
         await late.commit()
 
     assert (await seen(postgres_work))[0] == [1]

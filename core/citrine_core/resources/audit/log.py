@@ -1,7 +1,8 @@
 """Writes the audit: records together with what they are about, and denied calls some seconds later."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -55,6 +56,8 @@ class AuditLog:
         """Those that no transaction has."""
         self._denials: Counter[_Denial] = Counter()
         self._late: list[dict[str, Any]] = []
+        # The job may be woken while a core that stops stores what is left: each record is stored once.
+        self._storing = asyncio.Lock()
         self.job = Job("denied calls", INTERVAL, self.store)
 
     @classmethod
@@ -95,15 +98,20 @@ class AuditLog:
         Raises:
             DatabaseUnavailable: When they can't be stored now; they wait.
         """
-        denials, late = dict(self._denials), self._late[:]
-        if not denials and not late:
-            return
-        rows = [*late, *(self._row(count=count, **denial._asdict()) for denial, count in denials.items())]
-        async with self._unit_of_work() as work:
-            await self.add(work, rows)
-            await work.commit()
+        async with self._storing:
+            denials, late = dict(self._denials), self._late[:]
+            if not denials and not late:
+                return
+            rows = [*late, *(self._row(count=count, **denial._asdict()) for denial, count in denials.items())]
+            async with self._unit_of_work() as work:
+                await self.add(work, rows)
+                # By the commit, which counts also where the task is cancelled in the middle of it.
+                work.after_commit(lambda: self._stored(denials, len(late)))
+                await work.commit()
+
+    def _stored(self, denials: Mapping[_Denial, int], late: int) -> None:
         self._denials -= Counter(denials)
-        del self._late[: len(late)]
+        del self._late[:late]
 
     async def add(self, work: UnitOfWork, rows: Sequence[dict[str, Any]]) -> None:
         """Store records within a unit of work, as the next ones of a chain that it has to itself."""
