@@ -235,7 +235,7 @@ class Core:
             self.callers,
             self._clock,
             self.sender,
-            Disconnector(self.callers, self.links).disconnect,
+            Disconnector(self.callers, self.links, self._clock).disconnect,
             StationRemoval(self.links, self.queue, self.registry, self._clock).forget,
             self.registry,
             counters=BusinessCounters(self.metrics.registry),

@@ -130,7 +130,7 @@ async def test_only_the_stations_wait_whose_rows_are_locked(lanes: RunningLanes)
     await lanes.until(lambda: len(lanes.stage.done) == 4)
 
     assert lanes.stage.done == ["A1", "C1", "D1", "A2"]
-    assert lanes.lanes.waiting == 3
+    await lanes.until(lambda: lanes.lanes.waiting == 3)
     lanes.stage.locked.clear()
     await lanes.drained()
 

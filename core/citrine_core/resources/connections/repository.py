@@ -208,6 +208,11 @@ class ConnectionRepository:
         rows = await (await self._connection()).execute(_FIND_LOCKED if lock else _FIND, values)
         return {row.station_id: row for row in rows}
 
+    async def find_newest(self, tenant_id: str, station_id: str) -> Row[*tuple[Any, ...]] | None:
+        """Return the newest session of a station, open or not; None if it never connected."""
+        of_station = _TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id
+        return (await (await self._connection()).execute(select(_TABLE).where(*of_station))).one_or_none()
+
     async def find_open(self, tenant_id: str, station_id: str) -> Row[*tuple[Any, ...]] | None:
         """Return the open session of a station, or None."""
         rows = await (await self._connection()).execute(
