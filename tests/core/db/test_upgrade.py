@@ -272,6 +272,38 @@ async def test_roots_of_contracts_move_to_the_certificate_store_and_back(empty_d
     await engine.dispose()
 
 
+async def test_the_stations_of_campaigns_before_are_counted(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0028")
+        values = {"time": _day(connection, 1), "none": b""}
+        await connection.execute(
+            text(
+                "INSERT INTO firmware_campaigns (tenant_id, campaign_id, state, reason, definition, max_parallel,"
+                " max_attempts, attempt_delay, forgiven, created_by, create_time, update_time)"
+                " VALUES ('default', 'C', 2, '', :none, 1, 1, 1, 0, 'x', :time, :time),"
+                " ('default', 'D', 2, '', :none, 1, 1, 1, 0, 'x', :time, :time)"
+            ),
+            values,
+        )
+        for station_id, state in (("CS-1", 1), ("CS-2", 6), ("CS-3", 6), ("CS-4", 5)):
+            await connection.execute(
+                text(
+                    "INSERT INTO firmware_campaign_stations (tenant_id, campaign_id, station_id, state, reason,"
+                    " attempts, update_time) VALUES ('default', 'C', :station_id, :state, '', 0, :time)"
+                ),
+                {"station_id": station_id, "state": state, "time": values["time"]},
+            )
+
+    await upgrade(empty_database_url)
+
+    async with engine.connect() as connection:
+        columns = "campaign_id, station_count, skipped"
+        rows = await connection.execute(text(f"SELECT {columns} FROM firmware_campaigns ORDER BY campaign_id"))
+        assert [tuple(row) for row in rows] == [("C", 4, 2), ("D", 0, 0)]
+    await engine.dispose()
+
+
 async def test_second_upgrade_changes_nothing(empty_database_url: str) -> None:
     await upgrade(empty_database_url)
     await upgrade(empty_database_url)
