@@ -116,7 +116,7 @@ def _default(field: FieldInfo) -> str:
     if value is None:
         return "`none`" if timedelta in get_args(field.annotation) else ""
     if isinstance(value, timedelta):
-        return f"`{value.total_seconds():.0f}`{_in_words(value)}"
+        return f"`{value.total_seconds():.15g}`{_in_words(value)}"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return "" if value == "" else f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
