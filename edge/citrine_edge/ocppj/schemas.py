@@ -194,7 +194,7 @@ class Schema:
 class Schemas:
     """The schemas of one version of OCPP, read and compiled at first use."""
 
-    def __init__(self, folder: Literal["v201", "v21"]) -> None:
+    def __init__(self, folder: Literal["v16", "v201", "v21"]) -> None:
         self._folder: str = folder
         self._files = resources.files("ocpp") / folder / "schemas"
         self._requests: dict[str, Schema] = {}
