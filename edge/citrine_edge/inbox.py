@@ -25,7 +25,7 @@ class Inbound:
 class Flight:
     """A CALL that cores have to answer: request by request, in the order of its exchange."""
 
-    __slots__ = ("call", "call_id", "exchange", "inbound", "responses", "traceparent")
+    __slots__ = ("call", "call_id", "exchange", "inbound", "responses", "traceparent", "transaction_number")
 
     def __init__(self, inbound: Inbound, exchange: StationExchange) -> None:
         self.call = inbound.call
@@ -33,6 +33,8 @@ class Flight:
         self.exchange = exchange
         self.responses: tuple[Message, ...] = ()
         """To the first requests; the next one is out."""
+        self.transaction_number: int | None = None
+        """The number that the core gave to the transaction; None if no request wanted one, or not yet."""
         self.call_id = 0
         """Identity of the request that is out; each has another."""
         self.traceparent = ""

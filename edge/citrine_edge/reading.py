@@ -60,7 +60,7 @@ class Reader:
         else:
             for each in mended:
                 self._wire.record(pb.Refusal.OUTCOME_MENDED, call.action, each, call)
-        for action, _ in exchange.requests:
+        for action, _, _ in exchange.requests:
             if not self._context.router.serves(action.name):
                 raise _unserved(action)
         return exchange

@@ -217,10 +217,12 @@ class Session:
         if answer.HasField("registration"):
             self.set_registration(answer.registration)
             self._reader.booted(flight.call)
+        if answer.HasField("transaction_number"):
+            flight.transaction_number = answer.transaction_number
         try:
             is_last = flight.receive(unwrap(answer.response))
             if is_last:
-                payload, left_out = flight.exchange.write_result(flight.responses)
+                payload, left_out = flight.exchange.write_result(flight.responses, flight.transaction_number)
         except (ValueError, RpcError) as error:
             # The fault is ours. The details go to the log, not to the station.
             fields = {"error": str(error), "trace_id": trace_id_of(flight.traceparent)}
@@ -322,17 +324,17 @@ class Session:
         """Send the next request of a flight; if that fails, end the flight and refuse the CALL."""
         router, inbound = self.context.router, flight.inbound
         try:
-            action, request = flight.exchange.requests[len(flight.responses)]
+            request = flight.exchange.requests[len(flight.responses)]
             call_id = flight.call_id = router.next_id()
             if not flight.traceparent:
                 flight.traceparent = self.context.traces.of(call_id)
             message_id, time, trace = inbound.call.message_id, inbound.receive_time, flight.traceparent
-            data = upstream.station_call(call_id, self.ref, message_id, action, request, time, trace)
+            data = upstream.station_call(call_id, self.ref, message_id, request, time, trace)
         except Exception as error:
             self._land()
             self._refuse(inbound.call, error)
             return
-        router.call(self, call_id, action.name, data)
+        router.call(self, call_id, request.action.name, data)
 
     def _refuse(self, call: ocppj.Call, error: Exception) -> None:
         """Answer a CALL that could not be processed with CALLERROR."""

@@ -5,6 +5,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import Action
+from citrine_edge.dialects import CanonicalRequest
 from citrine_edge.link import MAX_ITEM_BYTES
 from citrine_edge.ocppj import Code, RpcError
 
@@ -15,8 +16,7 @@ def station_call(
     call_id: int,
     session: pb.SessionRef,
     message_id: str,
-    action: Action,
-    request: Message,
+    request: CanonicalRequest,
     receive_time: Timestamp,
     traceparent: str = "",
 ) -> bytes:
@@ -33,7 +33,9 @@ def station_call(
     call.message_id = message_id
     call.receive_time.CopyFrom(receive_time)
     call.traceparent = traceparent
-    getattr(call.request, action.field).CopyFrom(request)
+    getattr(call.request, request.action.field).CopyFrom(request.message)
+    if request.supplement is not None:
+        call.supplement.CopyFrom(request.supplement)
     return _limited(item)
 
 

@@ -9,7 +9,14 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.v2 import availability_pb2, data_transfer_pb2, diagnostics_pb2, provisioning_pb2
 from citrine_edge.link import MAX_ITEM_BYTES
 from tests.edge.conftest import RunningEdge, running_edge
-from tests.support.fake_core import STATION_ACTIONS, FakeCore, Reply, default_reply, fake_core
+from tests.support.fake_core import (
+    STATION_ACTIONS,
+    TRANSACTION_NUMBER,
+    FakeCore,
+    Reply,
+    default_reply,
+    fake_core,
+)
 from tests.support.portions import Portions
 from tests.support.raw_station import RawStation
 
@@ -117,6 +124,17 @@ async def test_only_the_request_that_is_out_is_sent_again_and_under_its_own_id(
     assert (third.resent, said(third)) == (False, 3)
     assert len({first.id, second.id, third.id}) == 3
     assert (await station.receive())[2] == {"accepted": 3, "of": [1, 2, 3]}
+
+
+async def test_a_supplement_goes_with_its_request_and_the_number_of_the_transaction_to_the_answer(
+    core: FakeCore, station: RawStation
+) -> None:
+    await station.send([2, "m1", "Begin", {}])
+
+    assert await station.receive() == [3, "m1", {"transactionId": TRANSACTION_NUMBER}]
+    begun, transfer = core.all("call")
+    assert begun.supplement == pb.Supplement(unnumbered=True, wants_transaction_number=True)
+    assert not transfer.HasField("supplement")
 
 
 async def test_what_a_core_refuses_ends_the_call_and_nothing_behind_it_is_sent(

@@ -6,6 +6,7 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.v2 import authorization_pb2, data_transfer_pb2, diagnostics_pb2, types_pb2
 from citrine_edge import upstream
+from citrine_edge.dialects import CanonicalRequest
 from citrine_edge.link import MAX_ITEM_BYTES
 from citrine_edge.ocppj import RpcError
 from tests.support.fake_core import NOW
@@ -20,7 +21,7 @@ def read(data: bytes) -> pb.Upstream:
 def test_call_says_who_sent_what_and_when() -> None:
     request = authorization_pb2.AuthorizeRequest(id_token=types_pb2.IdToken(id_token="A", type="Central"))
 
-    call = read(upstream.station_call(5, REF, "m1", ACTIONS["Authorize"], request, NOW)).call
+    call = read(upstream.station_call(5, REF, "m1", CanonicalRequest(ACTIONS["Authorize"], request), NOW)).call
 
     assert (call.id, call.session, call.message_id, call.receive_time) == (5, REF, "m1", NOW)
     assert call.request.authorize == request
@@ -39,7 +40,7 @@ def test_item_that_no_batch_can_carry_is_refused() -> None:
     request = data_transfer_pb2.DataTransferRequest(vendor_id="x" * MAX_ITEM_BYTES)
 
     with pytest.raises(RpcError, match="PropertyConstraintViolation"):
-        upstream.station_call(5, REF, "m1", ACTIONS["DataTransfer"], request, NOW)
+        upstream.station_call(5, REF, "m1", CanonicalRequest(ACTIONS["DataTransfer"], request), NOW)
 
 
 def test_session_opens_and_closes() -> None:

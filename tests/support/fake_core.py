@@ -30,6 +30,9 @@ NOW = parse_datetime("2025-01-31T12:00:00Z")
 
 STATION_ACTIONS = frozenset(name for name, action in ACTIONS.items() if action.from_station)
 
+TRANSACTION_NUMBER = 4711
+"""What it answers who wants a number."""
+
 Reply = Message | pb.CallError | None
 """What a core answers to a call: a response, an error, or nothing for now."""
 
@@ -128,6 +131,8 @@ class FakeCore(EdgeLinkServiceServicer):
             answer = pb.Answer(id=call.id, response=wrap_response(reply))
             if isinstance(reply, provisioning_pb2.BootNotificationResponse):
                 answer.registration = reply.status
+            if call.supplement.wants_transaction_number:
+                answer.transaction_number = TRANSACTION_NUMBER
             self.send(answer=answer)
 
     async def next(self, kind: str) -> Any:

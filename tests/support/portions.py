@@ -3,6 +3,7 @@
 | action | is |
 |---|---|
 | Readings, from stations | a DataTransfer for each of its values |
+| Begin, from stations | a TransactionEvent that wants a number, and a DataTransfer |
 | SetOne, to stations | one variable of SetVariables |
 | GetLog, GetFile, to stations | GetLog; the second where a station does not implement the first |
 """
@@ -12,9 +13,11 @@ from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Value
+from google.protobuf.timestamp_pb2 import Timestamp
 
+from citrine.edge.v1.link_pb2 import Supplement
 from citrine.ocpp.actions import ACTIONS
-from citrine.ocpp.v2 import data_transfer_pb2, diagnostics_pb2, provisioning_pb2
+from citrine.ocpp.v2 import data_transfer_pb2, diagnostics_pb2, provisioning_pb2, transactions_pb2
 from citrine_edge.dialects import V201, CanonicalRequest, CommandExchange, OutgoingCall, StationExchange
 from citrine_edge.ocppj import CallError, Code, RpcError
 
@@ -31,7 +34,12 @@ class Portions(V201):
     """The version."""
 
     def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> StationExchange:
-        return _Readings(payload) if name == "Readings" else super().read_call(name, payload, mended)
+        match name:
+            case "Readings":
+                return _Readings(payload)
+            case "Begin":
+                return _Begin()
+        return super().read_call(name, payload, mended)
 
     def command(self, request: Message) -> CommandExchange:
         match request:
@@ -51,12 +59,34 @@ class _Readings:
     @property
     def requests(self) -> Sequence[CanonicalRequest]:
         vendor_id = self._payload["vendorId"]
-        return [(ACTIONS["DataTransfer"], _reading(vendor_id, value)) for value in self._payload["values"]]
+        return [
+            CanonicalRequest(ACTIONS["DataTransfer"], _reading(vendor_id, value)) for value in self._payload["values"]
+        ]
 
-    def write_result(self, responses: Sequence[Message]) -> tuple[dict[str, Any], list[str]]:
+    def write_result(
+        self, responses: Sequence[Message], transaction_number: int | None = None
+    ) -> tuple[dict[str, Any], list[str]]:
         statuses = [each.status for each in responses if isinstance(each, data_transfer_pb2.DataTransferResponse)]
         accepted = statuses.count(data_transfer_pb2.DATA_TRANSFER_STATUS_ENUM_ACCEPTED)
         return {"accepted": accepted, "of": self._payload["values"]}, []
+
+
+class _Begin:
+    requests = (
+        CanonicalRequest(
+            ACTIONS["TransactionEvent"],
+            transactions_pb2.TransactionEventRequest(
+                event_type=transactions_pb2.TRANSACTION_EVENT_ENUM_STARTED, timestamp=Timestamp(seconds=1)
+            ),
+            Supplement(unnumbered=True, wants_transaction_number=True),
+        ),
+        CanonicalRequest(ACTIONS["DataTransfer"], data_transfer_pb2.DataTransferRequest(vendor_id="com.example")),
+    )
+
+    def write_result(
+        self, responses: Sequence[Message], transaction_number: int | None = None
+    ) -> tuple[dict[str, Any], list[str]]:
+        return {"transactionId": transaction_number}, []
 
 
 def _reading(vendor_id: str, value: float | str) -> data_transfer_pb2.DataTransferRequest:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.message import Message
 from sqlalchemy import Select
 
+from citrine.edge.v1.link_pb2 import Supplement
 from citrine_core.db import Database
 
 __all__ = [
@@ -49,6 +50,10 @@ class Call(Generic[RequestT]):
     """Result of the block's inquirer, from before the transaction. None: the inquirer was not asked."""
     repeated: bool = False
     """Set by a handler with `own_key` if it handled the message before. Observers are then not called again."""
+    supplement: Supplement | None = None
+    """What the station's version of OCPP says, or leaves out, beside the message. None: nothing."""
+    transaction_number: int | None = None
+    """Set by the handler of a call that wants a number for its transaction."""
 
 
 @dataclass(slots=True)

@@ -142,8 +142,8 @@ class HandlingStage:
                 answers = await self._once(work, tenant_id, route, calls, found.get((tenant_id, message)))
             else:
                 answers = await _handle(work, route, calls, found.get((tenant_id, message)))
-            for (item, _), answer in zip(pairs, answers, strict=True):
-                _answer_after_commit(work, item, answer, claims)
+            for (item, call), answer in zip(pairs, answers, strict=True):
+                _answer_after_commit(work, item, answer, claims, call.transaction_number)
             if route is not None and self._observers:
                 await self._notify_observers(work, calls, answers)
             if message is BootNotificationRequest and self._on_accepted is not None:
@@ -355,7 +355,11 @@ def _accepted(calls: Sequence[Call[Any]], answers: Sequence[Any]) -> list[str]:
 
 
 def _answer_after_commit(
-    work: UnitOfWork, item: Item, answer: Message | CallRefused, claims: Claims | None = None
+    work: UnitOfWork,
+    item: Item,
+    answer: Message | CallRefused,
+    claims: Claims | None = None,
+    transaction_number: int | None = None,
 ) -> None:
     if isinstance(item.content, StationSend):
         return
@@ -365,6 +369,8 @@ def _answer_after_commit(
         downstream = Downstream(answer=Answer(id=item.content.id, response=wrap_response(answer)))
         if isinstance(answer, BootNotificationResponse):
             downstream.answer.registration = answer.status
+        if transaction_number is not None:
+            downstream.answer.transaction_number = transaction_number
     if claims is not None and (isinstance(answer, CallRefused) or answer.ByteSize() > 0):
         claims.answered(item, downstream)
     work.after_commit(lambda: item.reply(downstream))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from citrine.edge.v1.link_pb2 import Downstream
+from citrine.edge.v1.link_pb2 import Downstream, StationCall
 from citrine.ocpp.actions import unwrap
 from citrine_core.dispatch.calls import Call
 from citrine_core.times import to_datetime
@@ -45,7 +45,7 @@ class Item:
 def to_call(item: Item) -> Call[Any]:
     """Return the call for handlers of an item."""
     content = item.content
-    return Call(
+    call = Call(
         item.tenant_id,
         item.station_id,
         content.session.epoch,
@@ -54,6 +54,9 @@ def to_call(item: Item) -> Call[Any]:
         to_datetime(content.receive_time),
         item.finding,
     )
+    if type(content) is StationCall and content.HasField("supplement"):
+        call.supplement = content.supplement
+    return call
 
 
 def _station(item: Item) -> tuple[str, str]:

@@ -6,17 +6,24 @@ exists as long as its CALL or its command is in flight. Its state is in the edge
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 
+from citrine.edge.v1.link_pb2 import Supplement
 from citrine.ocpp.actions import Action
 from citrine_edge.ocppj import CallError, RpcError
 
 __all__ = ["CanonicalRequest", "CommandExchange", "OutgoingCall", "StationExchange"]
 
-CanonicalRequest: TypeAlias = tuple[Action, Message]
-"""A request to the core, and its action."""
+
+class CanonicalRequest(NamedTuple):
+    """A request to the core, and its action."""
+
+    action: Action
+    message: Message
+    supplement: Supplement | None = None
+    """What else the version says, or leaves out. None: nothing."""
 
 
 class OutgoingCall(NamedTuple):
@@ -38,11 +45,14 @@ class StationExchange(Protocol):
     def requests(self) -> Sequence[CanonicalRequest]:
         """The requests, at least one, in the order in which to send them."""
 
-    def write_result(self, responses: Sequence[Message]) -> tuple[dict[str, Any], list[str]]:
+    def write_result(
+        self, responses: Sequence[Message], transaction_number: int | None = None
+    ) -> tuple[dict[str, Any], list[str]]:
         """Return the payload of the CALLRESULT, and the properties that had to be omitted from it.
 
         Args:
             responses: One response per request, in the same order and of the matching class.
+            transaction_number: The number that the core gave to the transaction. None: no request wanted one.
 
         Raises:
             RpcError: When they yield no valid payload, which is a defect of the CSMS.

@@ -202,10 +202,12 @@ class _OneRequest:
 
     def __init__(self, dialect: Mechanical, action: Action, request: Message) -> None:
         self._dialect = dialect
-        self.requests: tuple[CanonicalRequest] = ((action, request),)
+        self.requests = (CanonicalRequest(action, request),)
 
-    def write_result(self, responses: Sequence[Message]) -> tuple[dict[str, Any], list[str]]:
-        return self._dialect.write_result(self.requests[0][0].name, responses[0])
+    def write_result(
+        self, responses: Sequence[Message], transaction_number: int | None = None
+    ) -> tuple[dict[str, Any], list[str]]:
+        return self._dialect.write_result(self.requests[0].action.name, responses[0])
 
 
 class _OneCall:

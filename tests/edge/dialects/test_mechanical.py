@@ -30,7 +30,7 @@ class TestEveryVersion:
     """Tables that hold for both."""
 
     def test_call_becomes_the_canonical_request(self, dialect: Mechanical) -> None:
-        [(action, request)] = dialect.read_call("StatusNotification", STATUS).requests
+        [(action, request, _)] = dialect.read_call("StatusNotification", STATUS).requests
 
         assert action.name == "StatusNotification"
         assert isinstance(request, availability_pb2.StatusNotificationRequest)
