@@ -1,10 +1,8 @@
 """Writes citrine/ocpp/v2/*.proto from the JSON schemas of OCPP 2.0.1 and 2.1.
 
-The schemas are those in the installed ``ocpp`` package. The written files are committed, and they are the
-contract: a second run reads them first and keeps the number of every field and enum value. What is new gets
-the next free number, and what has vanished leaves its number and name reserved.
-
-Run it with ``python protos/generate_ocpp.py``; the only hand-written file beside its output is options.proto.
+The schemas are those in the installed ``ocpp`` package. The written files are committed, and they are the contract: a
+second run reads them first and keeps the number of every field and enum value. What is new gets the next free number,
+and what has vanished leaves its number and name reserved. Only options.proto beside them is written by hand.
 """
 
 import importlib.resources
@@ -61,6 +59,9 @@ WELL_KNOWN = {
     "google.protobuf.Struct": "google/protobuf/struct.proto",
     "google.protobuf.Value": "google/protobuf/struct.proto",
 }
+
+OLDER = {"MeasurandEnumType": ("RPM", "Temperature")}
+"""Values of OCPP 1.6 that later versions lack: their schemas refuse them, the contract can say them."""
 
 UNUSUAL_CASE = {
     "15118": "_15118",
@@ -246,6 +247,7 @@ def _enum(name: str, by_version: Mapping[str, Schema]) -> Enum:
         if len(by_version) > 1:
             value.comment += _only(versions)
         values.append(value)
+    values += [EnumValue(f"{prefix}_{each.upper()}", f"{each}. OCPP 1.6 only.", each) for each in OLDER.get(name, ())]
     if len({value.name for value in values}) != len(values):
         raise SystemExit(f"two values of {name} have the same name")
     return Enum(_type_name(name), _mirrors(name, tuple(by_version)), values)

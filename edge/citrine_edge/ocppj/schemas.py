@@ -66,6 +66,17 @@ _OMISSIBLE: Mapping[tuple[str, str], frozenset[Path]] = {
 }
 
 
+_SAMPLED_UNIT: Path = (
+    *("properties", "transactionData", "items", "properties", "sampledValue", "items", "properties", "unit", "enum"),
+)
+
+_MORE_VALUES: Mapping[tuple[str, str], tuple[Path, str]] = {
+    # The unit of Frequency, which the errata added to MeterValues only (OCPP 1.6, errata 3.86).
+    ("v16", "StopTransaction"): (_SAMPLED_UNIT, "Hertz"),
+}
+"""Values that the enum at a path of the schema lacks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One violation of a schema by a payload."""
@@ -207,21 +218,25 @@ class Schemas:
             file = self._files / f"{action}Request.json"
             # The schema of a SEND has no "Request" in its name, as a SEND is no request.
             file = file if file.is_file() else self._files / f"{action}.json"
-            schema = _read(file, _OMISSIBLE.get((self._folder, action), frozenset()))
-            self._requests[action] = schema
+            document, which = _read(file), (self._folder, action)
+            if which in _MORE_VALUES:
+                path, value = _MORE_VALUES[which]
+                value_at(document, path).append(value)
+            schema = self._requests[action] = Schema(document, _OMISSIBLE.get(which, frozenset()))
         return schema
 
     def response(self, action: str) -> Schema:
         """Return the schema of the CALLRESULT to a known action."""
         schema = self._responses.get(action)
         if schema is None:
-            schema = self._responses[action] = _read(self._files / f"{action}Response.json")
+            schema = self._responses[action] = Schema(_read(self._files / f"{action}Response.json"))
         return schema
 
 
-def _read(file: Any, omissible: frozenset[Path] = frozenset()) -> Schema:
+def _read(file: Any) -> dict[str, Any]:
     # Some of the files begin with a byte order mark.
-    return Schema(orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf")), omissible)
+    document: dict[str, Any] = orjson.loads(file.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    return document
 
 
 def _names(document: Any) -> Iterator[str]:
