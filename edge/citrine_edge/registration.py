@@ -1,4 +1,8 @@
-"""What a station may send before it is accepted (B01.FR.10, B02.FR.02, B02.FR.09, B03.FR.07)."""
+"""What a station may send before it is accepted (B01.FR.10, B02.FR.02, B02.FR.09, B03.FR.07).
+
+OCPP 1.6 has the same rules (4.2): nothing while rejected, and what was triggered while pending. Actions are named as in
+the version of the session.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +21,8 @@ _TRIGGERED: Mapping[str, str] = {
     "SignV2GCertificate": "SignCertificate",
     "SignV2G20Certificate": "SignCertificate",
     "SignCombinedCertificate": "SignCertificate",
+    # OCPP 1.6.
+    "SignChargePointCertificate": "SignCertificate",
 }
 
 
@@ -56,9 +62,12 @@ class Registration:
             case "TriggerMessage" if payload["requestedMessage"] == "CustomTrigger":
                 # The vendor knows which message this brings: an action of that name, or data.
                 self._actions |= {payload.get("customTrigger", ""), "DataTransfer"}
-            case "TriggerMessage":
+            case "TriggerMessage" | "ExtendedTriggerMessage":
                 requested = payload["requestedMessage"]
                 self._actions |= {_TRIGGERED.get(requested, requested)}
+                if requested == "FirmwareStatusNotification":
+                    # OCPP 1.6: the extended trigger asks for the status of a signed update, if there is one.
+                    self._actions |= {"SignedFirmwareStatusNotification"}
 
     def check(self, action: str, payload: Any) -> None:
         """Return if the station may send this message.

@@ -92,7 +92,7 @@ class Session:
         self._transport = transport
         self.dialect = dialect
         self.ref = ref
-        self.wire = Wire(context, transport, ref)
+        self.wire = Wire(context, transport, ref, dialect)
         """Writes to the station."""
         self.key = (ref.tenant_id, ref.station_id)
         """Tenant and station."""

@@ -10,6 +10,7 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import ocppj, upstream
 from citrine_edge.clock import timestamp
 from citrine_edge.context import SessionContext
+from citrine_edge.dialects import Dialect
 from citrine_edge.link import Link
 from citrine_edge.masking import observable
 from citrine_edge.ocppj import Code, RpcError
@@ -30,10 +31,11 @@ class Wire:
     counted.
     """
 
-    __slots__ = ("_context", "_session", "_transport", "watchers")
+    __slots__ = ("_context", "_dialect", "_session", "_transport", "watchers")
 
-    def __init__(self, context: SessionContext, transport: Transport, session: pb.SessionRef) -> None:
+    def __init__(self, context: SessionContext, transport: Transport, session: pb.SessionRef, dialect: Dialect) -> None:
         self._context = context
+        self._dialect = dialect
         self._transport = transport
         self._session = session
         self.watchers: tuple[Link, ...] = ()
@@ -50,10 +52,15 @@ class Wire:
         return True
 
     def write_error(self, message_id: str, code: str, description: str, details: dict[str, Any] | None = None) -> None:
-        """Write a CALLERROR."""
+        """Write a CALLERROR, with the code as the version spells it, unless it ignores what can't be answered."""
+        unanswerable = message_id == ocppj.UNREADABLE_ID or code == Code.MESSAGE_TYPE_NOT_SUPPORTED
+        if unanswerable and not self._dialect.answers_unreadable:
+            self.drop("unreadable_frame", code=code, description=description)
+            return
         self._context.metrics.rpc_errors.inc("out", code)
         self.log(logging.DEBUG, "call refused", code=code, description=description)
-        self.write(ocppj.encode_error(message_id, code, description, details), "CALLERROR")
+        spelling = self._dialect.code_spellings.get(code, code)
+        self.write(ocppj.encode_error(message_id, spelling, description, details), "CALLERROR")
 
     def write_result_error(self, message_id: str, error: RpcError) -> None:
         """Write a CALLRESULTERROR, which not every version has."""

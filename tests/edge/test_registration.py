@@ -42,6 +42,16 @@ def test_B02_FR_02_only_boot_before_accepted(status: int | None, heartbeat: bool
         ("TriggerMessage", {"requestedMessage": "SignCombinedCertificate"}, "SignCertificate", {}, True),
         ("TriggerMessage", {**CUSTOM, "customTrigger": "NotifyEvent"}, "NotifyEvent", {}, True),
         ("TriggerMessage", {**CUSTOM, "customTrigger": "x"}, "DataTransfer", {}, True),
+        ("TriggerMessage", {"requestedMessage": "MeterValues"}, "MeterValues", {}, True),
+        ("TriggerMessage", {"requestedMessage": "MeterValues"}, "StartTransaction", {}, False),
+        ("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}, "SignCertificate", {}, True),
+        (
+            "ExtendedTriggerMessage",
+            {"requestedMessage": "FirmwareStatusNotification"},
+            "SignedFirmwareStatusNotification",
+            {},
+            True,
+        ),
         ("GetVariables", {"getVariableData": []}, "NotifyReport", {"requestId": 7}, False),
     ],
 )

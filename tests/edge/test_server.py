@@ -53,7 +53,10 @@ async def test_default_tenant_and_missing_password_are_the_cores_to_judge(core: 
         ("2.1", "ocpp2.1"),
         ("2.1,2.0.1", "ocpp2.1"),
         ("2.0.1,2.1", "ocpp2.0.1"),
-        ("0.1,1.6,2.0.1", "ocpp2.0.1"),
+        ("0.1,1.5,2.0.1", "ocpp2.0.1"),
+        ("1.6", "ocpp1.6"),
+        ("1.6,2.0.1", "ocpp1.6"),
+        ("2.0.1,1.6", "ocpp2.0.1"),
     ],
 )
 async def test_stations_first_preference_is_chosen(edge: RunningEdge, offered: str, chosen: str) -> None:
@@ -62,7 +65,7 @@ async def test_stations_first_preference_is_chosen(edge: RunningEdge, offered: s
         assert station.websocket.subprotocol == chosen
 
 
-@pytest.mark.parametrize("offered", ["", "1.6", "0.1,1.6"])
+@pytest.mark.parametrize("offered", ["", "1.5", "0.1,1.5"])
 async def test_station_without_a_common_version_is_refused_before_the_upgrade(
     core: FakeCore, edge: RunningEdge, offered: str
 ) -> None:

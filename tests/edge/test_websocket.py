@@ -271,7 +271,7 @@ async def test_nothing_of_a_closed_socket_waits_for_the_garbage_collector(
     core: FakeCore, edge: RunningEdge, end: str, no_garbage_collector: None
 ) -> None:
     if end == "refused":
-        assert (await edge.refusal(version="1.6")).status_code == 400
+        assert (await edge.refusal(version="1.5")).status_code == 400
     else:
         offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
         wire = await Wire.open(edge, offer)

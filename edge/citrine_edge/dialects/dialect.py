@@ -1,6 +1,6 @@
 """The interface between sessions and the dialect of any OCPP version."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from google.protobuf.message import Message
@@ -36,6 +36,10 @@ class Dialect(Protocol):
     version: ClassVar["OcppVersion.ValueType"]
     message_types: ClassVar[frozenset[int]]
     """The message types of OCPP-J that the version has."""
+    code_spellings: ClassVar[Mapping[str, str]]
+    """The error codes of OCPP-J that the version spells otherwise, and those that it lacks with the nearest one."""
+    answers_unreadable: ClassVar[bool]
+    """Whether a frame without a readable message id, or of an unknown type, is answered; else it is ignored."""
 
     def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> StationExchange:
         """Return the exchange of a CALL of a station.

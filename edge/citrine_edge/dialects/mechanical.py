@@ -33,6 +33,8 @@ class Mechanical:
     version: ClassVar["OcppVersion.ValueType"]
     message_types: ClassVar[frozenset[int]]
     """The message types of OCPP-J that the version has."""
+    code_spellings: ClassVar[Mapping[str, str]] = {}
+    answers_unreadable: ClassVar[bool] = True
 
     def __init__(self, actions: Mapping[str, Action], schemas: Schemas) -> None:
         self.actions = actions

@@ -45,6 +45,12 @@ MAX_MESSAGE_ID = 36
 MAX_DEPTH = 40
 """Most levels of nested arrays and objects in a frame. Schemas need less than half; vendor data may have 24."""
 
+_OTHER_SPELLINGS: Mapping[str, str] = {
+    "FormationViolation": Code.FORMAT_VIOLATION,
+    "OccurenceConstraintViolation": Code.OCCURRENCE_CONSTRAINT_VIOLATION,
+}
+"""Error codes as OCPP 1.6 spells them; stations of all versions have been seen to use either."""
+
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -151,6 +157,8 @@ def _parse_rare(kind: Any, message_id: str, elements: list[Any], message_types: 
         return Send(message_id, elements[2], elements[3])
     # Stations omit description and details, or exceed their limits; only the code matters.
     code, description, details = [*elements[2:5], None, None, None][:3]
+    if type(code) is str:
+        code = _OTHER_SPELLINGS.get(code, code)
     error = CallError if kind == CALLERROR else CallResultError
     return error(
         message_id,

@@ -21,8 +21,8 @@ DEEP: Any = [[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]
 STATUS = {"timestamp": "2025-01-31T12:00:00Z", "connectorStatus": "Available", "evseId": 1, "connectorId": 1}
 
 
-def test_newest_version_is_offered_with_the_older_one() -> None:
-    assert list(dialects()) == ["ocpp2.1", "ocpp2.0.1"]
+def test_newest_version_is_offered_with_the_older_ones() -> None:
+    assert list(dialects()) == ["ocpp2.1", "ocpp2.0.1", "ocpp1.6"]
 
 
 @pytest.mark.parametrize("dialect", [V201(), V21()], ids=["2.0.1", "2.1"])

@@ -1,0 +1,105 @@
+"""One connected station of OCPP 1.6, over a real websocket and against a core that the test plays."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from citrine.edge.v1 import link_pb2 as pb
+from citrine.ocpp.v2 import provisioning_pb2, transactions_pb2, types_pb2
+from tests.edge.conftest import RunningEdge
+from tests.support.fake_core import NOW, PENDING, TRANSACTION_NUMBER, FakeCore, default_reply
+from tests.support.raw_station import RawStation
+
+TIME = "2025-01-31T12:00:00Z"
+BOOT = {"chargePointVendor": "Acme", "chargePointModel": "One"}
+START = {"connectorId": 1, "idTag": "DEADBEEF", "meterStart": 1200, "timestamp": TIME}
+
+
+@pytest.fixture
+async def station16(edge: RunningEdge) -> AsyncIterator[RawStation]:
+    """A station that speaks 1.6 and is connected to the edge."""
+    async with edge.station("CS16", version="1.6") as station:
+        yield station
+
+
+def accepted(call: pb.StationCall) -> Any:
+    info = types_pb2.IdTokenInfo(status=types_pb2.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
+    if call.request.WhichOneof("message") == "transaction_event":
+        return transactions_pb2.TransactionEventResponse(id_token_info=info)
+    return default_reply(call)
+
+
+async def test_it_is_admitted_as_1_6(core: FakeCore, station16: RawStation) -> None:
+    assert (await core.next("admit")).version == pb.OCPP_VERSION_16
+    assert station16.websocket.subprotocol == "ocpp1.6"
+
+
+async def test_a_start_is_answered_with_the_number_of_the_core(core: FakeCore, station16: RawStation) -> None:
+    core.reply = accepted
+
+    answer = await station16.result("StartTransaction", START)
+
+    assert answer == {"transactionId": TRANSACTION_NUMBER, "idTagInfo": {"status": "Accepted"}}
+    call = await core.next("call")
+    assert call.supplement == pb.Supplement(unnumbered=True, wants_transaction_number=True)
+
+
+async def test_a_status_with_an_error_is_two_requests_and_one_answer(core: FakeCore, station16: RawStation) -> None:
+    payload = {"connectorId": 1, "errorCode": "GroundFailure", "status": "Faulted", "timestamp": TIME}
+
+    assert await station16.result("StatusNotification", payload) == {}
+
+    kinds = [(await core.next("call")).request.WhichOneof("message") for _ in range(2)]
+    assert kinds == ["status_notification", "notify_event"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ([2, "m1", "StartTransaction", {**START, "colour": "red"}], "FormationViolation"),
+        ([2, "m1", "StartTransaction", {}], "OccurenceConstraintViolation"),
+        ([2, "m1", "StartTransaction", {**START, "idTag": 3}], "TypeConstraintViolation"),
+        ([2, "m1", "StartTransaction", {**START, "timestamp": "now"}], "PropertyConstraintViolation"),
+        ([2, "m1", "StartTransaction"], "FormationViolation"),
+        ([2, "m1", "Heartbeat", []], "ProtocolError"),
+        ([2, "m1", "Heartbeet", {}], "NotImplemented"),
+        ([2, "m1", "Reset", {"type": "Hard"}], "NotSupported"),
+    ],
+)
+async def test_errors_have_the_codes_of_1_6(station16: RawStation, frame: Any, code: str) -> None:
+    await station16.send(frame)
+
+    assert (await station16.receive())[:3] == [4, "m1", code]
+
+
+@pytest.mark.parametrize("frame", ["hello", "[]", [2, 42, "Heartbeat", {}], [5, "m1", {}], [6, "m1", "Heartbeat", {}]])
+async def test_what_can_not_be_answered_in_1_6_is_ignored_and_counted(
+    core: FakeCore, station16: RawStation, frame: Any
+) -> None:
+    await station16.send(frame)
+
+    assert await station16.result("Heartbeat", {}) == {"currentTime": TIME}
+    [refusal] = (await core.next("refusals")).refusals
+    assert refusal.outcome == pb.Refusal.OUTCOME_REFUSED
+
+
+async def test_while_pending_a_station_may_not_send_what_nobody_triggered(
+    core: FakeCore, station16: RawStation
+) -> None:
+    """OCPP 1.6, 4.2."""
+    core.reply = lambda call: (
+        provisioning_pb2.BootNotificationResponse(current_time=NOW, interval=60, status=PENDING)
+        if call.request.HasField("boot_notification")
+        else default_reply(call)
+    )
+    assert (await station16.result("BootNotification", BOOT))["status"] == "Pending"
+
+    answer = await station16.ask("Heartbeat", {})
+
+    assert (answer[0], answer[2]) == (4, "SecurityError")
+
+
+async def test_an_open_socket_is_reported_with_its_version(core: FakeCore, edge: RunningEdge) -> None:
+    async with edge.station("CS16", version="1.6"):
+        assert (await core.next("opened")).version == pb.OCPP_VERSION_16
