@@ -36,7 +36,7 @@ DATABASE_TIME = timedelta(seconds=10)
 
 
 @cache
-def hash_once(password: str) -> str:
+def hash_once(password: str | bytes) -> str:
     """Return the hash of a password, made once for all tests: it takes its time on purpose."""
     return hash_password(password)
 

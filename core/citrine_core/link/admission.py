@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any, TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.edge.v1.link_pb2 import Admit, Downstream, Refused
+from citrine.edge.v1.link_pb2 import OCPP_VERSION_16, Admit, Downstream, Refused
 from citrine.events.v1.events_pb2 import Event, StationHeld, StationRefused
 from citrine_core.background import defect
 from citrine_core.clock import Clock, utc_now
@@ -29,6 +30,7 @@ from citrine_core.link.health import Health
 from citrine_core.link.logins import RememberedLogins
 from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link
+from citrine_core.resources.stations.authorization_keys import forms_of
 from citrine_core.resources.stations.candidates import candidates_of
 from citrine_core.resources.stations.client_certificates import CertificateUser, ClientCertificates
 from citrine_core.resources.stations.credentials import Credentials
@@ -240,13 +242,14 @@ class Admission:
             reason = StationRefused.REASON_NO_PASSWORD
         elif len(password) <= MAX_PASSWORD:
             hashes = _hashes_of(row)
-        if row is not None and (fitting := _fast_match(hashes, password or b"")) is not None:
+        passwords = forms_of(password or b"") if admit.version == OCPP_VERSION_16 else [password or b""]
+        if row is not None and (fitting := _fast_match(hashes, passwords)) is not None:
             self._let_in(request, row, fitting if fitting != row.password_hash else None)
             return
         # Who is refused is refused after a slow check, whatever there is to check.
         hashes = [known for known in hashes if not is_fast(known)]
         self._checking += 1
-        tasks.create_task(self._check(request, row, password or b"", hashes, reason), name="check a password")
+        tasks.create_task(self._check(request, row, passwords, hashes, reason), name="check a password")
 
     def _decide_by_certificate(self, request: _Request, row: StationRow | None) -> None:
         """Decide on security profile 3, where the certificate is the credential and a password says nothing more."""
@@ -276,17 +279,17 @@ class Admission:
         self,
         request: _Request,
         row: StationRow | None,
-        password: bytes,
+        passwords: Sequence[bytes],
         hashes: list[str],
         reason: "StationRefused.Reason.ValueType",
     ) -> None:
         loop = asyncio.get_running_loop()
         try:
-            for known in hashes or [self._nobody]:
+            for known, password in product(hashes or [self._nobody], passwords):
                 self.checks += 1
                 right = await loop.run_in_executor(self._threads, verify, known, password[:MAX_PASSWORD])
                 if right and hashes and row is not None:
-                    self._logins.add(request.tenant_id, row.station_id, row.credential_version, password)
+                    self._logins.add(request.tenant_id, row.station_id, row.credential_version, passwords[0])
                     self._let_in(request, row, known if known != row.password_hash else None)
                     return
             self._turn_away(request, UNAUTHORIZED, reason)
@@ -372,9 +375,10 @@ def _hashes_of(row: StationRow) -> list[str]:
     return [known for known in (row.password_hash, *candidates) if known]
 
 
-def _fast_match(hashes: Sequence[str], password: bytes) -> str | None:
-    """Return the hash of a generated password that a password matches, or None."""
-    return next((known for known in hashes if is_fast(known) and verify(known, password)), None)
+def _fast_match(hashes: Sequence[str], passwords: Sequence[bytes]) -> str | None:
+    """Return the hash of a generated password that one of the passwords matches, or None."""
+    generated = (known for known in hashes if is_fast(known))
+    return next((known for known in generated if any(verify(known, password) for password in passwords)), None)
 
 
 def _can_hold(request: _Request) -> bool:

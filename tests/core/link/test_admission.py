@@ -161,3 +161,28 @@ async def test_every_admission_has_a_higher_epoch(core: RunningCore) -> None:
         answers = [await edge.admit("CS-1", PASSWORD) for _ in range(3)]
 
     assert [answer.session.epoch for answer in answers if isinstance(answer, link.Admitted)] == [1, 2, 3]
+
+
+KEY = b"key:with-colon\xff\x00\x01\x02\x03\x04"
+
+
+@pytest.mark.parametrize("stored", [KEY, KEY.hex(), KEY.hex().upper()], ids=["bytes", "text", "TEXT"])
+@pytest.mark.parametrize("sent", [KEY, KEY.hex(), KEY.hex().upper()], ids=["bytes", "text", "TEXT"])
+async def test_a_station_of_1_6_may_send_its_key_as_bytes_or_as_text(
+    core: RunningCore, stored: str | bytes, sent: str | bytes
+) -> None:
+    """OCPP-J 1.6, 6.2.2: the key is set as text, and stations differ in what they then send."""
+    await core.add_station("CS-1", password_hash=hash_once(stored))
+    async with core.edge() as edge:
+        assert await status_of(edge, "CS-1", sent, version=link.OCPP_VERSION_16) == 101
+        assert await status_of(edge, "CS-1", b"x" + KEY, version=link.OCPP_VERSION_16) == 401
+
+
+async def test_a_generated_password_may_come_as_text_of_1_6_only(core: RunningCore) -> None:
+    password = generate_password()
+    await core.add_station("CS-1", password_hash=hash_generated(password))
+    async with core.edge() as edge:
+        of_1_6 = await status_of(edge, "CS-1", password.encode().hex(), version=link.OCPP_VERSION_16)
+        of_2_1 = await status_of(edge, "CS-1", password.encode().hex())
+
+    assert (of_1_6, of_2_1) == (101, 401)
