@@ -1,6 +1,7 @@
 """Reads messages of stations: checks registration, translates, and checks that a core serves the action."""
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import Action
@@ -42,7 +43,7 @@ class Reader:
         """Store vendor and model of a BootNotification that was answered."""
         self._hardware = self._dialect.hardware_of(call.payload)
 
-    def read_call(self, call: ocppj.Call) -> StationExchange:
+    def read_call(self, call: ocppj.Call, receive_time: Timestamp) -> StationExchange:
         """Return the exchange of a CALL, mended where that is harmless, or as an operator tolerates it.
 
         Raises:
@@ -51,9 +52,9 @@ class Reader:
         self._registration.check(call.action, call.payload)
         mended: list[RpcError] = []
         try:
-            exchange = self._dialect.read_call(call.action, call.payload, mended)
+            exchange = self._dialect.read_call(call.action, call.payload, mended, receive_time)
         except RpcError:
-            tolerated = self._read_tolerantly(call)
+            tolerated = self._read_tolerantly(call, receive_time)
             if tolerated is None:
                 raise
             exchange = tolerated
@@ -80,11 +81,13 @@ class Reader:
             self._wire.record(pb.Refusal.OUTCOME_MENDED, send.action, each, send)
         return action, message
 
-    def _read_tolerantly(self, call: ocppj.Call) -> StationExchange | None:
+    def _read_tolerantly(self, call: ocppj.Call, receive_time: Timestamp) -> StationExchange | None:
         booting = call.action == _BOOT
         vendor_name, model = self._dialect.hardware_of(call.payload) if booting else self._hardware
         rules = self._context.tolerances.of_station(self._tenant_id, vendor_name, model)
-        found = self._dialect.read_tolerantly(call.action, call.payload, rules) if rules else None
+        if not rules:
+            return None
+        found = self._dialect.read_tolerantly(call.action, call.payload, rules, receive_time)
         if found is None:
             return None
         exchange, uses = found

@@ -311,7 +311,7 @@ class Session:
 
     def _process(self, inbound: Inbound) -> None:
         try:
-            exchange = self._reader.read_call(inbound.call)
+            exchange = self._reader.read_call(inbound.call, inbound.receive_time)
         except Exception as error:
             self._flow.call_ended(inbound.size)
             self._refuse(inbound.call, error)

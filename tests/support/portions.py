@@ -33,13 +33,19 @@ _STATUSES = {
 class Portions(V201):
     """The version."""
 
-    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> StationExchange:
+    def read_call(
+        self,
+        name: str,
+        payload: Any,
+        mended: list[RpcError] | None = None,
+        receive_time: Timestamp | None = None,
+    ) -> StationExchange:
         match name:
             case "Readings":
                 return _Readings(payload)
             case "Begin":
                 return _Begin()
-        return super().read_call(name, payload, mended)
+        return super().read_call(name, payload, mended, receive_time)
 
     def command(self, request: Message) -> CommandExchange:
         match request:

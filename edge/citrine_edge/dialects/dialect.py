@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp.actions import Action
@@ -41,13 +42,20 @@ class Dialect(Protocol):
     answers_unreadable: ClassVar[bool]
     """Whether a frame without a readable message id, or of an unknown type, is answered; else it is ignored."""
 
-    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> StationExchange:
+    def read_call(
+        self,
+        name: str,
+        payload: Any,
+        mended: list[RpcError] | None = None,
+        receive_time: Timestamp | None = None,
+    ) -> StationExchange:
         """Return the exchange of a CALL of a station.
 
         Args:
             name: The action.
             payload: The payload of the frame, as parsed.
             mended: Properties that were missing or superfluous, without doubt about the meaning, are appended to it.
+            receive_time: When it was read: the time of what says no time of its own.
 
         Raises:
             RpcError: NotImplemented for an action that the version does not have, NotSupported for one that stations
@@ -55,7 +63,7 @@ class Dialect(Protocol):
         """
 
     def read_tolerantly(
-        self, name: str, payload: Any, rules: Sequence[Rule]
+        self, name: str, payload: Any, rules: Sequence[Rule], receive_time: Timestamp | None = None
     ) -> tuple[StationExchange, list[Use]] | None:
         """Return the exchange of a CALL that violates the schema in ways that rules allow, and the uses of the rules.
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp import codec
@@ -46,7 +47,13 @@ class Mechanical:
             name: action for name, action in actions.items() if action.from_station and action.response is None
         }
 
-    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> StationExchange:
+    def read_call(
+        self,
+        name: str,
+        payload: Any,
+        mended: list[RpcError] | None = None,
+        receive_time: Timestamp | None = None,
+    ) -> StationExchange:
         """Return the exchange of a CALL of a station: see `Dialect`."""
         action = self._calls.get(name)
         if action is None:
@@ -54,7 +61,7 @@ class Mechanical:
         return _OneRequest(self, action, self._read(action.request, self._schemas.request(name), payload, mended))
 
     def read_tolerantly(
-        self, name: str, payload: Any, rules: Sequence[Rule]
+        self, name: str, payload: Any, rules: Sequence[Rule], receive_time: Timestamp | None = None
     ) -> tuple[StationExchange, list[Use]] | None:
         """Return the exchange of a CALL that violates the schema in ways that rules allow: see `Dialect`."""
         action = self._calls.get(name)

@@ -4,7 +4,7 @@ What 1.6 says and the canonical message does not know, and what it leaves out, i
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -47,15 +47,25 @@ from citrine_edge.dialects.exchanges import CanonicalRequest
 from citrine_edge.dialects.v16 import meter_values, tables, values
 from citrine_edge.ocppj import RpcError
 
-__all__ = ["CUSTOM_DATA", "REQUESTS", "Payload", "Translate"]
+__all__ = ["CUSTOM_DATA", "REQUESTS", "Payload", "Reading", "Translate"]
 
 CUSTOM_DATA = "OCPP16"
 """vendorId of customData with what only OCPP 1.6 knows."""
 
 Payload = Mapping[str, Any]
 
-Translate = Callable[[Payload, list[RpcError]], list[CanonicalRequest]]
-"""From a payload that is valid by the schema; appends what it leaves out to the list."""
+
+class Reading(NamedTuple):
+    """What a translation knows beside the payload."""
+
+    receive_time: Timestamp | None
+    """When the message was read, for what says no time of its own."""
+    left_out: list[RpcError]
+    """Takes the defects of what is left out."""
+
+
+Translate = Callable[[Payload, Reading], list[CanonicalRequest]]
+"""From a payload that is valid by the schema."""
 
 _STARTED, _UPDATED, _ENDED = 0, 1, 2
 """seqNo of events that stations do not number (link.proto, Supplement)."""
@@ -72,11 +82,11 @@ _CONTEXT_TRIGGERS: Mapping[int, int] = {
 _METER_FIELDS = ("meterType", "meterSerialNumber", "chargeBoxSerialNumber")
 
 
-def _authorize(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _authorize(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     return [_request(AuthorizeRequest, id_token=_token(payload["idTag"]))]
 
 
-def _boot_notification(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _boot_notification(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     serial_number = payload.get("chargePointSerialNumber") or payload.get("chargeBoxSerialNumber")
     modem = {name: payload[name] for name in ("iccid", "imsi") if name in payload}
     station: dict[str, Any] = {
@@ -92,7 +102,7 @@ def _boot_notification(payload: Payload, _: list[RpcError]) -> list[CanonicalReq
     return [_request(BootNotificationRequest, charging_station=station, reason=reason, custom_data=custom_data)]
 
 
-def _data_transfer(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _data_transfer(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     data = payload.get("data")
     request = _request(
         DataTransferRequest,
@@ -103,25 +113,25 @@ def _data_transfer(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest
     return [request]
 
 
-def _diagnostics_status_notification(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _diagnostics_status_notification(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     return [_request(LogStatusNotificationRequest, status=tables.DIAGNOSTICS_STATUSES[payload["status"]])]
 
 
-def _firmware_status_notification(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _firmware_status_notification(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     status, request_id = tables.FIRMWARE_STATUSES[payload["status"]], values.request_id(payload.get("requestId"))
     return [_request(FirmwareStatusNotificationRequest, status=status, request_id=request_id)]
 
 
-def _heartbeat(_: Payload, __: list[RpcError]) -> list[CanonicalRequest]:
+def _heartbeat(_: Payload, __: Reading) -> list[CanonicalRequest]:
     return [_request(HeartbeatRequest)]
 
 
-def _log_status_notification(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _log_status_notification(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     status, request_id = tables.LOG_STATUSES[payload["status"]], values.request_id(payload.get("requestId"))
     return [_request(LogStatusNotificationRequest, status=status, request_id=request_id)]
 
 
-def _meter_values(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _meter_values(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     connector = values.connector_id(payload["connectorId"])
     number = payload.get("transactionId", 0)
     samples = meter_values.translated(payload["meterValue"], "/meterValue")
@@ -143,7 +153,7 @@ def _meter_values(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]
     return [request]
 
 
-def _security_event_notification(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _security_event_notification(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     request = _request(
         SecurityEventNotificationRequest,
         type=payload["type"],
@@ -153,12 +163,12 @@ def _security_event_notification(payload: Payload, _: list[RpcError]) -> list[Ca
     return [request]
 
 
-def _sign_certificate(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _sign_certificate(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     use = CERTIFICATE_SIGNING_USE_ENUM_CHARGING_STATION_CERTIFICATE
     return [_request(SignCertificateRequest, csr=payload["csr"], certificate_type=use)]
 
 
-def _start_transaction(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _start_transaction(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     time = values.time(payload["timestamp"], "/timestamp")
     request = _request(
         TransactionEventRequest,
@@ -175,9 +185,9 @@ def _start_transaction(payload: Payload, _: list[RpcError]) -> list[CanonicalReq
     return [request]
 
 
-def _status_notification(payload: Payload, _: list[RpcError]) -> list[CanonicalRequest]:
+def _status_notification(payload: Payload, reading: Reading) -> list[CanonicalRequest]:
     connector, status, error = values.connector_id(payload["connectorId"]), payload["status"], payload["errorCode"]
-    time = values.time(payload["timestamp"], "/timestamp") if "timestamp" in payload else None
+    time = values.time(payload["timestamp"], "/timestamp") if "timestamp" in payload else reading.receive_time
     detail = {
         "state": tables.CONNECTOR_STATES.get(status),
         "error_code": None if error == "NoError" else error,
@@ -215,12 +225,12 @@ def _error_event(payload: Payload, connector: int, time: Timestamp | None) -> Ca
     return _request(NotifyEventRequest, generated_at=time, seq_no=0, event_data=[event])
 
 
-def _stop_transaction(payload: Payload, left_out: list[RpcError]) -> list[CanonicalRequest]:
+def _stop_transaction(payload: Payload, reading: Reading) -> list[CanonicalRequest]:
     time = values.time(payload["timestamp"], "/timestamp")
     reason, id_tag = payload.get("reason"), payload.get("idTag")
     # 4.10: whatever is wrong with the data, the station is answered, so that it does not repeat the message for ever.
     samples = meter_values.translated(
-        payload.get("transactionData", []), "/transactionData", bad_sample=left_out.append
+        payload.get("transactionData", []), "/transactionData", bad_sample=reading.left_out.append
     )
     samples.append(meter_values.register(payload["meterStop"], time, READING_CONTEXT_ENUM_TRANSACTION_END))
     request = _request(

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.actions import Action
 from citrine_edge.dialects.exchanges import CanonicalRequest, StationExchange
-from citrine_edge.dialects.v16.requests import REQUESTS, Translate
+from citrine_edge.dialects.v16.requests import REQUESTS, Reading, Translate
 from citrine_edge.dialects.v16.results import RESULTS
 from citrine_edge.ocppj import Code, RpcError, Rule, Schema, Schemas
 from citrine_edge.ocppj.errors import clip
@@ -39,7 +40,13 @@ class StationMessages:
     def __init__(self, schemas: Schemas) -> None:
         self._station_schemas = schemas
 
-    def read_call(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> StationExchange:
+    def read_call(
+        self,
+        name: str,
+        payload: Any,
+        mended: list[RpcError] | None = None,
+        receive_time: Timestamp | None = None,
+    ) -> StationExchange:
         """Return the exchange of a CALL of a station: see `Dialect`."""
         translate = REQUESTS.get(name)
         if translate is None:
@@ -52,10 +59,10 @@ class StationMessages:
         schema = self._station_schemas.request(name)
         if name == _STOP and not schema.is_valid(payload):
             payload = _without_bad_data(schema, payload, notes)
-        return self._exchange(name, translate, schema.check(payload, notes), notes)
+        return self._exchange(name, translate, schema.check(payload, notes), Reading(receive_time, notes))
 
     def read_tolerantly(
-        self, name: str, payload: Any, rules: Sequence[Rule]
+        self, name: str, payload: Any, rules: Sequence[Rule], receive_time: Timestamp | None = None
     ) -> tuple[StationExchange, list[Use]] | None:
         """Return the exchange of a CALL that violates the schema in ways that rules allow: see `Dialect`."""
         translate = REQUESTS.get(name)
@@ -66,7 +73,7 @@ class StationMessages:
         if found is None:
             return None
         try:
-            return self._exchange(name, translate, found[0], []), found[1]
+            return self._exchange(name, translate, found[0], Reading(receive_time, [])), found[1]
         except RpcError:
             return None
 
@@ -81,10 +88,8 @@ class StationMessages:
         vendor_name, model = boot.get("chargePointVendor"), boot.get("chargePointModel")
         return vendor_name if type(vendor_name) is str else "", model if type(model) is str else ""
 
-    def _exchange(
-        self, name: str, translate: Translate, payload: dict[str, Any], notes: list[RpcError]
-    ) -> StationExchange:
-        return _StationExchange(name, translate(payload, notes), self._station_schemas)
+    def _exchange(self, name: str, translate: Translate, payload: dict[str, Any], reading: Reading) -> StationExchange:
+        return _StationExchange(name, translate(payload, reading), self._station_schemas)
 
 
 class _StationExchange:

@@ -103,3 +103,10 @@ async def test_while_pending_a_station_may_not_send_what_nobody_triggered(
 async def test_an_open_socket_is_reported_with_its_version(core: FakeCore, edge: RunningEdge) -> None:
     async with edge.station("CS16", version="1.6"):
         assert (await core.next("opened")).version == pb.OCPP_VERSION_16
+
+
+async def test_a_status_without_a_time_has_that_of_its_arrival(core: FakeCore, station16: RawStation) -> None:
+    await station16.result("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"})
+
+    call = await core.next("call")
+    assert call.request.status_notification.timestamp == call.receive_time
