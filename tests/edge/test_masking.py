@@ -23,6 +23,8 @@ SECRET = "hunter2-hunter2-hunter2"
         {"setVariableData": [{"variable": {"name": "VpnKey"}, "attributeValue": SECRET}] * 2},
         {"reportData": [{"variable": {"name": "SimPin"}, "variableAttribute": [{"value": SECRET}, {}]}]},
         {"eventData": [{"variable": {"name": "SharedSecret"}, "actualValue": SECRET}]},
+        {"key": "AuthorizationKey", "value": SECRET},
+        {"configurationKey": [{"key": "authorizationKey", "readonly": False, "value": SECRET}]},
         {"customData": {"vendorId": "v", "list": [[{"basicAuthPassword": SECRET}]]}},
     ],
 )

@@ -3,13 +3,16 @@
 import re
 from typing import Any
 
-__all__ = ["KEY_CODE", "SECRET_NAMES", "SECRET_VARIABLES", "mask_key_codes", "mask_secrets"]
+__all__ = ["KEY_CODE", "SECRET_KEYS", "SECRET_NAMES", "SECRET_VARIABLES", "mask_key_codes", "mask_secrets"]
 
 KEY_CODE = "KeyCode"
 """Type of the tokens that drivers type. Nobody who reads along may see them (C04.FR.04)."""
 
 SECRET_VARIABLES = frozenset({"basicauthpassword", "vpnpassword", "vpnkey", "apnpassword", "simpin", "sharedsecret"})
 """Variables of the standard device model whose value is secret, in lower case: OCPP's names know no case."""
+
+SECRET_KEYS = frozenset({"authorizationkey"})
+"""Configuration keys of OCPP 1.6 whose value is secret, in lower case."""
 
 _LOCATIONS = frozenset({"remotelocation", "location"})
 """Fields that hold the URL of a file, which may hold a password, in lower case."""
@@ -20,7 +23,7 @@ _PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 _ANYWHERE = frozenset({"password", "passwd", "pin", "secret", "privatekey"})
 """Fields that no message of OCPP has outside of a VPN, but that messages have which OCPP does not know."""
 
-SECRET_NAMES = SECRET_VARIABLES | _LOCATIONS | _ANYWHERE | {"vpn"}
+SECRET_NAMES = SECRET_VARIABLES | SECRET_KEYS | _LOCATIONS | _ANYWHERE | {"vpn"}
 """Names of which one is in every message that bears a secret, in lower case."""
 
 _FIELDS = frozenset({"basicauthpassword", "apnpassword", "simpin"}) | _ANYWHERE
@@ -76,7 +79,10 @@ def mask_key_codes(value: Any, mask: str) -> bool:
 def _names_secret(value: dict[str, Any]) -> bool:
     variable = value.get("variable")
     name = variable.get("name") if isinstance(variable, dict) else None
-    return isinstance(name, str) and name.lower() in SECRET_VARIABLES
+    if isinstance(name, str) and name.lower() in SECRET_VARIABLES:
+        return True
+    key = value.get("key")
+    return isinstance(key, str) and key.lower() in SECRET_KEYS
 
 
 def _mask_value(value: dict[str, Any], mask: str) -> bool:
