@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +12,13 @@ import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1 import link_pb2 as pb
-from citrine.ocpp.actions import ACTIONS
+from citrine.ocpp.actions import ACTIONS, OLDER_ACTIONS
 from citrine_edge.clock import Clock, timestamp
 from citrine_edge.masking import observable
 from citrine_edge.metrics import Metrics
-from citrine_edge.ocppj import Call, Frame, RpcError, elements_of
+from citrine_edge.ocppj import Call, Frame, RpcError, Tolerance, elements_of
 from citrine_edge.ocppj.errors import clip
+from citrine_edge.tolerances import KINDS
 
 __all__ = ["Offer", "Refusals"]
 
@@ -72,6 +73,7 @@ class _Count:
     description: str = ""
     frame: bytes | str = b""
     request_ids: set[int] = field(default_factory=set)
+    remedies: Collection[str] = ()
 
 
 @dataclass(slots=True)
@@ -109,9 +111,10 @@ class Refusals:
             frame: The message, read or as bytes.
             rule_id: Rule that tolerated it.
         """
-        known = action.removesuffix("Response") in ACTIONS
-        name = pb.Refusal.Outcome.Name(outcome).removeprefix("OUTCOME_").lower()
-        self._metrics.refused_messages.inc(name, action if known or not action else "other", error.code)
+        name = action.removesuffix("Response")
+        known = name in ACTIONS or name in OLDER_ACTIONS
+        word = pb.Refusal.Outcome.Name(outcome).removeprefix("OUTCOME_").lower()
+        self._metrics.refused_messages.inc(word, action if known or not action else "other", error.code)
         station = self._station(session)
         if station is None:
             return
@@ -120,6 +123,7 @@ class Refusals:
         count.count += 1
         count.last_time = timestamp(self._clock)
         count.description = error.description
+        count.remedies = error.remedies
         count.frame = _remembered(frame)
         if action in _REPORT_PARTS and type(payload) is dict and len(count.request_ids) < MAX_REQUESTS:
             request_id = payload.get("requestId")
@@ -196,4 +200,5 @@ def _refusal(key: _Key, count: _Count) -> pb.Refusal:
         last_frame=count.frame if isinstance(count.frame, str) else _shown(count.frame),
         request_ids=sorted(count.request_ids),
         rule_id=rule_id,
+        remedies=sorted(KINDS[Tolerance(kind)] for kind in count.remedies),
     )

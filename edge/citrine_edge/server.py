@@ -18,7 +18,7 @@ from citrine_edge.acceptor import Acceptor, Arrival, Entrance
 from citrine_edge.admission import Admission, AdmissionLimits, source_of
 from citrine_edge.clock import timestamp
 from citrine_edge.context import SessionContext
-from citrine_edge.dialects import Dialect
+from citrine_edge.dialects import Dialect, Hardware
 from citrine_edge.handshake import Credentials, Identity, InvalidCredentials, read_authorization, read_path
 from citrine_edge.ids import jitter
 from citrine_edge.known_logins import KnownLogins
@@ -315,7 +315,8 @@ class StationServer:
         session: Session | None = None
         if handshake is not None:
             registration = admitted.registration if admitted.HasField("registration") else None
-            hardware = (sys.intern(admitted.vendor_name), sys.intern(admitted.model))
+            names = (admitted.vendor_name, admitted.model, admitted.firmware_version)
+            hardware = Hardware(*map(sys.intern, names))
             session = Session(self._context, socket, handshake.dialect, admitted.session, registration, hardware)
             session = session if socket.accept(handshake.response, session) else None
         if handshake is not None and session is not None:

@@ -10,7 +10,7 @@ from citrine_edge import ocppj, upstream
 from citrine_edge.clock import timestamp
 from citrine_edge.commands import Commands
 from citrine_edge.context import SessionContext
-from citrine_edge.dialects import Dialect
+from citrine_edge.dialects import Dialect, Hardware
 from citrine_edge.flow_control import FlowControl
 from citrine_edge.inbox import Flight, Inbound, Inbox
 from citrine_edge.link import Link
@@ -25,6 +25,9 @@ __all__ = ["Session"]
 
 LINGER = 10.0
 """Seconds for which the calls of a closed connection are still sent to the core."""
+
+NOTHING_KNOWN = Hardware()
+"""Hardware of a station that never booted."""
 
 _CODES = frozenset(Code)
 
@@ -85,7 +88,7 @@ class Session:
         dialect: Dialect,
         ref: pb.SessionRef,
         registration: int | None,
-        hardware: tuple[str, str] = ("", ""),
+        hardware: Hardware = NOTHING_KNOWN,
     ) -> None:
         self.context = context
         """What all sessions share."""
@@ -164,7 +167,7 @@ class Session:
             if not text:
                 problem = "the frame is binary, not text"
                 raise RpcError(Code.RPC_FRAMEWORK_ERROR, problem, ocppj.UNREADABLE_ID)
-            frame = ocppj.parse(data, self.dialect.message_types)
+            frame = self._reader.parse(data)
         except RpcError as error:
             self.context.metrics.frames.inc("in", "unreadable")
             self.wire.record(_Outcome.OUTCOME_REFUSED, "", error, data)
@@ -328,7 +331,8 @@ class Session:
             call_id = flight.call_id = router.next_id()
             if not flight.traceparent:
                 flight.traceparent = self.context.traces.of(call_id)
-            message_id, time, trace = inbound.call.message_id, inbound.receive_time, flight.traceparent
+            time, trace = inbound.receive_time, flight.traceparent
+            message_id = str(inbound.call.message_id)[: ocppj.frames.MAX_MESSAGE_ID]
             data = upstream.station_call(call_id, self.ref, message_id, request, time, trace)
         except Exception as error:
             self._land()

@@ -51,7 +51,9 @@ class Wire:
             self.observe(data, from_station=False)
         return True
 
-    def write_error(self, message_id: str, code: str, description: str, details: dict[str, Any] | None = None) -> None:
+    def write_error(
+        self, message_id: str | int, code: str, description: str, details: dict[str, Any] | None = None
+    ) -> None:
         """Write a CALLERROR, with the code as the version spells it, unless it ignores what can't be answered."""
         unanswerable = message_id == ocppj.UNREADABLE_ID or code == Code.MESSAGE_TYPE_NOT_SUPPORTED
         if unanswerable and not self._dialect.answers_unreadable:

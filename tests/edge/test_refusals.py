@@ -10,6 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_edge.dialects import Hardware
 from citrine_edge.metrics import Metrics
 from citrine_edge.ocppj import Call, Code, RpcError
 from citrine_edge.refusals import MAX_FRAME, MAX_PER_STATION, MAX_STATIONS, Refusals
@@ -195,18 +196,26 @@ def rule(**more: Any) -> pb.ToleranceRule:
     return pb.ToleranceRule(**given, kinds=[pb.ToleranceRule.KIND_EXTRA_FIELDS])
 
 
-async def test_rules_are_for_vendor_and_model() -> None:
+async def test_rules_are_for_vendor_model_and_firmware() -> None:
     tolerances = Tolerances()
-    tolerances.replace(
-        pb.ToleranceRules(rules=[rule(rule_id="a", vendor_name="Acme"), rule(rule_id="b", model="Two"), rule()])
-    )
+    rules = [
+        rule(rule_id="a", vendor_name="Acme"),
+        rule(rule_id="b", model="Two"),
+        rule(rule_id="c", firmware_version="V1.2"),
+        rule(rule_id="d", firmware_version="v1.*"),
+        rule(),
+    ]
+    tolerances.replace(pb.ToleranceRules(rules=rules))
 
-    def names(tenant_id: str, vendor_name: str, model: str) -> list[str]:
-        return [each.rule_id for each in tolerances.of_station(tenant_id, vendor_name, model)]
+    def names(tenant_id: str, *hardware: str) -> list[str]:
+        return [each.rule_id for each in tolerances.of_station(tenant_id, Hardware(*hardware))]
 
     assert names("default", "ACME", "one") == ["a", "extra"]
     assert names("default", "Other", "two") == ["b", "extra"]
-    assert names("default", "", "") == ["extra"]
+    assert names("default", "Other", "one", "v1.2") == ["c", "d", "extra"]
+    assert names("default", "Other", "one", "V1.20") == ["d", "extra"]
+    assert names("default", "Other", "one", "2.0") == ["extra"]
+    assert names("default") == ["extra"]
     assert names("other", "ACME", "Two") == []
     tolerances.replace(pb.ToleranceRules())
     assert names("default", "ACME", "one") == []
@@ -219,12 +228,12 @@ async def test_rules_hold_once_they_are_told_and_no_longer_than_that(
     odd = {"vendorThing": 1}
     before = await station.ask("Heartbeat", odd)
     core.send(tolerance_rules=pb.ToleranceRules(rules=[rule(vendor_name="acme", model="ONE")]))
-    await edge.until(lambda: edge.edge.router.tolerances.of_station("default", "Acme", "One"))
+    await edge.until(lambda: edge.edge.router.tolerances.of_station("default", Hardware("Acme", "One")))
     unknown = await station.ask("Heartbeat", odd)
     await station.result("BootNotification", boot)
     tolerated = await station.ask("Heartbeat", odd)
     core.send(tolerance_rules=pb.ToleranceRules())
-    await edge.until(lambda: not edge.edge.router.tolerances.of_station("default", "Acme", "One"))
+    await edge.until(lambda: not edge.edge.router.tolerances.of_station("default", Hardware("Acme", "One")))
     after = await station.ask("Heartbeat", odd)
 
     assert [before[0], unknown[0], tolerated[0], after[0]] == [4, 4, 3, 4]

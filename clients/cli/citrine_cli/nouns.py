@@ -91,9 +91,8 @@ GROUPS: Mapping[str, Noun] = {
         "refusals", "Messages of stations that were refused, dropped, mended or tolerated: list, forget."
     ),
     "tolerance": _group(
-        "refusals",
-        "What stations of a vendor or model may do against the schema: set, list, remove.",
-        "build_tolerance",
+        "tolerances",
+        "What stations of a vendor, model or firmware may do against the schema: set, list, remove, profiles, apply.",
     ),
 }
 """Nouns that are groups of commands."""

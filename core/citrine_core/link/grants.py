@@ -163,4 +163,5 @@ def _admitted(admit_id: int, session: SessionRef, station: Row[*tuple[Any, ...]]
     if station.hardware is not None:
         hardware = ChargingStation.FromString(station.hardware)
         admitted.vendor_name, admitted.model = hardware.vendor_name, hardware.model
+        admitted.firmware_version = hardware.firmware_version
     return Downstream(admitted=admitted)

@@ -6,7 +6,7 @@ OCPP 2.0.1 and 2.1 are the canonical messages in JSON (:mod:`citrine_edge.dialec
 
 from collections.abc import Mapping
 
-from citrine_edge.dialects.dialect import Dialect, UnsupportedAction
+from citrine_edge.dialects.dialect import Dialect, Hardware, UnsupportedAction
 from citrine_edge.dialects.exchanges import CanonicalRequest, CommandExchange, OutgoingCall, StationExchange
 from citrine_edge.dialects.mechanical import Mechanical
 from citrine_edge.dialects.v16 import V16
@@ -20,6 +20,7 @@ __all__ = [
     "CanonicalRequest",
     "CommandExchange",
     "Dialect",
+    "Hardware",
     "Mechanical",
     "OutgoingCall",
     "StationExchange",

@@ -1,7 +1,7 @@
 """The interface between sessions and the dialect of any OCPP version."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -9,11 +9,23 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp.actions import Action
 from citrine_edge.dialects.exchanges import CommandExchange, StationExchange
-from citrine_edge.ocppj import RpcError, Rule
+from citrine_edge.ocppj import RpcError, Rule, Use
 from citrine_edge.ocppj.errors import clip
-from citrine_edge.ocppj.mending import Use
 
-__all__ = ["Dialect", "UnsupportedAction"]
+__all__ = ["Dialect", "Hardware", "UnsupportedAction"]
+
+
+class Hardware(NamedTuple):
+    """What a station named at its boot; an empty text for each that it did not name."""
+
+    vendor_name: str = ""
+    model: str = ""
+    firmware_version: str = ""
+
+    @classmethod
+    def of(cls, *names: Any) -> "Hardware":
+        """Return the hardware of values that may be anything."""
+        return cls(*(name if type(name) is str else "" for name in names))
 
 
 class UnsupportedAction(Exception):
@@ -77,10 +89,10 @@ class Dialect(Protocol):
             RpcError: As in `read_call`.
         """
 
-    def hardware_of(self, boot: Any) -> tuple[str, str]:
-        """Return vendor and model of a BootNotification, valid or not; an empty text for each that can't be read.
+    def hardware_of(self, boot: Any) -> Hardware:
+        """Return what a BootNotification, valid or not, says of the station.
 
-        Tolerance rules depend on vendor and model, and must be found before the message can be translated.
+        Tolerance rules depend on it, and must be found before the message can be translated.
         """
 
     def command(self, request: Message) -> CommandExchange:

@@ -12,11 +12,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.edge.v1.link_pb2 import OcppVersion
 from citrine.ocpp import codec
 from citrine.ocpp.actions import Action, action_of
-from citrine_edge.dialects.dialect import UnsupportedAction
+from citrine_edge.dialects.dialect import Hardware, UnsupportedAction
 from citrine_edge.dialects.exchanges import CanonicalRequest, CommandExchange, OutgoingCall, StationExchange
-from citrine_edge.ocppj import CallError, Code, RpcError, Rule, Schema, Schemas
+from citrine_edge.ocppj import CallError, Code, RpcError, Rule, Schema, Schemas, Use
 from citrine_edge.ocppj.errors import clip
-from citrine_edge.ocppj.mending import Use, tolerated, valid_part
+from citrine_edge.ocppj.mending import valid_part
+from citrine_edge.ocppj.tolerating import tolerated
 
 __all__ = ["Mechanical"]
 
@@ -68,14 +69,11 @@ class Mechanical:
         if action is None or type(payload) is not dict:
             return None
         schema = self._schemas.request(name)
-        found = tolerated(schema, name, schema.mend(payload)[0], rules)
-        if found is None:
-            return None
-        try:
-            return _OneRequest(self, action, codec.decode(action.request, found[0])), found[1]
-        except codec.CodecError:
-            # Defects that only the codec finds, for example in a time, are never tolerated.
-            return None
+
+        def translate(valid: dict[str, Any]) -> StationExchange:
+            return _OneRequest(self, action, self._decode(action.request, valid))
+
+        return tolerated(schema, name, schema.mend(payload)[0], rules, translate)
 
     def read_send(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> tuple[Action, Message]:
         """Return the message in a SEND of a station: see `Dialect`."""
@@ -84,13 +82,12 @@ class Mechanical:
             raise self._refuse_action(name)
         return action, self._read(action.request, self._schemas.request(name), payload, mended)
 
-    def hardware_of(self, boot: Any) -> tuple[str, str]:
-        """Return vendor and model from the payload of a BootNotification: see `Dialect`."""
+    def hardware_of(self, boot: Any) -> Hardware:
+        """Return the hardware in the payload of a BootNotification: see `Dialect`."""
         station = boot.get("chargingStation") if type(boot) is dict else None
         if type(station) is not dict:
-            return "", ""
-        vendor_name, model = station.get("vendorName"), station.get("model")
-        return vendor_name if type(vendor_name) is str else "", model if type(model) is str else ""
+            return Hardware()
+        return Hardware.of(station.get("vendorName"), station.get("model"), station.get("firmwareVersion"))
 
     def command(self, request: Message) -> CommandExchange:
         """Return the exchange of a canonical request to a station: see `Dialect`."""
@@ -191,8 +188,11 @@ class Mechanical:
             payload = {}
         if type(payload) is not dict:
             raise RpcError(Code.PROTOCOL_ERROR, "the payload is not a JSON object")
+        return self._decode(message_class, schema.check(payload, mended))
+
+    def _decode(self, message_class: type[Message], payload: dict[str, Any]) -> Message:
         try:
-            return codec.decode(message_class, schema.check(payload, mended))
+            return codec.decode(message_class, payload)
         except codec.CodecError as error:
             raise _as_rpc_error(error) from None
 

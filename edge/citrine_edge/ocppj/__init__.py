@@ -21,8 +21,9 @@ from citrine_edge.ocppj.frames import (
     encode_result_error,
     parse,
 )
-from citrine_edge.ocppj.mending import Rule, Tolerance
+from citrine_edge.ocppj.remedies import Tolerance
 from citrine_edge.ocppj.schemas import Schema, Schemas
+from citrine_edge.ocppj.tolerating import Rule, Use
 
 __all__ = [
     "CALL",
@@ -46,6 +47,7 @@ __all__ = [
     "Schemas",
     "Send",
     "Tolerance",
+    "Use",
     "elements_of",
     "encode_call",
     "encode_error",

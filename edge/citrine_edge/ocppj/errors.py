@@ -7,6 +7,7 @@
 """
 
 import enum
+from collections.abc import Collection
 
 __all__ = ["MAX_DESCRIPTION", "BrokenAnswer", "BrokenSend", "Code", "OcppjError", "RpcError", "clip"]
 
@@ -42,13 +43,15 @@ class RpcError(OcppjError):
     payloads need not.
     """
 
-    def __init__(self, code: Code, description: str, message_id: str = "", path: str = "") -> None:
+    def __init__(self, code: Code, description: str, message_id: str | int = "", path: str = "") -> None:
         super().__init__(code, description, message_id)
         self.code = code
         self.description = clip(description)
         self.message_id = message_id
         self.path = path
         """JSON pointer to the defect in the payload; empty if the defect is of the whole message."""
+        self.remedies: Collection[str] = ()
+        """The kinds of tolerance that would let the message pass, if any would and it is known."""
 
     def __str__(self) -> str:
         return f"{self.code}: {self.description}"

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, TypeAlias
 import orjson
 
 from citrine_edge.ocppj.errors import BrokenAnswer, BrokenSend, Code, RpcError, clip
+from citrine_edge.ocppj.remedies import Tolerance
 from citrine_edge.ocppj.signed import SUFFIX, open_envelope
 
 __all__ = [
@@ -42,6 +43,9 @@ UNREADABLE_ID = "-1"
 MAX_MESSAGE_ID = 36
 """Characters of a message id (part 4, 4.1.4)."""
 
+MOST_TOLERATED = 255
+"""Characters of the longest message id that an operator may tolerate."""
+
 MAX_DEPTH = 40
 """Most levels of nested arrays and objects in a frame. Schemas need less than half; vendor data may have 24."""
 
@@ -58,7 +62,8 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 class Call:
     """CALL: a request. Its payload may be any JSON value: it is not yet checked to be an object."""
 
-    message_id: str
+    message_id: str | int
+    """A number only where an operator tolerates that."""
     action: str
     payload: Any
 
@@ -103,11 +108,13 @@ class Send:
 Frame: TypeAlias = Call | CallResult | CallError | CallResultError | Send
 
 
-def parse(raw: bytes, message_types: frozenset[int]) -> Frame:
+def parse(raw: bytes, message_types: frozenset[int], *, any_id: bool = False) -> Frame:
     r"""Parse one frame of a version that has these message types.
 
     A signed message is unwrapped from its envelope. A NUL in a string, written as the escape ``\u0000``, becomes
     U+FFFD, because PostgreSQL can't store a NUL.
+
+    With ``any_id``, the message id of a CALL may be a number, or longer than OCPP allows.
 
     Raises:
         RpcError: When the frame must be answered with a CALLERROR; the error has the message id of that answer.
@@ -122,7 +129,8 @@ def parse(raw: bytes, message_types: frozenset[int]) -> Frame:
         raise _unreadable("the frame is not a JSON array with a message type")
     kind = elements[0]
     message_id: Any = elements[1] if len(elements) > 1 else None
-    if type(message_id) is not str or len(message_id) > MAX_MESSAGE_ID or "\0" in message_id:
+    is_id = type(message_id) is str and len(message_id) <= MAX_MESSAGE_ID and "\0" not in message_id
+    if not is_id and not (any_id and kind == CALL and _is_tolerable(message_id)):
         _refuse_without_id(kind, message_id, message_types)
     # Counting brackets is cheap, and walking the elements is not. Only a frame with many brackets can be deep.
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and depth_exceeds(elements, MAX_DEPTH):
@@ -190,7 +198,19 @@ def _refuse_without_id(kind: Any, message_id: Any, message_types: frozenset[int]
         problem = f"the message id is longer than {MAX_MESSAGE_ID} characters"
     else:
         problem = "the message id can't be read"
-    _refuse(kind, None, Code.RPC_FRAMEWORK_ERROR, problem, message_types)
+    try:
+        _refuse(kind, None, Code.RPC_FRAMEWORK_ERROR, problem, message_types)
+    except RpcError as error:
+        if kind == CALL and _is_tolerable(message_id):
+            error.remedies = (Tolerance.MESSAGE_IDS,)
+        raise
+
+
+def _is_tolerable(message_id: Any) -> bool:
+    """Return whether an operator may tolerate a message id: a number, or text that is too long."""
+    if type(message_id) is int:
+        return True
+    return type(message_id) is str and len(message_id) <= MOST_TOLERATED and "\0" not in message_id
 
 
 def _refuse(kind: Any, message_id: str | None, code: Code, problem: str, message_types: frozenset[int]) -> NoReturn:
@@ -249,12 +269,12 @@ def encode_call(message_id: str, action: str, payload: Mapping[str, Any]) -> byt
     return orjson.dumps((CALL, message_id, action, payload))
 
 
-def encode_result(message_id: str, payload: Mapping[str, Any]) -> bytes:
+def encode_result(message_id: str | int, payload: Mapping[str, Any]) -> bytes:
     """Return a CALLRESULT."""
     return orjson.dumps((CALLRESULT, message_id, payload))
 
 
-def encode_error(message_id: str, code: str, description: str, details: Mapping[str, Any] | None = None) -> bytes:
+def encode_error(message_id: str | int, code: str, description: str, details: Mapping[str, Any] | None = None) -> bytes:
     """Return a CALLERROR."""
     return orjson.dumps((CALLERROR, message_id, code, clip(description), details or {}))
 

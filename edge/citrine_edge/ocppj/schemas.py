@@ -86,6 +86,8 @@ class Violation:
     """Path of the value. Of a missing property, where it would be; of a superfluous one, where it is."""
     value: Any
     """What the keyword demands, as text for people."""
+    options: tuple[str, ...] = ()
+    """Of an enum, the values that are allowed."""
 
     @property
     def pointer(self) -> str:
@@ -111,7 +113,7 @@ class Violation:
 class Schema:
     """The schema of one request or response."""
 
-    __slots__ = ("_omissible", "_validator", "is_valid", "names")
+    __slots__ = ("_omissible", "_validator", "is_valid", "names", "required", "times")
 
     def __init__(self, document: dict[str, Any], omissible: frozenset[Path] = frozenset()) -> None:
         self._validator = jsonschema_rs.Draft6Validator(document, validate_formats=False)
@@ -119,6 +121,10 @@ class Schema:
         self.is_valid = self._validator.is_valid
         self.names = frozenset(_names(document))
         """Names of all properties, at all levels."""
+        self.required = frozenset(document.get("required", ()))
+        """Names of the properties that must be there, of the outermost object."""
+        self.times = frozenset(_times(document))
+        """Names of the properties that are times, at all levels."""
 
     def check(self, payload: dict[str, Any], mended: list[RpcError] | None = None) -> dict[str, Any]:
         """Return the payload, or a copy of it in which harmless defects are repaired.
@@ -165,6 +171,8 @@ class Schema:
                 case "additionalProperties":
                     for name in kind.unexpected:
                         yield Violation("additionalProperties", (*path, name), "")
+                case "enum":
+                    yield Violation("enum", path, "", tuple(kind.options))
                 case "type":
                     yield Violation("type", path, " or ".join(kind.types))
                 case _:
@@ -247,6 +255,15 @@ def _names(document: Any) -> Iterator[str]:
             yield from properties
         for each in document.values():
             yield from _names(each)
+
+
+def _times(document: Any) -> Iterator[str]:
+    """Yield the names of the properties of a schema and of its definitions that are times."""
+    if type(document) is dict:
+        for name, each in document.items():
+            if type(each) is dict and each.get("format") == "date-time":
+                yield name
+            yield from _times(each)
 
 
 def _parent(document: Any, path: Path) -> Any:

@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from citrine.ocpp.v2 import messages_pb2, options_pb2
 
-__all__ = ["ACTIONS", "Action", "Sender", "action_of", "unwrap", "wrap_request", "wrap_response"]
+__all__ = ["ACTIONS", "OLDER_ACTIONS", "Action", "Sender", "action_of", "unwrap", "wrap_request", "wrap_response"]
 
 
 class Sender(enum.Enum):
@@ -80,6 +80,11 @@ def _actions() -> dict[str, Action]:
 
 ACTIONS: Mapping[str, Action] = MappingProxyType(_actions())
 """Every action by its name."""
+
+OLDER_ACTIONS = frozenset(
+    {"DiagnosticsStatusNotification", "SignedFirmwareStatusNotification", "StartTransaction", "StopTransaction"}
+)
+"""What stations of OCPP 1.6 send and later versions lack."""
 
 _BY_CLASS: Mapping[type[Message], Action] = {
     message_class: action

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from citrine.ocpp.actions import Action
 from citrine.ocpp.codec import decode
 from citrine.ocpp.v2 import authorization_pb2, availability_pb2, provisioning_pb2, types_pb2
-from citrine_edge.dialects import V21, V201, Mechanical, UnsupportedAction, dialects
+from citrine_edge.dialects import V21, V201, Hardware, Mechanical, UnsupportedAction, dialects
 from citrine_edge.ocppj import RpcError
 from tests.support.payloads import SCHEMAS, Schema, objects
 
@@ -72,7 +72,7 @@ class TestEveryVersion:
 
     @pytest.mark.parametrize("boot", [None, [], {}, {"chargingStation": 5}, {"chargingStation": {"vendorName": 5}}])
     def test_hardware_of_an_odd_boot_is_nobody(self, dialect: Mechanical, boot: Any) -> None:
-        assert dialect.hardware_of(boot) == ("", "")
+        assert dialect.hardware_of(boot) == Hardware()
 
     def test_command_becomes_a_payload(self, dialect: Mechanical) -> None:
         request = provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_ON_IDLE, evse_id=0)

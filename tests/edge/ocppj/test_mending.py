@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from citrine_edge.ocppj import RpcError, Rule, Schemas, Tolerance
-from citrine_edge.ocppj.mending import tolerated, valid_part
+from citrine_edge.ocppj.mending import valid_part
+from citrine_edge.ocppj.tolerating import tolerated
 from tests.edge.ocppj.test_schemas import changed
 
 V201, V21 = Schemas("v201"), Schemas("v21")
@@ -32,7 +33,7 @@ RULES = [
 
 
 def pass_by_rule(payload: dict[str, Any], rules: list[Rule] = RULES) -> Any:
-    return tolerated(V201.request("TransactionEvent"), "TransactionEvent", payload, rules)
+    return tolerated(V201.request("TransactionEvent"), "TransactionEvent", payload, rules, lambda valid: valid)
 
 
 @pytest.mark.parametrize("value", ["", " ", None, ...])
@@ -89,7 +90,7 @@ def test_other_text_is_cut() -> None:
     boot = {"reason": "PowerUp", "chargingStation": {"model": "M" * 30, "vendorName": "V"}}
     rule = Rule("long", frozenset({"BootNotification"}), frozenset({Tolerance.LONG_STRINGS}))
 
-    found = tolerated(V201.request("BootNotification"), "BootNotification", boot, [rule])
+    found = tolerated(V201.request("BootNotification"), "BootNotification", boot, [rule], lambda valid: valid)
 
     assert found is not None
     assert found[0]["chargingStation"]["model"] == "M" * 20
@@ -117,7 +118,7 @@ def test_nothing_is_tolerated_without_a_rule_for_it() -> None:
     assert pass_by_rule(empty, []) is None
     assert pass_by_rule(empty, RULES[1:]) is None
     assert pass_by_rule(extra, RULES[:1]) is None
-    assert tolerated(V201.request("MeterValues"), "MeterValues", {"evseId": 1, "meterValue": []}, RULES) is None
+    assert tolerated(V201.request("MeterValues"), "MeterValues", {"evseId": 1}, RULES, dict) is None
 
 
 @pytest.mark.parametrize(

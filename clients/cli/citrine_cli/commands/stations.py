@@ -21,6 +21,7 @@ from citrine.api.v1.stations_pb2 import (
     Station,
     UpdateStationRequest,
 )
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_cli.admission_hints import not_let_in_words
 from citrine_cli.cells import NOTHING
 from citrine_cli.client import Client, client_command, collect
@@ -37,6 +38,7 @@ from citrine_cli.commands.station_certificates import security_facts
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
+from citrine_cli.tolerance_kinds import remedy_hint
 from citrine_cli.words import connected_word, count, enum_word, skew_word, time_word
 
 __all__ = ["build"]
@@ -239,7 +241,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
                 if station.HasField("handshake_refusal")
                 else ""
             ),
-            "refused": _refused_words(station.refused),
+            "refused": _refused_words(station.refused, station.hardware),
             "admission": {
                 "enabled": "no" if station.HasField("enabled") and not station.enabled else "yes",
                 "boot policy": enum_word(station, "boot_policy"),
@@ -281,14 +283,16 @@ async def show_station(client: Client, station_id: StationId) -> None:
     )
 
 
-def _refused_words(refused: RefusalSummary) -> str:
-    """Return the gravest refusal in words. Empty if nothing was refused."""
+def _refused_words(refused: RefusalSummary, hardware: ChargingStation) -> str:
+    """Return the gravest refusal in words, and the rule that would let it pass. Empty if nothing was refused."""
     if not refused.count:
         return ""
     one = refused.gravest
+    hint = remedy_hint(one, hardware)
     return (
         f"{refused.count} messages, see citrine refused list; {refusal_words(one)} {refused.gravest_count} times, last "
         f"{time_word(one, 'last_time')}: {one.code} {one.description}"
+        f"{f'; {hint}' if hint else ''}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -33,10 +33,12 @@ class RefusalRow(Model):
     last_time: Mapped[datetime]
     last_frame: Mapped[str] = mapped_column(Text)
     """The latest message as text, with secrets masked, and cut."""
+    remedies: Mapped[str] = mapped_column(String(50), default="", server_default=text("''"))
+    """Numbers of the citrine.api.v1.ToleranceKind that the latest would need, with blanks between."""
 
 
 class ToleranceRuleRow(Model):
-    """A violation of the schema that an operator tolerates from stations of a vendor or model."""
+    """A violation of the schema that an operator tolerates from stations of a vendor, model or firmware."""
 
     __tablename__ = "tolerance_rules"
 
@@ -46,6 +48,8 @@ class ToleranceRuleRow(Model):
     """Compared without case. Empty: any."""
     model: Mapped[str] = mapped_column(String(20))
     """Compared without case. Empty: any."""
+    firmware_version: Mapped[str] = mapped_column(String(50), default="", server_default=text("''"))
+    """Compared without case; a "*" at its end stands for any rest. Empty: any."""
     actions: Mapped[str] = mapped_column(Text)
     """OCPP actions, with blanks between."""
     kinds: Mapped[str] = mapped_column(String(50))

@@ -23,6 +23,7 @@ def to_proto(row: RefusalRow) -> pb.Refusal:
         last_time=to_timestamp(row.last_time),
         last_frame=row.last_frame,
         rule_id=row.rule_id,
+        remedies=[pb.ToleranceKind.ValueType(int(kind)) for kind in row.remedies.split()],
     )
 
 
@@ -32,6 +33,7 @@ def rule_to_proto(row: ToleranceRuleRow) -> pb.ToleranceRule:
         rule_id=row.rule_id,
         vendor_name=row.vendor_name,
         model=row.model,
+        firmware_version=row.firmware_version,
         actions=row.actions.split(),
         kinds=[pb.ToleranceKind.ValueType(int(kind)) for kind in row.kinds.split()],
         description=row.description,
@@ -48,6 +50,7 @@ def rule_to_link(row: ToleranceRuleRow) -> link.ToleranceRule:
         rule_id=row.rule_id,
         vendor_name=row.vendor_name,
         model=row.model,
+        firmware_version=row.firmware_version,
         actions=row.actions.split(),
         kinds=[link.ToleranceRule.Kind.ValueType(int(kind)) for kind in row.kinds.split()],
     )

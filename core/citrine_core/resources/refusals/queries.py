@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -18,10 +18,11 @@ async def find_summaries(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str]
 ) -> dict[str, pb.RefusalSummary]:
     """Return the summaries of refused and dropped messages, by station; stations without any are omitted."""
+    is_event = RefusalRow.action == "TransactionEvent"
     gravity = case(
         (RefusalRow.action == "BootNotification", 0),
-        (and_(RefusalRow.action == "TransactionEvent", RefusalRow.event_type == "Ended"), 1),
-        (RefusalRow.action == "TransactionEvent", 2),
+        (or_(is_event & (RefusalRow.event_type == "Ended"), RefusalRow.action == "StopTransaction"), 1),
+        (or_(is_event, RefusalRow.action == "StartTransaction"), 2),
         else_=3,
     )
     place = func.row_number().over(partition_by=RefusalRow.station_id, order_by=(gravity, RefusalRow.last_time.desc()))

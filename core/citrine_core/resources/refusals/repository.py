@@ -24,7 +24,7 @@ _KEY = ("station_id", "outcome", "action", "event_type", "code", "path", "rule_i
 _ADD = BulkUpsert(
     _TABLE,
     key=("tenant_id", *_KEY),
-    overwrite=("description", "last_time", "last_frame"),
+    overwrite=("description", "last_time", "last_frame", "remedies"),
     changes={"count": _TABLE.c.count + given(_TABLE, "count")},
 )
 
@@ -105,10 +105,11 @@ class ToleranceRepository:
         self._session = session
 
     async def all(self) -> Sequence[ToleranceRuleRow]:
-        """Return the rules of all tenants, those for a model and a vendor before those for any."""
+        """Return the rules of all tenants, those for a firmware, model and vendor before those for any."""
         rows = await self._session.scalars(
             select(ToleranceRuleRow).order_by(
                 ToleranceRuleRow.tenant_id,
+                ToleranceRuleRow.firmware_version.desc(),
                 ToleranceRuleRow.model.desc(),
                 ToleranceRuleRow.vendor_name.desc(),
                 ToleranceRuleRow.rule_id,

@@ -9,7 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceServicer
 from citrine.events.v1.events_pb2 import Event, ToleranceRuleChanged
-from citrine.ocpp.actions import ACTIONS
+from citrine.ocpp.actions import ACTIONS, OLDER_ACTIONS
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.refusals.models import ToleranceRuleRow
 from citrine_core.resources.refusals.protos import rule_to_proto, to_proto
@@ -20,7 +20,7 @@ from citrine_core.services import Services
 
 __all__ = ["RefusalsServicer"]
 
-DEFAULT_ACTIONS = ("MeterValues", "TransactionEvent")
+DEFAULT_ACTIONS = ("MeterValues", "StartTransaction", "StopTransaction", "TransactionEvent")
 """Actions of a rule that names none."""
 
 MAX_RULES = 200
@@ -119,11 +119,14 @@ def _check(rule: pb.ToleranceRule) -> None:
     check_pattern("rule.rule_id", rule.rule_id, _RULE_ID, wanted)
     check_length("rule.vendor_name", rule.vendor_name, 50)
     check_length("rule.model", rule.model, 20)
+    check_length("rule.firmware_version", rule.firmware_version, 50)
     check_length("rule.description", rule.description, 255)
-    for name in ("vendor_name", "model", "description"):
+    for name in ("vendor_name", "model", "firmware_version", "description"):
         check_printable(f"rule.{name}", getattr(rule, name))
     for place, action in enumerate(rule.actions):
         found = ACTIONS.get(action)
+        if action in OLDER_ACTIONS:
+            continue
         if found is None or not found.from_station or found.response is None:
             raise InvalidArgument(f"rule.actions[{place}]", "is not an action that stations call")
     if not rule.kinds:
@@ -134,6 +137,7 @@ def _check(rule: pb.ToleranceRule) -> None:
 
 def _assign(row: ToleranceRuleRow, rule: pb.ToleranceRule) -> None:
     row.vendor_name, row.model, row.description = rule.vendor_name, rule.model, rule.description
+    row.firmware_version = rule.firmware_version
     row.actions = " ".join(sorted(set(rule.actions) or DEFAULT_ACTIONS))
     row.kinds = " ".join(str(int(kind)) for kind in sorted(set(rule.kinds)))
 

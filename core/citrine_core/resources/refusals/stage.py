@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 MAX_PER_STATION = 100
 """Largest number of rows of one station; further kinds are counted together, by outcome."""
 
+MOST_REMEDIES = 10
+"""Most kinds of tolerance that are stored with a refusal."""
+
 REMINDED = timedelta(hours=1)
 """Time without an occurrence after which the next one is published by an event again."""
 
@@ -127,6 +130,7 @@ def _row(tenant_id: str, station_id: str, refusal: link.Refusal) -> dict[str, An
         "first_time": _time(refusal.first_time),
         "last_time": _time(refusal.last_time),
         "last_frame": _text(refusal.last_frame, 2000),
+        "remedies": " ".join(str(int(kind)) for kind in sorted(set(refusal.remedies))[:MOST_REMEDIES]),
     }
 
 

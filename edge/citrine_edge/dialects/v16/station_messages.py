@@ -8,13 +8,14 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.actions import Action
+from citrine_edge.dialects.dialect import Hardware
 from citrine_edge.dialects.exchanges import CanonicalRequest, StationExchange
 from citrine_edge.dialects.v16.requests import REQUESTS, Reading, Translate
 from citrine_edge.dialects.v16.results import RESULTS
-from citrine_edge.ocppj import Code, RpcError, Rule, Schema, Schemas
+from citrine_edge.ocppj import Code, RpcError, Rule, Schema, Schemas, Use
 from citrine_edge.ocppj.errors import clip
-from citrine_edge.ocppj.mending import Use, tolerated
 from citrine_edge.ocppj.schemas import Path, remove
+from citrine_edge.ocppj.tolerating import tolerated
 
 __all__ = ["StationMessages"]
 
@@ -69,24 +70,22 @@ class StationMessages:
         if translate is None or type(payload) is not dict:
             return None
         schema = self._station_schemas.request(name)
-        found = tolerated(schema, name, schema.mend(payload)[0], rules)
-        if found is None:
-            return None
-        try:
-            return self._exchange(name, translate, found[0], Reading(receive_time, [])), found[1]
-        except RpcError:
-            return None
+
+        def read(valid: dict[str, Any]) -> StationExchange:
+            return self._exchange(name, translate, valid, Reading(receive_time, []))
+
+        return tolerated(schema, name, schema.mend(payload)[0], rules, read)
 
     def read_send(self, name: str, payload: Any, mended: list[RpcError] | None = None) -> tuple[Action, Message]:
         """Refuse a SEND, which OCPP 1.6 does not have: see `Dialect`."""
         raise RpcError(Code.NOT_SUPPORTED, "ocpp1.6 has no SEND")
 
-    def hardware_of(self, boot: Any) -> tuple[str, str]:
-        """Return vendor and model from the payload of a BootNotification: see `Dialect`."""
+    def hardware_of(self, boot: Any) -> Hardware:
+        """Return the hardware in the payload of a BootNotification: see `Dialect`."""
         if type(boot) is not dict:
-            return "", ""
-        vendor_name, model = boot.get("chargePointVendor"), boot.get("chargePointModel")
-        return vendor_name if type(vendor_name) is str else "", model if type(model) is str else ""
+            return Hardware()
+        names = ("chargePointVendor", "chargePointModel", "firmwareVersion")
+        return Hardware.of(*(boot.get(name) for name in names))
 
     def _exchange(self, name: str, translate: Translate, payload: dict[str, Any], reading: Reading) -> StationExchange:
         return _StationExchange(name, translate(payload, reading), self._station_schemas)

@@ -1,9 +1,10 @@
-"""`citrine refused` and `citrine tolerance`: what is sent and printed."""
+"""`citrine refused`: what is sent and printed."""
 
 from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.api.v1.stations_pb2 import ListStationsResponse, Station
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
@@ -46,31 +47,29 @@ def test_it_is_on_the_first_screen(citrine: Cli, core: ScriptedCore) -> None:
     assert "15 messages" in shown.out
     assert "TransactionEvent Ended 12 times" in shown.out
     assert "FormatViolation /x is not in the schema" in shown.out
+    assert "tolerance" not in shown.out
+
+
+def test_a_refusal_says_which_rule_would_let_it_pass(citrine: Cli, core: ScriptedCore) -> None:
+    remedies = [pb.TOLERANCE_KIND_JSON_TYPES, pb.TOLERANCE_KIND_TIMES]
+    refusal = pb.Refusal(
+        station_id="CS-1", outcome=pb.REFUSAL_OUTCOME_REFUSED, action="StopTransaction", remedies=remedies
+    )
+    hardware = ChargingStation(vendor_name="Acme Inc.", model="One")
+    station = Station(
+        station_id="CS-1", hardware=hardware, refused=pb.RefusalSummary(count=1, gravest=refusal, gravest_count=1)
+    )
+    core.on("ListRefusals", pb.ListRefusalsResponse(refusals=[refusal]))
+    core.on("GetStation", station)
+
+    listed, shown = citrine("refused", "list"), citrine("station", "show", "CS-1")
+
+    assert listed.lines[1].endswith("json-types times")
+    command = "citrine tolerance set acme-inc--one --vendor 'Acme Inc.' --model One --action StopTransaction"
+    assert f"{command} --accept json-types --accept times" in " ".join(shown.out.split())
 
 
 def test_it_is_forgotten(citrine: Cli, core: ScriptedCore) -> None:
     core.on("ForgetRefusals", Empty())
 
     assert citrine("refused", "forget", "CS-1").out == "what was refused of station CS-1 is forgotten\n"
-
-
-def test_rules_are_set_listed_and_removed(citrine: Cli, core: ScriptedCore) -> None:
-    rule = pb.ToleranceRule(
-        rule_id="acme", vendor_name="Acme", actions=["TransactionEvent"], kinds=[pb.TOLERANCE_KIND_EMPTY_VALUES], uses=3
-    )
-    core.on("SetToleranceRule", rule)
-    core.on("ListToleranceRules", pb.ListToleranceRulesResponse(rules=[rule]))
-    core.on("DeleteToleranceRule", Empty())
-
-    told = citrine(
-        "tolerance", "set", "acme", "--vendor", "Acme", "--accept", "empty-values", "--accept", "extra-fields"
-    )
-    listed, removed = citrine("tolerance", "list"), citrine("tolerance", "remove", "acme")
-    wrong = citrine("tolerance", "set", "acme", "--accept", "all")
-
-    assert told.out == "tolerance rule acme set for TransactionEvent\n"
-    assert listed.lines[1].split() == ["acme", "Acme", "TransactionEvent", "empty-values", "3"]
-    assert removed.code == 0
-    assert wrong.code == 2
-    (sent,) = core.requests("SetToleranceRule")
-    assert list(sent.rule.kinds) == [pb.TOLERANCE_KIND_EMPTY_VALUES, pb.TOLERANCE_KIND_EXTRA_FIELDS]

@@ -29,25 +29,26 @@ async def rules_of(edge: FakeEdge) -> list[link.ToleranceRule]:
 async def test_edges_are_told_the_rules_when_they_link_and_when_they_change(core: RunningCore) -> None:
     async with core.edge() as edge:
         first = await rules_of(edge)
-        stored = await set_rule(core, vendor_name="Acme", model="One")
+        stored = await set_rule(core, vendor_name="Acme", model="One", firmware_version="1.*")
         (rule,) = await rules_of(edge)
         await core.stub(RefusalsServiceStub).DeleteToleranceRule(pb.DeleteToleranceRuleRequest(rule_id="acme"))
         last = await rules_of(edge)
 
     assert (first, last) == ([], [])
-    assert list(stored.actions) == ["MeterValues", "TransactionEvent"]
+    assert list(stored.actions) == ["MeterValues", "StartTransaction", "StopTransaction", "TransactionEvent"]
     assert (rule.tenant_id, rule.rule_id, rule.vendor_name, rule.model) == ("default", "acme", "Acme", "One")
+    assert rule.firmware_version == stored.firmware_version == "1.*"
     assert list(rule.kinds) == [link.ToleranceRule.KIND_EXTRA_FIELDS]
 
 
 async def test_a_station_is_admitted_with_what_it_is(core: RunningCore) -> None:
-    hardware = ChargingStation(vendor_name="Acme", model="One").SerializeToString()
+    hardware = ChargingStation(vendor_name="Acme", model="One", firmware_version="1.2").SerializeToString()
     await core.add_station("CS-1", hardware=hardware)
     async with core.edge() as edge:
         admitted = await edge.admit("CS-1", PASSWORD)
 
     assert isinstance(admitted, link.Admitted)
-    assert (admitted.vendor_name, admitted.model) == ("Acme", "One")
+    assert (admitted.vendor_name, admitted.model, admitted.firmware_version) == ("Acme", "One", "1.2")
 
 
 async def test_refusals_are_listed_by_pages_and_forgotten(core: RunningCore) -> None:
@@ -58,23 +59,26 @@ async def test_refusals_are_listed_by_pages_and_forgotten(core: RunningCore) -> 
         refusals = [
             link.Refusal(
                 outcome=link.Refusal.OUTCOME_REFUSED, action=action, code="FormatViolation", count=1,
-                first_time=timestamp(), last_time=timestamp(),
+                first_time=timestamp(), last_time=timestamp(), remedies=[link.ToleranceRule.KIND_TIMES],
             )
             for action in ("A", "B", "C")
         ]  # fmt: skip
         edge.put(link.Upstream(refusals=link.Refusals(session=session.ref, refusals=refusals)))
         await core.core.lanes.drained()
         found: list[str] = []
+        remedies: set[tuple[int, ...]] = set()
         while len(found) < 3:
-            token, found = "", []
+            token, found, remedies = "", [], set()
             while True:
                 page = await stub.ListRefusals(pb.ListRefusalsRequest(page_size=2, page_token=token, station_id="CS-1"))
                 found += [one.action for one in page.refusals]
+                remedies |= {tuple(one.remedies) for one in page.refusals}
                 if not (token := page.next_page_token):
                     break
     await stub.ForgetRefusals(pb.ForgetRefusalsRequest(station_id="CS-1"))
 
     assert found == ["C", "B", "A"]
+    assert remedies == {(pb.TOLERANCE_KIND_TIMES,)}
     assert not (await stub.ListRefusals(pb.ListRefusalsRequest())).refusals
 
 
@@ -109,6 +113,7 @@ async def test_boots_that_are_refused_for_four_reasons_are_four_boots(core: Runn
         ({"kinds": [pb.TOLERANCE_KIND_UNSPECIFIED]}, "rule.kinds"),
         ({"actions": ["Reset"]}, "rule.actions"),
         ({"model": "x" * 21}, "rule.model"),
+        ({"firmware_version": "x" * 51}, "rule.firmware_version"),
     ],
 )
 async def test_a_rule_that_can_not_be_right_is_refused(

@@ -110,3 +110,54 @@ async def test_a_status_without_a_time_has_that_of_its_arrival(core: FakeCore, s
 
     call = await core.next("call")
     assert call.request.status_notification.timestamp == call.receive_time
+
+
+def rules(**fields: Any) -> pb.ToleranceRules:
+    return pb.ToleranceRules(rules=[pb.ToleranceRule(tenant_id="default", rule_id="acme", **fields)])
+
+
+async def test_a_number_as_message_id_is_answered_as_a_number_where_a_rule_says_so(
+    core: FakeCore, edge: RunningEdge, station16: RawStation
+) -> None:
+    await station16.send([2, 41, "Heartbeat", {}])
+    [refusal] = (await core.next("refusals")).refusals
+    core.send(tolerance_rules=rules(actions=["Heartbeat"], kinds=[pb.ToleranceRule.KIND_MESSAGE_IDS]))
+    await edge.until(lambda: edge.edge.router.tolerances.has_any("default"))
+
+    await station16.send([2, 42, "Heartbeat", {}])
+    assert await station16.receive() == [3, 42, {"currentTime": TIME}]
+    await station16.send([2, "x" * 60, "Heartbeat", {}])
+    assert await station16.receive() == [3, "x" * 60, {"currentTime": TIME}]
+
+    assert list(refusal.remedies) == [pb.ToleranceRule.KIND_MESSAGE_IDS]
+    assert [(await core.next("call")).message_id for _ in range(2)] == ["42", "x" * 36]
+
+
+async def test_a_refusal_says_which_rule_would_help(core: FakeCore, station16: RawStation) -> None:
+    payload = {**START, "connectorId": "1", "timestamp": "2025-01-31 12:00"}
+
+    await station16.ask("StartTransaction", payload)
+    await station16.ask("StartTransaction", {**START, "idTag": "x" * 21})
+
+    refusals = {one.path: list(one.remedies) for one in (await core.next("refusals")).refusals}
+    assert refusals == {
+        "/connectorId": [pb.ToleranceRule.KIND_JSON_TYPES, pb.ToleranceRule.KIND_TIMES],
+        "/idTag": [],
+    }
+
+
+async def test_a_rule_holds_for_the_firmware_that_the_station_booted_with(
+    core: FakeCore, edge: RunningEdge, station16: RawStation
+) -> None:
+    kinds = [pb.ToleranceRule.KIND_JSON_TYPES]
+    core.send(tolerance_rules=rules(actions=["StartTransaction"], kinds=kinds, firmware_version="1.*"))
+    await edge.until(lambda: edge.edge.router.tolerances.has_any("default"))
+    odd = {**START, "connectorId": "1"}
+
+    before = await station16.ask("StartTransaction", odd)
+    await station16.result("BootNotification", {**BOOT, "firmwareVersion": "1.7"})
+    tolerated = await station16.ask("StartTransaction", odd)
+    await station16.result("BootNotification", {**BOOT, "firmwareVersion": "2.0"})
+    after = await station16.ask("StartTransaction", odd)
+
+    assert [before[0], tolerated[0], after[0]] == [4, 3, 4]
