@@ -8,14 +8,14 @@ from pathlib import Path
 
 import uvloop
 
+from tests.fuzz.frames import VERSIONS
 from tests.fuzz.run import Outcome, fuzz
 from tests.support.deployment import deploy
-from tests.support.payloads import SCHEMAS
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
-    parser.add_argument("--version", choices=sorted(SCHEMAS), action="append", help="default: all")
+    parser.add_argument("--version", choices=VERSIONS, action="append", help="default: all")
     parser.add_argument("--frames", type=int, default=10_000, help="of each version")
     parser.add_argument("--seed", type=int, help="to send the same frames again")
     return parser.parse_args()
@@ -35,7 +35,7 @@ def main() -> int:
     arguments = _arguments()
     seed = arguments.seed if arguments.seed is not None else random.randrange(1 << 31)
     sound = True
-    for version in arguments.version or sorted(SCHEMAS):
+    for version in arguments.version or VERSIONS:
         print(f"OCPP {version}, seed {seed}", flush=True)
         with tempfile.TemporaryDirectory(prefix="citrine-fuzz-") as folder:
             outcome = uvloop.run(_run(version, arguments.frames, seed, Path(folder)))

@@ -6,14 +6,18 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 import orjson
 
 from citrine.ocpp.actions import ACTIONS
+from citrine_edge.dialects.v16.requests import REQUESTS
 from tests.support.payloads import SCHEMAS, Schema
 
-__all__ = ["Frame", "frames"]
+__all__ = ["VERSIONS", "Frame", "frames"]
+
+VERSIONS = ("1.6", *sorted(SCHEMAS))
 
 TEXTS = (
     "", " ", "a", "0", "-1", "null", "true", "CS-1", "C0FFEE", "%s%n", "../../etc/passwd", "';DROP TABLE stations;--",
@@ -53,13 +57,7 @@ class Frame:
 def frames(version: str, seed: int) -> Iterator[Frame]:
     """Yield frames without end, the same ones for the same seed."""
     source = random.Random(seed)
-    schemas = SCHEMAS[version]
-    requests = {
-        name: schemas[f"{name}Request"]
-        for name, action in ACTIONS.items()
-        if action.from_station and f"{name}Request" in schemas
-    }
-    others = {name.removesuffix("Request"): schema for name, schema in schemas.items() if name.endswith("Request")}
+    requests, others = _schemas(version)
     makers: list[tuple[int, Callable[[], Frame]]] = [
         (4, lambda: _valid(requests, source)),
         (5, lambda: _with_defects(requests, source)),
@@ -72,6 +70,23 @@ def frames(version: str, seed: int) -> Iterator[Frame]:
     while True:
         (make,) = source.choices(functions, weights)
         yield make()
+
+
+def _schemas(version: str) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """Return the schemas of the requests of stations, and of all requests, by action."""
+    if version == "1.6":
+        files = (file for file in (resources.files("ocpp") / "v16" / "schemas").iterdir())
+        found = {file.name.removesuffix(".json"): orjson.loads(file.read_bytes()) for file in files}
+        every = {name: schema for name, schema in found.items() if not name.endswith("Response")}
+        return {name: every[name] for name in REQUESTS}, every
+    schemas = SCHEMAS[version]
+    of_stations = {
+        name: schemas[f"{name}Request"]
+        for name, action in ACTIONS.items()
+        if action.from_station and f"{name}Request" in schemas
+    }
+    every = {name.removesuffix("Request"): schema for name, schema in schemas.items() if name.endswith("Request")}
+    return of_stations, every
 
 
 def _valid(requests: dict[str, Schema], source: random.Random) -> Frame:

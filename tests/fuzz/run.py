@@ -24,6 +24,8 @@ ALLOWED = frozenset(
         "FormatViolation", "GenericError", "MessageTypeNotSupported", "NotImplemented", "NotSupported",
         "OccurrenceConstraintViolation", "PropertyConstraintViolation", "ProtocolError", "RpcFrameworkError",
         "SecurityError", "TypeConstraintViolation",
+        # As OCPP 1.6 spells them.
+        "FormationViolation", "OccurenceConstraintViolation",
     }
 )  # fmt: skip
 """Codes of CALLERROR (part 4, 4.3) but InternalError, which is never a station's fault."""

@@ -60,6 +60,8 @@ class RawStation:
 
     async def boot(self) -> dict[str, Any]:
         """Send a BootNotification and return its answer."""
+        if self.websocket.subprotocol == "ocpp1.6":
+            return await self.result("BootNotification", {"chargePointVendor": "Example", "chargePointModel": "One"})
         station = {"model": "One", "vendorName": "Example", "serialNumber": "1"}
         return await self.result("BootNotification", {"reason": "PowerUp", "chargingStation": station})
 
