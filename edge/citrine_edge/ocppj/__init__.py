@@ -1,4 +1,4 @@
-"""OCPP-J without input and output: frames, RPC errors and the official schemas (part 4 of OCPP 2.0.1 and 2.1, OCPP-J 1.6)."""
+"""OCPP-J without input and output: frames, RPC errors and the official schemas (OCPP-J 1.6; part 4 of OCPP 2.x)."""
 
 from citrine_edge.ocppj.errors import BrokenAnswer, BrokenSend, Code, OcppjError, RpcError
 from citrine_edge.ocppj.frames import (

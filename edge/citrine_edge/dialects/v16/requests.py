@@ -156,7 +156,7 @@ def _meter_values(payload: Payload, _: Reading) -> list[CanonicalRequest]:
 def _security_event_notification(payload: Payload, _: Reading) -> list[CanonicalRequest]:
     request = _request(
         SecurityEventNotificationRequest,
-        type=payload["type"],
+        type=tables.SECURITY_EVENTS.get(payload["type"], payload["type"]),
         timestamp=values.time(payload["timestamp"], "/timestamp"),
         tech_info=payload.get("techInfo"),
     )

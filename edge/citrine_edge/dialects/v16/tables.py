@@ -24,6 +24,7 @@ __all__ = [
     "MEASURANDS",
     "PHASES",
     "REASONS",
+    "SECURITY_EVENTS",
     "TOKEN_STATUSES",
     "TRIGGERS",
     "UNITS",
@@ -110,6 +111,14 @@ TRIGGERS: Mapping[str, int] = {
     "UnlockCommand": transactions_pb2.TRIGGER_REASON_ENUM_UNLOCK_COMMAND,
 }
 """Reason of a stop as TriggerReasonEnum."""
+
+SECURITY_EVENTS: Mapping[str, str] = {
+    "CentralSystemFailedToAuthentication": "CsmsFailedToAuthentication",
+    "FailedToAuthenticationAtCentralSystem": "FailedToAuthenticationAtCsms",
+    "InvalidCentralSystemCertificate": "InvalidCsmsCertificate",
+    "InvalidChargePointCertificate": "InvalidChargingStationCertificate",
+}
+"""Security events of the whitepaper that part 2 of OCPP 2.0.1 names otherwise; all others have one name."""
 
 TOKEN_STATUSES: Mapping[int, str] = {
     types_pb2.AUTHORIZATION_STATUS_ENUM_ACCEPTED: "Accepted",

@@ -442,6 +442,11 @@ def test_an_error_of_the_station_is_of_its_own_component() -> None:
             ("SecurityEventNotification", {"type": "SettingSystemTime", "timestamp": TIME, "techInfo": "by hand"}),
         ),
         (
+            "SecurityEventNotification",
+            {"type": "InvalidChargePointCertificate", "timestamp": TIME},
+            ("SecurityEventNotification", {"type": "InvalidChargingStationCertificate", "timestamp": TIME}),
+        ),
+        (
             "SignCertificate",
             {"csr": "PEM"},
             (
