@@ -133,8 +133,9 @@ def remedy_of_value(schema: Schema, payload: dict[str, Any], path: Path) -> Reme
     if type(value) is not str:
         return None
     if len(path) > 2 and path[-1] == "value" and path[-3] == SAMPLED:
+        is_signed = value_at(payload, path[:-1]).get("format") == "SignedData"
         has_digit = any(each.isdigit() for each in value)
-        return None if has_digit else Remedy(Tolerance.EMPTY_VALUES, path[:-1], None)
+        return None if is_signed or has_digit else Remedy(Tolerance.EMPTY_VALUES, path[:-1], None)
     if path[-1] not in schema.times:
         return None
     if not value.strip():

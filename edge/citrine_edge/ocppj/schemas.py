@@ -15,7 +15,7 @@ import orjson
 
 from citrine_edge.ocppj.errors import Code, RpcError
 
-__all__ = ["Path", "Schema", "Schemas", "Violation", "remove", "value_at"]
+__all__ = ["Path", "Schema", "Schemas", "Violation", "pointer_of", "remove", "value_at"]
 
 _CODES: Mapping[str, Code] = {
     # The order matters: of two violations at the same depth, the one whose keyword is first here is reported.
@@ -92,7 +92,7 @@ class Violation:
     @property
     def pointer(self) -> str:
         """The path as JSON pointer, in the form of the codec's errors."""
-        return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in self.path)
+        return pointer_of(self.path)
 
     @property
     def rank(self) -> tuple[int, int, str]:
@@ -255,6 +255,11 @@ def _names(document: Any) -> Iterator[str]:
             yield from properties
         for each in document.values():
             yield from _names(each)
+
+
+def pointer_of(path: Path) -> str:
+    """Return a path as JSON pointer."""
+    return "".join(f"/{str(each).replace('~', '~0').replace('/', '~1')}" for each in path)
 
 
 def _times(document: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from citrine_edge.ocppj.errors import RpcError
 from citrine_edge.ocppj.remedies import Remedy, Tolerance, apply, empty_place, remedy_of, remedy_of_value
-from citrine_edge.ocppj.schemas import Path, Schema, Violation, value_at
+from citrine_edge.ocppj.schemas import Path, Schema, Violation, pointer_of, value_at
 
 __all__ = ["Rule", "Use", "tolerated"]
 
@@ -16,8 +16,8 @@ T = TypeVar("T")
 ROUNDS = 8
 """Most rounds of repair and validation: each round may reveal what the one before made invalid."""
 
-MOST_VALUES = 200
-"""Most values of one message that only its translation refuses."""
+MOST_REFUSALS = 10
+"""Most times that a translation is tried again: each time, all values are repaired that are at like places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def tolerated(
     repairs = _Repairs(schema, copy.deepcopy(payload), rules)
     if not repairs.make_valid():
         return None
-    for _ in range(MOST_VALUES):
+    for _ in range(MOST_REFUSALS):
         try:
             return translate(repairs.payload), repairs.uses
         except RpcError as error:
@@ -97,13 +97,17 @@ class _Repairs:
         return False
 
     def make_readable(self, error: RpcError) -> bool:
-        """Repair the value that a translation refused; return False if the rules do not suffice."""
+        """Repair the value that a translation refused, and its like; return False if the rules do not suffice."""
         path = _path(self.payload, error.path)
-        remedy = None if path is None else remedy_of_value(self._schema, self.payload, path)
-        if remedy is None or not self._apply(error, remedy):
+        if path is None or remedy_of_value(self._schema, self.payload, path) is None:
             return False
+        # The last one first, as elements of arrays may be removed.
+        for place in sorted(_alike(self.payload, path), key=_order, reverse=True):
+            remedy = remedy_of_value(self._schema, self.payload, place)
+            if remedy is not None and not self._apply(_moved(error, place), remedy):
+                return False
         # What was removed may have been required.
-        return remedy.repair is not None or self.make_valid()
+        return self.make_valid()
 
     def _empty(self, violations: Sequence[Violation]) -> list[tuple[Violation, Remedy]]:
         """Return the remedies of empty samples, which go first: nothing else matters of what is removed."""
@@ -152,6 +156,26 @@ def _path(payload: Any, pointer: str) -> Path | None:
             return None
         path += (key,)
     return path or None
+
+
+def _alike(payload: Any, path: Path) -> list[Path]:
+    """Return the paths that are this one but for the indexes in arrays."""
+    found: list[tuple[Path, Any]] = [((), payload)]
+    for name in path:
+        inner: list[tuple[Path, Any]] = []
+        for place, holder in found:
+            if type(name) is int and type(holder) is list:
+                inner += [((*place, index), each) for index, each in enumerate(holder)]
+            elif type(holder) is dict and name in holder:
+                inner.append(((*place, name), holder[name]))
+        found = inner
+    return [place for place, _ in found]
+
+
+def _moved(error: RpcError, place: Path) -> RpcError:
+    """Return an error as it is at another place."""
+    pointer = pointer_of(place)
+    return RpcError(error.code, error.description.replace(error.path, pointer), path=pointer)
 
 
 def _order(path: Path) -> tuple[tuple[int, int | str], ...]:

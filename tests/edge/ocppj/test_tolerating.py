@@ -158,3 +158,15 @@ def test_a_unit_in_another_spelling_is_the_unit(unit: str, canonical: str) -> No
 )
 def test_what_identifies_or_bills_is_never_guessed(action: str, payload: Any) -> None:
     assert read(action, payload) is None
+
+
+def test_a_message_with_hundreds_of_such_values_passes() -> None:
+    samples = [SAMPLE, {"value": "n/a"}, {"value": "opaque", "format": "SignedData"}]
+    values = [{"timestamp": "2025-01-31T12:00:00+99:00", "sampledValue": [*samples]} for _ in range(500)]
+
+    request, kinds = read("MeterValues", changed(VALUES, "meterValue", values))
+
+    assert len(request.meter_value) == 500
+    assert all(len(each.sampled_value) == 1 for each in request.meter_value)
+    assert request.meter_value[0].sampled_value[0].signed_meter_value.signed_meter_data == "opaque"
+    assert kinds == {Tolerance.TIMES, Tolerance.EMPTY_VALUES}
