@@ -1,7 +1,7 @@
 """Matches requests for remote starts with transactions, even if the station does not repeat the id."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from citrine.api.v1.remote_control_pb2 import RemoteStartState
@@ -23,6 +23,9 @@ LONGEST_WAIT = timedelta(hours=1)
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far the clock of a station that was offline may be behind."""
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""No remote start is older."""
 
 _REMOTE_START = TriggerReasonEnum.TRIGGER_REASON_ENUM_REMOTE_START
 _OURS = "Central"
@@ -136,7 +139,9 @@ async def _match(
     claimed: Mapping[RemoteStartKey, str],
     now: datetime,
 ) -> dict[RemoteStartKey, str]:
-    since = min([now, *(one.event_time for one in unnamed.values() if one.offline)]) - LONGEST_WAIT
+    # A clock that was never set may say the year 1, before which there is none.
+    times = (max(one.event_time, EARLIEST) for one in unnamed.values() if one.offline)
+    since = min([now, *times]) - LONGEST_WAIT
     rows = await RemoteStartRepository(work.session).find_claimable(
         tenant_id, {station_id for station_id, _ in unnamed}, since
     )

@@ -318,3 +318,15 @@ async def test_two_cores_do_not_lose_each_others_events(bench: Bench) -> None:
 
     row = await bench.transaction()
     assert (row.events, row.seq_nos, row.energy_wh) == (6, 6, 5.0)
+
+
+async def test_an_offline_start_of_the_year_1_is_stored(bench: Bench) -> None:
+    """By a clock that was never set; no remote start is looked for before the first day that there is."""
+    request = started(trigger="REMOTE_START", offline=True)
+    request.timestamp.FromJsonString("0001-01-01T00:00:00Z")
+
+    async with bench.unit_of_work() as work:
+        await bench.handlers.transaction_events(work, [Call("default", "CS-1", 1, "m", request, NOW)])
+        await work.commit()
+
+    assert (await bench.transaction()).transaction_id == "T-1"
