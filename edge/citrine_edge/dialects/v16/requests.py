@@ -16,7 +16,7 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest, StatusNotificatio
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest
 from citrine.ocpp.v2.diagnostics_pb2 import (
     EVENT_NOTIFICATION_ENUM_HARD_WIRED_NOTIFICATION,
-    EVENT_TRIGGER_ENUM_ALERTING,
+    EVENT_TRIGGER_ENUM_DELTA,
     LogStatusNotificationRequest,
     NotifyEventRequest,
 )
@@ -207,14 +207,17 @@ def _status_notification(payload: Payload, reading: Reading) -> list[CanonicalRe
 
 
 def _error_event(payload: Payload, connector: int, time: Timestamp | None) -> CanonicalRequest:
-    """Return the event of an error code, as a station of OCPP 2.x tells of it."""
+    """Return the event of an error code, as a station of OCPP 2.x tells of it.
+
+    It is a changed value and no alert, which would stay open: 1.6 says that an error is over by the next status alone.
+    """
     component: dict[str, Any] = {"name": "ChargingStation"}
     if connector:
         component = {"name": "Connector", "evse": _evse(connector)}
     event = {
         "event_id": 0,
         "timestamp": time,
-        "trigger": EVENT_TRIGGER_ENUM_ALERTING,
+        "trigger": EVENT_TRIGGER_ENUM_DELTA,
         "actual_value": payload["errorCode"],
         "component": component,
         "variable": {"name": "Problem"},

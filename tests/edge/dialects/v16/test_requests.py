@@ -397,6 +397,8 @@ def test_an_error_is_an_event_too() -> None:
     assert data["component"] == {"name": "Connector", "evse": {"id": 1, "connectorId": 1}}
     assert (data["variable"], data["actualValue"]) == ({"name": "Problem"}, "OtherError")
     assert (data["techCode"], data["techInfo"]) == ("E-17", "door open")
+    # Nothing would clear an alert.
+    assert data["trigger"] == "EVENT_TRIGGER_ENUM_DELTA"
 
 
 def test_an_error_of_the_station_is_of_its_own_component() -> None:
