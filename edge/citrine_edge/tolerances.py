@@ -21,6 +21,9 @@ KINDS: Mapping[Tolerance, "pb.ToleranceRule.Kind.ValueType"] = {
 }
 """Each tolerance as the link names it."""
 
+SHORTEST_LIMIT = 20
+"""Characters to which a vendor or model is cut at least, where a rule tolerates that it is too long."""
+
 _TOLERANCES = {number: tolerance for tolerance, number in KINDS.items()}
 
 
@@ -33,7 +36,7 @@ class _Meant(NamedTuple):
     def includes(self, station: Hardware) -> bool:
         """Return whether the rule is for a station."""
         vendor_name, model, firmware = self.hardware
-        if vendor_name not in ("", station.vendor_name) or model not in ("", station.model):
+        if not _is_same(vendor_name, station.vendor_name) or not _is_same(model, station.model):
             return False
         if firmware.endswith("*"):
             return station.firmware_version.startswith(firmware[:-1])
@@ -67,6 +70,13 @@ class Tolerances:
             return ()
         station = _without_case(hardware)
         return [each.rule for each in rules if each.includes(station)]
+
+
+def _is_same(of_rule: str, of_station: str) -> bool:
+    """Return whether a rule names a station's vendor or model. The core stores one that is too long cut."""
+    if of_rule in ("", of_station):
+        return True
+    return len(of_station) >= SHORTEST_LIMIT and of_rule.startswith(of_station)
 
 
 def _without_case(hardware: Hardware) -> Hardware:

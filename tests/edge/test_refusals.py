@@ -216,6 +216,10 @@ async def test_rules_are_for_vendor_model_and_firmware() -> None:
     assert names("default", "Other", "one", "V1.20") == ["d", "extra"]
     assert names("default", "Other", "one", "2.0") == ["extra"]
     assert names("default") == ["extra"]
+    tolerances.replace(pb.ToleranceRules(rules=[rule(vendor_name="A vendor with a very long name")]))
+    assert names("default", "A vendor with a very") == ["extra"]
+    assert names("default", "A vendor") == []
+    tolerances.replace(pb.ToleranceRules(rules=rules))
     assert names("other", "ACME", "Two") == []
     tolerances.replace(pb.ToleranceRules())
     assert names("default", "ACME", "one") == []
