@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from citrine.ocpp.v2.types_pb2 import READING_CONTEXT_ENUM_OTHER
 from citrine_edge.dialects.v16 import V16
 from citrine_edge.ocppj import Rule, Tolerance
 from tests.edge.ocppj.test_schemas import changed
@@ -170,3 +171,13 @@ def test_a_message_with_hundreds_of_such_values_passes() -> None:
     assert all(len(each.sampled_value) == 1 for each in request.meter_value)
     assert request.meter_value[0].sampled_value[0].signed_meter_value.signed_meter_data == "opaque"
     assert kinds == {Tolerance.TIMES, Tolerance.EMPTY_VALUES}
+
+
+def test_a_context_of_its_own_is_another_one() -> None:
+    """As Alfen's stations send a limit among their readings."""
+    limit = {"value": "16.000", "context": "CurrentMax", "unit": "A"}
+
+    request, kinds = read("MeterValues", changed(VALUES, "meterValue/0/sampledValue", [limit]))
+
+    assert sample_of(request).context == READING_CONTEXT_ENUM_OTHER
+    assert kinds == {Tolerance.UNKNOWN_VALUES}

@@ -51,7 +51,7 @@ def test_the_rules_of_a_quirk_profile_are_set(citrine: Cli, core: ScriptedCore) 
     assert "https://github.com/lbbrhzn/ocpp/issues/466" in listed.out
     assert applied.out == "tolerance rule vestel-evc04 set for MeterValues\n"
     assert unknown.code == 2
-    assert "there are huawei-scharger, vestel-evc04" in unknown.err
+    assert "there are alfen-eve, huawei-scharger, vestel-evc04" in unknown.err
     (sent,) = core.requests("SetToleranceRule")
     assert (sent.rule.vendor_name, sent.rule.model) == ("VESTEL", "EVC04")
     assert list(sent.rule.kinds) == [pb.TOLERANCE_KIND_EMPTY_VALUES]
@@ -60,7 +60,7 @@ def test_the_rules_of_a_quirk_profile_are_set(citrine: Cli, core: ScriptedCore) 
 def test_quirk_profiles_name_their_sources_and_actions_that_there_are() -> None:
     found = profiles()
 
-    assert [profile.name for profile in found] == ["huawei-scharger", "vestel-evc04"]
+    assert [profile.name for profile in found] == ["alfen-eve", "huawei-scharger", "vestel-evc04"]
     for profile in found:
         assert all(source.startswith("https://") for source in profile.sources)
         assert profile.sources
