@@ -14,7 +14,7 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.actions import unwrap, wrap_response
 from citrine_edge import ocppj
 from citrine_edge.clock import timestamp
-from citrine_edge.dialects import CommandExchange, OutgoingCall, UnsupportedAction
+from citrine_edge.dialects import CallRefused, CommandExchange, OutgoingCall, UnsupportedAction
 from citrine_edge.ids import new_id
 from citrine_edge.ocppj import Code, RpcError
 from citrine_edge.traces import trace_id_of
@@ -135,7 +135,12 @@ class Commands:
         except RpcError as error:
             self._refuse(command, core_id, _Reason.REASON_INVALID, error)
             return
-        assert call is not None, "a command is one CALL at least"
+        if call is None:
+            # Nothing of it is the station's to say.
+            result = self._result(command.id)
+            result.response.CopyFrom(wrap_response(exchange.response()))
+            self._report(core_id, pb.Upstream(command_result=result), command.id)
+            return
         outbound = _Outbound(command, core_id, exchange, call)
         timeout = command.timeout.seconds + command.timeout.nanos / 1e9
         if timeout <= 0:
@@ -163,8 +168,7 @@ class Commands:
         elif outbound.exchange.read_error(frame):
             self._continue(outbound, frame)
         else:
-            error = pb.CallError(code=frame.code, description=frame.description, details=_struct(frame.details))
-            self._fail(outbound, _Reason.REASON_CALL_ERROR, error)
+            self._fail_refused(outbound, frame)
         self._send_next()
         return True
 
@@ -223,6 +227,9 @@ class Commands:
         except RpcError as problem:
             self._refuse_answer(outbound, problem, frame)
             return
+        except CallRefused as refused:
+            self._fail_refused(outbound, refused.error)
+            return
         for error in mended:
             self._record(pb.Refusal.OUTCOME_MENDED, outbound, error, frame)
         self._continue(outbound, frame)
@@ -240,12 +247,7 @@ class Commands:
             outbound.follow(call)
             self._write(outbound)
             return
-        result = pb.CommandResult(
-            id=outbound.id,
-            session=self._session.ref,
-            receive_time=timestamp(self._session.context.clock),
-            send_time=outbound.send_time,
-        )
+        result = self._result(outbound.id, outbound.send_time)
         if outbound.native and isinstance(frame, ocppj.CallResult):
             result.native.action = outbound.call.action
             result.native.payload_json = orjson.dumps(frame.payload or {}).decode()
@@ -254,6 +256,13 @@ class Commands:
         self._stop_timer(outbound)
         self._report(outbound.core_id, pb.Upstream(command_result=result), outbound.id)
         self._log("command answered", outbound)
+        messages = outbound.exchange.messages(result.receive_time)
+        if messages:
+            self._session.send_requests(outbound.message_id, messages)
+
+    def _result(self, command_id: str, send_time: Timestamp | None = None) -> pb.CommandResult:
+        now = timestamp(self._session.context.clock)
+        return pb.CommandResult(id=command_id, session=self._session.ref, receive_time=now, send_time=send_time)
 
     def _refuse_answer(self, outbound: _Outbound, error: RpcError, frame: bytes | ocppj.CallResult) -> None:
         """Fail a command whose answer violates the schema, and report what the station answered."""
@@ -293,6 +302,10 @@ class Commands:
         if error is not None:
             failure.error.CopyFrom(error)
         self._report_failure(outbound.core_id, failure)
+
+    def _fail_refused(self, outbound: _Outbound, error: ocppj.CallError) -> None:
+        said = pb.CallError(code=error.code, description=error.description, details=_struct(error.details))
+        self._fail(outbound, _Reason.REASON_CALL_ERROR, said)
 
     def _log(self, sentence: str, outbound: _Outbound, **fields: object) -> None:
         # Who names a trace wants to see what becomes of it.

@@ -1,15 +1,32 @@
 """The CALLs of one station: one in flight, the others in their order behind it. No input or output."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine_edge.dialects import StationExchange
+from citrine_edge.dialects import CanonicalRequest, StationExchange
 from citrine_edge.ocppj import Call
 
-__all__ = ["Flight", "Inbound", "Inbox"]
+__all__ = ["Derived", "Flight", "Inbound", "Inbox"]
+
+
+class Derived:
+    """An exchange of messages that no CALL brought: a station's answer to a command says them. Nobody is answered."""
+
+    __slots__ = ("requests",)
+
+    def __init__(self, requests: Sequence[CanonicalRequest]) -> None:
+        self.requests = requests
+
+    def write_result(
+        self, responses: Sequence[Message], transaction_number: int | None = None
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return nothing: see `StationExchange`."""
+        return {}, []
 
 
 @dataclass(slots=True)
@@ -20,6 +37,8 @@ class Inbound:
     receive_time: Timestamp
     size: int = 0
     """Bytes that it counts for."""
+    derived: Derived | None = None
+    """Set if there is no such CALL, and nothing to answer."""
 
 
 class Flight:

@@ -1,7 +1,7 @@
 """The session of one connected station: its CALLs to the core, one at a time, and the answers to them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from citrine.edge.v1 import link_pb2 as pb
@@ -10,9 +10,9 @@ from citrine_edge import ocppj, upstream
 from citrine_edge.clock import timestamp
 from citrine_edge.commands import Commands
 from citrine_edge.context import SessionContext
-from citrine_edge.dialects import Dialect, Hardware
+from citrine_edge.dialects import CanonicalRequest, Dialect, Hardware
 from citrine_edge.flow_control import FlowControl
-from citrine_edge.inbox import Flight, Inbound, Inbox
+from citrine_edge.inbox import Derived, Flight, Inbound, Inbox
 from citrine_edge.link import Link
 from citrine_edge.ocppj import Code, RpcError
 from citrine_edge.reading import Reader
@@ -28,8 +28,6 @@ LINGER = 10.0
 
 NOTHING_KNOWN = Hardware()
 """Hardware of a station that never booted."""
-
-_CODES = frozenset(Code)
 
 _Outcome = pb.Refusal.Outcome
 
@@ -231,7 +229,7 @@ class Session:
             fields = {"error": str(error), "trace_id": trace_id_of(flight.traceparent)}
             self.wire.log(logging.ERROR, "core's answer can't be sent", action=flight.call.action, **fields)
             self._land()
-            self.wire.refuse(flight.call, RpcError(Code.INTERNAL_ERROR, "the answer could not be written"))
+            self._refuse(flight.inbound, RpcError(Code.INTERNAL_ERROR, "the answer could not be written"))
         else:
             if not is_last:
                 self._send_request(flight)
@@ -241,12 +239,15 @@ class Session:
                 self._land()
                 if left_out:
                     self.wire.log(logging.WARNING, "answer holds what the version lacks", left_out=",".join(left_out))
-                self.wire.write(ocppj.encode_result(flight.call.message_id, payload), flight.call.action)
+                if flight.inbound.derived is None:
+                    self.wire.write(ocppj.encode_result(flight.call.message_id, payload), flight.call.action)
         self._advance()
 
     def answer_error(self, error: pb.CallError) -> None:
         """Refuse the CALL in flight, because a core refused its current request."""
-        self.wire.refuse_as_core(self._land().call, error)
+        inbound = self._land().inbound
+        if inbound.derived is None:
+            self.wire.refuse_as_core(inbound.call, error)
         self._advance()
 
     def command(self, command: pb.Command, core_id: str) -> None:
@@ -285,6 +286,12 @@ class Session:
         self._registration.ask(action, payload)
         return self.wire.write(ocppj.encode_call(message_id, action, payload), action)
 
+    def send_requests(self, message_id: str, requests: Sequence[CanonicalRequest]) -> None:
+        """Send to a core what an answer to a command says beside the response, behind the CALLs that were read."""
+        call = ocppj.Call(message_id, requests[0][0].name, {})
+        self._inbox.put(Inbound(call, timestamp(self.context.clock), derived=Derived(requests)))
+        self._advance()
+
     # CALLs.
 
     def _land(self) -> Flight:
@@ -314,12 +321,13 @@ class Session:
 
     def _process(self, inbound: Inbound) -> None:
         try:
-            exchange = self._reader.read_call(inbound.call, inbound.receive_time)
+            exchange = inbound.derived or self._reader.read_call(inbound.call, inbound.receive_time)
         except Exception as error:
             self._flow.call_ended(inbound.size)
-            self._refuse(inbound.call, error)
+            self._refuse(inbound, error)
             return
-        self.context.metrics.frames.inc("in", inbound.call.action)
+        if inbound.derived is None:
+            self.context.metrics.frames.inc("in", inbound.call.action)
         flight = self._inbox.flight = Flight(inbound, exchange)
         self._send_request(flight)
 
@@ -336,18 +344,19 @@ class Session:
             data = upstream.station_call(call_id, self.ref, message_id, request, time, trace)
         except Exception as error:
             self._land()
-            self._refuse(inbound.call, error)
+            self._refuse(inbound, error)
             return
         router.call(self, call_id, request.action.name, data)
 
-    def _refuse(self, call: ocppj.Call, error: Exception) -> None:
+    def _refuse(self, inbound: Inbound, error: Exception) -> None:
         """Answer a CALL that could not be processed with CALLERROR."""
         if not isinstance(error, RpcError):
             # A bug of ours: it must neither close the connection nor block the CALLs behind it.
-            self.wire.log(logging.ERROR, "call was not processed", action=call.action)
+            self.wire.log(logging.ERROR, "call was not processed", action=inbound.call.action)
             error = RpcError(Code.INTERNAL_ERROR, "the message could not be processed")
-        self.context.metrics.frames.inc("in", "refused")
-        self.wire.refuse(call, error)
+        if inbound.derived is None:
+            self.context.metrics.frames.inc("in", "refused")
+            self.wire.refuse(inbound.call, error)
 
     def _receive_send(self, send: ocppj.Send) -> None:
         try:
@@ -356,8 +365,7 @@ class Session:
             trace = self.context.traces.of(self.context.router.next_id())
             data = upstream.station_send(self.ref, send.message_id, action, message, now, trace)
         except RpcError as error:
-            self.wire.record(_Outcome.OUTCOME_REFUSED, send.action, error, send)
-            self.wire.drop("invalid_send", error=str(error))
+            self.wire.refuse_send(send.action, error, send)
             return
         self.context.metrics.frames.inc("in", action.name)
         if not self.context.router.send(self, action.name, data):
@@ -368,11 +376,7 @@ class Session:
     # Answers to commands.
 
     def _receive_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> None:
-        name = "CALLRESULT" if isinstance(frame, ocppj.CallResult) else "CALLERROR"
-        self.context.metrics.frames.inc("in", name)
-        if isinstance(frame, ocppj.CallError):
-            code = frame.code if frame.code in _CODES else "other"
-            self.context.metrics.rpc_errors.inc("in", code)
+        name = self.wire.count_answer(frame)
         if self._commands is None or not self._commands.receive_answer(frame):
             unasked = RpcError(Code.RPC_FRAMEWORK_ERROR, "it answers nothing that waits for an answer")
             self.wire.record(_Outcome.OUTCOME_DROPPED, name, unasked, frame)
@@ -382,8 +386,7 @@ class Session:
 
     def _receive_broken(self, error: ocppj.BrokenAnswer | ocppj.BrokenSend, data: bytes) -> None:
         if isinstance(error, ocppj.BrokenSend):
-            self.wire.record(_Outcome.OUTCOME_REFUSED, "", error.error, data)
-            self.wire.drop("invalid_send", error=str(error))
+            self.wire.refuse_send("", error.error, data)
         elif self._commands is None or not self._commands.receive_broken(error, data):
             self.wire.record(_Outcome.OUTCOME_DROPPED, "", error.error, data)
             self.wire.drop("malformed_answer", error=str(error))

@@ -82,6 +82,19 @@ class Wire:
         self.record(pb.Refusal.OUTCOME_REFUSED, call.action, RpcError(code, error.description), call)
         self.write_error(call.message_id, error.code or Code.INTERNAL_ERROR, error.description, details)
 
+    def refuse_send(self, action: str, error: RpcError, frame: bytes | ocppj.Frame) -> None:
+        """Drop a SEND that can't be processed, and count it."""
+        self.record(pb.Refusal.OUTCOME_REFUSED, action, error, frame)
+        self.drop("invalid_send", error=str(error))
+
+    def count_answer(self, frame: ocppj.CallResult | ocppj.CallError) -> str:
+        """Count an answer of the station, and return the name of its message type."""
+        name = "CALLRESULT" if isinstance(frame, ocppj.CallResult) else "CALLERROR"
+        self._context.metrics.frames.inc("in", name)
+        if isinstance(frame, ocppj.CallError):
+            self._context.metrics.rpc_errors.inc("in", frame.code if frame.code in _CODES else "other")
+        return name
+
     def watch(self, watchers: Iterable[Link]) -> None:
         """Set the links to which frames are reported."""
         self.watchers = tuple(watchers)

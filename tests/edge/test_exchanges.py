@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
-from citrine.ocpp.v2 import availability_pb2, data_transfer_pb2, diagnostics_pb2, provisioning_pb2
+from citrine.ocpp.v2 import availability_pb2, data_transfer_pb2, diagnostics_pb2, local_auth_list_pb2, provisioning_pb2
 from citrine_edge.link import MAX_ITEM_BYTES
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import (
@@ -29,6 +29,8 @@ DONE = data_transfer_pb2.DataTransferResponse(status=data_transfer_pb2.DATA_TRAN
 REFUSED = data_transfer_pb2.DataTransferResponse(status=data_transfer_pb2.DATA_TRANSFER_STATUS_ENUM_REJECTED)
 
 RESET = provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_IMMEDIATE)
+
+GET_BASE_REPORT = provisioning_pb2.GetBaseReportRequest(request_id=1)
 
 GET_LOG = diagnostics_pb2.GetLogRequest(log_type=diagnostics_pb2.LOG_ENUM_DIAGNOSTICS_LOG, request_id=1)
 GET_LOG.log.remote_location = "https://logs.example.com"
@@ -339,6 +341,97 @@ async def test_a_command_that_was_begun_is_not_cancelled(
     await station.answer({"status": "Accepted"})
 
     assert len(results((await core.next("command_result")).response)) == 2
+
+
+async def test_what_an_answer_says_beside_the_response_goes_to_a_core_behind_it(
+    core: FakeCore, station: RawStation, ref: pb.SessionRef
+) -> None:
+    core.command(ref, "c1", GET_BASE_REPORT)
+    assert await station.answer({"names": ["a", "b"]}) == ("GetAll", {})
+    assert (await station.ask("Heartbeat", {}))[0] == 3
+
+    result, first, second = await core.next("command_result"), await core.next("call"), await core.next("call")
+
+    assert core.order()[-4:] == ["command_result", "call", "call", "call"]
+    assert result.response.WhichOneof("message") == "get_base_report"
+    reports = [call.request.notify_report for call in (first, second)]
+    assert [(one.seq_no, one.report_data[0].variable.name) for one in reports] == [(0, "a"), (1, "b")]
+    assert {one.generated_at.ToNanoseconds() for one in reports} == {result.receive_time.ToNanoseconds()}
+    assert first.id < second.id
+    assert first.message_id == second.message_id == "c1"
+
+
+async def test_what_an_answer_says_is_behind_the_calls_that_wait(
+    core: FakeCore, station: RawStation, ref: pb.SessionRef
+) -> None:
+    core.reply = lambda call: None
+    await station.send([2, "m1", "Heartbeat", {}])
+    heartbeat = await core.next("call")
+    core.command(ref, "c1", GET_BASE_REPORT)
+    await station.answer({"names": ["a"]})
+    await core.next("command_result")
+    assert core.all("call") == [heartbeat]
+
+    core.answer(heartbeat, default_reply(heartbeat))
+
+    assert (await core.next("call")).request.WhichOneof("message") == "notify_report"
+    assert (await station.receive())[:2] == [3, "m1"]
+
+
+async def test_what_a_core_refuses_of_it_is_no_matter_of_the_station(
+    core: FakeCore, station: RawStation, ref: pb.SessionRef
+) -> None:
+    core.reply = lambda call: (
+        pb.CallError(code="NotSupported", description="no reports")
+        if call.request.WhichOneof("message") == "notify_report"
+        else default_reply(call)
+    )
+    core.command(ref, "c1", GET_BASE_REPORT)
+    await station.answer({"names": ["a", "b"]})
+    await core.next("call")
+
+    assert (await station.ask("Heartbeat", {}))[0] == 3
+    assert [call.request.WhichOneof("message") for call in core.all("call")] == ["notify_report", "heartbeat"]
+
+
+async def test_what_an_answer_says_is_sent_although_the_station_is_gone(
+    core: FakeCore, station: RawStation, ref: pb.SessionRef
+) -> None:
+    core.reply = lambda call: None
+    core.command(ref, "c1", GET_BASE_REPORT)
+    await station.answer({"names": ["a", "b"]})
+    first = await core.next("call")
+    await station.websocket.close()
+
+    core.answer(first, provisioning_pb2.NotifyReportResponse())
+    second = await core.next("call")
+    core.answer(second, provisioning_pb2.NotifyReportResponse())
+
+    await core.next("closed")
+    assert core.order()[-2:] == ["call", "closed"]
+
+
+async def test_a_station_may_refuse_a_command_in_words_of_its_own(
+    core: FakeCore, station: RawStation, ref: pb.SessionRef
+) -> None:
+    core.command(ref, "c1", GET_BASE_REPORT)
+    await station.answer({"refused": "not here"})
+
+    failure = await core.next("command_failure")
+    assert (failure.reason, failure.error.description) == (Reason.REASON_CALL_ERROR, "not here")
+
+
+async def test_a_command_that_asks_the_station_nothing_is_answered_at_once(
+    core: FakeCore, station: RawStation, ref: pb.SessionRef
+) -> None:
+    core.command(ref, "c1", RESET)
+    assert (await station.receive())[2] == "Reset"
+    core.command(ref, "c2", local_auth_list_pb2.GetLocalListVersionRequest())
+
+    result = await core.next("command_result")
+
+    assert (result.id, result.response.get_local_list_version.version_number) == ("c2", 7)
+    assert not result.HasField("send_time")
 
 
 async def test_a_command_under_way_is_named_to_a_core_that_is_linked_anew(

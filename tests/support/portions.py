@@ -6,6 +6,7 @@
 | Begin, from stations | a TransactionEvent that wants a number, and a DataTransfer |
 | SetOne, to stations | one variable of SetVariables |
 | GetLog, GetFile, to stations | GetLog; the second where a station does not implement the first |
+| GetAll, to stations | GetBaseReport, and a NotifyReport for each name in its answer |
 """
 
 from collections.abc import Sequence
@@ -17,8 +18,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1.link_pb2 import Supplement
 from citrine.ocpp.actions import ACTIONS
-from citrine.ocpp.v2 import data_transfer_pb2, diagnostics_pb2, provisioning_pb2, transactions_pb2
-from citrine_edge.dialects import V201, CanonicalRequest, CommandExchange, OutgoingCall, StationExchange
+from citrine.ocpp.v2 import (
+    data_transfer_pb2,
+    diagnostics_pb2,
+    local_auth_list_pb2,
+    provisioning_pb2,
+    transactions_pb2,
+)
+from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED
+from citrine_edge.dialects import V201, CallRefused, CanonicalRequest, CommandExchange, OutgoingCall, StationExchange
 from citrine_edge.ocppj import CallError, Code, RpcError
 
 __all__ = ["Portions"]
@@ -53,6 +61,10 @@ class Portions(V201):
                 return _SetVariables(request)
             case diagnostics_pb2.GetLogRequest():
                 return _GetLog(self.write_command(request)[1])
+            case provisioning_pb2.GetBaseReportRequest():
+                return _GetAll(request.request_id)
+            case local_auth_list_pb2.GetLocalListVersionRequest():
+                return _GetLocalListVersion()
         return super().command(request)
 
 
@@ -100,7 +112,14 @@ def _reading(vendor_id: str, value: float | str) -> data_transfer_pb2.DataTransf
     return data_transfer_pb2.DataTransferRequest(vendor_id=vendor_id, message_id="reading", data=data)
 
 
-class _SetVariables:
+class _OneMessage:
+    """A command whose answer is its response, and no more."""
+
+    def messages(self, time: Timestamp) -> Sequence[CanonicalRequest]:
+        return ()
+
+
+class _SetVariables(_OneMessage):
     def __init__(self, request: provisioning_pb2.SetVariablesRequest) -> None:
         self._request = request
         self._response = provisioning_pb2.SetVariablesResponse()
@@ -139,7 +158,7 @@ class _SetVariables:
         )
 
 
-class _GetLog:
+class _GetLog(_OneMessage):
     def __init__(self, payload: dict[str, Any]) -> None:
         self._next: OutgoingCall | None = OutgoingCall("GetLog", payload)
         self._response = diagnostics_pb2.GetLogResponse(status=diagnostics_pb2.LOG_STATUS_ENUM_ACCEPTED)
@@ -163,3 +182,45 @@ class _GetLog:
 
     def valid_part(self, payload: Any = None) -> Message | None:
         return None
+
+
+class _GetAll:
+    def __init__(self, request_id: int) -> None:
+        self._request_id = request_id
+        self._names: list[str] | None = None
+
+    def next_call(self) -> OutgoingCall | None:
+        return OutgoingCall("GetAll", {}) if self._names is None else None
+
+    def read_result(self, payload: Any, mended: list[RpcError] | None = None) -> None:
+        if payload.get("refused"):
+            raise CallRefused(CallError("", "NotSupported", payload["refused"], {}))
+        self._names = payload["names"]
+
+    def read_error(self, error: CallError) -> bool:
+        return False
+
+    def response(self) -> Message:
+        return provisioning_pb2.GetBaseReportResponse(status=GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED)
+
+    def messages(self, time: Timestamp) -> Sequence[CanonicalRequest]:
+        reports = []
+        for number, name in enumerate(self._names or ()):
+            report = provisioning_pb2.NotifyReportRequest(request_id=self._request_id, seq_no=number, generated_at=time)
+            report.report_data.add().variable.name = name
+            reports.append(CanonicalRequest(ACTIONS["NotifyReport"], report))
+        return reports
+
+    def valid_part(self, payload: Any = None) -> Message | None:
+        return None
+
+
+class _GetLocalListVersion(_GetAll):
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def next_call(self) -> OutgoingCall | None:
+        return None
+
+    def response(self) -> Message:
+        return local_auth_list_pb2.GetLocalListVersionResponse(version_number=7)

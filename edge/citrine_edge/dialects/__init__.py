@@ -7,7 +7,13 @@ OCPP 2.0.1 and 2.1 are the canonical messages in JSON (:mod:`citrine_edge.dialec
 from collections.abc import Mapping
 
 from citrine_edge.dialects.dialect import Dialect, Hardware, UnsupportedAction
-from citrine_edge.dialects.exchanges import CanonicalRequest, CommandExchange, OutgoingCall, StationExchange
+from citrine_edge.dialects.exchanges import (
+    CallRefused,
+    CanonicalRequest,
+    CommandExchange,
+    OutgoingCall,
+    StationExchange,
+)
 from citrine_edge.dialects.mechanical import Mechanical
 from citrine_edge.dialects.v16 import V16
 from citrine_edge.dialects.v21 import V21
@@ -17,6 +23,7 @@ __all__ = [
     "V16",
     "V21",
     "V201",
+    "CallRefused",
     "CanonicalRequest",
     "CommandExchange",
     "Dialect",

@@ -29,14 +29,16 @@ class Hardware(NamedTuple):
 
 
 class UnsupportedAction(Exception):
-    """A command that this version of OCPP does not have."""
+    """A command that this version of OCPP does not have, or can't say all of."""
 
-    def __init__(self, action: str) -> None:
-        super().__init__(action)
+    def __init__(self, action: str, reason: str = "") -> None:
+        super().__init__(action, reason)
         self.action = action
+        self.reason = reason
+        """What the version lacks. Empty: the action."""
 
     def __str__(self) -> str:
-        return f"{clip(self.action, 60)} is not sent to stations in this version of OCPP"
+        return self.reason or f"{clip(self.action, 60)} is not sent to stations in this version of OCPP"
 
 
 class Dialect(Protocol):
@@ -99,7 +101,8 @@ class Dialect(Protocol):
         """Return the exchange of a canonical request to a station.
 
         Raises:
-            UnsupportedAction: When the version does not have the action, or the CSMS does not send it.
+            UnsupportedAction: When the version does not have the action or can't say something of the request, or the
+                CSMS does not send it.
             RpcError: When the payload violates the version's schema, with the path and the defect.
         """
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.edge.v1.link_pb2 import Supplement
 from citrine.ocpp.actions import Action
-from citrine_edge.ocppj import CallError, RpcError
+from citrine_edge.ocppj import CallError, Code, RpcError
 
-__all__ = ["CanonicalRequest", "CommandExchange", "OutgoingCall", "StationExchange"]
+__all__ = ["CallRefused", "CanonicalRequest", "CommandExchange", "OutgoingCall", "StationExchange"]
 
 
 class CanonicalRequest(NamedTuple):
@@ -31,6 +32,22 @@ class OutgoingCall(NamedTuple):
 
     action: str
     payload: dict[str, Any]
+
+
+class CallRefused(Exception):
+    """A station refused a CALL of a command: by CALLERROR, or in the words of an answer that the schema allows."""
+
+    def __init__(self, error: CallError) -> None:
+        super().__init__(error)
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"{self.error.code}: {self.error.description}"
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the station does not have what it was asked for."""
+        return self.error.code in (Code.NOT_IMPLEMENTED, Code.NOT_SUPPORTED)
 
 
 class StationExchange(Protocol):
@@ -63,12 +80,12 @@ class CommandExchange(Protocol):
     """A command: the CALLs that it becomes, one after another, and the response that the station's answers become.
 
     The `Commands` of a session call `next_call`, write that CALL, and pass the answer to `read_result` or `read_error`;
-    they repeat this until `next_call` returns None. Then they call `response`. A CALL may depend on earlier answers.
-    A command that can be refused without any answer is refused when the exchange is created.
+    they repeat this until `next_call` returns None. Then they call `response` and `messages`. A CALL may depend on
+    earlier answers. A command that can be refused without any answer is refused when the exchange is created.
     """
 
     def next_call(self) -> OutgoingCall | None:
-        """Return the CALL to write next, or None if the response is complete. The first call never returns None.
+        """Return the CALL to write next, or None if the response is complete: it may be without any CALL.
 
         Raises:
             RpcError: When a CALL that depends on answers breaks the version's schema.
@@ -83,6 +100,7 @@ class CommandExchange(Protocol):
 
         Raises:
             RpcError: When it violates the schema. The command has failed, and only `valid_part` may be called.
+            CallRefused: When it refuses the command in words of its own. The command has failed in the same way.
         """
 
     def read_error(self, error: CallError) -> bool:
@@ -95,6 +113,15 @@ class CommandExchange(Protocol):
 
     def response(self) -> Message:
         """Return the canonical response."""
+
+    def messages(self, time: Timestamp) -> Sequence[CanonicalRequest]:
+        """Return what the answers say beside the response: messages that a station of 2.x would send by itself.
+
+        The session sends them to a core, behind the response. Nobody hears the answers.
+
+        Args:
+            time: When the last answer was read.
+        """
 
     def valid_part(self, payload: Any = None) -> Message | None:
         """Return the partial response of a failed command, from what the station answered until then.

@@ -19,7 +19,7 @@ from citrine_edge.ocppj.errors import clip
 from citrine_edge.ocppj.mending import valid_part
 from citrine_edge.ocppj.tolerating import tolerated
 
-__all__ = ["Mechanical"]
+__all__ = ["Mechanical", "as_rpc_error"]
 
 _CODES: Mapping[codec.ErrorKind, Code] = {
     "type": Code.TYPE_CONSTRAINT_VIOLATION,
@@ -194,14 +194,14 @@ class Mechanical:
         try:
             return codec.decode(message_class, payload)
         except codec.CodecError as error:
-            raise _as_rpc_error(error) from None
+            raise as_rpc_error(error) from None
 
     def _encode(self, message: Message) -> dict[str, Any]:
         try:
             # Part 2 (2.1 and 3.1) limits the digits of numbers. The core may compute with more.
             return codec.encode(message, exact=False)
         except codec.CodecError as error:
-            raise _as_rpc_error(error) from None
+            raise as_rpc_error(error) from None
 
 
 class _OneRequest:
@@ -242,9 +242,13 @@ class _OneCall:
         assert self._response is not None, "the CALL was answered"
         return self._response
 
+    def messages(self, time: Timestamp) -> Sequence[CanonicalRequest]:
+        return ()
+
     def valid_part(self, payload: Any = None) -> Message | None:
         return self._dialect.read_valid_part(self._call.action, payload)
 
 
-def _as_rpc_error(error: codec.CodecError) -> RpcError:
+def as_rpc_error(error: codec.CodecError) -> RpcError:
+    """Return the error of OCPP-J for what the codec refuses."""
     return RpcError(_CODES[error.kind], f"{error.path or 'the payload'} {error.problem}", path=error.path)

@@ -1,0 +1,47 @@
+"""What OCPP 1.6 says by DataTransfer: data of vendors, and costs (OCA, OCPP & California Pricing Requirements)."""
+
+from typing import Any
+
+import orjson
+
+from citrine_edge.dialects.exchanges import CallRefused
+from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step
+from citrine_edge.dialects.v16.commands.fields import Fields
+from citrine_edge.ocppj import CallError, Code
+
+__all__ = ["COST_VENDOR_ID", "cost_updated", "data_transfer"]
+
+COST_VENDOR_ID = "org.openchargealliance.costmsg"
+
+
+def data_transfer(said: Fields) -> Dialogue:
+    """Translate DataTransfer. Data of OCPP 1.6 is text: what is none is sent as its JSON."""
+    payload = said.copy({"vendorId": "vendorId", "messageId": "messageId"})
+    if "data" in said:
+        payload["data"] = _text(said.take("data"))
+    said.end()
+    answer = yield Step("DataTransfer", payload)
+    response: Json = {"status": answer["status"]}
+    if "data" in answer:
+        response["data"] = answer["data"]
+    return Outcome(response)
+
+
+def cost_updated(said: Fields) -> Dialogue:
+    """Translate CostUpdated: RunningCost, with what CostUpdated says.
+
+    Raises:
+        CallRefused: When the station does not accept it: CostUpdatedResponse has no status.
+    """
+    cost = {"transactionId": said.take_number("transactionId"), "cost": said.take("totalCost")}
+    said.end()
+    payload = {"vendorId": COST_VENDOR_ID, "messageId": "RunningCost", "data": _text(cost)}
+    answer = yield Step("DataTransfer", payload)
+    if answer["status"] != "Accepted":
+        problem = f"the station answered {answer['status']} to RunningCost"
+        raise CallRefused(CallError("", Code.NOT_SUPPORTED, problem, {}))
+    return Outcome({})
+
+
+def _text(data: Any) -> str:
+    return data if isinstance(data, str) else orjson.dumps(data).decode()
