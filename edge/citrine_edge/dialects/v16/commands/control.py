@@ -68,7 +68,7 @@ def unlock_connector(said: Fields) -> Dialogue:
     said.end()
     answer = yield Step("UnlockConnector", {"connectorId": connector_id})
     if answer["status"] == "NotSupported":
-        return Outcome({"status": "UnlockFailed", **status_info("NotSupported", "the connector is unknown or no lock")})
+        return Outcome({"status": "UnlockFailed", **status_info("NotSupported", "the connector is unknown or has no lock")})
     return Outcome({"status": answer["status"]})
 
 
@@ -116,6 +116,8 @@ def trigger_message(said: Fields) -> Dialogue:
     about: Json = {}
     if "evse" in said and requested in _ABOUT_CONNECTORS:
         about = {"connectorId": said.take_connector()}
+    # Of the other messages there is one for the station, whatever EVSE is named.
+    said.ignore("evse")
     said.end()
     calls = TRIGGERS[requested]
     for number, (action, name) in enumerate(calls):
