@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.ocpp.actions import Action
 from citrine_edge.dialects.dialect import Hardware
 from citrine_edge.dialects.exchanges import CanonicalRequest, StationExchange
+from citrine_edge.dialects.v16.plug_and_charge import read_data_transfer
 from citrine_edge.dialects.v16.requests import REQUESTS, Reading, Translate
 from citrine_edge.dialects.v16.results import RESULTS
 from citrine_edge.ocppj import Code, RpcError, Rule, Schema, Schemas, Use
@@ -60,7 +61,9 @@ class StationMessages:
         schema = self._station_schemas.request(name)
         if name == _STOP and not schema.is_valid(payload):
             payload = _without_bad_data(schema, payload, notes)
-        return self._exchange(name, translate, schema.check(payload, notes), Reading(receive_time, notes))
+        payload = schema.check(payload, notes)
+        transferred = read_data_transfer(payload, notes) if name == "DataTransfer" else None
+        return transferred or self._exchange(name, translate, payload, Reading(receive_time, notes))
 
     def read_tolerantly(
         self, name: str, payload: Any, rules: Sequence[Rule], receive_time: Timestamp | None = None

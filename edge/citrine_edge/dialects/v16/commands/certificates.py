@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from citrine_edge.dialects.exchanges import CallRefused
 from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step
 from citrine_edge.dialects.v16.commands.fields import Fields
-from citrine_edge.dialects.v16.commands.plug_and_charge import ask_over_data_transfer
+from citrine_edge.dialects.v16.plug_and_charge import ask_over_data_transfer
 
 __all__ = ["certificate_signed", "delete_certificate", "get_installed_certificate_ids", "install_certificate"]
 

@@ -7,7 +7,7 @@ from citrine_edge.dialects.v16.commands.charging_profiles import charging_profil
 from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step, status_info
 from citrine_edge.dialects.v16.commands.fields import Fields
 from citrine_edge.dialects.v16.commands.id_tags import take_tag
-from citrine_edge.dialects.v16.commands.plug_and_charge import ask_over_data_transfer
+from citrine_edge.dialects.v16.plug_and_charge import ask_over_data_transfer
 
 __all__ = [
     "change_availability",
@@ -68,7 +68,8 @@ def unlock_connector(said: Fields) -> Dialogue:
     said.end()
     answer = yield Step("UnlockConnector", {"connectorId": connector_id})
     if answer["status"] == "NotSupported":
-        return Outcome({"status": "UnlockFailed", **status_info("NotSupported", "the connector is unknown or has no lock")})
+        info = status_info("NotSupported", "the connector is unknown or has no lock")
+        return Outcome({"status": "UnlockFailed", **info})
     return Outcome({"status": answer["status"]})
 
 

@@ -4,24 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from citrine.ocpp.id_tags import id_tag_of
+from citrine.ocpp.spellings import spelling_of
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
 from citrine_edge.dialects.v16.commands.dialogue import Json
 from citrine_edge.dialects.v16.commands.fields import Fields
+from citrine_edge.dialects.v16.tables import TOKEN_STATUSES
 
-__all__ = ["STATUSES", "tag_info", "tag_of", "take_tag"]
+__all__ = ["tag_info", "tag_of", "take_tag"]
 
-STATUSES: Mapping[str, str] = {
-    "Accepted": "Accepted",
-    "Blocked": "Blocked",
-    "ConcurrentTx": "ConcurrentTx",
-    "Expired": "Expired",
-    "Invalid": "Invalid",
-    "NoCredit": "Blocked",
-    "NotAllowedTypeEVSE": "Blocked",
-    "NotAtThisLocation": "Blocked",
-    "NotAtThisTime": "Blocked",
-    "Unknown": "Invalid",
-}
-"""Authorization statuses of 2.x and 1.6. None that forbids charging becomes one that allows it."""
+_STATUS_NUMBERS = {spelling_of(AuthorizationStatusEnum, number): number for number in TOKEN_STATUSES}
 
 
 def take_tag(said: Fields, name: str) -> str:
@@ -43,7 +34,7 @@ def tag_of(token: Mapping[str, Any]) -> str:
 
 def tag_info(info: Mapping[str, Any]) -> Json:
     """Return the idTagInfo of an IdTokenInfo. Languages, priorities and messages are nothing that a list stores."""
-    found: Json = {"status": STATUSES[info["status"]]}
+    found: Json = {"status": TOKEN_STATUSES[_STATUS_NUMBERS[info["status"]]]}
     if "cacheExpiryDateTime" in info:
         found["expiryDate"] = info["cacheExpiryDateTime"]
     if "groupIdToken" in info:

@@ -13,6 +13,8 @@ MEASURANDS = {"component": {"name": "SampledDataCtrlr"}, "variable": {"name": "T
 
 RATE_UNIT = {"component": {"name": "SmartChargingCtrlr"}, "variable": {"name": "RateUnit"}}
 
+PRE_AUTHORIZE = {"component": {"name": "AuthCtrlr"}, "variable": {"name": "LocalPreAuthorize"}}
+
 PASSWORD = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
 
 
@@ -157,12 +159,12 @@ def test_limit_is_read_by_the_name_of_its_key() -> None:
 @pytest.mark.parametrize(
     ("variable", "name", "theirs", "ours"),
     [
-        ({"component": {"name": "AuthCtrlr"}, "variable": {"name": "LocalPreAuthorize"}}, "LocalPreAuthorize", "True", "true"),
+        (PRE_AUTHORIZE, "LocalPreAuthorize", "True", "true"),
         (RATE_UNIT, "ChargingScheduleAllowedChargingRateUnit", "Current, Power", "A,W"),
         (RATE_UNIT, "ChargingScheduleAllowedChargingRateUnit", "Power", "W"),
         (MEASURANDS, "MeterValuesSampledData", "Voltage.L1,SoC", "Voltage.L1,SoC"),
     ],
-)  # fmt: skip
+)
 def test_value_is_spelled_as_in_2_x(variable: dict[str, Any], name: str, theirs: str, ours: str) -> None:
     played = play("GetVariables", get(variable), {"configurationKey": [key(name, theirs)]})
 
