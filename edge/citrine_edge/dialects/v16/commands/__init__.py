@@ -93,7 +93,6 @@ REASONS: Mapping[str, str] = {
     "UnpublishFirmware": "OCPP 1.6 has no local controllers that publish firmware",
     "UpdateDynamicSchedule": "OCPP 1.6 has no dynamic charging profiles",
     "UsePriorityCharging": "OCPP 1.6 has no priority charging",
-    "VatNumberValidation": "OCPP 1.6 validates no VAT numbers",
 }
 """Why OCPP 1.6 can't express the other requests of the CSMS."""
 
