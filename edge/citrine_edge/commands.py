@@ -92,12 +92,13 @@ class Commands:
     is written or reported.
     """
 
-    __slots__ = ("_outstanding", "_session", "_waiting")
+    __slots__ = ("_is_told", "_outstanding", "_session", "_waiting")
 
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._waiting: deque[_Outbound] = deque()
         self._outstanding: _Outbound | None = None
+        self._is_told = True
 
     @property
     def idle(self) -> bool:
@@ -106,9 +107,9 @@ class Commands:
 
     @property
     def ids(self) -> list[str]:
-        """Ids of the queued commands and the outstanding one."""
-        under_way = [outbound.id for outbound in self._waiting]
-        return under_way if self._outstanding is None else [self._outstanding.id, *under_way]
+        """Ids of the queued commands and the outstanding one, of those that cores sent."""
+        under_way = self._waiting if self._outstanding is None else (self._outstanding, *self._waiting)
+        return [outbound.id for outbound in under_way if outbound.core_id]
 
     def submit(self, command: pb.Command, core_id: str, *, rejected: bool) -> None:
         """Queue a command. Its timeout starts now."""
@@ -141,7 +142,17 @@ class Commands:
             result.response.CopyFrom(wrap_response(exchange.response()))
             self._report(core_id, pb.Upstream(command_result=result), command.id)
             return
-        outbound = _Outbound(command, core_id, exchange, call)
+        self._queue(_Outbound(command, core_id, exchange, call), command)
+
+    def tell(self, exchange: CommandExchange) -> None:
+        """Queue a command that no core sent, and whose end nobody hears; none once the station refused one."""
+        call = exchange.next_call()
+        if call is None or not self._is_told or len(self._waiting) >= self._session.context.limits.max_command_queue:
+            return
+        command = pb.Command(id=new_id(), native=pb.NativeMessage(action=call.action))
+        self._queue(_Outbound(command, "", exchange, call), command)
+
+    def _queue(self, outbound: _Outbound, command: pb.Command) -> None:
         timeout = command.timeout.seconds + command.timeout.nanos / 1e9
         if timeout <= 0:
             timeout = self._session.context.limits.call_timeout
@@ -304,6 +315,7 @@ class Commands:
         self._report_failure(outbound.core_id, failure)
 
     def _fail_refused(self, outbound: _Outbound, error: ocppj.CallError) -> None:
+        self._is_told = self._is_told and bool(outbound.core_id)
         said = pb.CallError(code=error.code, description=error.description, details=_struct(error.details))
         self._fail(outbound, _Reason.REASON_CALL_ERROR, said)
 
@@ -352,7 +364,8 @@ class Commands:
         self._report(core_id, pb.Upstream(command_failure=failure), failure.id)
 
     def _report(self, core_id: str, item: pb.Upstream, command_id: str) -> None:
-        self._session.context.router.report_to(core_id, item.SerializeToString(), command_id)
+        if core_id:
+            self._session.context.router.report_to(core_id, item.SerializeToString(), command_id)
 
     def _stop_timer(self, outbound: _Outbound) -> None:
         if outbound.timer is not None:

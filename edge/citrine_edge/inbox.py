@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine_edge.dialects import CanonicalRequest, StationExchange
+from citrine_edge.dialects import CanonicalRequest, CommandExchange, StationExchange
 from citrine_edge.ocppj import Call
 
 __all__ = ["Derived", "Flight", "Inbound", "Inbox"]
@@ -27,6 +27,10 @@ class Derived:
     ) -> tuple[dict[str, Any], list[str]]:
         """Return nothing: see `StationExchange`."""
         return {}, []
+
+    def follow_ups(self, responses: Sequence[Message]) -> Sequence[CommandExchange]:
+        """Return nothing: see `StationExchange`."""
+        return ()
 
 
 @dataclass(slots=True)

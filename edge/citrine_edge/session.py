@@ -241,7 +241,15 @@ class Session:
                     self.wire.log(logging.WARNING, "answer holds what the version lacks", left_out=",".join(left_out))
                 if flight.inbound.derived is None:
                     self.wire.write(ocppj.encode_result(flight.call.message_id, payload), flight.call.action)
+                    self._follow_up(flight)
         self._advance()
+
+    def _follow_up(self, flight: Flight) -> None:
+        """Send the station what its answer could not say."""
+        for exchange in flight.exchange.follow_ups(flight.responses):
+            if self._closed is None:
+                self._commands = self._commands or Commands(self)
+                self._commands.tell(exchange)
 
     def answer_error(self, error: pb.CallError) -> None:
         """Refuse the CALL in flight, because a core refused its current request."""

@@ -88,6 +88,9 @@ class _Readings:
         accepted = statuses.count(data_transfer_pb2.DATA_TRANSFER_STATUS_ENUM_ACCEPTED)
         return {"accepted": accepted, "of": self._payload["values"]}, []
 
+    def follow_ups(self, responses: Sequence[Message]) -> Sequence[CommandExchange]:
+        return ()
+
 
 class _Begin:
     requests = (
@@ -105,6 +108,9 @@ class _Begin:
         self, responses: Sequence[Message], transaction_number: int | None = None
     ) -> tuple[dict[str, Any], list[str]]:
         return {"transactionId": transaction_number}, []
+
+    def follow_ups(self, responses: Sequence[Message]) -> Sequence[CommandExchange]:
+        return ()
 
 
 def _reading(vendor_id: str, value: float | str) -> data_transfer_pb2.DataTransferRequest:

@@ -75,6 +75,12 @@ class StationExchange(Protocol):
             RpcError: When they yield no valid payload, which is a defect of the CSMS.
         """
 
+    def follow_ups(self, responses: Sequence[Message]) -> "Sequence[CommandExchange]":
+        """Return commands that say to the station what the CALLRESULT can't, to write behind it.
+
+        Nobody waits for their answers. Once a station refuses one, its session sends no more of them.
+        """
+
 
 class CommandExchange(Protocol):
     """A command: the CALLs that it becomes, one after another, and the response that the station's answers become.

@@ -218,6 +218,9 @@ class _OneRequest:
     ) -> tuple[dict[str, Any], list[str]]:
         return self._dialect.write_result(self.requests[0].action.name, responses[0])
 
+    def follow_ups(self, responses: Sequence[Message]) -> Sequence[CommandExchange]:
+        return ()
+
 
 class _OneCall:
     """A command that is one CALL."""

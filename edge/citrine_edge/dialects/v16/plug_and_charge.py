@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from google.protobuf.message import Message
 
-from citrine_edge.dialects.exchanges import CallRefused, CanonicalRequest, StationExchange
+from citrine_edge.dialects.exchanges import CallRefused, CanonicalRequest, CommandExchange, StationExchange
 from citrine_edge.dialects.v16.commands.dialogue import Json, Outcome, Step
 from citrine_edge.dialects.v201 import V201
 from citrine_edge.ocppj import CallError, Code, RpcError
@@ -77,6 +77,9 @@ class _Transferred:
     ) -> tuple[dict[str, Any], list[str]]:
         response, left_out = self._inner.write_result(responses)
         return {"status": "Accepted", "data": orjson.dumps(response).decode()}, left_out
+
+    def follow_ups(self, responses: Sequence[Message]) -> Sequence[CommandExchange]:
+        return ()
 
 
 def _parsed(data: str) -> Any:

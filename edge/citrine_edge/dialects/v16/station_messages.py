@@ -9,7 +9,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.actions import Action
 from citrine_edge.dialects.dialect import Hardware
-from citrine_edge.dialects.exchanges import CanonicalRequest, StationExchange
+from citrine_edge.dialects.exchanges import CanonicalRequest, CommandExchange, StationExchange
+from citrine_edge.dialects.v16.costs import cost_messages
 from citrine_edge.dialects.v16.plug_and_charge import read_data_transfer
 from citrine_edge.dialects.v16.requests import REQUESTS, Reading, Translate
 from citrine_edge.dialects.v16.results import RESULTS
@@ -109,6 +110,9 @@ class _StationExchange:
     ) -> tuple[dict[str, Any], list[str]]:
         payload = RESULTS[self._name](responses, transaction_number)
         return self._schemas.response(self._name).check(payload), []
+
+    def follow_ups(self, responses: Sequence[Message]) -> Sequence[CommandExchange]:
+        return cost_messages(self._name, self.requests, responses, self._schemas)
 
 
 def _refuse_action(name: str) -> RpcError:

@@ -7,11 +7,10 @@ import orjson
 from citrine_edge.dialects.exchanges import CallRefused
 from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step
 from citrine_edge.dialects.v16.commands.fields import Fields
+from citrine_edge.dialects.v16.costs import COST_VENDOR_ID, data_of
 from citrine_edge.ocppj import CallError, Code
 
-__all__ = ["COST_VENDOR_ID", "cost_updated", "data_transfer"]
-
-COST_VENDOR_ID = "org.openchargealliance.costmsg"
+__all__ = ["cost_updated", "data_transfer"]
 
 
 def data_transfer(said: Fields) -> Dialogue:
@@ -35,7 +34,7 @@ def cost_updated(said: Fields) -> Dialogue:
     """
     cost = {"transactionId": said.take_number("transactionId"), "cost": said.take("totalCost")}
     said.end()
-    payload = {"vendorId": COST_VENDOR_ID, "messageId": "RunningCost", "data": _text(cost)}
+    payload = {"vendorId": COST_VENDOR_ID, "messageId": "RunningCost", "data": data_of(cost)}
     answer = yield Step("DataTransfer", payload)
     if answer["status"] != "Accepted":
         problem = f"the station answered {answer['status']} to RunningCost"
