@@ -1,0 +1,304 @@
+"""Commands and jobs for a station of OCPP 1.6, of the `ocpp` package, through a real edge and core."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import ocpp.v16
+import pytest
+from pydantic import SecretStr
+
+from citrine.api.v1 import (
+    configurations_pb2,
+    diagnostics_pb2,
+    firmware_management_pb2,
+    local_auth_list_pb2,
+    provisioning_pb2,
+    remote_control_pb2,
+    reports_pb2,
+    stations_pb2,
+    tokens_pb2,
+    transactions_pb2,
+)
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceStub
+from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
+from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceStub
+from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
+from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
+from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
+from citrine.ocpp.id_tags import surrogate_of
+from citrine.ocpp.v2 import diagnostics_pb2 as logs
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp2
+from citrine_core.db.upgrade import upgrade
+from tests.edge.conftest import RunningEdge, running_edge
+from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
+from tests.support.station16 import Station16, connected16
+
+pytestmark = pytest.mark.timeout(60)
+
+STATION = "CP-1"
+
+TARGET = CommandTarget(station_id=STATION)
+
+
+@pytest.fixture
+async def core(database_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
+    """A core that knows the station."""
+    await upgrade(database_url)
+    async with running_core(database_url, tmp_path, inventory_delay=timedelta(0)) as core:
+        await core.add_station(STATION)
+        yield core
+
+
+@pytest.fixture
+async def edge(core: RunningCore) -> AsyncIterator[RunningEdge]:
+    """A real edge with all versions."""
+    async with running_edge(
+        core=core.address, edge_credential=SecretStr(CREDENTIAL), edge_hold_time=timedelta(seconds=20)
+    ) as edge:
+        yield edge
+
+
+@pytest.fixture
+async def station(edge: RunningEdge) -> AsyncIterator[Station16]:
+    """The station, booted."""
+    async with connected16(edge.ocpp, STATION, PASSWORD) as station:
+        assert (await boot(station)).status == "Accepted"
+        yield station
+
+
+async def boot(station: Station16) -> Any:
+    call = ocpp.v16.call.BootNotification(charge_point_model="M", charge_point_vendor="V", firmware_version="1")
+    return await station.call(call)
+
+
+async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
+    """Return what a condition returns once it is true."""
+    async with asyncio.timeout(20):
+        while not (found := await condition()):
+            await asyncio.sleep(0.02)
+        return found
+
+
+async def variables(core: RunningCore) -> dict[str, str]:
+    """Return the values of the station's variables that the core knows."""
+    request = provisioning_pb2.ListVariablesRequest(station_id=STATION, page_size=500)
+    listed = await core.stub(ProvisioningServiceStub).ListVariables(request)
+    return {f"{each.component.name}.{each.variable.name}": each.value for each in listed.variables}
+
+
+async def test_inventory_of_a_new_station_is_its_configuration(core: RunningCore, station: Station16) -> None:
+    """The core asks for it by itself."""
+
+    async def known() -> dict[str, str]:
+        found = await variables(core)
+        return found if "OCPPCommCtrlr.HeartbeatInterval" in found else {}
+
+    found = await until(known)
+
+    assert found["OCPPCommCtrlr.HeartbeatInterval"] == "300"
+    assert found["OCPP16Configuration.LedColour"] == "green"
+    assert found["SmartChargingCtrlr.RateUnit"] == "A"
+    assert found["DeviceDataCtrlr.ItemsPerMessage"] == "2"
+    assert station.said("GetConfiguration") == [{}]
+    listed = await core.stub(ReportsServiceStub).ListReportRuns(reports_pb2.ListReportRunsRequest(station_id=STATION))
+    assert [each.state for each in listed.report_runs] == [reports_pb2.REPORT_STATE_COMPLETE]
+
+
+def data(component: str, variable: str, value: str = "") -> ocpp2.SetVariableData:
+    found = ocpp2.SetVariableData(attribute_value=value)
+    found.component.name, found.variable.name = component, variable
+    return found
+
+
+async def test_variables_are_changed_and_read(core: RunningCore, station: Station16) -> None:
+    provisioning = core.stub(ProvisioningServiceStub)
+    changes = [
+        data("OCPPCommCtrlr", "HeartbeatInterval", "60"),
+        data("OCPP16Configuration", "NumberOfConnectors", "3"),
+        data("OCPP16Configuration", "NoSuchKey", "x"),
+        data("TxCtrlr", "TxStartPoint", "PowerPathClosed"),
+    ]
+    request = ocpp2.SetVariablesRequest(set_variable_data=changes)
+
+    changed = await provisioning.SetVariables(provisioning_pb2.SetVariablesRequest(target=TARGET, request=request))
+    asked = ocpp2.GetVariablesRequest()
+    for each in changes:
+        asked.get_variable_data.add(component=each.component, variable=each.variable)
+    read = await provisioning.GetVariables(provisioning_pb2.GetVariablesRequest(target=TARGET, request=asked))
+
+    name = ocpp2.SetVariableStatusEnum.Name
+    statuses = [
+        name(each.attribute_status).removeprefix("SET_VARIABLE_STATUS_ENUM_")
+        for each in changed.response.set_variable_result
+    ]
+    assert statuses == ["ACCEPTED", "REJECTED", "UNKNOWN_VARIABLE", "UNKNOWN_VARIABLE"]
+    values = [each.attribute_value for each in read.response.get_variable_result]
+    assert values == ["60", "2", "", ""]
+
+
+async def test_configuration_is_applied_and_drift_is_found(core: RunningCore, station: Station16) -> None:
+    configurations = core.stub(ConfigurationsServiceStub)
+    wanted = [
+        data("OCPPCommCtrlr", "HeartbeatInterval", "60"),
+        data("SampledDataCtrlr", "TxUpdatedMeasurands", "Energy.Active.Import.Register,SoC"),
+        data("OCPP16Configuration", "LedColour", "blue"),
+    ]
+    configuration = configurations_pb2.Configuration(configuration_id="C1", variables=wanted)
+    configuration.selectors.add()
+    await configurations.CreateConfiguration(configurations_pb2.CreateConfigurationRequest(configuration=configuration))
+
+    await configurations.ApplyConfiguration(configurations_pb2.ApplyConfigurationRequest(station_id=STATION))
+
+    async def done() -> bool:
+        found = await configurations.GetProvisioning(configurations_pb2.GetProvisioningRequest(station_id=STATION))
+        return bool(found.state == configurations_pb2.PROVISIONING_STATE_DONE)
+
+    await until(done)
+    assert station.keys["HeartbeatInterval"] == "60"
+    assert station.keys["MeterValuesSampledData"] == "Energy.Active.Import.Register,SoC"
+    assert station.keys["LedColour"] == "blue"
+    report = await configurations.GetDriftReport(configurations_pb2.GetDriftReportRequest(station_id=STATION))
+    assert not report.drifted
+
+    station.keys["LedColour"] = "red"
+    base = ocpp2.GetBaseReportRequest(report_base=ocpp2.REPORT_BASE_ENUM_FULL_INVENTORY)
+    await core.stub(ProvisioningServiceStub).GetBaseReport(
+        provisioning_pb2.GetBaseReportRequest(target=TARGET, request=base)
+    )
+
+    async def drifted() -> list[str]:
+        found = await configurations.GetDriftReport(configurations_pb2.GetDriftReportRequest(station_id=STATION))
+        return [each.actual for each in found.entries if each.kind == configurations_pb2.DRIFT_KIND_DIFFERS]
+
+    assert await until(drifted) == ["red"]
+
+
+async def test_station_that_is_pending_is_configured_and_then_accepted(core: RunningCore, edge: RunningEdge) -> None:
+    configurations = core.stub(ConfigurationsServiceStub)
+    configuration = configurations_pb2.Configuration(
+        configuration_id="C1", variables=[data("OCPPCommCtrlr", "HeartbeatInterval", "60")]
+    )
+    configuration.selectors.add()
+    await configurations.CreateConfiguration(configurations_pb2.CreateConfigurationRequest(configuration=configuration))
+    change = stations_pb2.UpdateStationRequest(
+        station=stations_pb2.Station(station_id=STATION, boot_policy=stations_pb2.BOOT_POLICY_CONFIGURED)
+    )
+    await core.stub(StationsServiceStub).UpdateStation(change)
+    async with connected16(edge.ocpp, STATION, PASSWORD) as station:
+        assert (await boot(station)).status == "Pending"
+
+        async def triggered() -> list[Any]:
+            return station.said("TriggerMessage")
+
+        assert await until(triggered) == [{"requested_message": "BootNotification"}]
+        assert station.keys["HeartbeatInterval"] == "60"
+        assert (await boot(station)).status == "Accepted"
+
+
+async def test_local_list_follows_the_tokens(core: RunningCore, station: Station16) -> None:
+    tokens, lists = core.stub(TokensServiceStub), core.stub(LocalAuthListServiceStub)
+    long_token = "a-token-of-an-app-with-32-letters"
+    for id_token, kind in (("DEADBEEF", "ISO14443"), ("CAFEBABE", "ISO14443"), (long_token, "Central")):
+        token = tokens_pb2.Token(id_token=id_token, type=kind)
+        await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token))
+    wanted = local_auth_list_pb2.LocalList(station_id=STATION, keep_in_step=True)
+    await lists.UpdateLocalList(local_auth_list_pb2.UpdateLocalListRequest(local_list=wanted))
+
+    async def in_step() -> bool:
+        found = await lists.GetLocalList(local_auth_list_pb2.GetLocalListRequest(station_id=STATION))
+        return bool(found.state == local_auth_list_pb2.LOCAL_LIST_STATE_IN_STEP) and len(station.local_list) == 3
+
+    await until(in_step)
+    assert {"DEADBEEF", "CAFEBABE", surrogate_of(long_token, "Central")} == {each.upper() for each in station.local_list}
+    answered = await lists.GetLocalListVersion(local_auth_list_pb2.GetLocalListVersionRequest(target=TARGET))
+    assert answered.response.version_number == station.list_version > 0
+
+
+@pytest.mark.parametrize("has_security_extensions", [True, False])
+async def test_log_is_uploaded(core: RunningCore, station: Station16, has_security_extensions: bool) -> None:
+    if not has_security_extensions:
+        station.route_map.pop("GetLog")
+    request = logs.GetLogRequest(log_type=logs.LOG_ENUM_DIAGNOSTICS_LOG, request_id=4)
+    request.log.remote_location = "https://logs.example.com"
+
+    answered = await core.stub(DiagnosticsServiceStub).GetLog(
+        diagnostics_pb2.GetLogRequest(target=TARGET, request=request)
+    )
+
+    assert answered.response.filename == ("log.zip" if has_security_extensions else "diagnostics.zip")
+
+
+async def test_firmware_is_updated(core: RunningCore, station: Station16) -> None:
+    firmware = core.stub(FirmwareManagementServiceStub)
+    request = firmware_management_pb2.UpdateFirmwareRequest(target=TARGET)
+    request.request.firmware.location = "https://files.example.com/v2.bin"
+
+    answered = await firmware.UpdateFirmware(request)
+    for status in ("Downloading", "Downloaded", "Installing", "Installed"):
+        await station.call(ocpp.v16.call.FirmwareStatusNotification(status=status))
+
+    asked = firmware_management_pb2.ListFirmwareUpdatesRequest(station_id=STATION)
+    [update] = (await firmware.ListFirmwareUpdates(asked)).updates
+    assert update.state == firmware_management_pb2.FIRMWARE_UPDATE_STATE_INSTALLED
+    assert answered.response.status == 1
+    [said] = station.said("UpdateFirmware")
+    assert said["location"] == "https://files.example.com/v2.bin"
+
+
+async def test_password_is_changed_to_one_that_every_station_reads(
+    core: RunningCore, edge: RunningEdge, station: Station16
+) -> None:
+    async def known() -> bool:
+        return "SecurityCtrlr.BasicAuthPassword" in await variables(core)
+
+    await until(known)
+    request = stations_pb2.SetStationPasswordRequest(station_id=STATION, send=True)
+
+    changed = await core.stub(StationsServiceStub).SetStationPassword(request)
+
+    [said] = station.said("ChangeConfiguration")
+    assert bytes.fromhex(said["value"]).decode() == changed.generated_password
+    assert len(changed.generated_password) == 20
+    for password in (changed.generated_password, said["value"]):
+        async with connected16(edge.ocpp, STATION, password) as again:
+            assert (await again.call(ocpp.v16.call.Heartbeat())).current_time
+
+
+async def test_what_1_6_can_not_say_is_unimplemented_and_says_why(core: RunningCore, station: Station16) -> None:
+    transactions = core.stub(TransactionsServiceStub)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await transactions.GetTransactionStatus(transactions_pb2.GetTransactionStatusRequest(target=TARGET))
+
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "stations of OCPP 1.6 do not say what messages they have queued" in (refused.value.details() or "")
+
+    reset = provisioning_pb2.ResetRequest(target=TARGET)
+    reset.request.type, reset.request.evse_id = ocpp2.RESET_ENUM_IMMEDIATE, 1
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await core.stub(ProvisioningServiceStub).Reset(reset)
+
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "/evseId" in (refused.value.details() or "")
+
+
+async def test_remote_start_and_unlock(core: RunningCore, station: Station16) -> None:
+    control = core.stub(RemoteControlServiceStub)
+    start = remote_control_pb2.RequestStartTransactionRequest(target=TARGET)
+    start.request.id_token.id_token, start.request.id_token.type, start.request.evse_id = "DEADBEEF", "ISO14443", 2
+    unlock = remote_control_pb2.UnlockConnectorRequest(target=TARGET)
+    unlock.request.evse_id, unlock.request.connector_id = 2, 1
+
+    await control.RequestStartTransaction(start)
+    await control.UnlockConnector(unlock)
+
+    assert station.said("RemoteStartTransaction") == [{"id_tag": "DEADBEEF", "connector_id": 2}]
+    assert station.said("UnlockConnector") == [{"connector_id": 2}]
