@@ -218,7 +218,9 @@ async def test_local_list_follows_the_tokens(core: RunningCore, station: Station
         return bool(found.state == local_auth_list_pb2.LOCAL_LIST_STATE_IN_STEP) and len(station.local_list) == 3
 
     await until(in_step)
-    assert {"DEADBEEF", "CAFEBABE", surrogate_of(long_token, "Central")} == {each.upper() for each in station.local_list}
+    assert {"DEADBEEF", "CAFEBABE", surrogate_of(long_token, "Central")} == {
+        each.upper() for each in station.local_list
+    }
     answered = await lists.GetLocalListVersion(local_auth_list_pb2.GetLocalListVersionRequest(target=TARGET))
     assert answered.response.version_number == station.list_version > 0
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from google.protobuf.message import Message
 
+from citrine.ocpp.codec import format_datetime
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import MESSAGE_FORMAT_ENUM_ASCII, MESSAGE_FORMAT_ENUM_UTF8, MessageContent
 from citrine_edge.dialects.exchanges import CallRefused, CanonicalRequest, CommandExchange
@@ -84,12 +85,22 @@ def _final_cost(request: Any, responses: Sequence[Any]) -> Sequence[_Said]:
     return ()
 
 
+def _running_cost(request: Any, responses: Sequence[Any]) -> Sequence[_Said]:
+    """Return RunningCost where the core knows what the transaction costs until now."""
+    for response in responses:
+        if isinstance(response, TransactionEventResponse) and response.HasField("total_cost"):
+            number, time = int(request.transaction_info.transaction_id), format_datetime(request.timestamp)
+            return [("RunningCost", {"transactionId": number, "timestamp": time, "cost": response.total_cost})]
+    return ()
+
+
 def _is_text(message: MessageContent) -> bool:
     return bool(message.content) and message.format in _TEXTS
 
 
 _MESSAGES: Mapping[str, Callable[[Any, Sequence[Any]], Sequence[_Said]]] = {
     "Authorize": _price,
+    "MeterValues": _running_cost,
     "StartTransaction": _price,
     "StopTransaction": _final_cost,
 }

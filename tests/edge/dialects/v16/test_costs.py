@@ -57,6 +57,21 @@ async def test_final_cost_follows_the_answer_to_the_stop(core: FakeCore, station
     assert await told(station) == ("FinalCost", {"transactionId": 17, "cost": 4.2, "priceText": "0.40 EUR/kWh"})
 
 
+async def test_running_cost_follows_the_answer_to_meter_values(core: FakeCore, station: RawStation) -> None:
+    replies(core, transaction_event=transactions_pb2.TransactionEventResponse(total_cost=1.5))
+    sampled = [{"value": "1500"}]
+    values = {
+        "connectorId": 1,
+        "transactionId": 17,
+        "meterValue": [{"timestamp": "2025-01-31T11:00:00Z", "sampledValue": sampled}],
+    }
+
+    assert (await station.ask("MeterValues", values))[2] == {}
+
+    cost = {"transactionId": 17, "timestamp": "2025-01-31T11:00:00Z", "cost": 1.5}
+    assert await told(station) == ("RunningCost", cost)
+
+
 async def test_price_follows_the_answer_to_authorize(core: FakeCore, station: RawStation) -> None:
     replies(core, authorize=authorization_pb2.AuthorizeResponse(id_token_info=info()))
 

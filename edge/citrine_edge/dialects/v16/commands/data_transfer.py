@@ -16,8 +16,9 @@ __all__ = ["cost_updated", "data_transfer"]
 def data_transfer(said: Fields) -> Dialogue:
     """Translate DataTransfer. Data of OCPP 1.6 is text: what is none is sent as its JSON."""
     payload = said.copy({"vendorId": "vendorId", "messageId": "messageId"})
-    if "data" in said:
-        payload["data"] = _text(said.take("data"))
+    data = said.take("data")
+    if data is not None:
+        payload["data"] = _text(data)
     said.end()
     answer = yield Step("DataTransfer", payload)
     response: Json = {"status": answer["status"]}

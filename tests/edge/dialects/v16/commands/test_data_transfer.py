@@ -23,8 +23,9 @@ def test_data_is_text(data: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId"])
-def test_data_may_be_missing(status: str) -> None:
-    played = play("DataTransfer", {"vendorId": "com.example"}, {"status": status})
+@pytest.mark.parametrize("data", [{}, {"data": None}])
+def test_data_may_be_missing(data: dict[str, None], status: str) -> None:
+    played = play("DataTransfer", {"vendorId": "com.example", **data}, {"status": status})
 
     assert played.calls == [("DataTransfer", {"vendorId": "com.example"})]
     assert played.response == {"status": status}
