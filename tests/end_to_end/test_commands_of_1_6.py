@@ -19,6 +19,7 @@ from citrine.api.v1 import (
     provisioning_pb2,
     remote_control_pb2,
     reports_pb2,
+    smart_charging_pb2,
     stations_pb2,
     tokens_pb2,
     transactions_pb2,
@@ -31,6 +32,7 @@ from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
+from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
@@ -304,3 +306,23 @@ async def test_remote_start_and_unlock(core: RunningCore, station: Station16) ->
 
     assert station.said("RemoteStartTransaction") == [{"id_tag": "DEADBEEF", "connector_id": 2}]
     assert station.said("UnlockConnector") == [{"connector_id": 2}]
+
+
+async def test_capacity_of_a_station_becomes_charging_profiles(core: RunningCore, station: Station16) -> None:
+    async def known() -> bool:
+        return "EVSE.Available" in await variables(core)
+
+    await until(known)
+    capacity = smart_charging_pb2.ChargingCapacity(station_id=STATION, max_current_a=32)
+    smart_charging = core.stub(SmartChargingServiceStub)
+    await smart_charging.SetChargingCapacity(smart_charging_pb2.SetChargingCapacityRequest(capacity=capacity))
+
+    async def limits() -> list[Any]:
+        return [
+            (each["connector_id"], profile["charging_profile_purpose"], period["limit"])
+            for each in station.said("SetChargingProfile")
+            for profile in [each["cs_charging_profiles"]]
+            for period in profile["charging_schedule"]["charging_schedule_period"]
+        ]
+
+    assert await until(limits) == [(0, "TxDefaultProfile", 16.0)]

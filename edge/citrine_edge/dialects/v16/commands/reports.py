@@ -11,6 +11,11 @@ __all__ = ["get_base_report", "get_report"]
 PART = 50
 """Variables of one NotifyReport."""
 
+MAX_CONNECTORS = 1000
+"""Most connectors that are believed of one station."""
+
+_CONNECTORS = VariableName(COMPONENT, "NumberOfConnectors")
+
 
 def get_base_report(said: Fields) -> Dialogue:
     """Translate GetBaseReport; its NotifyReports say what the station answered."""
@@ -61,7 +66,10 @@ def _outcome(request_id: int, found: Sequence[Json]) -> Outcome:
 
 
 def _report(answer: Json) -> list[Json]:
-    """Return the variables that an answer to GetConfiguration says; of keys that are named twice, the first."""
+    """Return the variables that an answer to GetConfiguration says; of keys that are named twice, the first.
+
+    The number of connectors says which EVSEs there are: plans of charging need to know.
+    """
     found: dict[VariableName, Json] = {}
     for each in answer.get("configurationKey", ()):
         key = key_of(each["key"])
@@ -75,7 +83,18 @@ def _report(answer: Json) -> list[Json]:
             if key.is_secret:
                 # The station does not say of it: what is write-only is in no answer to GetConfiguration.
                 found.setdefault(key.variable.folded, _data(key, key.variable, {"readonly": False}))
-    return list(found.values())
+    connectors = found.get(_CONNECTORS.folded, {"variableAttribute": [{}]})["variableAttribute"][0].get("value")
+    number = min(_number(connectors) or 0, MAX_CONNECTORS)
+    return [*found.values(), *(_evse(evse_id) for evse_id in range(1, number + 1))]
+
+
+def _evse(evse_id: int) -> Json:
+    return {
+        "component": {"name": "EVSE", "evse": {"id": evse_id}},
+        "variable": {"name": "Available"},
+        "variableAttribute": [{"type": "Actual", "value": "true", "mutability": "ReadOnly"}],
+        "variableCharacteristics": {"dataType": "boolean", "supportsMonitoring": False},
+    }
 
 
 def _data(key: Key, variable: VariableName, said: Json) -> Json:
@@ -112,7 +131,9 @@ def _number(value: str | None) -> int | None:
 
 def _matches(data: Json, asked: Json) -> bool:
     component, variable = asked["component"], asked.get("variable")
-    if component.get("evse") or component.get("instance"):
+    if component.get("instance") or component.get("evse", data["component"].get("evse")) != data["component"].get(
+        "evse"
+    ):
         return False
     if component["name"].lower() != data["component"]["name"].lower():
         return False

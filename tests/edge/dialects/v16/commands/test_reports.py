@@ -48,7 +48,26 @@ def test_full_inventory_reports_every_key() -> None:
         "OCPP16Configuration.LocalAuthListMaxLength",
         "OCPP16Configuration.Empty",
         "SecurityCtrlr.BasicAuthPassword",
+        "EVSE.Available",
+        "EVSE.Available",
     ]
+
+
+def test_number_of_connectors_says_which_evses_there_are() -> None:
+    played = play("GetBaseReport", BASE, {"configurationKey": KEYS})
+
+    [(_, payload)] = played.messages
+    evses = [each["component"] for each in payload["reportData"] if each["component"]["name"] == "EVSE"]
+    assert evses == [{"name": "EVSE", "evse": {"id": 1}}, {"name": "EVSE", "evse": {"id": 2}}]
+
+
+@pytest.mark.parametrize(("evse", "reported"), [({"evse": {"id": 2}}, 1), ({}, 2), ({"evse": {"id": 3}}, 0)])
+def test_evses_can_be_asked_for(evse: dict[str, Any], reported: int) -> None:
+    asked = [{"component": {"name": "EVSE", **evse}}]
+
+    played = play("GetReport", {"requestId": 4, "componentVariable": asked}, {"configurationKey": KEYS})
+
+    assert len(names(played)) == reported
 
 
 def test_variable_has_type_unit_and_mutability_of_its_key() -> None:
