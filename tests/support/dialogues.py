@@ -35,7 +35,7 @@ def error(code: str, description: str = "") -> CallError:
 def play(action: str, payload: Json, *answers: Json | CallError) -> Played:
     """Return what becomes of a canonical request whose CALLs are answered so, one after another."""
     exchange = _DIALECT.command(decode(ACTIONS[action].request, payload))
-    calls = []
+    calls: list[tuple[str, Json]] = []
     for answer in answers:
         call = exchange.next_call()
         assert call is not None, f"only {calls} were to be answered"

@@ -52,7 +52,7 @@ STATUSES: dict[str, dict[str, Any]] = {
 }
 
 
-class Station16(ocpp.v16.ChargePoint):
+class Station16(ocpp.v16.ChargePoint):  # type: ignore[misc]  # the package has no types
     """The station."""
 
     def __init__(self, station_id: str, websocket: Any, keys: dict[str, str]) -> None:
@@ -69,7 +69,7 @@ class Station16(ocpp.v16.ChargePoint):
         """Return what the commands of an action said."""
         return [payload for name, payload in self.heard if name == action]
 
-    @on("GetConfiguration")  # type: ignore[untyped-decorator]  # the package has no types
+    @on("GetConfiguration")  # type: ignore[untyped-decorator]
     def on_get_configuration(self, key: list[str] | None = None) -> Any:
         self.heard.append(("GetConfiguration", {} if key is None else {"key": key}))
         assert key is None or len(key) <= int(READ_ONLY["GetConfigurationMaxKeys"]), "more keys than it takes"

@@ -49,7 +49,9 @@ def test_message_within_a_data_transfer_is_that_message(
 
     assert [each.action.name for each in exchange.requests] == [action]
     assert exchange.requests[0].message == decode(ACTIONS[action].request, request_)
-    payload, left_out = exchange.write_result([decode(ACTIONS[action].response or type(None), response)])
+    response_class = ACTIONS[action].response
+    assert response_class is not None
+    payload, left_out = exchange.write_result([decode(response_class, response)])
     assert left_out == []
     assert payload["status"] == "Accepted"
     assert orjson.loads(payload["data"]) == response
