@@ -25,7 +25,9 @@ RuleId = Annotated[str, typer.Argument(metavar="NAME", help="Name of the rule.")
 
 def build() -> typer.Typer:
     """Return the commands of `citrine tolerance`."""
-    app = typer.Typer(help="What stations of a vendor, model or firmware may do against the schema.")
+    app = typer.Typer(
+        help="What stations of a vendor, model or firmware may do against the schema: set, list, remove, profiles, apply."
+    )
     client_command(app, "set")(set_rule)
     client_command(app, "list")(list_rules)
     client_command(app, "remove")(remove_rule)
@@ -116,7 +118,7 @@ async def _check_rule(client: Client, rule_id: str) -> None:
 
 
 async def list_profiles(client: Client) -> None:
-    """List the quirk profiles that come with Citrine: the rules that families of stations need, and who reported it."""
+    """Print the quirk profiles that come with Citrine: the rules that families of stations need, and who reported it."""
     found = profiles()
     if client.out.as_json:
         client.out.messages([rule for profile in found for rule in profile.rules])
