@@ -92,7 +92,7 @@ GROUPS: Mapping[str, Noun] = {
     ),
     "tolerance": _group(
         "tolerances",
-        "What stations of a vendor, model or firmware may do against the schema: set, list, remove, profiles, apply.",
+        "What stations of a vendor or model may do against the schema: set, list, remove, profiles, apply.",
     ),
 }
 """Nouns that are groups of commands."""

@@ -26,7 +26,7 @@ RuleId = Annotated[str, typer.Argument(metavar="NAME", help="Name of the rule.")
 def build() -> typer.Typer:
     """Return the commands of `citrine tolerance`."""
     app = typer.Typer(
-        help="What stations of a vendor, model or firmware may do against the schema: set, list, remove, profiles, apply."
+        help="What stations of a vendor or model may do against the schema: set, list, remove, profiles, apply."
     )
     client_command(app, "set")(set_rule)
     client_command(app, "list")(list_rules)
@@ -118,7 +118,7 @@ async def _check_rule(client: Client, rule_id: str) -> None:
 
 
 async def list_profiles(client: Client) -> None:
-    """Print the quirk profiles that come with Citrine: the rules that families of stations need, and who reported it."""
+    """Print the quirk profiles: the rules that families of stations need, and where that was reported."""
     found = profiles()
     if client.out.as_json:
         client.out.messages([rule for profile in found for rule in profile.rules])
