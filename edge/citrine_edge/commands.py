@@ -17,6 +17,7 @@ from citrine_edge.clock import timestamp
 from citrine_edge.dialects import CallRefused, CommandExchange, OutgoingCall, UnsupportedAction
 from citrine_edge.ids import new_id
 from citrine_edge.ocppj import Code, RpcError
+from citrine_edge.registration import Registration
 from citrine_edge.traces import trace_id_of
 
 if TYPE_CHECKING:
@@ -111,14 +112,14 @@ class Commands:
         under_way = self._waiting if self._outstanding is None else (self._outstanding, *self._waiting)
         return [outbound.id for outbound in under_way if outbound.core_id]
 
-    def submit(self, command: pb.Command, core_id: str, *, rejected: bool) -> None:
-        """Queue a command. Its timeout starts now."""
+    def submit(self, command: pb.Command, core_id: str, registration: Registration) -> None:
+        """Queue a command to a station with a registration. Its timeout starts now."""
         if any(command.id == each.id for each in self._waiting) or (
             self._outstanding is not None and self._outstanding.id == command.id
         ):
             # The core resent it, because it could not know whether it had arrived.
             return
-        if rejected:
+        if registration.rejected:
             problem = "the station is rejected, nothing is sent to it (B03.FR.03)"
             self._refuse(command, core_id, _Reason.REASON_UNSUPPORTED, RpcError(Code.SECURITY_ERROR, problem))
             return
@@ -141,6 +142,10 @@ class Commands:
             result = self._result(command.id)
             result.response.CopyFrom(wrap_response(exchange.response()))
             self._report(core_id, pb.Upstream(command_result=result), command.id)
+            return
+        if not registration.may_be_sent(call.action):
+            problem = f"the station is pending, {call.action} is not sent to it (OCPP 1.6, 4.2)"
+            self._refuse(command, core_id, _Reason.REASON_UNSUPPORTED, RpcError(Code.SECURITY_ERROR, problem))
             return
         self._queue(_Outbound(command, core_id, exchange, call), command)
 

@@ -15,6 +15,11 @@ __all__ = ["Registration"]
 _ACCEPTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_ACCEPTED
 _REJECTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_REJECTED
 
+_PENDING = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_PENDING
+
+_NOT_WHILE_PENDING = frozenset({"RemoteStartTransaction", "RemoteStopTransaction"})
+"""What OCPP 1.6 does not allow (4.2). In later versions the station rejects its like (B02.FR.05)."""
+
 _TRIGGERED: Mapping[str, str] = {
     # Where a trigger is not the name of the action that it asks for.
     "SignChargingStationCertificate": "SignCertificate",
@@ -41,6 +46,10 @@ class Registration:
     def rejected(self) -> bool:
         """Whether nothing may be sent to the station (B03.FR.03)."""
         return self._status == _REJECTED
+
+    def may_be_sent(self, action: str) -> bool:
+        """Return whether a CALL may be sent to the station (B03.FR.03)."""
+        return not self.rejected and not (self._status == _PENDING and action in _NOT_WHILE_PENDING)
 
     def change(self, status: int) -> None:
         """Set the status, which decides what the station may send."""

@@ -263,7 +263,7 @@ class Session:
         if self._commands is None:
             self._commands = Commands(self)
         # B03.FR.03: to a station that is rejected the CSMS sends nothing.
-        self._commands.submit(command, core_id, rejected=self._registration.rejected)
+        self._commands.submit(command, core_id, self._registration)
 
     def cancel(self, command_id: str) -> None:
         """Drop a command, unless it is already written."""

@@ -64,6 +64,21 @@ def test_B02_FR_09_what_was_asked_for_is_allowed(
     assert allowed(registration, action, payload) is is_allowed
 
 
+@pytest.mark.parametrize(
+    ("status", "action", "may"),
+    [
+        (PENDING, "RemoteStartTransaction", False),
+        (PENDING, "RemoteStopTransaction", False),
+        (PENDING, "ChangeConfiguration", True),
+        (PENDING, "RequestStartTransaction", True),
+        (ACCEPTED, "RemoteStartTransaction", True),
+        (REJECTED, "ChangeConfiguration", False),
+    ],
+)
+def test_what_is_sent_to_a_station_depends_on_its_registration(status: int, action: str, may: bool) -> None:
+    assert Registration(status).may_be_sent(action) is may
+
+
 def test_B03_FR_07_rejected_station_may_send_nothing_else() -> None:
     registration = Registration(REJECTED)
     registration.ask("TriggerMessage", {"requestedMessage": "Heartbeat"})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
-from citrine.ocpp.v2 import provisioning_pb2, transactions_pb2, types_pb2
+from citrine.ocpp.v2 import provisioning_pb2, remote_control_pb2, transactions_pb2, types_pb2
 from tests.edge.conftest import RunningEdge
 from tests.support.fake_core import NOW, PENDING, TRANSACTION_NUMBER, FakeCore, default_reply
 from tests.support.raw_station import RawStation
@@ -161,3 +161,16 @@ async def test_a_rule_holds_for_the_firmware_that_the_station_booted_with(
     after = await station16.ask("StartTransaction", odd)
 
     assert [before[0], tolerated[0], after[0]] == [4, 3, 4]
+
+
+async def test_a_pending_station_is_not_asked_to_charge(core: FakeCore, edge: RunningEdge) -> None:
+    core.registration = PENDING
+    async with edge.station("CS16", version="1.6"):
+        ref = (await core.next("opened")).session
+        token = types_pb2.IdToken(id_token="A", type="Central")
+        core.command(ref, "c1", remote_control_pb2.RequestStartTransactionRequest(id_token=token, remote_start_id=1))
+
+        failure = await core.next("command_failure")
+
+    assert failure.reason == pb.CommandFailure.REASON_UNSUPPORTED
+    assert failure.error.code == "SecurityError"
