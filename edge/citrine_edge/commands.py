@@ -93,13 +93,13 @@ class Commands:
     is written or reported.
     """
 
-    __slots__ = ("_is_told", "_outstanding", "_session", "_waiting")
+    __slots__ = ("_accepts_follow_ups", "_outstanding", "_session", "_waiting")
 
     def __init__(self, session: "Session") -> None:
         self._session = session
         self._waiting: deque[_Outbound] = deque()
         self._outstanding: _Outbound | None = None
-        self._is_told = True
+        self._accepts_follow_ups = True
 
     @property
     def idle(self) -> bool:
@@ -149,10 +149,14 @@ class Commands:
             return
         self._queue(_Outbound(command, core_id, exchange, call), command)
 
-    def tell(self, exchange: CommandExchange) -> None:
+    def follow_up(self, exchange: CommandExchange) -> None:
         """Queue a command that no core sent, and whose end nobody hears; none once the station refused one."""
         call = exchange.next_call()
-        if call is None or not self._is_told or len(self._waiting) >= self._session.context.limits.max_command_queue:
+        if (
+            call is None
+            or not self._accepts_follow_ups
+            or len(self._waiting) >= self._session.context.limits.max_command_queue
+        ):
             return
         command = pb.Command(id=new_id(), native=pb.NativeMessage(action=call.action))
         self._queue(_Outbound(command, "", exchange, call), command)
@@ -320,7 +324,7 @@ class Commands:
         self._report_failure(outbound.core_id, failure)
 
     def _fail_refused(self, outbound: _Outbound, error: ocppj.CallError) -> None:
-        self._is_told = self._is_told and bool(outbound.core_id)
+        self._accepts_follow_ups = self._accepts_follow_ups and bool(outbound.core_id)
         said = pb.CallError(code=error.code, description=error.description, details=_struct(error.details))
         self._fail(outbound, _Reason.REASON_CALL_ERROR, said)
 

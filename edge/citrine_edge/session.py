@@ -249,7 +249,7 @@ class Session:
         for exchange in flight.exchange.follow_ups(flight.responses):
             if self._closed is None:
                 self._commands = self._commands or Commands(self)
-                self._commands.tell(exchange)
+                self._commands.follow_up(exchange)
 
     def answer_error(self, error: pb.CallError) -> None:
         """Refuse the CALL in flight, because a core refused its current request."""

@@ -2,7 +2,7 @@
 
 from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step, status_info
 from citrine_edge.dialects.v16.commands.fields import Fields
-from citrine_edge.dialects.v16.commands.id_tags import tag_info, tag_of, take_tag
+from citrine_edge.dialects.v16.commands.id_tags import pop_tag, tag_info, tag_of
 from citrine_edge.ocppj import Code, RpcError
 
 __all__ = ["cancel_reservation", "get_local_list_version", "reserve_now", "send_local_list"]
@@ -21,14 +21,14 @@ def send_local_list(said: Fields) -> Dialogue:
     A list of OCPP 1.6 does not say at which EVSEs a token is accepted, so a token that is not accepted at all of them
     is removed from it, and the station asks.
     """
-    version, kind = said.take("versionNumber"), said.take("updateType")
+    version, kind = said.pop("versionNumber"), said.pop("updateType")
     if version <= 0:
         # Errata 3.52: 0 is the version of no list.
         path = f"{said.path}/versionNumber"
         raise RpcError(Code.PROPERTY_CONSTRAINT_VIOLATION, f"{path} must be 1 or more in OCPP 1.6", path=path)
     entries: dict[str, Json] = {}
-    for each in said.take_list("localAuthorizationList"):
-        token, info = each.take("idToken"), each.take("idTokenInfo")
+    for each in said.pop_list("localAuthorizationList"):
+        token, info = each.pop("idToken"), each.pop("idTokenInfo")
         each.end()
         tag = tag_of(token)
         stored = info is not None and not info.get("evseId")
@@ -49,13 +49,13 @@ def send_local_list(said: Fields) -> Dialogue:
 def reserve_now(said: Fields) -> Dialogue:
     """Translate ReserveNow; without an EVSE it is for connector 0, any of the station's."""
     payload = {
-        "connectorId": said.take("evseId") or 0,
-        "expiryDate": said.take("expiryDateTime"),
-        "idTag": take_tag(said, "idToken"),
-        "reservationId": said.take("id"),
+        "connectorId": said.pop("evseId") or 0,
+        "expiryDate": said.pop("expiryDateTime"),
+        "idTag": pop_tag(said, "idToken"),
+        "reservationId": said.pop("id"),
     }
     if "groupIdToken" in said:
-        payload["parentIdTag"] = take_tag(said, "groupIdToken")
+        payload["parentIdTag"] = pop_tag(said, "groupIdToken")
     said.end()
     answer = yield Step("ReserveNow", payload)
     return Outcome({"status": answer["status"]})
@@ -63,7 +63,7 @@ def reserve_now(said: Fields) -> Dialogue:
 
 def cancel_reservation(said: Fields) -> Dialogue:
     """Translate CancelReservation."""
-    reservation_id = said.take("reservationId")
+    reservation_id = said.pop("reservationId")
     said.end()
     answer = yield Step("CancelReservation", {"reservationId": reservation_id})
     return Outcome({"status": answer["status"]})

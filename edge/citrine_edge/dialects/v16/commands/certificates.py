@@ -21,7 +21,7 @@ PLUG_AND_CHARGE_USES = frozenset({"V2GRootCertificate", "MORootCertificate", "V2
 
 def certificate_signed(said: Fields) -> Dialogue:
     """Translate CertificateSigned."""
-    chain, kind = said.take("certificateChain"), said.take("certificateType")
+    chain, kind = said.pop("certificateChain"), said.pop("certificateType")
     said.end()
     if kind == "V2GCertificate":
         request = {"certificateChain": chain, "certificateType": kind}
@@ -34,7 +34,7 @@ def certificate_signed(said: Fields) -> Dialogue:
 
 def install_certificate(said: Fields) -> Dialogue:
     """Translate InstallCertificate."""
-    use, certificate = said.take("certificateType"), said.take("certificate")
+    use, certificate = said.pop("certificateType"), said.pop("certificate")
     said.end()
     if use in PLUG_AND_CHARGE_USES:
         request = {"certificateType": use, "certificate": certificate}
@@ -47,7 +47,7 @@ def install_certificate(said: Fields) -> Dialogue:
 
 def delete_certificate(said: Fields) -> Dialogue:
     """Translate DeleteCertificate: what the security extensions do not find may be a certificate of ISO 15118."""
-    hash_data = said.take("certificateHashData")
+    hash_data = said.pop("certificateHashData")
     said.end()
     try:
         answer = yield Step("DeleteCertificate", {"certificateHashData": hash_data})
@@ -71,7 +71,7 @@ def get_installed_certificate_ids(said: Fields) -> Dialogue:
 
     Without uses, a station is asked for all; that it knows none of one kind is no error then.
     """
-    asked = said.take("certificateType") or []
+    asked = said.pop("certificateType") or []
     said.end()
     uses = asked or [*USES, *sorted(PLUG_AND_CHARGE_USES)]
     for use in uses:

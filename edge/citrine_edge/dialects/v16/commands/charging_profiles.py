@@ -21,7 +21,7 @@ KINDS = frozenset({"Absolute", "Recurring", "Relative"})
 
 def set_charging_profile(said: Fields) -> Dialogue:
     """Translate SetChargingProfile. A station without smart charging answers NotSupported."""
-    connector_id, profile = said.take("evseId"), said.take_fields("chargingProfile")
+    connector_id, profile = said.pop("evseId"), said.pop_fields("chargingProfile")
     assert profile is not None, "the schema requires it"
     said.end()
     payload = {"connectorId": connector_id, "csChargingProfiles": charging_profile(profile)}
@@ -34,7 +34,7 @@ def set_charging_profile(said: Fields) -> Dialogue:
 def clear_charging_profile(said: Fields) -> Dialogue:
     """Translate ClearChargingProfile."""
     payload = said.copy({"chargingProfileId": "id"})
-    criteria = said.take_fields("chargingProfileCriteria")
+    criteria = said.pop_fields("chargingProfileCriteria")
     said.end()
     if criteria is not None:
         payload |= criteria.copy({"evseId": "connectorId", "stackLevel": "stackLevel"})
@@ -63,7 +63,7 @@ def charging_profile(said: Fields) -> Json:
         UnsupportedAction: When something in it has no counterpart, by its name.
         RpcError: When its transaction has no number.
     """
-    kind = said.take("chargingProfileKind")
+    kind = said.pop("chargingProfileKind")
     if kind not in KINDS:
         raise said.refuse("chargingProfileKind", f"OCPP 1.6 has no profiles of kind {kind}")
     profile = said.copy(
@@ -78,8 +78,8 @@ def charging_profile(said: Fields) -> Json:
     profile["chargingProfileKind"] = kind
     profile["chargingProfilePurpose"] = _purpose(said)
     if "transactionId" in said:
-        profile["transactionId"] = said.take_number("transactionId")
-    schedules = said.take_list("chargingSchedule")
+        profile["transactionId"] = said.pop_number("transactionId")
+    schedules = said.pop_list("chargingSchedule")
     if len(schedules) != 1:
         raise said.refuse("chargingSchedule", "a profile of OCPP 1.6 has one schedule")
     profile["chargingSchedule"] = _schedule(schedules[0])
@@ -88,7 +88,7 @@ def charging_profile(said: Fields) -> Json:
 
 
 def _purpose(said: Fields) -> str:
-    purpose = said.take("chargingProfilePurpose")
+    purpose = said.pop("chargingProfilePurpose")
     if purpose not in PURPOSES:
         raise said.refuse("chargingProfilePurpose", f"OCPP 1.6 has no purpose {purpose}")
     return PURPOSES[purpose]
@@ -101,8 +101,8 @@ def _schedule(said: Fields) -> Json:
         {"duration": "duration", "startSchedule": "startSchedule", "chargingRateUnit": "chargingRateUnit"}
     )
     if "minChargingRate" in said:
-        schedule["minChargingRate"] = _tenths(said.take("minChargingRate"))
-    schedule["chargingSchedulePeriod"] = [_period(each) for each in said.take_list("chargingSchedulePeriod")]
+        schedule["minChargingRate"] = _tenths(said.pop("minChargingRate"))
+    schedule["chargingSchedulePeriod"] = [_period(each) for each in said.pop_list("chargingSchedulePeriod")]
     said.end()
     return schedule
 
@@ -112,7 +112,7 @@ def _period(said: Fields) -> Json:
     if "limit" not in said:
         path = f"{said.path}/limit"
         raise RpcError(Code.OCCURRENCE_CONSTRAINT_VIOLATION, f"{path} is required in OCPP 1.6", path=path)
-    period["limit"] = _tenths(said.take("limit"))
+    period["limit"] = _tenths(said.pop("limit"))
     said.end()
     return period
 

@@ -32,7 +32,7 @@ def get_variables(said: Fields) -> Dialogue:
 
     A station is asked for as many keys at a time as it takes. Before it is asked for several, it is asked for how many.
     """
-    asked = said.take("getVariableData")
+    asked = said.pop("getVariableData")
     said.end()
     keys = [_key(each) for each in asked]
     wanted = {key.name.lower(): key.name for key in keys if isinstance(key, Key) and not key.is_secret}
@@ -50,7 +50,7 @@ def set_variables(said: Fields) -> Dialogue:
 
     A station that answers CALLERROR to one is sent the others nevertheless.
     """
-    asked = said.take("setVariableData")
+    asked = said.pop("setVariableData")
     said.end()
     changes = [_change(index, each) for index, each in enumerate(asked)]
     results: list[Json] = []
@@ -79,7 +79,7 @@ def _get_configuration(names: Sequence[str], values: dict[str, str | None]) -> G
     if most > 1:
         answer = yield Step("GetConfiguration", {"key": [MAX_KEYS]})
         found: dict[str, str | None] = {}
-        _take(answer, found)
+        _read_values(answer, found)
         text = found.get(MAX_KEYS.lower()) or ""
         if text.isascii() and text.isdecimal() and int(text):
             most = int(text)
@@ -89,13 +89,13 @@ def _get_configuration(names: Sequence[str], values: dict[str, str | None]) -> G
     while left:
         asked = left[:most]
         answer = yield Step("GetConfiguration", {"key": asked})
-        said = _take(answer, values)
+        said = _read_values(answer, values)
         rest = [name for name in asked if name.lower() not in said]
         # A station that says nothing of what it is asked for would be asked for ever.
         left = left[most:] + (rest if len(rest) < len(asked) else [])
 
 
-def _take(answer: Json, values: dict[str, str | None]) -> set[str]:
+def _read_values(answer: Json, values: dict[str, str | None]) -> set[str]:
     """Add the values in an answer, and return the keys that it says something of."""
     said = {name.lower() for name in answer.get("unknownKey", ())}
     for each in answer.get("configurationKey", ()):

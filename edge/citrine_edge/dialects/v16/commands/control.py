@@ -6,7 +6,7 @@ from citrine_edge.dialects.exchanges import CallRefused
 from citrine_edge.dialects.v16.commands.charging_profiles import charging_profile
 from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step, status_info
 from citrine_edge.dialects.v16.commands.fields import Fields
-from citrine_edge.dialects.v16.commands.id_tags import take_tag
+from citrine_edge.dialects.v16.commands.id_tags import pop_tag
 from citrine_edge.dialects.v16.plug_and_charge import ask_over_data_transfer
 
 __all__ = [
@@ -42,7 +42,7 @@ _ABOUT_CONNECTORS = frozenset({"MeterValues", "StatusNotification"})
 
 def reset(said: Fields) -> Dialogue:
     """Translate Reset."""
-    kind = said.take("type")
+    kind = said.pop("type")
     if kind not in RESETS:
         raise said.refuse("type", "OCPP 1.6 resets Hard or Soft, and resumes nothing")
     if "evseId" in said:
@@ -54,7 +54,7 @@ def reset(said: Fields) -> Dialogue:
 
 def change_availability(said: Fields) -> Dialogue:
     """Translate ChangeAvailability; without an EVSE it is for connector 0, the station."""
-    kind, connector_id = said.take("operationalStatus"), said.take_connector()
+    kind, connector_id = said.pop("operationalStatus"), said.pop_connector()
     said.end()
     answer = yield Step("ChangeAvailability", {"connectorId": connector_id, "type": kind})
     return Outcome({"status": answer["status"]})
@@ -62,7 +62,7 @@ def change_availability(said: Fields) -> Dialogue:
 
 def unlock_connector(said: Fields) -> Dialogue:
     """Translate UnlockConnector. A station without a lock, or without that connector, answers NotSupported."""
-    connector_id, number = said.take("evseId"), said.take("connectorId")
+    connector_id, number = said.pop("evseId"), said.pop("connectorId")
     if number != 1:
         raise said.refuse("connectorId", "a connector of OCPP 1.6 is connector 1 of the EVSE with its number")
     said.end()
@@ -87,10 +87,10 @@ def request_start_transaction(said: Fields) -> Dialogue:
     StartTransaction.
     """
     said.ignore("remoteStartId", "groupIdToken")
-    payload: Json = {"idTag": take_tag(said, "idToken")}
-    if (evse_id := said.take("evseId")) is not None:
+    payload: Json = {"idTag": pop_tag(said, "idToken")}
+    if (evse_id := said.pop("evseId")) is not None:
         payload["connectorId"] = evse_id
-    profile = said.take_fields("chargingProfile")
+    profile = said.pop_fields("chargingProfile")
     if profile is not None:
         payload["chargingProfile"] = charging_profile(profile)
     said.end()
@@ -100,7 +100,7 @@ def request_start_transaction(said: Fields) -> Dialogue:
 
 def request_stop_transaction(said: Fields) -> Dialogue:
     """Translate RequestStopTransaction."""
-    transaction_id = said.take_number("transactionId")
+    transaction_id = said.pop_number("transactionId")
     said.end()
     answer = yield Step("RemoteStopTransaction", {"transactionId": transaction_id})
     return Outcome({"status": answer["status"]})
@@ -108,7 +108,7 @@ def request_stop_transaction(said: Fields) -> Dialogue:
 
 def trigger_message(said: Fields) -> Dialogue:
     """Translate TriggerMessage: extended where the message needs it."""
-    requested = said.take("requestedMessage")
+    requested = said.pop("requestedMessage")
     if requested == "SignV2GCertificate":
         said.end()
         return (yield from ask_over_data_transfer("TriggerMessage", {"requestedMessage": requested}))
@@ -116,7 +116,7 @@ def trigger_message(said: Fields) -> Dialogue:
         raise said.refuse("requestedMessage", f"OCPP 1.6 can't trigger {requested}")
     about: Json = {}
     if "evse" in said and requested in _ABOUT_CONNECTORS:
-        about = {"connectorId": said.take_connector()}
+        about = {"connectorId": said.pop_connector()}
     # Of the other messages there is one for the station, whatever EVSE is named.
     said.ignore("evse")
     said.end()

@@ -16,7 +16,7 @@ __all__ = ["cost_updated", "data_transfer"]
 def data_transfer(said: Fields) -> Dialogue:
     """Translate DataTransfer. Data of OCPP 1.6 is text: what is none is sent as its JSON."""
     payload = said.copy({"vendorId": "vendorId", "messageId": "messageId"})
-    data = said.take("data")
+    data = said.pop("data")
     if data is not None:
         payload["data"] = _text(data)
     said.end()
@@ -33,7 +33,7 @@ def cost_updated(said: Fields) -> Dialogue:
     Raises:
         CallRefused: When the station does not accept it: CostUpdatedResponse has no status.
     """
-    cost = {"transactionId": said.take_number("transactionId"), "cost": said.take("totalCost")}
+    cost = {"transactionId": said.pop_number("transactionId"), "cost": said.pop("totalCost")}
     said.end()
     payload = {"vendorId": COST_VENDOR_ID, "messageId": "RunningCost", "data": data_of(cost)}
     answer = yield Step("DataTransfer", payload)

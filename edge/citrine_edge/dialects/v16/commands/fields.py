@@ -22,16 +22,16 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return name in self._left
 
-    def take(self, name: str) -> Any:
+    def pop(self, name: str) -> Any:
         """Remove a property and return it; None if it is not there."""
         return self._left.pop(name, None)
 
-    def take_fields(self, name: str) -> "Fields | None":
+    def pop_fields(self, name: str) -> "Fields | None":
         """Remove a property that is an object and return it; None if it is not there."""
         found = self._left.pop(name, None)
         return None if found is None else Fields(self.action, found, f"{self.path}/{name}")
 
-    def take_list(self, name: str) -> "list[Fields]":
+    def pop_list(self, name: str) -> "list[Fields]":
         """Remove a property that is an array of objects and return them."""
         items = self._left.pop(name, None) or ()
         return [Fields(self.action, each, f"{self.path}/{name}/{index}") for index, each in enumerate(items)]
@@ -40,7 +40,7 @@ class Fields:
         """Remove the properties of these names, and return those that are there under their names of OCPP 1.6."""
         return {theirs: self._left.pop(ours) for ours, theirs in names.items() if ours in self._left}
 
-    def take_number(self, name: str) -> int:
+    def pop_number(self, name: str) -> int:
         """Remove a text and return the number that it is: transactions of OCPP 1.6 have numbers.
 
         Raises:
@@ -52,17 +52,17 @@ class Fields:
             raise RpcError(Code.PROPERTY_CONSTRAINT_VIOLATION, problem, path=f"{self.path}/{name}")
         return int(text)
 
-    def take_connector(self) -> int:
+    def pop_connector(self) -> int:
         """Remove an EVSE and return the connector of OCPP 1.6 that it is; 0, the station, without one.
 
         Raises:
             UnsupportedAction: When a connector is named that OCPP 1.6 can't tell from the others.
         """
-        evse = self.take_fields("evse")
+        evse = self.pop_fields("evse")
         if evse is None:
             return 0
-        number: int = evse.take("id")
-        if evse.take("connectorId") not in (None, 1):
+        number: int = evse.pop("id")
+        if evse.pop("connectorId") not in (None, 1):
             raise evse.refuse("connectorId", "a connector of OCPP 1.6 is connector 1 of the EVSE with its number")
         evse.end()
         return number

@@ -15,11 +15,11 @@ def get_log(said: Fields) -> Dialogue:
     GetDiagnostics has no security log, and its answer no status: a station with nothing to upload names no file
     (edition 2, 5.9).
     """
-    kind, log = said.take("logType"), said.take_fields("log")
+    kind, log = said.pop("logType"), said.pop_fields("log")
     assert log is not None, "the schema requires it"
     if kind not in ("DiagnosticsLog", "SecurityLog"):
         raise said.refuse("logType", f"OCPP 1.6 has no {kind}")
-    request_id, retries = said.take("requestId"), said.copy(_RETRIES)
+    request_id, retries = said.pop("requestId"), said.copy(_RETRIES)
     said.end()
     parameters = log.copy(
         {
@@ -49,8 +49,8 @@ def update_firmware(said: Fields) -> Dialogue:
 
     Signed firmware is never sent as unsigned, so a station without the security extensions refuses it.
     """
-    request_id, retries = said.take("requestId"), said.copy(_RETRIES)
-    firmware = said.take_fields("firmware")
+    request_id, retries = said.pop("requestId"), said.copy(_RETRIES)
+    firmware = said.pop_fields("firmware")
     assert firmware is not None, "the schema requires it"
     said.end()
     if "signingCertificate" in firmware or "signature" in firmware:

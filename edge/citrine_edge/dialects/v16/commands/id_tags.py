@@ -10,18 +10,18 @@ from citrine_edge.dialects.v16.commands.dialogue import Json
 from citrine_edge.dialects.v16.commands.fields import Fields
 from citrine_edge.dialects.v16.tables import TOKEN_STATUSES
 
-__all__ = ["tag_info", "tag_of", "take_tag"]
+__all__ = ["pop_tag", "tag_info", "tag_of"]
 
 _STATUS_NUMBERS = {spelling_of(AuthorizationStatusEnum, number): number for number in TOKEN_STATUSES}
 
 
-def take_tag(said: Fields, name: str) -> str:
+def pop_tag(said: Fields, name: str) -> str:
     """Remove a token and return its idTag: its id, or a surrogate where that is too long.
 
     Raises:
         UnsupportedAction: When there is no token, as with type NoAuthorization.
     """
-    token = said.take(name)
+    token = said.pop(name)
     if not token["idToken"]:
         raise said.refuse(name, "OCPP 1.6 starts and reserves nothing without a token")
     return tag_of(token)

@@ -19,7 +19,7 @@ _CONNECTORS = VariableName(COMPONENT, "NumberOfConnectors")
 
 def get_base_report(said: Fields) -> Dialogue:
     """Translate GetBaseReport; its NotifyReports say what the station answered."""
-    base, request_id = said.take("reportBase"), said.take("requestId")
+    base, request_id = said.pop("reportBase"), said.pop("requestId")
     if base == "SummaryInventory":
         raise said.refuse("reportBase", "a configuration of OCPP 1.6 says nothing of problems")
     said.end()
@@ -32,8 +32,8 @@ def get_base_report(said: Fields) -> Dialogue:
 
 def get_report(said: Fields) -> Dialogue:
     """Translate GetReport: all keys, of which those that were asked for are reported."""
-    request_id = said.take("requestId")
-    asked = said.take("componentVariable")
+    request_id = said.pop("requestId")
+    asked = said.pop("componentVariable")
     if "componentCriteria" in said:
         raise said.refuse("componentCriteria", "components of OCPP 1.6 are not enabled, active or a problem")
     said.end()
