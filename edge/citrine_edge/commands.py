@@ -276,7 +276,10 @@ class Commands:
         self._stop_timer(outbound)
         self._report(outbound.core_id, pb.Upstream(command_result=result), outbound.id)
         self._log("command answered", outbound)
-        messages = outbound.exchange.messages(result.receive_time)
+        self._send_messages(outbound, result.receive_time)
+
+    def _send_messages(self, outbound: _Outbound, time: Timestamp) -> None:
+        messages = outbound.exchange.messages(time)
         if messages:
             self._session.send_requests(outbound.message_id, messages)
 
@@ -297,6 +300,8 @@ class Commands:
             answer = orjson.dumps(frame.payload)
             failure.answer_json = answer.decode() if len(answer) <= MAX_ANSWER else ""
         self._report_failure(outbound.core_id, failure)
+        if failure.HasField("answer"):
+            self._send_messages(outbound, failure.time)
 
     def _record(
         self,

@@ -123,7 +123,8 @@ class CommandExchange(Protocol):
     def messages(self, time: Timestamp) -> Sequence[CanonicalRequest]:
         """Return what the answers say beside the response: messages that a station of 2.x would send by itself.
 
-        The session sends them to a core, behind the response. Nobody hears the answers.
+        The session sends them to a core, behind the response. Nobody hears the answers. Of an answer that violates the
+        schema, its valid part says them, once `valid_part` was called.
 
         Args:
             time: When the last answer was read.

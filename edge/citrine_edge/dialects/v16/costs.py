@@ -10,20 +10,27 @@ from typing import Any
 import orjson
 from google.protobuf.message import Message
 
-from citrine.ocpp.codec import format_datetime
+from citrine.ocpp.codec import encode, format_datetime
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import MESSAGE_FORMAT_ENUM_ASCII, MESSAGE_FORMAT_ENUM_UTF8, MessageContent
 from citrine_edge.dialects.exchanges import CallRefused, CanonicalRequest, CommandExchange
 from citrine_edge.dialects.v16.commands.native import NativeExchange
 from citrine_edge.ocppj import CallError, Code, RpcError, Schemas
 
-__all__ = ["COST_VENDOR_ID", "CostMessage", "cost_messages", "data_of"]
+__all__ = ["COST_VENDOR_ID", "CostMessage", "cost_messages", "data_of", "details_of"]
 
 COST_VENDOR_ID = "org.openchargealliance.costmsg"
 
 _TEXTS = (MESSAGE_FORMAT_ENUM_ASCII, MESSAGE_FORMAT_ENUM_UTF8)
 
 _Said = tuple[str, Mapping[str, Any]]
+
+
+def details_of(custom_data: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what custom data of 2.x says of a cost: prices, the next period, triggers of meter values."""
+    if not custom_data or custom_data.get("vendorId", "").lower() != COST_VENDOR_ID:
+        return {}
+    return {name: value for name, value in custom_data.items() if name != "vendorId"}
 
 
 def data_of(content: Mapping[str, Any]) -> str:
@@ -78,7 +85,8 @@ def _final_cost(request: Any, responses: Sequence[Any]) -> Sequence[_Said]:
     for response in responses:
         if isinstance(response, TransactionEventResponse) and response.HasField("total_cost"):
             number = int(request.transaction_info.transaction_id)
-            content: dict[str, Any] = {"transactionId": number, "cost": response.total_cost}
+            details = details_of(encode(response).get("customData"))
+            content = {**details, "transactionId": number, "cost": response.total_cost}
             if _is_text(response.updated_personal_message):
                 content["priceText"] = response.updated_personal_message.content
             return [("FinalCost", content)]
@@ -90,7 +98,9 @@ def _running_cost(request: Any, responses: Sequence[Any]) -> Sequence[_Said]:
     for response in responses:
         if isinstance(response, TransactionEventResponse) and response.HasField("total_cost"):
             number, time = int(request.transaction_info.transaction_id), format_datetime(request.timestamp)
-            return [("RunningCost", {"transactionId": number, "timestamp": time, "cost": response.total_cost})]
+            details = details_of(encode(response).get("customData"))
+            cost = {"timestamp": time, **details, "transactionId": number, "cost": response.total_cost}
+            return [("RunningCost", cost)]
     return ()
 
 

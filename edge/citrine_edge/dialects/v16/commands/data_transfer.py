@@ -7,7 +7,7 @@ import orjson
 from citrine_edge.dialects.exchanges import CallRefused
 from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step
 from citrine_edge.dialects.v16.commands.fields import Fields
-from citrine_edge.dialects.v16.costs import COST_VENDOR_ID, data_of
+from citrine_edge.dialects.v16.costs import COST_VENDOR_ID, data_of, details_of
 from citrine_edge.ocppj import CallError, Code
 
 __all__ = ["cost_updated", "data_transfer"]
@@ -28,12 +28,15 @@ def data_transfer(said: Fields) -> Dialogue:
 
 
 def cost_updated(said: Fields) -> Dialogue:
-    """Translate CostUpdated: RunningCost, with what CostUpdated says.
+    """Translate CostUpdated: RunningCost, with what CostUpdated and custom data of the cost vendor say.
 
     Raises:
         CallRefused: When the station does not accept it: CostUpdatedResponse has no status.
     """
-    cost = {"transactionId": said.pop_number("transactionId"), "cost": said.pop("totalCost")}
+    details = details_of(said.get("customData"))
+    if details:
+        said.ignore("customData")
+    cost = {**details, "transactionId": said.pop_number("transactionId"), "cost": said.pop("totalCost")}
     said.end()
     payload = {"vendorId": COST_VENDOR_ID, "messageId": "RunningCost", "data": data_of(cost)}
     answer = yield Step("DataTransfer", payload)

@@ -22,6 +22,10 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return name in self._left
 
+    def get(self, name: str) -> Any:
+        """Return a property; None if it is not there."""
+        return self._left.get(name)
+
     def pop(self, name: str) -> Any:
         """Remove a property and return it; None if it is not there."""
         return self._left.pop(name, None)

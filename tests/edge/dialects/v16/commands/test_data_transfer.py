@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import orjson
 import pytest
 
-from citrine_edge.dialects import CallRefused
+from citrine_edge.dialects import CallRefused, UnsupportedAction
 from citrine_edge.ocppj import RpcError
 from tests.support.dialogues import play
 
@@ -45,6 +46,32 @@ def test_running_cost_is_a_message_of_the_cost_vendor() -> None:
         )
     ]
     assert played.response == {}
+
+
+def test_prices_and_triggers_of_the_cost_vendor_are_sent_along() -> None:
+    """Stations of 2.x get them as custom data."""
+    custom_data = {
+        "vendorId": "org.openchargealliance.costmsg",
+        "state": "Charging",
+        "triggerMeterValue": {"atEnergykWh": 10.0},
+    }
+    payload = {"transactionId": "17", "totalCost": 3.5, "customData": custom_data}
+
+    [(_, sent)] = play("CostUpdated", payload, {"status": "Accepted"}).calls
+
+    assert orjson.loads(sent["data"]) == {
+        "state": "Charging",
+        "triggerMeterValue": {"atEnergykWh": 10.0},
+        "transactionId": 17,
+        "cost": 3.5,
+    }
+
+
+def test_custom_data_of_others_is_refused_by_name() -> None:
+    payload = {"transactionId": "17", "totalCost": 3.5, "customData": {"vendorId": "com.example", "x": 1}}
+
+    with pytest.raises(UnsupportedAction, match="/customData"):
+        play("CostUpdated", payload)
 
 
 @pytest.mark.parametrize("status", ["Rejected", "UnknownMessageId", "UnknownVendorId"])
