@@ -37,6 +37,12 @@ DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 FOUR = 4
 """Cores of a system of several."""
 
+WINDOW = 4.0
+"""Seconds of each point of a curve."""
+
+SCALE_WINDOW = 20.0
+"""Seconds of each point of --scale: of a ratio the noise of both counts."""
+
 
 @dataclass
 class Bench:
@@ -142,12 +148,12 @@ async def _reports(bench: Bench, kind: str) -> Mapping[str, Any]:
 
 async def _few(bench: Bench, kind: str) -> Mapping[str, Any]:
     async with bench.running(f"{kind}-few", kind, 0) as sut:
-        return {"points": [one.as_json() for one in await few(sut, bench.options.window)]}
+        return {"points": [one.as_json() for one in await few(sut, bench.options.window or WINDOW)]}
 
 
 async def _curve(bench: Bench, kind: str, name: str, cores: int) -> Mapping[str, Any]:
     async with bench.running(name, kind, 0, cores) as sut:
-        points = await curve(sut, bench.options.fleet, bench.options.window, others=cores == 1)
+        points = await curve(sut, bench.options.fleet, bench.options.window or WINDOW, others=cores == 1)
         return {"points": [one.as_json() for one in points], "stations": bench.options.fleet}
 
 
@@ -155,7 +161,7 @@ async def _scale(bench: Bench, kind: str) -> Mapping[str, Any]:
     options = bench.options
     sizes = options.scale_stations, options.scale_transactions, options.scale_connected
     async with bench.running(f"{kind}-scale", kind, 0) as sut:
-        return await scale(sut, Scale(*sizes, options.window, options.scale_lists))
+        return await scale(sut, Scale(*sizes, options.window or SCALE_WINDOW, options.scale_lists))
 
 
 def _load(run: Measured) -> Mapping[str, Any]:

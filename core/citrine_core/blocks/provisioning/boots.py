@@ -129,13 +129,18 @@ def _boot_row(
     call: Call[ocpp.BootNotificationRequest], status: Status, policy: Policy, inventory_time: datetime
 ) -> dict[str, Any]:
     hardware = call.message.charging_station
-    is_due = policy.asks_inventory and _is_another(policy.hardware, hardware)
+    due_time = policy.inventory_due_time
+    if policy.asks_inventory and _is_another(policy.hardware, hardware):
+        due_time = inventory_time
+    elif due_time is not None:
+        # It may have been postponed while the station was gone, or not accepted.
+        due_time = min(due_time, inventory_time)
     return {
         "registration": status,
         "hardware": hardware.SerializeToString(),
         "boot_reason": call.message.reason,
         "boot_time": call.receive_time,
-        "inventory_due_time": inventory_time if is_due else policy.inventory_due_time,
+        "inventory_due_time": due_time,
         "inventory_attempts": 0,
     }
 

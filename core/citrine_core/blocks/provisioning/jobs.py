@@ -64,6 +64,13 @@ INVENTORY_RETRY = timedelta(minutes=5)
 
 INVENTORY_ATTEMPTS = 3
 
+INVENTORY_OF_ABSENT = timedelta(hours=1)
+"""Time until the next look at a station that is not connected, or not accepted, when its inventory is due. As many as
+a network may lose at once are then looked at once an hour, and not with each look for work."""
+
+LOOK_AT = 200
+"""Due stations that are read at a time."""
+
 WHO = "inventory"
 
 
@@ -85,22 +92,27 @@ class Inventories:
                     tasks.create_task(self._ask(tenant_id, station_id), name=f"inventory of {station_id}")
 
     async def _claim(self) -> list[tuple[str, str]]:
-        now = self._services.clock()
-        async with self._services.unit_of_work(read_only=True) as work:
-            # The query runs before the write transaction begins, because usually no inventory is due.
-            due = await RegistrationRepository(work.session).due_inventories(now, INVENTORIES)
-        if not due:
-            return []
-        async with self._services.unit_of_work() as work:
-            stations = RegistrationRepository(work.session)
-            claimed = [
-                (tenant_id, station_id)
-                for tenant_id, station_id, time in due
-                if await stations.claim_inventory(
-                    tenant_id, station_id, time, now + INVENTORY_RETRY, INVENTORY_ATTEMPTS
-                )
-            ]
-            await work.commit()
+        """Claim the inventories of some stations; postpone those of stations that can't be asked now."""
+        claimed: list[tuple[str, str]] = []
+        now, is_rest = self._services.clock(), True
+        while is_rest and not claimed:
+            async with self._services.unit_of_work(read_only=True) as work:
+                # The query runs before the write transaction begins, because usually no inventory is due.
+                due = await RegistrationRepository(work.session).due_inventories(now, LOOK_AT)
+            if not due:
+                break
+            is_rest = len(due) == LOOK_AT
+            absent = {(one.tenant_id, one.station_id) for one in due if not one.can_be_asked}
+            async with self._services.unit_of_work() as work:
+                stations = RegistrationRepository(work.session)
+                if absent:
+                    await stations.postpone_inventories(absent, now, now + INVENTORY_OF_ABSENT)
+                for one in [one for one in due if one.can_be_asked][:INVENTORIES]:
+                    if await stations.claim_inventory(
+                        one.tenant_id, one.station_id, one.due_time, now + INVENTORY_RETRY, INVENTORY_ATTEMPTS
+                    ):
+                        claimed.append((one.tenant_id, one.station_id))
+                await work.commit()
         return claimed
 
     async def _ask(self, tenant_id: str, station_id: str) -> None:

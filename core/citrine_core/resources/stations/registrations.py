@@ -4,17 +4,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, CursorResult, Select, bindparam, case, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, and_, bindparam, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine_core.db import Due
-from citrine_core.db.one_of import one_of_packed, pack
+from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.tenants.queries import asks_inventory
 
-__all__ = ["Condition", "Policy", "RegistrationRepository", "policies_beside"]
+__all__ = ["Condition", "DueInventory", "Policy", "RegistrationRepository", "policies_beside"]
 
 Condition = Callable[[Any, Any], ColumnElement[bool]]
 """Returns what is to be known of the station of two columns, tenant and id."""
@@ -66,6 +66,16 @@ def policies_beside(*conditions: Condition) -> Select[Any]:
     return _POLICIES.add_columns(*(condition(_TABLE.c.tenant_id, _TABLE.c.station_id) for condition in conditions))
 
 
+class DueInventory(NamedTuple):
+    """A station whose inventory is due."""
+
+    tenant_id: str
+    station_id: str
+    due_time: datetime
+    can_be_asked: bool
+    """Whether it is accepted and connected."""
+
+
 class RegistrationRepository:
     """Reads and writes the registration of stations within one unit of work."""
 
@@ -91,33 +101,40 @@ class RegistrationRepository:
 
     @staticmethod
     def inventory_due() -> Due:
-        """Return the query of the time at which the inventory of a connected station is next due."""
-        row = Station
-        return (
-            select(row.inventory_due_time)
-            .where(
-                row.inventory_due_time.is_not(None),
-                row.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
-                is_connected(row.tenant_id, row.station_id),
-            )
-            .order_by(row.inventory_due_time)
-            .limit(1)
-        )
+        """Return the query of the time at which the inventory of a station is next due, connected or not."""
+        return select(func.min(Station.inventory_due_time)).where(Station.inventory_due_time.is_not(None))
 
-    async def due_inventories(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime]]:
-        """Return accepted and connected stations whose inventory is due: tenant, station and time."""
+    async def due_inventories(self, now: datetime, limit: int) -> Sequence[DueInventory]:
+        """Return stations whose inventory is due, the earliest first."""
         row = Station
         rows = await self._session.execute(
-            select(row.tenant_id, row.station_id, row.inventory_due_time)
-            .where(
-                row.inventory_due_time <= now,
-                row.registration == REGISTRATION_STATUS_ENUM_ACCEPTED,
-                is_connected(row.tenant_id, row.station_id),
+            select(
+                row.tenant_id,
+                row.station_id,
+                row.inventory_due_time,
+                and_(
+                    row.registration == REGISTRATION_STATUS_ENUM_ACCEPTED, is_connected(row.tenant_id, row.station_id)
+                ),
             )
+            .where(row.inventory_due_time <= now)
             .order_by(row.inventory_due_time)
             .limit(limit)
         )
-        return [(tenant_id, station_id, time) for tenant_id, station_id, time in rows if time is not None]
+        return [
+            DueInventory(tenant_id, station_id, time, can_be_asked)
+            for tenant_id, station_id, time, can_be_asked in rows
+            if time is not None
+        ]
+
+    async def postpone_inventories(self, keys: Collection[tuple[str, str]], now: datetime, time: datetime) -> None:
+        """Have inventories that are due now be due at a later time: tenants and stations."""
+        row = Station
+        await self._session.execute(
+            update(row)
+            .where(one_of((row.tenant_id, row.station_id), keys), row.inventory_due_time <= now)
+            .values(inventory_due_time=time)
+            .execution_options(synchronize_session=False)
+        )
 
     async def claim_inventory(
         self, tenant_id: str, station_id: str, due_time: datetime, later: datetime, attempts: int

@@ -1,7 +1,7 @@
 """Stations that are new, or boot with other firmware, are asked for their inventory, on a whole core."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.types_pb2 import GenericDeviceModelStatusEnum
 from citrine_core.blocks.provisioning import jobs
 from citrine_core.resources.stations.models import Station
@@ -35,10 +36,19 @@ async def core(database_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
         yield running
 
 
-async def due(core: RunningCore) -> bool:
+async def due_time(core: RunningCore) -> datetime | None:
     async with core.core.unit_of_work(read_only=True) as work:
-        station = await work.session.get_one(Station, ("default", "CS-1"))
-        return station.inventory_due_time is not None
+        return (await work.session.get_one(Station, ("default", "CS-1"))).inventory_due_time
+
+
+async def set_due_time(core: RunningCore, time: datetime) -> None:
+    async with core.core.unit_of_work() as work:
+        (await work.session.get_one(Station, ("default", "CS-1"))).inventory_due_time = time
+        await work.commit()
+
+
+async def due(core: RunningCore) -> bool:
+    return await due_time(core) is not None
 
 
 async def asked(core: RunningCore, edge: FakeEdge) -> list[int]:
@@ -120,4 +130,39 @@ async def test_a_station_that_is_not_accepted_is_asked_once_it_is(core: RunningC
             await work.commit()
         await station.call(boot())
 
+        assert await asked(core, edge) == [FULL]
+
+
+async def test_a_station_that_is_gone_when_it_is_due_is_looked_at_later(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        edge.on_command = lambda command: ocpp.GetBaseReportResponse(status=ACCEPTED)
+        station = await edge.connect("CS-1", PASSWORD)
+        await station.call(boot())
+        await station.close()
+        # What comes later on the link shows that the end of the session is stored.
+        await core.add_station("CS-2")
+        await (await edge.connect("CS-2", PASSWORD)).call(HeartbeatRequest())
+        before = await due_time(core)
+
+        assert await asked(core, edge) == []
+        postponed = await due_time(core)
+        assert before is not None
+        assert postponed is not None
+        assert postponed - before >= jobs.INVENTORY_OF_ABSENT
+
+        await (await edge.connect("CS-1", PASSWORD)).call(HeartbeatRequest())
+        await set_due_time(core, before)
+        assert await asked(core, edge) == [FULL]
+
+
+async def test_a_station_that_was_gone_and_boots_is_asked_soon(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        edge.on_command = lambda command: ocpp.GetBaseReportResponse(status=ACCEPTED)
+        await (await edge.connect("CS-1", PASSWORD)).call(boot())
+        await set_due_time(core, core.core.services.clock() + jobs.INVENTORY_OF_ABSENT)
+        assert await asked(core, edge) == []
+
+        await (await edge.connect("CS-1", PASSWORD)).call(boot())
         assert await asked(core, edge) == [FULL]
