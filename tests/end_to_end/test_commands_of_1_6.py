@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from citrine.api.v1 import (
     configurations_pb2,
     diagnostics_pb2,
+    firmware_campaigns_pb2,
     firmware_management_pb2,
     local_auth_list_pb2,
     provisioning_pb2,
@@ -27,6 +28,7 @@ from citrine.api.v1 import (
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceStub
 from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
+from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceStub
 from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceStub
 from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
@@ -326,3 +328,29 @@ async def test_capacity_of_a_station_becomes_charging_profiles(core: RunningCore
         ]
 
     assert await until(limits) == [(0, "TxDefaultProfile", 16.0)]
+
+
+async def test_campaign_updates_a_station_and_sees_its_new_version(core: RunningCore, station: Station16) -> None:
+    campaigns = core.stub(FirmwareCampaignsServiceStub)
+    campaign = firmware_campaigns_pb2.FirmwareCampaign(name="v2", firmware_version="2")
+    campaign.selection.station_ids.append(STATION)
+    campaign.firmware.location = "https://files.example.com/v2.bin"
+    created = await campaigns.CreateFirmwareCampaign(
+        firmware_campaigns_pb2.CreateFirmwareCampaignRequest(campaign=campaign)
+    )
+
+    async def asked() -> list[Any]:
+        return station.said("UpdateFirmware")
+
+    await until(asked)
+    for status in ("Downloading", "Downloaded", "Installing", "Installed"):
+        await station.call(ocpp.v16.call.FirmwareStatusNotification(status=status))
+    again = ocpp.v16.call.BootNotification(charge_point_model="M", charge_point_vendor="V", firmware_version="2")
+    await station.call(again)
+
+    async def completed() -> bool:
+        request = firmware_campaigns_pb2.GetFirmwareCampaignRequest(campaign_id=created.campaign_id)
+        found = await campaigns.GetFirmwareCampaign(request)
+        return bool(found.state == firmware_campaigns_pb2.FIRMWARE_CAMPAIGN_STATE_COMPLETED)
+
+    await until(completed)
