@@ -8,10 +8,12 @@ from typing import Any
 
 import grpc
 import ocpp.v16
+import orjson
 import pytest
 from pydantic import SecretStr
 
 from citrine.api.v1 import (
+    certificates_pb2,
     configurations_pb2,
     diagnostics_pb2,
     firmware_campaigns_pb2,
@@ -25,6 +27,7 @@ from citrine.api.v1 import (
     tokens_pb2,
     transactions_pb2,
 )
+from citrine.api.v1.certificates_pb2_grpc import CertificatesServiceStub
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceStub
 from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
@@ -39,11 +42,13 @@ from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.ocpp.id_tags import surrogate_of
+from citrine.ocpp.v2 import certificates_pb2 as m
 from citrine.ocpp.v2 import diagnostics_pb2 as logs
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp2
 from citrine_core.db.upgrade import upgrade
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
+from tests.support.pki import Authority
 from tests.support.station16 import Station16, connected16
 
 pytestmark = pytest.mark.timeout(60)
@@ -354,3 +359,25 @@ async def test_campaign_updates_a_station_and_sees_its_new_version(core: Running
         return bool(found.state == firmware_campaigns_pb2.FIRMWARE_CAMPAIGN_STATE_COMPLETED)
 
     await until(completed)
+
+
+async def test_certificates_are_installed_by_the_security_extensions_and_over_data_transfer(
+    core: RunningCore, station: Station16
+) -> None:
+    certificates = core.stub(CertificatesServiceStub)
+    pem = Authority.root().pem
+    station.answers["DataTransfer"] = {"status": "Accepted", "data": '{"status":"Accepted"}'}
+
+    for use in ("CSMS_ROOT", "V2G_ROOT"):
+        number = m.InstallCertificateUseEnum.Value(f"INSTALL_CERTIFICATE_USE_ENUM_{use}_CERTIFICATE")
+        wanted = m.InstallCertificateRequest(certificate_type=number, certificate=pem)
+        await certificates.InstallCertificate(certificates_pb2.InstallCertificateRequest(target=TARGET, request=wanted))
+
+    [native] = station.said("InstallCertificate")
+    assert native["certificate_type"] == "CentralSystemRootCertificate"
+    [transferred] = station.said("DataTransfer")
+    assert (transferred["vendor_id"], transferred["message_id"]) == (
+        "org.openchargealliance.iso15118pnc",
+        "InstallCertificate",
+    )
+    assert orjson.loads(transferred["data"])["certificateType"] == "V2GRootCertificate"

@@ -72,6 +72,9 @@ def _report(answer: Json) -> list[Json]:
     """
     found: dict[VariableName, Json] = {}
     for each in answer.get("configurationKey", ()):
+        if not each["key"]:
+            # It names nothing.
+            continue
         key = key_of(each["key"])
         variables = [key.variable]
         if key.is_limit:
