@@ -161,7 +161,8 @@ class CoreSettings(BaseModel):
     ever.
 
     Transactions and their costs stay. Without its events a transaction is final: it is not corrected any more. One that
-    is not settled retains its events, however old they are.
+    is not settled retains its events, however old they are. Ends of transactions that nobody began here are retained as
+    long, from their arrival on.
     """
 
     connector_status_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))

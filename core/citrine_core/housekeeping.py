@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from citrine_core.agenda.repository import LeaseRepository
 from citrine_core.blocks.transactions.settlement import SettlementRepository
+from citrine_core.blocks.transactions.unmatched import UnmatchedEndRepository
 from citrine_core.clock import Clock
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
@@ -95,6 +96,7 @@ class Housekeeping:
             _Sweep(settings.event_retention, _remove_events),
             _Sweep(settings.command_retention, _remove_commands),
             _Sweep(settings.transaction_event_retention, self._remove_transaction_events),
+            _Sweep(settings.transaction_event_retention, _remove_unmatched_ends),
             _Sweep(settings.audit_retention, _remove_audit_records),
             _Sweep(EDGE_RETENTION, _remove_edges),
             _Sweep(LEASE_RETENTION, _remove_leases),
@@ -169,6 +171,10 @@ async def _remove_events(work: UnitOfWork, before: datetime) -> bool:
 
 async def _remove_commands(work: UnitOfWork, before: datetime) -> bool:
     return await CommandRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_unmatched_ends(work: UnitOfWork, before: datetime) -> bool:
+    return await UnmatchedEndRepository(work.session).remove_before(before, MAX_ROWS)
 
 
 async def _remove_audit_records(work: UnitOfWork, before: datetime) -> bool:

@@ -13,6 +13,7 @@ from citrine.api.v1 import tariffs_pb2 as tariffs
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_ACCEPTED, CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.edge.v1.link_pb2 import Supplement
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, HeartbeatRequest, StatusNotificationRequest
 from citrine.ocpp.v2.diagnostics_pb2 import EventData, EventNotificationEnum, EventTriggerEnum, NotifyEventRequest
@@ -26,6 +27,7 @@ from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import ended, meter_value, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeSession, timestamp
+from tests.support.unnumbered import UNNUMBERED, UnnumberedStation
 
 TOKEN = "AABBCCDD"
 
@@ -70,7 +72,9 @@ async def begun(core: RunningCore, session: FakeSession) -> None:
     await session.call(updated(1, 100))
 
 
-async def number_of(core: RunningCore, session: FakeSession, message: Message) -> int:
+async def number_of(
+    core: RunningCore, session: FakeSession, message: Message, supplement: Supplement | None = None
+) -> int:
     """Return how many statements a lane executes for a message."""
     seen: list[str] = []
 
@@ -81,7 +85,7 @@ async def number_of(core: RunningCore, session: FakeSession, message: Message) -
 
     event.listen(core.core.engine.sync_engine, "before_cursor_execute", on_execute)
     try:
-        await session.call(message)
+        await session.call(message, supplement=supplement)
     finally:
         event.remove(core.core.engine.sync_engine, "before_cursor_execute", on_execute)
     return len(seen)
@@ -125,6 +129,22 @@ async def test_a_message_takes_few_statements(core: RunningCore, make: Callable[
         await session.call(HeartbeatRequest())
 
         assert await number_of(core, session, make()) == number
+
+
+@pytest.mark.usefixtures("remembering")
+async def test_a_reading_without_a_number_takes_no_more_statements_than_one_with(core: RunningCore) -> None:
+    """Neither its order nor that it is no repetition needs a query (docs/adr/0036)."""
+    async with core.edge() as edge:
+        await core.add_station("CS-1", registration=1)
+        session = await edge.connect("CS-1", PASSWORD)
+        await begun(core, session)
+        station = UnnumberedStation(session)
+        number = await station.start(evse_id=2)
+        await station.update(number, 1, 2000, evse=(2, 1))
+
+        message = updated(1, 3000, minutes=2, transaction_id=str(number), evse=(2, 1))
+        with_number = await number_of(core, session, updated(2, 200))
+        assert await number_of(core, session, message, UNNUMBERED) == with_number == 5
 
 
 @pytest.mark.usefixtures("remembering")

@@ -63,9 +63,19 @@ class FakeSession:
     def station_id(self) -> str:
         return self.ref.station_id
 
-    async def call(self, message: Message, *, message_id: str = "", receive_time: datetime | None = None) -> Any:
+    async def call(
+        self,
+        message: Message,
+        *,
+        message_id: str = "",
+        receive_time: datetime | None = None,
+        supplement: link.Supplement | None = None,
+    ) -> Any:
         """Send a CALL and return the answer; raises RefusedByCore for CALLERROR."""
-        return (await self.call_all([message], message_id=message_id, receive_time=receive_time))[0]
+        call_id = self.edge.put_call(
+            self.ref, message, message_id=message_id, receive_time=receive_time, supplement=supplement
+        )
+        return await self.edge.answer_to(call_id)
 
     async def call_all(
         self, messages: Sequence[Message], *, message_id: str = "", receive_time: datetime | None = None
@@ -212,13 +222,20 @@ class FakeEdge:
         self._out.put_nowait(item)
 
     def put_call(
-        self, ref: link.SessionRef, message: Message, *, message_id: str = "", receive_time: datetime | None = None
+        self,
+        ref: link.SessionRef,
+        message: Message,
+        *,
+        message_id: str = "",
+        receive_time: datetime | None = None,
+        supplement: link.Supplement | None = None,
     ) -> int:
         """Queue a CALL and return the id that its answer bears."""
         call = link.StationCall(
             id=next(self._ids),
             session=ref,
             request=wrap_request(message),
+            supplement=supplement,
             receive_time=timestamp(receive_time) if receive_time is not None else _by_its_clock(message),
         )
         call.message_id = message_id or f"message-{call.id}"
@@ -243,6 +260,12 @@ class FakeEdge:
         if answer.WhichOneof("item") == "answer_error":
             raise RefusedByCore(answer.answer_error.error)
         return unwrap(answer.answer.response)
+
+    async def number_in(self, call_id: int) -> int | None:
+        """Wait for the answer to a call that wants a number of its transaction; None where it has none."""
+        async with asyncio.timeout(WAIT):
+            answer = (await self._answers[call_id]).answer
+        return answer.transaction_number if answer.HasField("transaction_number") else None
 
     async def _write(self) -> None:
         while True:

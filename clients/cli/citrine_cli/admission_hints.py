@@ -40,6 +40,10 @@ _HINTS: Mapping[int, str] = {
         "let it use the security profile that it had, or allow a lower one: "
         "citrine {tenant}station lower-profile {station} N"
     ),
+    StationRefused.REASON_VERSION_NOT_ALLOWED: (
+        "let it offer a version that it may use, or allow this one: "
+        "citrine {tenant}station update {station} --allow-version VERSION"
+    ),
     StationRefused.REASON_TOO_MANY: (
         "it comes back by itself; where the edge is full, raise CITRINE_OCPP_MAX_SOCKETS or add an edge"
     ),

@@ -19,7 +19,7 @@ from citrine.events.v1.events_pb2 import (
 )
 from citrine_cli.admission_hints import refusal_words_of
 from citrine_cli.clock import Clock, utc_now
-from citrine_cli.words import amount, enum_word, money, plain, skew_word
+from citrine_cli.words import amount, detail_words, enum_word, money, plain, skew_word
 
 __all__ = ["event_line", "event_words", "local_time", "short_id"]
 
@@ -75,6 +75,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "connector_status_changed": lambda body: (
         f"evse {body.evse_id} connector {body.connector_id} is {enum_word(body, 'status')}"
+        + (f": {words}" if (words := detail_words(body.detail)) else "")
     ),
     "transaction_started": lambda body: f"transaction started  {_transaction(body.transaction)}",
     "transaction_updated": lambda body: f"transaction updated  {_transaction(body.transaction)}",
@@ -136,6 +137,9 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "transaction_reopened": lambda body: (
         f"transaction reopened{f' by {body.author}' if body.author else ''}  {_transaction(body.transaction)}"
+    ),
+    "transaction_end_unmatched": lambda body: (
+        f"end of transaction {body.transaction_id}, which is not known, is stored aside"
     ),
     "transaction_over": lambda body: (
         f"transaction {short_id(body.transaction_id)} is over: "

@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2 import options_pb2
 from citrine_cli.cells import Figure, State
 from citrine_cli.clock import Clock, utc_now
@@ -18,6 +19,7 @@ __all__ = [
     "amount",
     "connected_word",
     "count",
+    "detail_words",
     "duration_word",
     "enum_word",
     "instant_word",
@@ -67,6 +69,12 @@ def enum_word(message: Message, field: str) -> str:
     # BOOT_POLICY_ACCEPTED of enum BootPolicy is "accepted".
     prefix = "".join(f"_{char}" if char.isupper() else char.upper() for char in enum.name).lstrip("_") + "_"
     return State(spelling or value.name.removeprefix(prefix).lower().replace("_", " "))
+
+
+def detail_words(detail: ConnectorDetail) -> str:
+    """Return what a station says of a connector beside its status. Empty if it says no more."""
+    codes = (detail.error_code, detail.vendor_error_code, detail.info)
+    return ", ".join(filter(None, (enum_word(detail, "state"), *codes)))
 
 
 def connected_word(connected: bool) -> str:

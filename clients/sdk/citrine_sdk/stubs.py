@@ -159,7 +159,13 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "TenantsService": ("GetTenant", "ListTenants"),
     "TokensService": ("GetToken", "ListTokens"),
     "TransactionLimitsService": ("GetTransactionLimit", "ListTransactionLimits"),
-    "TransactionsService": ("GetTransaction", "ListSettlementActions", "ListTransactionEvents", "ListTransactions"),
+    "TransactionsService": (
+        "GetTransaction",
+        "ListSettlementActions",
+        "ListTransactionEvents",
+        "ListTransactions",
+        "ListUnmatchedEnds",
+    ),
 }
 
 READS: frozenset[tuple[str, str]] = frozenset(

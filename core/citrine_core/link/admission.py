@@ -36,6 +36,7 @@ from citrine_core.resources.stations.client_certificates import CertificateUser,
 from citrine_core.resources.stations.credentials import Credentials
 from citrine_core.resources.stations.fields import STATION_ID, new_credential_version
 from citrine_core.resources.stations.passwords import LONGEST, SHORTEST, hash_password, is_fast, verify
+from citrine_core.resources.stations.versions import is_allowed
 
 __all__ = ["Admission", "refused"]
 
@@ -338,6 +339,9 @@ class Admission:
             return
         if request.profile < row.security_profile:
             self._turn_away(request, FORBIDDEN, StationRefused.REASON_LOWER_SECURITY_PROFILE)
+            return
+        if not is_allowed(request.admit.version, row.allowed_versions):
+            self._turn_away(request, FORBIDDEN, StationRefused.REASON_VERSION_NOT_ALLOWED)
             return
         self._grant(request, used_next)
 

@@ -66,6 +66,7 @@ _OF_KNOWN = frozenset(
         StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION,
         StationRefused.REASON_CERTIFICATE_MALFORMED,
         StationRefused.REASON_LOWER_SECURITY_PROFILE,
+        StationRefused.REASON_VERSION_NOT_ALLOWED,
     }
 )
 """Reasons that imply a station of this id, so their number of kinds is bounded by the number of stations."""

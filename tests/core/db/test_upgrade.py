@@ -15,6 +15,7 @@ from sqlalchemy import Connection, MetaData, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine.api.v1.certificate_store_pb2 import CERTIFICATE_USE_MO_ROOT
+from citrine.ocpp.id_tags import surrogate_of
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation import Reservation
@@ -301,6 +302,31 @@ async def test_the_stations_of_campaigns_before_are_counted(empty_database_url: 
         columns = "campaign_id, station_count, skipped"
         rows = await connection.execute(text(f"SELECT {columns} FROM firmware_campaigns ORDER BY campaign_id"))
         assert [tuple(row) for row in rows] == [("C", 4, 2), ("D", 0, 0)]
+    await engine.dispose()
+
+
+async def test_tokens_of_before_have_surrogates_where_they_are_long(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0038")
+        for id_token in ("SHORT", "A-Driver-of-the-app-4711"):
+            await connection.execute(
+                text(
+                    "INSERT INTO tokens (tenant_id, lookup, type, id_token, status, group_id, master_pass, language,"
+                    " second_language, message, charging_priority, description, create_time, version)"
+                    " VALUES ('default', :lookup, 'Central', :id_token, 1, '', false, '', '', '', 0, '', :time, 1)"
+                ),
+                {"lookup": id_token.lower(), "id_token": id_token, "time": _day(connection, 1)},
+            )
+
+    await upgrade(empty_database_url)
+
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("SELECT id_token, surrogate FROM tokens ORDER BY id_token DESC"))
+        assert [tuple(row) for row in rows] == [
+            ("SHORT", None),
+            ("A-Driver-of-the-app-4711", surrogate_of("A-Driver-of-the-app-4711", "Central")),
+        ]
     await engine.dispose()
 
 

@@ -39,7 +39,7 @@ from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
 from citrine_cli.tolerance_kinds import remedy_hint
-from citrine_cli.words import connected_word, count, enum_word, skew_word, time_word
+from citrine_cli.words import connected_word, count, detail_words, enum_word, skew_word, time_word
 
 __all__ = ["build"]
 
@@ -248,6 +248,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
                 "boot interval": f"{station.boot_interval} s" if station.HasField("boot_interval") else "",
                 "registration": enum_word(station, "registration"),
                 "configuration": station.configuration_id,
+                "versions": " ".join(station.allowed_versions),
                 "password": "not needed" if station.allow_no_password else "",
                 **security_facts(station),
             },
@@ -272,6 +273,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
             count(evse.evse_id),
             count(plug.connector_id),
             enum_word(plug, "status"),
+            detail_words(plug.detail),
             time_word(plug, "status_time"),
             enum_word(plug, "wanted"),
         ]
@@ -279,7 +281,10 @@ async def show_station(client: Client, station_id: StationId) -> None:
         for plug in evse.connectors
     ]
     client.out.table(
-        ["evse", "connector", "status", "since", "wanted"], rows, empty="no connectors reported", title="connectors"
+        ["evse", "connector", "status", "detail", "since", "wanted"],
+        rows,
+        empty="no connectors reported",
+        title="connectors",
     )
 
 
@@ -309,6 +314,12 @@ async def update_station(
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Let it connect, or refuse it and close its websocket.")
     ] = None,
+    versions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-version", metavar="VERSION", help='Version of OCPP it may use, e.g. "1.6"; repeat it. "any": all.'
+        ),
+    ] = None,
 ) -> None:
     """Change a station. A Pending station is asked to boot again, so that a new policy applies at once."""
     policy = _policy(accept, pending, reject, configure)
@@ -318,6 +329,7 @@ async def update_station(
         "configuration_id": configuration,
         "description": description,
         "enabled": enabled,
+        "allowed_versions": versions or None,
     }
     mask = FieldMask(paths=[name for name, value in given.items() if value is not None])
     if not mask.paths:
@@ -329,6 +341,7 @@ async def update_station(
         configuration_id=configuration or "",
         description=description or "",
         enabled=enabled,
+        allowed_versions=[] if versions == ["any"] else versions,
     )
     updated = await client.citrine.stations.UpdateStation(UpdateStationRequest(station=station, update_mask=mask))
     if client.out.as_json:

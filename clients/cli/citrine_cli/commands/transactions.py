@@ -30,6 +30,7 @@ from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED, IdToke
 from citrine_cli.cells import PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
+from citrine_cli.commands.unmatched_ends import list_unmatched_ends
 from citrine_cli.filters import words_of
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.named_things import warn_unknown_token
@@ -74,6 +75,7 @@ def build() -> typer.Typer:
     client_command(app, "starts")(list_starts)
     client_command(app, "stop")(stop_transaction)
     client_command(app, "check")(check_transaction)
+    client_command(app, "unmatched")(list_unmatched_ends)
     client_command(app, "close")(close_transaction)
     add_commands(app)
     return app

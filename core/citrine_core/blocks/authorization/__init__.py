@@ -14,6 +14,7 @@ from citrine_core.blocks.authorization.handlers import AuthorizationHandlers
 from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS
 from citrine_core.blocks.authorization.rules import Facts, Presented, Purpose, decide_known, decide_unknown
 from citrine_core.blocks.authorization.servicer import AuthorizationServicer
+from citrine_core.blocks.authorization.untyped_tokens import name_types
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
 from citrine_core.services import Services
@@ -30,6 +31,7 @@ __all__ = [
     "block",
     "decide_known",
     "decide_unknown",
+    "name_types",
     "read_facts",
 ]
 

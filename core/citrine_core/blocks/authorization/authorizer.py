@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -138,13 +139,19 @@ class AuthorizationInquirer:
         """Return the stored tokens that the authorizer need not be asked about."""
         if settings.authorizer_ask == Authorizer.ASK_ALL_TOKENS:
             return set()
+        same = partial(self._directory.same_token, settings.tenant_id)
         try:
             async with self._unit_of_work(read_only=True) as work:
-                found = await TokenRepository(work.session).find_all(settings.tenant_id, set(map(_key, calls)))
+                tokens = TokenRepository(work.session)
+                found = await tokens.find_all(settings.tenant_id, {key for key in map(_key, calls) if key[1]})
+                untyped = await tokens.find_untyped(
+                    settings.tenant_id, {key[0] for key in map(_key, calls) if not key[1]}, same
+                )
         except DatabaseUnavailable:
             return set()
-        same = self._directory.same_token
-        return {key for key, token in found.items() if same(settings.tenant_id, token.id_token, key[0])}
+        return {(id_token, "") for id_token in untyped} | {
+            key for key, token in found.items() if same(token.id_token, key[0])
+        }
 
     async def _call(
         self, settings: AuthorizationSettings, presentations: Sequence[pb.Presentation], waited: float

@@ -9,6 +9,7 @@ from citrine.ocpp.v2.authorization_pb2 import AuthorizeCertificateStatusEnum, Au
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
 from citrine_core.blocks.authorization.decisions import Authorizations, Decision, Finding
 from citrine_core.blocks.authorization.rules import Presented, Purpose
+from citrine_core.blocks.authorization.untyped_tokens import name_types
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
 from citrine_core.resources.tokens import TokenRepository, type_of
@@ -26,11 +27,13 @@ class AuthorizationHandlers:
     """Handles requests of stations to authorize tokens (functional block C)."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._authorizations = Authorizations(services)
 
     @handles(AuthorizeRequest, batched=True)
     async def authorize(self, work: UnitOfWork, calls: Sequence[Call[AuthorizeRequest]]) -> Sequence[AuthorizeResponse]:
         """Answer whether tokens may charge (C01.FR.07)."""
+        await name_types(work, self._services, calls)
         presented = [
             Presented(call.station_id, call.message.id_token, Purpose.ASK, finding=call.finding) for call in calls
         ]

@@ -76,6 +76,16 @@ class AuthorizationRepository:
         """Return the types of connectors in lower case, by station and EVSE, from the device models."""
         return await find_connector_types(self._session, tenant_id, station_ids)
 
+    async def remote_start_tokens(
+        self, tenant_id: str, station_ids: Collection[str], now: datetime
+    ) -> list[tuple[str, str, str]]:
+        """Return station, id and type of the tokens of recent RequestStartTransactions, the latest first."""
+        found = await find_answered(
+            self._session, tenant_id, station_ids, "RequestStartTransaction", now - _STARTS, _MOST_STARTS
+        )
+        tokens = [(station_id, request.get("idToken", {})) for station_id, request, _ in found]
+        return [(station_id, token.get("idToken", ""), token.get("type", "")) for station_id, token in tokens]
+
     async def remote_starts(
         self, tenant_id: str, station_ids: Collection[str], now: datetime
     ) -> set[tuple[str, str, str]]:

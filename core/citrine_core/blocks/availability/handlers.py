@@ -37,6 +37,8 @@ class StatusReport:
     """When the status began, by the clock of the station."""
     receive_time: datetime
     """When the edge read the report, in UTC."""
+    detail: bytes | None = None
+    """Serialised citrine.events.v1.ConnectorDetail. None: the version says no more than the status."""
 
 
 class AvailabilityHandlers:
@@ -56,8 +58,10 @@ class AvailabilityHandlers:
                 call.message.evse_id,
                 call.message.connector_id,
                 call.message.connector_status,
-                call.message.timestamp.ToDatetime(UTC),
+                # Not every version demands a time.
+                call.message.timestamp.ToDatetime(UTC) if call.message.HasField("timestamp") else call.receive_time,
                 call.receive_time,
+                _detail(call),
             )
             for call in calls
         ]
@@ -136,7 +140,7 @@ async def record_statuses(
         boot_times = await find_boot_times(work.session, tenant_id, station_ids)
     stored = await repository.find_for_update(tenant_id, station_ids)
     states = {
-        key: _State(row["status"], row["status_time"], row["order_time"], row["receive_time"])
+        key: _State(row["status"], row["status_time"], row["order_time"], row["receive_time"], row["detail"])
         for key, row in stored.items()
     }
     changes: list[tuple[ConnectorKey, int, datetime]] = []
@@ -147,11 +151,15 @@ async def record_statuses(
         reported[key] = None
         order_time = order_time_of(report.time, report.receive_time, boot_times.get(report.station_id))
         if state is None or (order_time >= state.order_time and report.status != state.status):
-            states[key] = _State(report.status, report.time, order_time, report.receive_time)
+            states[key] = _State(report.status, report.time, order_time, report.receive_time, report.detail)
             changes.append((key, report.status, report.time))
             work.emit(_changed(tenant_id, report))
         elif order_time >= state.order_time:
             state.order_time, state.receive_time = order_time, report.receive_time
+            # What an event says of the status is no other report on the rest.
+            if report.detail is not None and report.detail != state.detail:
+                state.detail = report.detail
+                work.emit(_changed(tenant_id, report))
         else:
             changes.extend((key, status, time) for status, time in state.insert_late(report, order_time))
     await repository.put_states([_state_row(tenant_id, key, states[key]) for key in sorted(reported)])
@@ -164,6 +172,7 @@ class _State:
     status_time: datetime
     order_time: datetime
     receive_time: datetime | None
+    detail: bytes | None
 
     def insert_late(self, report: StatusReport, order_time: datetime) -> list[tuple[int, datetime]]:
         """Return the changes that a report which is older than the newest one adds to the history."""
@@ -177,10 +186,19 @@ class _State:
         return [late, (self.status, self.status_time)]
 
 
+def _detail(call: Call[StatusNotificationRequest]) -> bytes | None:
+    # The fields of the message of events are the same.
+    if call.supplement is None or not call.supplement.HasField("connector_detail"):
+        return None
+    return call.supplement.connector_detail.SerializeToString(deterministic=True)
+
+
 def _changed(tenant_id: str, report: StatusReport) -> Event:
     event = Event(tenant_id=tenant_id, station_id=report.station_id)
     changed = ConnectorStatusChanged(evse_id=report.evse_id, connector_id=report.connector_id, status=report.status)
     changed.time.FromDatetime(report.time)
+    if report.detail is not None:
+        changed.detail.ParseFromString(report.detail)
     event.connector_status_changed.CopyFrom(changed)
     return event
 
@@ -196,6 +214,7 @@ def _state_row(tenant_id: str, key: ConnectorKey, state: _State) -> dict[str, An
         "status_time": state.status_time,
         "order_time": state.order_time,
         "receive_time": state.receive_time,
+        "detail": state.detail,
     }
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, String, func
+from sqlalchemy import ColumnElement, Integer, LargeBinary, String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -30,6 +30,8 @@ class ConnectorState(Model):
     """Time of the newest report; older reports don't change the status. Never later than `receive_time`."""
     receive_time: Mapped[datetime | None]
     """When the newest report was received. None: before this was stored."""
+    detail: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Serialised citrine.events.v1.ConnectorDetail of the newest report. None: it says no more than the status."""
 
     @classmethod
     def report_time(cls) -> ColumnElement[datetime]:

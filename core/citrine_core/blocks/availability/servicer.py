@@ -102,4 +102,6 @@ def to_proto(row: ConnectorState | ConnectorStatusChange) -> pb.ConnectorStatus:
         status=row.status,  # type: ignore[arg-type]  # stored as the number
     )
     status.time.FromDatetime(row.status_time)
+    if isinstance(row, ConnectorState) and row.detail is not None:
+        status.detail.ParseFromString(row.detail)
     return status

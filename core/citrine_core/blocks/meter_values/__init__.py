@@ -3,7 +3,7 @@
 from functools import partial
 
 from citrine.api.v1 import meter_values_pb2_grpc
-from citrine_core.blocks.meter_values.handlers import MeterValuesHandlers
+from citrine_core.blocks.meter_values.handlers import MeterValuesHandlers, Outside, store_outside
 from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import (
     ALIGNED,
@@ -25,6 +25,7 @@ __all__ = [
     "Measured",
     "MeterValuesHandlers",
     "MeterValuesServicer",
+    "Outside",
     "RegisterReading",
     "Sample",
     "SampleRepository",
@@ -36,6 +37,7 @@ __all__ = [
     "measured",
     "normalized",
     "sample_rows",
+    "store_outside",
     "total_of",
 ]
 

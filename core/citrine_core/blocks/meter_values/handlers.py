@@ -1,6 +1,7 @@
 """Handlers of MeterValues, which are outside of transactions."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from citrine.events.v1.events_pb2 import Event, MeterValuesReceived
 from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest, MeterValuesResponse
@@ -10,7 +11,15 @@ from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
 from citrine_core.services import Services
 
-__all__ = ["MeterValuesHandlers"]
+__all__ = ["MeterValuesHandlers", "Outside", "store_outside"]
+
+
+class Outside(NamedTuple):
+    """Meter values of a station that belong to no transaction."""
+
+    tenant_id: str
+    station_id: str
+    request: MeterValuesRequest
 
 
 def _content(request: MeterValuesRequest) -> str:
@@ -29,19 +38,23 @@ class MeterValuesHandlers:
         self, work: UnitOfWork, calls: Sequence[Call[MeterValuesRequest]]
     ) -> Sequence[MeterValuesResponse]:
         """Store the samples (J01.FR.18)."""
-        rows: list[SampleRow] = []
-        for call in calls:
-            request = call.message
-            samples = sample_rows(
-                call.tenant_id,
-                call.station_id,
-                digest_of(request.SerializeToString(deterministic=True)),
-                request.meter_value,
-                evse_id=request.evse_id,
-                custom_data=request.custom_data if request.HasField("custom_data") else None,
-            )
-            rows += samples
-            received = MeterValuesReceived(evse_id=request.evse_id, samples=len(samples))
-            work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, meter_values_received=received))
-        await add_samples(work.session, rows)
+        await store_outside(work, [Outside(call.tenant_id, call.station_id, call.message) for call in calls])
         return [MeterValuesResponse()] * len(calls)
+
+
+async def store_outside(work: UnitOfWork, messages: Sequence[Outside]) -> None:
+    """Store the samples of messages with meter values that belong to no transaction."""
+    rows: list[SampleRow] = []
+    for tenant_id, station_id, request in messages:
+        samples = sample_rows(
+            tenant_id,
+            station_id,
+            digest_of(request.SerializeToString(deterministic=True)),
+            request.meter_value,
+            evse_id=request.evse_id,
+            custom_data=request.custom_data if request.HasField("custom_data") else None,
+        )
+        rows += samples
+        received = MeterValuesReceived(evse_id=request.evse_id, samples=len(samples))
+        work.emit(Event(tenant_id=tenant_id, station_id=station_id, meter_values_received=received))
+    await add_samples(work.session, rows)

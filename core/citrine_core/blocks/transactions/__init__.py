@@ -16,6 +16,7 @@ __all__ = ["Transaction", "TransactionEvent", "block"]
 def block(services: Services) -> Block:
     """Return the block, composed from its parts."""
     # Imported here, because they use blocks that query this one's tables by its module `queries`.
+    from citrine_core.blocks.transactions.charging_states import ChargingStates
     from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
     from citrine_core.blocks.transactions.checks.jobs import INTERVAL, TransactionChecks
     from citrine_core.blocks.transactions.checks.repository import CheckRepository
@@ -33,6 +34,7 @@ def block(services: Services) -> Block:
     )
     from citrine_core.blocks.transactions.limits.repository import LimitRepository
     from citrine_core.blocks.transactions.limits.throttling.repository import ThrottleRepository
+    from citrine_core.blocks.transactions.numbers import forget_numbers
     from citrine_core.blocks.transactions.refolding import INTERVAL as REFOLDS_INTERVAL
     from citrine_core.blocks.transactions.refolding import DueRefolds
     from citrine_core.blocks.transactions.refolding.repository import RefoldClaims
@@ -41,11 +43,14 @@ def block(services: Services) -> Block:
     from citrine_core.blocks.transactions.settlement import INTERVAL as SETTLEMENT_INTERVAL
     from citrine_core.blocks.transactions.settlement import DueSettlements, EndProofs, Settlements
     from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
+    from citrine_core.blocks.transactions.unmatched import forget_unmatched
     from citrine_core.resources.stations.clock_skews import INTERVAL as CLOCKS_INTERVAL
     from citrine_core.resources.stations.clock_skews import ClockSkews
 
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         # Transactions are retained. A station that is registered again under this id does not know them.
+        await forget_numbers(work, tenant_id, station_id)
+        await forget_unmatched(work, tenant_id, station_id)
         await settlements.close(work, tenant_id, station_id, int(SETTLEMENT_STATION_REMOVED))
         work.after_commit(partial(skews.forget, (tenant_id, station_id)))
 
@@ -65,10 +70,11 @@ def block(services: Services) -> Block:
         DueRefolds(services, checks.wake).run,
         due=RefoldClaims.due(),
     )
+    handlers = TransactionsHandlers(services, checks.wake, refolds.wake)
     return Block(
         "transactions",
         [
-            TransactionsHandlers(services, checks.wake, refolds.wake),
+            handlers,
             CheckHandlers(services),
             LimitHandlers(services, throttles.wake),
             ThrottleHandlers(services, throttles.wake),
@@ -94,7 +100,7 @@ def block(services: Services) -> Block:
                 due=SettlementRepository.due(),
             ),
         ],
-        observers=[EndProofs(services).observe],
+        observers=[EndProofs(services).observe, ChargingStates(handlers.transaction_events).observe],
         translations=[ReportedIds(services).translate],
         on_token_change=[TokenWatch(services, limits.wake).changed],
         credit_left=credit_left,

@@ -1,11 +1,15 @@
 """A batch of events, the transactions that they belong to, and how both are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
+from citrine.ocpp.v2.transactions_pb2 import (
+    TransactionEventEnum,
+    TransactionEventRequest,
+    TransactionEventResponse,
+)
 from citrine_core.blocks.meter_values import SampleRow, add_samples
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.lives import IdReuse, sort_out_lives
@@ -15,6 +19,8 @@ from citrine_core.dispatch import Call
 from citrine_core.resources.tokens import Token
 
 __all__ = ["Batch", "key_of", "read_batch", "store_batch"]
+
+_STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 
 
 @dataclass(slots=True)
@@ -37,6 +43,10 @@ class Batch:
     """Ids that stations reused for several transactions."""
     unplaced: set[TransactionKey] = field(default_factory=set)
     """Transactions whose EVSE was not known before."""
+    unnumbered: set[TransactionKey] = field(default_factory=set)
+    """Transactions with unnumbered events in this batch."""
+    unmatched: dict[EventKey, Call[TransactionEventRequest]] = field(default_factory=dict)
+    """Unnumbered events of transactions that are not known, or are none of the station's with such events."""
 
 
 async def read_batch(
@@ -44,6 +54,7 @@ async def read_batch(
     tenant_id: str,
     calls: Sequence[Call[TransactionEventRequest]],
     rows: Sequence[Sequence[Any]] | None = None,
+    seen: Collection[TransactionKey] = (),
 ) -> Batch:
     """Read a batch of calls, and lock its transactions.
 
@@ -52,18 +63,21 @@ async def read_batch(
         tenant_id: Tenant of the stations.
         calls: The calls.
         rows: The locked transactions. None: they were not read yet.
+        seen: Transactions that were given a number before, and may be stored; they are not among the rows.
     """
     occurrences = [Occurrence.of(tenant_id, call.station_id, call.message) for call in calls]
     states = await repository.find_for_update(
         tenant_id, {(occurrence.station_id, occurrence.transaction_id) for occurrence in occurrences}, rows
     )
+    if seen and rows is not None:
+        states |= await repository.find_for_update(tenant_id, seen)
     reuse = await sort_out_lives(repository, tenant_id, occurrences, states)
-    # An event after the last stored one can't be a duplicate, so most batches need no second query.
+    # An event that follows the last stored one in order can't be a duplicate, so most batches need no second query.
     doubtful = {
         key_of(occurrence)
         for occurrence in occurrences
         if (state := states.get((occurrence.station_id, occurrence.transaction_id))) is not None
-        and occurrence.seq_no <= state.last_seq_no
+        and (state.late_events is not None or state.last_order is None or occurrence.order <= state.last_order)
     }
     stored = await repository.find_responses(tenant_id, doubtful)
     responses = {key: TransactionEventResponse.FromString(content) for key, content in stored.items()}
@@ -71,7 +85,10 @@ async def read_batch(
     batch.unplaced = {key for key, state in states.items() if state.evse_id is None}
     for call, occurrence in zip(calls, occurrences, strict=True):
         key = key_of(occurrence)
-        if key not in stored and key not in batch.fresh:
+        if call.supplement is not None and call.supplement.unnumbered and _is_unmatched(batch, occurrence):
+            call.repeated = key in batch.unmatched
+            batch.unmatched.setdefault(key, call)
+        elif key not in stored and key not in batch.fresh:
             batch.fresh[key] = occurrence
             occurrence.receive_time = call.receive_time
             if call.finding is not None:
@@ -79,6 +96,19 @@ async def read_batch(
         else:
             call.repeated = True
     return batch
+
+
+def _is_unmatched(batch: Batch, occurrence: Occurrence) -> bool:
+    """Return whether an unnumbered event belongs to no transaction; note the transaction of one that does."""
+    key = (occurrence.station_id, occurrence.transaction_id)
+    state = batch.states.get(key)
+    if state is None:
+        if occurrence.event_type != _STARTED:
+            return True
+        batch.unnumbered.add(key)
+        return False
+    # The number that another version, or another CSMS, gave is not one of ours.
+    return not state.unnumbered
 
 
 async def store_batch(work: UnitOfWork, repository: TransactionRepository, batch: Batch, now: datetime) -> None:

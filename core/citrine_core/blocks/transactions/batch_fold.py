@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.blocks.transactions.batch import Batch
 from citrine_core.blocks.transactions.deferrals import delay_of, is_large, sort_out_late
@@ -12,6 +13,7 @@ from citrine_core.blocks.transactions.evse_energy import fold_meter_values, set_
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, apply, fold_in_steps
 from citrine_core.blocks.transactions.late_events import retain_late
 from citrine_core.blocks.transactions.refolds import anomaly_events, not_behind, note_boots, refold
+from citrine_core.blocks.transactions.register_memory import Anomaly, add_anomaly
 from citrine_core.blocks.transactions.remote_starts import (
     RemoteStarts,
     claim_remote_starts,
@@ -82,6 +84,8 @@ class BatchFold:
                     for event in anomaly_events(state, doubts):
                         self.work.emit(event)
                 self._accepted.setdefault(key, []).append(occurrence)
+            if occurrence.event_type == _ENDED and state.unnumbered and key in self._ended:
+                self._note_second_end(state, occurrence)
             ends = occurrence.event_type == _ENDED and key not in self._ended and key not in deferred
             if ends and state.energy_wh is None:
                 state = await self._measure_elsewhere(key, state)
@@ -130,7 +134,11 @@ class BatchFold:
             key = (occurrence.station_id, occurrence.transaction_id)
             if key not in batch.states:
                 batch.states[key] = TransactionState(
-                    self.tenant_id, *key, sequence + len(batch.new), reported_id=batch.reuse.reported.get(key)
+                    self.tenant_id,
+                    *key,
+                    sequence + len(batch.new),
+                    reported_id=batch.reuse.reported.get(key),
+                    unnumbered=key in batch.unnumbered,
                 )
                 batch.new.add(key)
 
@@ -175,6 +183,12 @@ class BatchFold:
         self.anew.add(key)
         self._refolded.discard(key)
         return measured
+
+    def _note_second_end(self, state: TransactionState, occurrence: Occurrence) -> None:
+        doubts = state.anomalies
+        add_anomaly(state, Anomaly(int(TransactionAnomaly.KIND_SECOND_END), occurrence.event_time))
+        for event in anomaly_events(state, doubts):
+            self.work.emit(event)
 
     def _is_new_number(self, key: TransactionKey, occurrence: Occurrence) -> bool:
         if key not in self._asked:

@@ -16,7 +16,7 @@ from citrine_core.resources.tokens import lookup_of
 if TYPE_CHECKING:
     from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 
-__all__ = ["apply_event", "note_event"]
+__all__ = ["apply_event", "note_event", "stops_by_token"]
 
 _STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
@@ -126,16 +126,26 @@ def _apply_identity(state: "TransactionState", occurrence: "Occurrence") -> None
         state.remote_start_id = info.remote_start_id
     if state.reservation_id is None and request.HasField("reservation_id"):
         state.reservation_id = request.reservation_id
+    if not request.HasField("id_token"):
+        return
     # E07.FR.02: the token that stops the transaction may be another one of the same group.
-    if request.HasField("id_token") and request.trigger_reason != _STOP_AUTHORIZED:
+    if not stops_by_token(request, unnumbered=state.unnumbered):
         is_better = state.id_token_status != _ACCEPTED and occurrence.token_status == _ACCEPTED
         if state.id_token is None or is_better:
             state.id_token = request.id_token.id_token
             state.id_token_type = request.id_token.type
             state.id_token_lookup = lookup_of(request.id_token.id_token, request.id_token.type)
             state.id_token_status = occurrence.token_status
-    if request.HasField("id_token") and request.trigger_reason == _STOP_AUTHORIZED:
+    else:
         state.stop_id_token, state.stop_id_token_type = request.id_token.id_token, request.id_token.type
+
+
+def stops_by_token(request: TransactionEventRequest, *, unnumbered: bool) -> bool:
+    """Return whether the token in an event is that of who stopped the transaction.
+
+    Where events are not numbered, an end has no other token: it does not repeat that of the transaction.
+    """
+    return request.trigger_reason == _STOP_AUTHORIZED or (unnumbered and request.event_type == _ENDED)
 
 
 def _apply_details(state: "TransactionState", request: TransactionEventRequest) -> None:

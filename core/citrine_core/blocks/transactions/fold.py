@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TransactionEventRequest
 from citrine_core.blocks.meter_values import (
@@ -29,6 +29,8 @@ __all__ = ["Occurrence", "TransactionState", "apply", "fold", "fold_in_steps"]
 _STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 _UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
 _ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _RANKS = {int(_STARTED): 0, int(_UPDATED): 1, int(_ENDED): 2}
 """Order of events with the same sequence number and time."""
@@ -93,8 +95,20 @@ class Occurrence:
 
     @property
     def order(self) -> Order:
-        """Sort key of the events of a transaction, which does not depend on their arrival."""
+        """Sort key of the events of a transaction, which does not depend on their arrival.
+
+        Unnumbered events have their phase as seq_no (0, 1, 2), so that they are ordered by that and then by time.
+        """
         return (self.seq_no, self.event_time, _RANKS.get(self.event_type, 1), self.digest)
+
+    def replace_request(self, request: TransactionEventRequest) -> None:
+        """Replace the request by one with more in it. What identifies the event is still what the station said."""
+        self.request = request
+        self.content = request.SerializeToString(deterministic=True)
+
+    def position(self, *, unnumbered: bool) -> int:
+        """Return a number that grows from event to event: seqNo or, of unnumbered ones, microseconds since 1970."""
+        return (self.event_time - _EPOCH) // timedelta(microseconds=1) if unnumbered else self.seq_no
 
     def measure(self) -> Measured:
         """Remove the samples from the request, and return the measured values."""
@@ -183,10 +197,16 @@ class TransactionState:
     anomalies: bytes | None = None
     refold_due_time: datetime | None = None
     events_removed_time: datetime | None = None
+    unnumbered: bool = False
 
     @property
     def missing(self) -> int:
-        """Number of missing events, by gaps in the sequence numbers and a missing beginning."""
+        """Number of missing events, by gaps in the sequence numbers and a missing beginning.
+
+        0 of unnumbered ones: it is not known.
+        """
+        if self.unnumbered:
+            return 0
         gaps = self.last_seq_no - self.first_seq_no + 1 - self.seq_nos if self.events else 0
         return gaps + (self.start_time is None)
 
@@ -210,6 +230,7 @@ _NOT_OF_EVENTS = (
     "power_limit_w",
     "refold_due_time",
     "events_removed_time",
+    "unnumbered",
 )
 """Columns that are not derived from events."""
 

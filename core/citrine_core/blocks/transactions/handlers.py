@@ -13,7 +13,7 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TriggerReasonEnum,
 )
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
-from citrine_core.blocks.authorization import Authorizations, Presented, Purpose
+from citrine_core.blocks.authorization import Authorizations, Presented, Purpose, name_types
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.tariff_and_cost import Cause
 from citrine_core.blocks.transactions.batch import Batch, key_of, read_batch, store_batch
@@ -25,11 +25,13 @@ from citrine_core.blocks.transactions.energy_count import count_energy, energy_o
 from citrine_core.blocks.transactions.fold import Occurrence
 from citrine_core.blocks.transactions.late_events import counts, is_settled
 from citrine_core.blocks.transactions.limits import LimitBeginnings, LimitedEvents
+from citrine_core.blocks.transactions.numbers import assign_numbers, queued_offline
 from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
 from citrine_core.blocks.transactions.refolds import doubt_events
 from citrine_core.blocks.transactions.remote_starts import claim_reservations
 from citrine_core.blocks.transactions.repository import FIND_AND_LOCK, EventKey, TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.settlement import EndProofs, reopen, settle_by_events
+from citrine_core.blocks.transactions.unmatched import store_unmatched
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, FirstQuery, handles
 from citrine_core.services import Services
@@ -64,7 +66,9 @@ class TransactionsHandlers:
             wake_checks: Called after the commit if a station must be asked for missing events.
             wake_refolds: Called after the commit if a transaction is to be folded later.
         """
+        self._services = services
         self._clock = services.clock
+        self._clock_tolerance = services.settings.station_clock_tolerance
         self._authorizations = Authorizations(services)
         self._counters = services.counters
         self._check_delay = services.settings.transaction_check_delay
@@ -92,7 +96,9 @@ class TransactionsHandlers:
         """
         tenant_id, now = calls[0].tenant_id, self._clock()
         repository = TransactionRepository(work.session)
-        batch = await read_batch(repository, tenant_id, calls, rows)
+        seen = await assign_numbers(work, tenant_id, calls)
+        batch = await read_batch(repository, tenant_id, calls, rows, seen)
+        await self._complete(work, batch, calls)
         if batch.fresh:
             await self._clocks.load(work, tenant_id, batch.fresh.values())
             _answer(batch, await self._decide(work, tenant_id, batch))
@@ -123,6 +129,22 @@ class TransactionsHandlers:
             # H01.FR.15: no query, unless an event names a reservation.
             await use_reservations(work, tenant_id, [*_uses(batch), *implied], now)
         return [batch.responses[key_of(occurrence)] for occurrence in batch.occurrences]
+
+    async def _complete(self, work: UnitOfWork, batch: Batch, calls: Sequence[Call[TransactionEventRequest]]) -> None:
+        """Add to new events what versions of OCPP can't say: the types of tokens, and whether they were queued.
+
+        Events that belong to no transaction are stored here, and answered without a decision on their tokens, which
+        stations would cache.
+        """
+        if batch.unmatched:
+            await store_unmatched(work, batch.occurrences[0].tenant_id, batch.unmatched.values())
+            batch.responses |= {key: TransactionEventResponse() for key in batch.unmatched}
+        await name_types(work, self._services, [call for call in calls if not call.repeated])
+        for call, occurrence in zip(calls, batch.occurrences, strict=True):
+            if call.message is not occurrence.request:
+                occurrence.replace_request(call.message)
+            if occurrence.offline is None and queued_offline(call, self._clock_tolerance):
+                occurrence.offline = True
 
     async def _decide(self, work: UnitOfWork, tenant_id: str, batch: Batch) -> Mapping[EventKey, IdTokenInfo]:
         """Return the decisions on the tokens in events (E01.FR.11, C12.FR.03)."""

@@ -1,13 +1,14 @@
 """Late events, which arrive after their transaction was settled: retained, marked, and not folded."""
 
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TriggerReasonEnum
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
+from citrine_core.blocks.transactions.event_fold import stops_by_token
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.resources.tokens import lookup_of
 
 __all__ = ["counts", "is_settled", "retain_late"]
 
+_ENDED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 _STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
-_STOP_AUTHORIZED = TriggerReasonEnum.TRIGGER_REASON_ENUM_STOP_AUTHORIZED
 
 
 def is_settled(state: TransactionState) -> bool:
@@ -43,10 +44,13 @@ def counts(state: TransactionState, occurrence: Occurrence) -> bool:
         return True
     if state.events_removed_time is not None:
         return False
+    if state.unnumbered and occurrence.event_type == _ENDED and state.end_time is not None:
+        # A second end: the first one was answered, and counts.
+        return False
     if state.end_time is not None and occurrence.event_time > state.end_time:
         return False
     request = occurrence.request
-    if not request.HasField("id_token") or request.trigger_reason == _STOP_AUTHORIZED:
+    if not request.HasField("id_token") or stops_by_token(request, unnumbered=state.unnumbered):
         return True
     return (
         state.id_token_lookup is None

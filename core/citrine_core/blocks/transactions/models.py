@@ -166,6 +166,8 @@ class Transaction(Model):
     """When it is refolded, because it has deferred events. None: it has none."""
     events_removed_time: Mapped[datetime | None]
     """When its events were removed, some time after it was settled. It is final since then. None: they are stored."""
+    unnumbered: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether its station numbers no events: seq_no is 0, 1 or 2, and whether one is missing is not known."""
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:
@@ -190,7 +192,7 @@ class TransactionEvent(Model):
     transaction_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     seq_no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     digest: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    """Of `request`."""
+    """Of what the station said: `request`, before a token got its type and id."""
     event_type: Mapped[int] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.TransactionEventEnum"""
     event_time: Mapped[datetime]

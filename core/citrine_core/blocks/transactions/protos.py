@@ -13,9 +13,10 @@ from citrine.api.v1.tariff_and_cost_pb2 import Settlement
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.transactions.register_memory import Anomaly, load_anomalies
-from citrine_core.rpc import to_duration
+from citrine_core.blocks.transactions.unmatched.models import UnmatchedEnd
+from citrine_core.rpc import to_duration, to_timestamp
 
-__all__ = ["action_to_proto", "event_to_proto", "transaction_to_proto"]
+__all__ = ["action_to_proto", "event_to_proto", "transaction_to_proto", "unmatched_to_proto"]
 
 
 def transaction_to_proto(
@@ -48,8 +49,11 @@ def transaction_to_proto(
         reservation_id=row.reservation_id,
         events=row.events,
         last_seq_no=row.last_seq_no,
-        has_gap=row.seq_nos <= row.last_seq_no - row.first_seq_no,
-        missing_events=row.last_seq_no - row.first_seq_no + 1 - row.seq_nos + (row.start_time is None),
+        has_gap=_has_gap(row),
+        missing_events=0
+        if row.unnumbered
+        else row.last_seq_no - row.first_seq_no + 1 - row.seq_nos + (row.start_time is None),
+        unnumbered=row.unnumbered,
         offline=row.offline,
         update_time=row.update_time,
         orphaned=row.orphaned and row.end_time is None and row.closed_time is None,
@@ -77,12 +81,16 @@ def transaction_to_proto(
     )
 
 
+def _has_gap(row: Row[Any]) -> bool:
+    return not row.unnumbered and bool(row.seq_nos <= row.last_seq_no - row.first_seq_no)
+
+
 def _anomalies(row: Row[Any]) -> list[pb.TransactionAnomaly]:
     found = load_anomalies(row.anomalies)
     found.sort(key=lambda one: (one.time is None, one.time or row.update_time))
     if row.clock_skew_ms is not None:
         found.append(Anomaly(int(pb.TransactionAnomaly.KIND_CLOCK_JUMPED)))
-    if row.seq_nos <= row.last_seq_no - row.first_seq_no:
+    if _has_gap(row):
         found.append(Anomaly(int(pb.TransactionAnomaly.KIND_GAP)))
     if row.reported_id is not None:
         found.append(Anomaly(int(pb.TransactionAnomaly.KIND_ID_USED_AGAIN)))
@@ -125,6 +133,16 @@ def event_to_proto(row: Row[Any]) -> pb.TransactionEvent:
         response=TransactionEventResponse.FromString(row.response),
         receive_time=row.receive_time,
         late=bool(row.late),
+    )
+
+
+def unmatched_to_proto(row: UnmatchedEnd) -> pb.UnmatchedEnd:
+    """Return an end of a transaction that is not known."""
+    return pb.UnmatchedEnd(
+        station_id=row.station_id,
+        transaction_id=row.transaction_id,
+        request=TransactionEventRequest.FromString(row.request),
+        receive_time=to_timestamp(row.receive_time),
     )
 
 

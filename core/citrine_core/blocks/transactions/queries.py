@@ -1,8 +1,8 @@
-"""Queries into the transactions for other packages, and the one column that another package writes."""
+"""Queries into the transactions for other modules, and the one column that another package writes."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect, exists, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,11 +14,13 @@ from citrine_core.db.one_of import one_of
 from citrine_core.resources.tokens.queries import group_of
 
 __all__ = [
+    "OpenAtEVSE",
     "count_running",
     "find_ends",
     "find_event_requests",
     "find_open",
     "find_open_of_tokens",
+    "find_open_unnumbered",
     "has_ended",
     "latest_of_start",
     "may_be_orphaned",
@@ -34,6 +36,36 @@ _CHARGING_STATES = {
     for value in ChargingStateEnum.DESCRIPTOR.values
     if value.number
 }
+
+
+class OpenAtEVSE(NamedTuple):
+    """An open transaction at an EVSE."""
+
+    station_id: str
+    evse_id: int
+    transaction_id: str
+    start_time: datetime | None
+
+
+async def find_open_unnumbered(
+    session: AsyncSession, tenant_id: str, places: Collection[tuple[str, int]]
+) -> list[OpenAtEVSE]:
+    """Return the open transactions with unnumbered events at EVSEs, those that began last at the end.
+
+    Transactions that other events prove to be over are left out.
+    """
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.evse_id, _TABLE.transaction_id, _TABLE.start_time)
+        .where(
+            _TABLE.tenant_id == tenant_id,
+            one_of((_TABLE.station_id, _TABLE.evse_id), places),
+            Transaction.is_open(),
+            _TABLE.over_time.is_(None),
+            _TABLE.unnumbered.is_(True),
+        )
+        .order_by(_TABLE.sequence)
+    )
+    return [OpenAtEVSE(*row) for row in rows]
 
 
 async def count_running(session: AsyncSession) -> dict[str, int]:

@@ -113,7 +113,7 @@ def reckon_readings(
             memory.others = True
             strange.append(Anomaly(_SERIES_CHANGED, one.time, one.wh))
             continue
-        booted = bisect_right(boots, occurrence.seq_no) + _lost_power(occurrence)
+        booted = bisect_right(boots, occurrence.position(unnumbered=state.unnumbered)) + _lost_power(occurrence)
         readings.append(Reading(one.time, wh, one.rank, booted))
         events.append(occurrence)
     found = yield from reckon_in_steps(readings, memory.confirmed, most_power(state.power_limit_w))

@@ -95,7 +95,7 @@ def note_boots(occurrences: Iterable[Occurrence], states: Mapping[TransactionKey
         if state is not None and state.orphaned and key not in noted:
             noted.add(key)
             memory = RegisterMemory.load(state.register_state)
-            memory.boots = [*memory.boots, one.seq_no][-MOST_BOOTS:]
+            memory.boots = [*memory.boots, one.position(unnumbered=state.unnumbered)][-MOST_BOOTS:]
             state.register_state = memory.dump()
 
 

@@ -24,7 +24,7 @@ class RegisterMemory:
     others: bool = False
     """Whether there were readings of other series."""
     boots: list[int] = field(default_factory=list)
-    """seqNo of the first events after boots of the station."""
+    """Positions of the first events after boots of the station (`Occurrence.position`)."""
     pending: bool = False
     """Whether the meaning of the last readings is undecided."""
     height_wh: float | None = None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from citrine.api.v1.remote_control_pb2 import RemoteStartState
-from citrine.ocpp.v2.transactions_pb2 import TriggerReasonEnum
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TriggerReasonEnum
 from citrine_core.blocks.remote_control import RemoteStartKey, RemoteStartRepository, record_started
 from citrine_core.blocks.reservation import ReservationUse, StartedFromAfar, find_reservations_used
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
@@ -27,6 +27,8 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """No remote start is older."""
 
+_STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
+_UNSAID = TriggerReasonEnum.TRIGGER_REASON_ENUM_UNSPECIFIED
 _REMOTE_START = TriggerReasonEnum.TRIGGER_REASON_ENUM_REMOTE_START
 _OURS = "Central"
 """Type of tokens that a CSMS generates for a start: nobody presents them at a station (F01, F02)."""
@@ -97,7 +99,9 @@ async def claim_reservations(
     first: dict[TransactionKey, Occurrence] = {}
     for occurrence in occurrences:
         key = (occurrence.station_id, occurrence.transaction_id)
-        if occurrence.request.trigger_reason == _REMOTE_START and states[key].reservation_id is None:
+        trigger, state = occurrence.request.trigger_reason, states[key]
+        is_remote = trigger == _REMOTE_START or (trigger == _UNSAID and state.remote_start_id is not None)
+        if is_remote and state.reservation_id is None:
             first.setdefault(key, occurrence)
     starts = [
         StartedFromAfar(*key, state.evse_id, state.id_token_lookup)
@@ -118,7 +122,9 @@ def _unnamed(
     found: dict[TransactionKey, Occurrence] = {}
     for occurrence in occurrences:
         request = occurrence.request
-        if request.trigger_reason != _REMOTE_START and request.id_token.type != _OURS:
+        # A start whose version can't say why it began may be a remote one.
+        is_unsaid = request.event_type == _STARTED and request.trigger_reason == _UNSAID
+        if request.trigger_reason != _REMOTE_START and request.id_token.type != _OURS and not is_unsaid:
             continue
         key = (occurrence.station_id, occurrence.transaction_id)
         if states[key].remote_start_id is None:
@@ -172,6 +178,9 @@ def _rank(row: Any, occurrence: Occurrence, state: TransactionState, now: dateti
     if None not in (row.evse_id, evse_id) and row.evse_id != evse_id:
         return None
     token = request.id_token if request.HasField("id_token") else None
+    if request.trigger_reason == _UNSAID and (token is None or row.state == _FAILED):
+        # Only its token speaks for a remote start, and a station that refused it did not begin it.
+        return None
     if token is not None and _token_key(row.id_token, row.id_token_type) != _token_key(token.id_token, token.type):
         return None
     return (

@@ -9,10 +9,16 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1 import transactions_pb2_grpc
 from citrine_core.blocks.tariff_and_cost import corrections_to_protos
-from citrine_core.blocks.transactions.protos import action_to_proto, event_to_proto, transaction_to_proto
+from citrine_core.blocks.transactions.protos import (
+    action_to_proto,
+    event_to_proto,
+    transaction_to_proto,
+    unmatched_to_proto,
+)
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.settlement import Operation, SettlementOperations, SettlementRepository
 from citrine_core.blocks.transactions.token_hints import known_token_types
+from citrine_core.blocks.transactions.unmatched import UnmatchedEndRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument, NotFound
 from citrine_core.rpc import Caller, caller, check_length, open_page, required
@@ -162,6 +168,17 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         async with self._services.unit_of_work() as work:
             await self._operations.confirm_reading(work, operation, request.register_wh)
             return await _done(work, operation)
+
+    async def ListUnmatchedEnds(
+        self,
+        request: pb.ListUnmatchedEndsRequest,
+        context: grpc.aio.ServicerContext[pb.ListUnmatchedEndsRequest, pb.ListUnmatchedEndsResponse],
+    ) -> pb.ListUnmatchedEndsResponse:
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows, token = await UnmatchedEndRepository(work.session).list(
+                caller(context).tenant_id, open_page(request), station_id=request.station_id
+            )
+        return pb.ListUnmatchedEndsResponse(ends=map(unmatched_to_proto, rows), next_page_token=token)
 
     async def ListSettlementActions(
         self,

@@ -30,6 +30,7 @@ _FIND = select(
     _TABLE.c.security_profile,
     _TABLE.c.certificate_name,
     _TABLE.c.certificate_sha256,
+    _TABLE.c.allowed_versions,
 ).where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
 _FIND_LOCKED = _FIND.with_for_update(read=True, key_share=True)
 

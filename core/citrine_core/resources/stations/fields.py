@@ -8,6 +8,7 @@ from citrine.api.v1 import stations_pb2 as pb
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import LONGEST, SHORTEST
+from citrine_core.resources.stations.versions import VERSION_NAMES
 from citrine_core.rpc import check_length, check_pattern, check_printable
 
 __all__ = [
@@ -32,7 +33,7 @@ _VERSIONS = 2**30
 CHANGEABLE = frozenset(
     {
         *("boot_policy", "boot_interval", "allow_no_password", "description", "enabled", "configuration_id"),
-        *("certificate_name", "certificate_sha256"),
+        *("certificate_name", "certificate_sha256", "allowed_versions"),
     }
 )
 """Fields that UpdateStation may change."""
@@ -85,6 +86,10 @@ def check_fields(station: pb.Station, fields: Collection[str]) -> None:
         check_length("station.certificate_name", station.certificate_name, 64)
     if "certificate_sha256" in fields and station.certificate_sha256:
         fingerprint("station.certificate_sha256", station.certificate_sha256)
+    if "allowed_versions" in fields:
+        known = sorted(filter(None, VERSION_NAMES.values()))
+        if not set(known).issuperset(station.allowed_versions):
+            raise InvalidArgument("station.allowed_versions", f"must be of {', '.join(known)}")
 
 
 def fingerprint(field: str, text: str) -> str:
@@ -110,6 +115,8 @@ def assign(row: Station, station: pb.Station, fields: Collection[str]) -> None:
         elif name == "certificate_sha256":
             given = station.certificate_sha256
             row.certificate_sha256 = fingerprint("station.certificate_sha256", given) if given else None
+        elif name == "allowed_versions":
+            row.allowed_versions = " ".join(dict.fromkeys(station.allowed_versions)) or None
         elif name == "certificate_name":
             row.certificate_name = station.certificate_name or None
         elif name == "enabled":

@@ -64,6 +64,8 @@ class Station(Model):
     """What its certificate names it where that is not its id. None: its id."""
     certificate_sha256: Mapped[str | None] = mapped_column(String(64))
     """Fingerprint of a certificate that is accepted whatever it names, hexadecimal. None: there is none."""
+    allowed_versions: Mapped[str | None] = mapped_column(String(100))
+    """Versions of OCPP that it may connect with, separated by blanks. None: all."""
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases with each change by an operator; the etag."""

@@ -1,29 +1,22 @@
 """Translation from the rows of a station to the message of the API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 
 from citrine.api.v1 import stations_pb2 as pb
 from citrine.api.v1.refusals_pb2 import RefusalSummary
-from citrine.edge.v1 import link_pb2 as link
+from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
 from citrine_core.blocks.availability import ConnectorState, WantedAvailability, wanted_of
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.stations.client_certificates import client_certificate_to_proto
 from citrine_core.resources.stations.handshake_refusals import handshake_refusal_to_proto
 from citrine_core.resources.stations.models import ClientCertificate, HandshakeRefusal, Station
+from citrine_core.resources.stations.versions import VERSION_NAMES
 from citrine_core.rpc import to_timestamp
 
-__all__ = ["VERSION_NAMES", "to_proto"]
-
-VERSION_NAMES: Mapping[int, str] = {
-    link.OCPP_VERSION_UNSPECIFIED: "",
-    link.OCPP_VERSION_16: "1.6",
-    link.OCPP_VERSION_201: "2.0.1",
-    link.OCPP_VERSION_21: "2.1",
-}
-"""Names of the subprotocols for people."""
+__all__ = ["to_proto"]
 
 
 def to_proto(
@@ -60,6 +53,7 @@ def to_proto(
         security_profile=station.security_profile,
         certificate_name=station.certificate_name or "",
         certificate_sha256=station.certificate_sha256 or "",
+        allowed_versions=(station.allowed_versions or "").split(),
         certificates=[client_certificate_to_proto(one) for one in certificates],
         held_time=to_timestamp(station.held_time),
         boot_time=to_timestamp(station.boot_time),
@@ -105,6 +99,7 @@ def _evses(connectors: Sequence[ConnectorState], availabilities: Sequence[Wanted
                     status=availability_pb2.ConnectorStatusEnum.ValueType(state.status),
                     status_time=to_timestamp(state.status_time),
                     wanted=wanted_of(availabilities, evse_id, state.connector_id),
+                    detail=None if state.detail is None else ConnectorDetail.FromString(state.detail),
                 )
                 for state in states
             ],

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 from citrine_core.resources.usage_limits import UsageLimitColumns
 
 __all__ = ["Token"]
@@ -15,7 +15,10 @@ class Token(UsageLimitColumns, Model):
     """Identifies a driver."""
 
     __tablename__ = "tokens"
-    __table_args__ = (Index(None, "tenant_id", "group_id"),)
+    __table_args__ = (
+        Index(None, "tenant_id", "group_id"),
+        PartialIndex("ix_tokens_surrogate", "tenant_id", "surrogate", where=text("surrogate IS NOT NULL")),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
     lookup: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -24,6 +27,8 @@ class Token(UsageLimitColumns, Model):
     """In the spelling of OCPP."""
     id_token: Mapped[str] = mapped_column(String(255))
     """As the operator wrote it."""
+    surrogate: Mapped[str | None] = mapped_column(String(20))
+    """What stations call it that can't hold its id (see citrine.ocpp.id_tags). None: the id is short enough."""
     status: Mapped[int] = mapped_column(Integer, default=1)
     """citrine.api.v1.TokenStatus"""
     status_time: Mapped[datetime | None]

@@ -1,22 +1,25 @@
 """Queries of the tokens."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.ocpp.id_tags import MAX_ID_TAG, is_surrogate, surrogate_of
 from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, InvalidArgument, NotFound
-from citrine_core.resources.tokens.formats import lookup_of, lookups_of, type_of
+from citrine_core.resources.tokens.formats import TYPES, lookup_of, lookups_of, type_of
 from citrine_core.resources.tokens.models import Token
 
 __all__ = ["TokenKey", "TokenRepository"]
 
 TokenKey = tuple[str, str]
 """idToken and type, as a station sends them."""
+
+_RANKS = {name: rank for rank, name in enumerate(TYPES)}
 
 
 class TokenRepository:
@@ -39,6 +42,35 @@ class TokenRepository:
         )
         found = {(row.lookup, row.type): row for row in rows}
         return {key: found[stored] for key, stored in wanted.items() if stored in found}
+
+    async def find_untyped(
+        self, tenant_id: str, id_tokens: Collection[str], is_same: Callable[[str, str], bool]
+    ) -> dict[str, Token]:
+        """Return the known ones among tokens of which a station does not say the type, in one query.
+
+        If there are several of one id, it is that of the first type of OCPP: a card rather than anything else.
+
+        Args:
+            tenant_id: Tenant of the tokens.
+            id_tokens: Their ids, or surrogates of them.
+            is_same: Returns whether a stored id and one that a station sent are one token by the tenant's rules.
+        """
+        lookups = {one: lookups_of(one) for one in id_tokens}
+        if not lookups:
+            return {}
+        # Two indexes: of the ids, and of the surrogates.
+        is_one = one_of(Token.lookup, set().union(*lookups.values()))
+        surrogates = {one.upper() for one in id_tokens if is_surrogate(one)}
+        if surrogates:
+            is_one = or_(is_one, one_of(Token.surrogate, surrogates))
+        rows = (await self._session.scalars(select(Token).where(Token.tenant_id == tenant_id, is_one))).all()
+        found: dict[str, Token] = {}
+        for row in sorted(rows, key=lambda row: (_RANKS.get(row.type, len(_RANKS)), row.type)):
+            for one in id_tokens:
+                is_named = row.lookup == lookup_of(one, row.type) and is_same(row.id_token, one)
+                if is_named or (row.surrogate is not None and row.surrogate == one.upper()):
+                    found.setdefault(one, row)
+        return found
 
     async def types_of(self, tenant_id: str, id_tokens: Collection[str]) -> dict[str, list[str]]:
         """Return the sorted types of the tokens with these ids, in one query; unknown ids are omitted."""
@@ -88,6 +120,8 @@ class TokenRepository:
             AlreadyExists: When there is one of this id and type.
             NotFound: When the tenant is gone.
         """
+        if len(token.id_token) > MAX_ID_TAG:
+            token.surrogate = surrogate_of(token.id_token, token.type)
         self._session.add(token)
         try:
             await self._session.flush()

@@ -19,10 +19,11 @@ from citrine_core.config import read_settings
 from citrine_core.housekeeping import Housekeeping
 from citrine_process.settings import InvalidSetting
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
-from tests.support.charging import ended, started, updated
+from tests.support.charging import BEGINNING, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeSession
 from tests.support.settling import settle_all
+from tests.support.unnumbered import UnnumberedStation
 
 PER_KWH = tariff(element(component("ENERGY", "0.30")), tariff_id="KWH")
 
@@ -195,3 +196,14 @@ def test_events_are_retained_for_a_month_at_least() -> None:
     with pytest.raises(InvalidSetting, match="transaction_event_retention"):
         read_settings(["--transaction-event-retention=P29D"], {})
     assert read_settings(["--transaction-event-retention=none"], {}).transaction_event_retention is None
+
+
+async def test_ends_of_transactions_that_nobody_began_are_removed_like_events(
+    core: RunningCore, station: FakeSession, api: Any
+) -> None:
+    await UnnumberedStation(station).stop("4711", 30, 4000, received=0)
+
+    for days, left in ((1, 1), (40, 0)):
+        later = BEGINNING + timedelta(days=days) - utc_now()
+        await tidy(core, later // timedelta(days=1))
+        assert len((await api.ListUnmatchedEnds(pb.ListUnmatchedEndsRequest())).ends) == left

@@ -117,6 +117,8 @@ class CheckRepository:
             .where(
                 transactions.end_time.is_(None),
                 transactions.closed_time.is_(None),
+                # Versions without numbers have no such question either.
+                transactions.unnumbered.is_(False),
                 connections.is_open.is_(True),
                 checks.due_time.is_(None),
                 or_(*conditions),
@@ -232,7 +234,7 @@ class CheckRepository:
 
 
 def _due(now: datetime) -> Select[Any]:
-    columns = ("end_time", "closed_time", "start_time", "seq_nos", "first_seq_no", "last_seq_no")
+    columns = ("end_time", "closed_time", "start_time", "seq_nos", "first_seq_no", "last_seq_no", "unnumbered")
     return (
         select(_CHECKS, *(_TRANSACTIONS.c[name] for name in columns))
         .select_from(_CHECKS)
@@ -246,6 +248,8 @@ def _is_needed(row: Row[Any]) -> bool:
     """Return whether more events of a transaction can still arrive."""
     if row.end_time is None and row.closed_time is None:
         return True
+    if row.unnumbered:
+        return False
     return row.start_time is None or bool(row.seq_nos <= row.last_seq_no - row.first_seq_no)
 
 

@@ -97,7 +97,8 @@ def _of_status(call: Call[StatusNotificationRequest]) -> EVSEProof | None:
     status = call.message
     if status.connector_status != _AVAILABLE or status.evse_id <= 0:
         return None
-    return EVSEProof(call.station_id, status.evse_id, status.connector_id, status.timestamp.ToDatetime(UTC))
+    time = status.timestamp.ToDatetime(UTC) if status.HasField("timestamp") else call.receive_time
+    return EVSEProof(call.station_id, status.evse_id, status.connector_id, time)
 
 
 def _of_events(call: Call[NotifyEventRequest]) -> Iterable[EVSEProof]:

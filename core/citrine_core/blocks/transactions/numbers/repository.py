@@ -1,0 +1,66 @@
+"""Queries of the numbers of transactions."""
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.transactions.numbers.models import TransactionNumber
+from citrine_core.db import UnitOfWork, one_of
+from citrine_core.db.bulk import BulkInsert
+
+__all__ = ["NumberRepository", "StartKey", "forget_numbers"]
+
+StartKey = tuple[str, str]
+"""Station, and digest of the start."""
+
+_NUMBERS = TransactionNumber.metadata.tables["transaction_numbers"]
+
+_ADD = BulkInsert(
+    _NUMBERS,
+    ("tenant_id", "station_id", "start_digest", "number"),
+    ignore=True,
+    key=("tenant_id", "station_id", "start_digest"),
+    returning=("station_id", "start_digest"),
+)
+
+
+class NumberRepository:
+    """The numbers of transactions."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, tenant_id: str, numbers: Mapping[StartKey, int]) -> set[StartKey]:
+        """Store numbers of starts; return those starts that had none. The numbers of the others don't change.
+
+        Waits for transactions of other cores that store the same start.
+
+        Raises:
+            IntegrityError: When another transaction of the station has the number. The next try has other numbers.
+        """
+        # Sorted, so that two cores can't deadlock.
+        rows = [(tenant_id, *key, number) for key, number in sorted(numbers.items())]
+        return {(station_id, digest) for station_id, digest in await _ADD.fetch(self._session, rows)}
+
+    async def find(self, tenant_id: str, keys: Collection[StartKey]) -> dict[StartKey, int]:
+        """Return the numbers of starts."""
+        columns = _NUMBERS.c
+        rows = await self._session.execute(
+            select(columns.station_id, columns.start_digest, columns.number).where(
+                columns.tenant_id == tenant_id, one_of((columns.station_id, columns.start_digest), keys)
+            )
+        )
+        return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def forget_numbers(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Have the starts of a station begin new transactions, whatever it sent before it was removed.
+
+    Their numbers stay reserved by the transactions themselves.
+    """
+    await work.session.execute(
+        delete(TransactionNumber).where(
+            TransactionNumber.tenant_id == tenant_id, TransactionNumber.station_id == station_id
+        )
+    )
