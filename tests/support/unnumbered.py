@@ -62,8 +62,8 @@ class UnnumberedStation:
             evse_id=evse_id,
             connector_id=1 if evse_id else 0,
         )
-        state = detail.pop("state", None)
-        given = ConnectorDetail(state=f"STATE_{state}" if state else None, **detail)
+        state = ConnectorDetail.State.Value(f"STATE_{detail.pop('state', 'UNSPECIFIED')}")
+        given = ConnectorDetail(state=state, **detail)
         await self._send(message, Supplement(connector_detail=given), minutes)
 
     def start_of(
