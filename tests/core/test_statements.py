@@ -133,7 +133,7 @@ async def test_a_message_takes_few_statements(core: RunningCore, make: Callable[
 
 @pytest.mark.usefixtures("remembering")
 async def test_a_reading_without_a_number_takes_no_more_statements_than_one_with(core: RunningCore) -> None:
-    """Neither its order nor that it is no repetition needs a query (docs/adr/0036)."""
+    """Neither its order nor that it is no repetition needs a query (docs/adr/0037)."""
     async with core.edge() as edge:
         await core.add_station("CS-1", registration=1)
         session = await edge.connect("CS-1", PASSWORD)

@@ -58,7 +58,12 @@ async def test_a_finer_state_is_shown_beside_the_status(core: RunningCore, stati
 
 
 async def test_an_error_is_shown_as_the_station_says_it(core: RunningCore, station: UnnumberedStation) -> None:
-    said: dict[str, Any] = {"error_code": "OtherError", "vendor_error_code": "E-17", "vendor_id": "com.example", "info": "fan"}
+    said: dict[str, Any] = {
+        "error_code": "OtherError",
+        "vendor_error_code": "E-17",
+        "vendor_id": "com.example",
+        "info": "fan",
+    }
     await station.status("FAULTED", 0, **said)
 
     (found,) = await connectors(core)

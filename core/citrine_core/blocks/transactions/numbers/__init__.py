@@ -1,4 +1,4 @@
-"""Numbers of transactions whose stations leave the id to the CSMS (docs/adr/0036)."""
+"""Numbers of transactions whose stations leave the id to the CSMS (docs/adr/0037)."""
 
 from citrine_core.blocks.transactions.numbers.assignment import assign_numbers, queued_offline
 from citrine_core.blocks.transactions.numbers.repository import forget_numbers
