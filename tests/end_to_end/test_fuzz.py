@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.frames import VERSIONS
 from tests.fuzz.run import fuzz
 from tests.support.deployment import deploy
-from tests.support.payloads import SCHEMAS
 
 FRAMES = 300
 
 SEED = 1
 
 
-@pytest.mark.parametrize("version", sorted(SCHEMAS))
+@pytest.mark.parametrize("version", VERSIONS)
 async def test_whatever_a_station_sends_is_answered_as_part_4_says(
     version: str, sqlite_url: str, tmp_path: Path
 ) -> None:
