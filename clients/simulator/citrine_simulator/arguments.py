@@ -215,7 +215,7 @@ def _add_stations(parser: argparse.ArgumentParser) -> None:
         "--station", action="append", default=[], metavar="ID", help="An id instead of numbered ones; repeatable."
     )
     who.add_argument("--evses", type=_count, default=1, metavar="N", help="Charge, faults: EVSEs of each station.")
-    who.add_argument("--version", choices=["2.0.1", "2.1"], default="2.0.1", help="OCPP version.")
+    who.add_argument("--version", choices=["1.6", "2.0.1", "2.1"], default="2.0.1", help="OCPP version.")
     who.add_argument("--url", metavar="URL", help=f"OCPP endpoint.  [default: {URLS[1]}, or the fleet's]")
     who.add_argument("--tenant", metavar="ID", help="Tenant in the URL.")
     who.add_argument("--password", metavar="P", help="Basic authentication, for every station.")

@@ -20,6 +20,8 @@ from citrine_simulator.tap import Tap
 
 __all__ = ["Charging"]
 
+REGISTER = "Energy.Active.Import.Register"
+
 LOWEST_SOC = 10.0
 HIGHEST_SOC = 60.0
 """State of charge of arriving EVs, in %: a random value between these."""
@@ -68,7 +70,14 @@ class Charging:
         self.evses = {
             evse_id: Evse(
                 evse_id,
-                Meter(registers.get(str(evse_id), config.meter_start), config.power, config.battery, config.speed),
+                Meter(
+                    registers.get(str(evse_id), config.meter_start),
+                    config.power,
+                    config.battery,
+                    config.speed,
+                    # meterStart and meterStop of 1.6 are whole.
+                    digits=0 if config.version == "1.6" else 1,
+                ),
                 {number: Connector(evse_id, number) for number in range(1, config.connectors_per_evse + 1)},
             )
             for evse_id in range(1, config.evses + 1)
@@ -102,7 +111,7 @@ class Charging:
         connector = evse.connectors[connector_id]
         if connector.plugged_in:
             return
-        connector.plugged_in = True
+        connector.plugged_in, connector.has_charged = True, False
         evse.meter.connect(self._random.uniform(LOWEST_SOC, HIGHEST_SOC))
         self.refresh()
         if evse.transaction is not None:
@@ -118,7 +127,8 @@ class Charging:
         evse = self.evse(evse_id)
         if evse.transaction is not None and evse.transaction.connector_id == connector_id:
             self.stop(evse.transaction, "EVDeparted", "EVDisconnected")
-        evse.connectors[connector_id].plugged_in = False
+        connector = evse.connectors[connector_id]
+        connector.plugged_in, connector.has_charged = False, False
         self.refresh()
 
     def authorize(
@@ -164,6 +174,7 @@ class Charging:
         evse.meter.charging = state == "Charging"
         transaction.charging_state = state
         self._event(evse, "Updated", trigger)
+        self._status_changed()
 
     def stop(self, transaction: Transaction, trigger: str, reason: str, token: Mapping[str, Any] | None = None) -> None:
         """End a transaction (E06). Does nothing if it has ended already."""
@@ -176,6 +187,7 @@ class Charging:
         transaction.charging_state = "EVConnected" if plugged_in else "Idle"
         self._event(evse, "Ended", trigger, token=token, stopped_reason=reason)
         evse.transaction = None
+        evse.connectors[transaction.connector_id].has_charged = plugged_in
         self.ended.set()
         self.refresh()
 
@@ -292,7 +304,10 @@ class Charging:
         if transaction is None:
             raise UsageError(f"EVSE {evse.evse_id} has no transaction")
         evse.meter.advance(self._clock.monotonic())
-        measurands = self._model.members(f"SampledDataCtrlr.Tx{event_type}Measurands")
+        if event_type == "Updated" and not self._is_reported(trigger):
+            self._store.remember("transactions", [one.to_json() for one in self.transactions])
+            return
+        measurands = self._measurands(event_type)
         samples = self._tap.samples(evse.evse_id, evse.meter.sample(measurands, context or _CONTEXTS[event_type]))
         event = messages.transaction_event(
             transaction, event_type, trigger, self._now(), not self._online.is_set(), samples, token, stopped_reason
@@ -307,6 +322,17 @@ class Charging:
             trigger=trigger,
             energy=round(evse.meter.register, 1),
         )
+
+    def _is_reported(self, trigger: str) -> bool:
+        """Return whether a change within a transaction has a message: in 1.6, only samples of the meter have."""
+        return self._config.version != "1.6" or trigger in ("MeterValuePeriodic", "MeterValueClock", "Trigger")
+
+    def _measurands(self, event_type: str) -> list[str]:
+        measurands = self._model.members(f"SampledDataCtrlr.Tx{event_type}Measurands")
+        if self._config.version == "1.6" and event_type != "Updated" and REGISTER not in measurands:
+            # meterStart and meterStop do not depend on the configuration.
+            return [REGISTER, *measurands]
+        return measurands
 
 
 _CONTEXTS = {"Started": "Transaction.Begin", "Updated": "Other", "Ended": "Transaction.End"}

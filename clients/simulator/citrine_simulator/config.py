@@ -7,7 +7,10 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["StationConfig", "connection_url"]
+__all__ = ["StationConfig", "Version", "connection_url"]
+
+Version = Literal["1.6", "2.0.1", "2.1"]
+"""OCPP versions that stations speak."""
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -27,7 +30,7 @@ class StationConfig(BaseModel):
     """Unset: the default tenant's URL."""
     password: str | None = None
     """Basic authentication with the station id as user; unset: none."""
-    version: Literal["2.0.1", "2.1"] = "2.0.1"
+    version: Version = "2.0.1"
     ca_file: Path | None = None
     """For wss: authorities that may issue the CSMS's certificate; unset: the system's."""
     certificate_file: Path | None = None

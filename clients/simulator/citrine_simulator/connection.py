@@ -198,7 +198,7 @@ class Connection:
             return
         self._counts["invalid_answers"] += 1
         self._tap.called(action, "invalid", seconds, str(problem))
-        if self._version != "2.0.1":
+        if self._version == "2.1":
             await self._reply(frames.encode_result_error(result.message_id, problem.code, str(problem)))
         raise AnswerInvalidError(action, str(problem))
 
@@ -229,8 +229,9 @@ class Connection:
             if await self._tap.before_answer(call.action):
                 answer = await self._answer(call.action, call.payload)
         except CallRefusedError as refused:
-            self._tap.answered(call.action, refused.code, refused.description)
-            await self._reply(frames.encode_error(call.message_id, refused.code, refused.description, refused.details))
+            code = frames.error_code(refused.code, self._version)
+            self._tap.answered(call.action, code, refused.description)
+            await self._reply(frames.encode_error(call.message_id, code, refused.description, refused.details))
             return
         finally:
             self._slots.release()

@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from citrine_simulator.answers import Router
+from citrine_simulator.answers import Router, handlers2
+from citrine_simulator.answers.base import Handler
 from citrine_simulator.answers.firmware import installed_firmware, report_installed
 from citrine_simulator.answers.router import Override
 from citrine_simulator.authorization import Authorization
 from citrine_simulator.backoff import BackoffLimits
 from citrine_simulator.charging import Charging
-from citrine_simulator.clock import Clock, parse_time
+from citrine_simulator.clock import Clock, format_time, parse_time
 from citrine_simulator.config import StationConfig, connection_url
 from citrine_simulator.connection import Answer, Target
 from citrine_simulator.credentials import Credentials
 from citrine_simulator.delivery import Delivery, DeliveryPolicy
 from citrine_simulator.device_model import DeviceModel
 from citrine_simulator.errors import CallFailedError
+from citrine_simulator.evse import Connector
 from citrine_simulator.journal import Journal
 from citrine_simulator.link import Link
+from citrine_simulator.messenger import Messenger
 from citrine_simulator.monitors import Monitors
 from citrine_simulator.parts import Parts
 from citrine_simulator.presence import Heartbeats, StatusReports
@@ -31,6 +34,14 @@ from citrine_simulator.schemas import Schemas
 from citrine_simulator.store import StationStore
 from citrine_simulator.tap import Tap
 from citrine_simulator.tls import tls_context
+from citrine_simulator.v16 import (
+    ConnectorNumbers,
+    Messenger16,
+    TransactionNumbers,
+    connector_statuses,
+    handlers16,
+    key_variables,
+)
 from citrine_simulator.variables import station_variables
 
 __all__ = ["Controller", "Surroundings"]
@@ -70,8 +81,10 @@ class Controller:
         self._offset = timedelta()
         self._tasks: asyncio.TaskGroup | None = None
         self._reboot: asyncio.Future[str] = asyncio.Future()
+        self._numbers = TransactionNumbers(around.store)
         self.parts = self._assemble(reason)
-        self._router = Router(self.parts, around.schemas, around.overrides)
+        self._messenger = self._new_messenger()
+        self._router = Router(self.parts, around.schemas, around.overrides, self._handlers())
 
     async def run(self) -> str:
         """Run until a reboot is requested; return its reason.
@@ -110,10 +123,15 @@ class Controller:
     async def call(
         self, action: str, payload: Mapping[str, Any], message_id: str | None = None, timeout: float | None = None
     ) -> dict[str, Any]:
-        """Send a CALL; raises CallFailedError."""
+        """Send a CALL as it is; raises CallFailedError."""
         if timeout is None:
             timeout = self.parts.model.integer(f"{COMM}.MessageTimeout[Default]")
         return await self.parts.link.call(action, payload, message_id or self._around.new_id(), timeout)
+
+    async def _say(self, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a message of OCPP 2.x, in the version of the station; raises CallFailedError."""
+        timeout = self.parts.model.integer(f"{COMM}.MessageTimeout[Default]")
+        return await self._messenger.call(action, payload, self._around.new_id(), timeout)
 
     def reboot(self, reason: str) -> None:
         """Switch off now, then on again. Further calls before that have no effect."""
@@ -124,6 +142,16 @@ class Controller:
         """Return the time of day of the station's clock, as synchronized with the CSMS."""
         return self._around.clock.now() + self._offset
 
+    def _new_messenger(self) -> Messenger:
+        if self._config.version != "1.6":
+            return self.parts.link
+        return Messenger16(self.parts.link, ConnectorNumbers(self._config), self._numbers)
+
+    def _handlers(self) -> Mapping[str, Handler]:
+        if self._config.version != "1.6":
+            return handlers2(self.parts)
+        return handlers16(self.parts, self._numbers, self.call)
+
     def _assemble(self, reason: str) -> Parts:
         config, around = self._config, self._around
         model = self._device_model()
@@ -132,19 +160,20 @@ class Controller:
         link = self._link(model, credentials)
         delivery = self._delivery(model, online)
         charging = self._charging(model, delivery, online)
-        statuses = StatusReports(lambda: charging.connectors, self.call, online, self.now, around.emit)
-        heartbeats = Heartbeats(model, link, self.call, online, self._synchronize, around.clock)
+        statuses = self._statuses(charging, online)
+        heartbeats = Heartbeats(model, link, self._say, online, self._synchronize, around.clock)
 
         def back_online(all_of_them: bool, booted: bool) -> None:
             statuses.back_online(all_of_them)
             if booted:
-                self._spawn(report_installed(around.store, self.call))
+                self._spawn(report_installed(around.store, self._say))
+                self._spawn(self._report_startup(reason))
             else:
                 # B04: a heartbeat follows the statuses.
                 self._spawn(heartbeats.beat())
 
         registration = Registration(
-            config, reason, model, link, self.call, online, self._synchronize, back_online, around.emit, around.clock
+            config, reason, model, link, self._say, online, self._synchronize, back_online, around.emit, around.clock
         )
         return Parts(
             config=config,
@@ -155,19 +184,29 @@ class Controller:
             credentials=credentials,
             online=online,
             link=link,
-            call=self.call,
+            call=self._say,
             delivery=delivery,
             charging=charging,
             registration=registration,
-            authorization=Authorization(model, self.call, online, config.valid_tokens),
+            authorization=Authorization(model, self._say, online, config.valid_tokens),
             statuses=statuses,
             heartbeats=heartbeats,
-            monitors=Monitors(model, around.store, self.call, online, self.now),
+            monitors=Monitors(model, around.store, self._say, online, self.now),
             reboot=self.reboot,
         )
 
+    def _statuses(self, charging: Charging, online: asyncio.Event) -> StatusReports:
+        if self._config.version == "1.6":
+            # 1.6 has a status for the station itself.
+            station = Connector(0, 0)
+            return StatusReports(
+                lambda: connector_statuses(charging, station), self._say, online, self.now, self._around.emit
+            )
+        return StatusReports(lambda: charging.connectors, self._say, online, self.now, self._around.emit)
+
     def _device_model(self) -> DeviceModel:
-        model = DeviceModel(station_variables(self._config))
+        own = key_variables(self._config) if self._config.version == "1.6" else ()
+        model = DeviceModel([*station_variables(self._config), *own])
         model.override(self._config.variables)
         model.restore(self._around.store.recall("variables") or {})
         return model
@@ -223,7 +262,7 @@ class Controller:
             action: str, payload: Mapping[str, Any], message_id: str, sent: Callable[[], None]
         ) -> dict[str, Any]:
             timeout = model.integer(f"{COMM}.MessageTimeout[Default]")
-            return await self.parts.link.call(action, payload, message_id, timeout, sent)
+            return await self._messenger.call(action, payload, message_id, timeout, sent)
 
         def answered(event: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
             self.parts.charging.answered(event, answer)
@@ -278,6 +317,12 @@ class Controller:
 
     async def _answer(self, action: str, payload: dict[str, Any]) -> Answer:
         return await self._router.answer(action, payload)
+
+    async def _report_startup(self, reason: str) -> None:
+        """Report the start as a security event, in 1.6 (whitepaper, A04 and chapter 8)."""
+        if self._config.version == "1.6":
+            event = "StartupOfTheDevice" if reason == "PowerUp" else "ResetOrReboot"
+            await self._say("SecurityEventNotification", {"type": event, "timestamp": format_time(self.now())})
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         if self._tasks is None:

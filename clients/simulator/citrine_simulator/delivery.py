@@ -134,7 +134,9 @@ class Delivery:
             self._done(message, answer)
 
     def _done(self, message: QueuedMessage, answer: Mapping[str, Any]) -> None:
-        self._journal.write(Kind.ACKNOWLEDGED, self._station_id, message.payload)
+        # In 1.6, the CSMS names the transaction.
+        number = {key: answer[key] for key in ("transactionNumber",) if key in answer}
+        self._journal.write(Kind.ACKNOWLEDGED, self._station_id, message.payload, **number)
         self._store.remove(message.number)
         self._failed_at = None
         self._answered(message.payload, answer)

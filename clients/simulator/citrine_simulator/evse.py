@@ -69,6 +69,8 @@ class Connector:
     """The operational status of this connector, as set by ChangeAvailability."""
     forced: str | None = None
     """Faulted or Reserved, if the simulation forces this status."""
+    has_charged: bool = False
+    """Whether the EV that is plugged in has had a transaction that ended (Finishing in 1.6)."""
     reported: str | None = None
     """The last status that the CSMS has confirmed."""
 

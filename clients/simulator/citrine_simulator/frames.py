@@ -19,6 +19,7 @@ __all__ = [
     "encode_error",
     "encode_result",
     "encode_result_error",
+    "error_code",
 ]
 
 MESSAGE_ID_LENGTH = 36
@@ -29,6 +30,15 @@ UNREADABLE_ID = "-1"
 
 DESCRIPTION_LENGTH = 255
 """Longest errorDescription, in characters."""
+
+
+_SPELLINGS_16 = {
+    "FormatViolation": "FormationViolation",
+    "OccurrenceConstraintViolation": "OccurenceConstraintViolation",
+    "MessageTypeNotSupported": "NotSupported",
+    "RpcFrameworkError": "GenericError",
+}
+"""Error codes of 1.6 for those of OCPP 2.x that it lacks or spells in another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,14 @@ Frame = Call | CallResult | CallError | CallResultError | Malformed | Ignored
 
 def decode(text: str | bytes, version: str) -> Frame:
     """Decode one message of the CSMS. Never raises: every text has a frame."""
+    frame = _decode(text, version)
+    if version == "1.6" and isinstance(frame, Malformed) and frame.message_id == UNREADABLE_ID:
+        # 1.6 has no answer to what has no message id.
+        return Ignored(frame.problem)
+    return frame
+
+
+def _decode(text: str | bytes, version: str) -> Frame:
     try:
         message = orjson.loads(text)
     except ValueError:
@@ -99,23 +117,28 @@ def decode(text: str | bytes, version: str) -> Frame:
             return CallResult(message_id, payload)
         case [4, str(message_id), str(code), str(description), dict(details)]:
             return CallError(message_id, code, description, details)
-        case [5, str(message_id), str(code), str(description), dict()] if version != "2.0.1":
+        case [5, str(message_id), str(code), str(description), dict()] if version == "2.1":
             return CallResultError(message_id, code, description)
         case [3 | 4 | 5, *_]:
             # Malformed answers get no answer, to avoid endless loops.
             return Ignored("not an answer")
-        case [6, *_] if version != "2.0.1":
+        case [6, *_] if version == "2.1":
             return Ignored("nothing that a CSMS may SEND")
         case [2, str(message_id), *_] if len(message_id) <= MESSAGE_ID_LENGTH:
             return Malformed(message_id, "ProtocolError", "wrong elements for a CALL")
         case [2, *_]:
             return Malformed(UNREADABLE_ID, "RpcFrameworkError", "the message id cannot be read")
         case [int(kind), str(message_id), *_] if len(message_id) <= MESSAGE_ID_LENGTH:
-            # From 2.1 on, unknown message types are dropped (part 4, 4.1.3).
+            # In 2.1 and 1.6, unknown message types are dropped (part 4, 4.1.3).
             if version == "2.0.1":
                 return Malformed(message_id, "MessageTypeNotSupported", f"message type {kind}")
             return Ignored("unknown message type")
     return Malformed(UNREADABLE_ID, "RpcFrameworkError", "not an OCPP-J message")
+
+
+def error_code(code: str, version: str) -> str:
+    """Return an RPC error code as a version spells it (OCPP-J 1.6, table 7)."""
+    return _SPELLINGS_16.get(code, code) if version == "1.6" else code
 
 
 def encode_call(message_id: str, action: str, payload: Mapping[str, Any]) -> str:

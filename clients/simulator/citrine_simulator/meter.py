@@ -25,8 +25,11 @@ class Meter:
     The register belongs to the EVSE and survives transactions, the state of charge belongs to the EV.
     """
 
-    def __init__(self, register: float, power: float, battery: float, speed: float) -> None:
-        """Set the register in Wh, the EV's power in W and capacity in Wh, and the factor by which time runs faster."""
+    def __init__(self, register: float, power: float, battery: float, speed: float, digits: int = 1) -> None:
+        """Set the register in Wh, the EV's power in W and capacity in Wh, and the factor by which time runs faster.
+
+        `digits` are the decimals of the register in samples.
+        """
         self.register = register
         self.soc = 0.0
         self.charging = False
@@ -35,6 +38,7 @@ class Meter:
         self._power = power
         self._battery = battery
         self.speed = speed
+        self._digits = digits
         self._read_at: float | None = None
 
     @property
@@ -67,7 +71,7 @@ class Meter:
     def sample(self, measurands: Iterable[str], context: str) -> list[dict[str, Any]]:
         """Return a SampledValue for each supported measurand."""
         readings = {
-            "Energy.Active.Import.Register": (round(self.register, 1), "Wh"),
+            "Energy.Active.Import.Register": (round(self.register, self._digits), "Wh"),
             "Power.Active.Import": (round(self.power, 1), "W"),
             "Current.Import": (round(self.power / VOLTAGE / PHASES, 2), "A"),
             "Voltage": (VOLTAGE, "V"),

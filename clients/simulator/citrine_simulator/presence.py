@@ -44,6 +44,10 @@ class StatusReports:
         self._emit = emit
         self._changed = asyncio.Event()
 
+    def current(self) -> Iterable[tuple[Connector, str]]:
+        """Return all connectors, each with its status now."""
+        return self._connectors()
+
     def changed(self) -> None:
         """Wake `run`, because a status may have changed."""
         self._changed.set()

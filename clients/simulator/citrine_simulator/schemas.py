@@ -11,7 +11,9 @@ import orjson
 
 __all__ = ["SchemaProblem", "Schemas"]
 
-_FOLDERS = {"2.0.1": "v201", "2.1": "v21"}
+_FOLDERS = {"1.6": "v16", "2.0.1": "v201", "2.1": "v21"}
+
+_RESPONSE = "Response"
 
 _CODES: Mapping[str, str] = {
     "type": "TypeConstraintViolation",
@@ -42,24 +44,26 @@ class Schemas:
     """
 
     def __init__(self, version: str) -> None:
-        """Use the schemas of OCPP ``2.0.1`` or ``2.1`` in the ``ocpp`` package."""
+        """Use the schemas of OCPP ``1.6``, ``2.0.1`` or ``2.1`` in the ``ocpp`` package."""
         self.version = version
+        # Those of requests have no suffix in 1.6.
+        self._request = "" if version == "1.6" else "Request"
         self._folder = resources.files("ocpp") / _FOLDERS[version] / "schemas"
         self._validators: dict[str, jsonschema_rs.Validator] = {}
 
     @cached_property
     def actions(self) -> frozenset[str]:
         """All actions of this OCPP version, in both directions."""
-        names = (entry.name for entry in self._folder.iterdir())
-        return frozenset(name.removesuffix("Request.json") for name in names if name.endswith("Request.json"))
+        names = (entry.name.removesuffix(f"{_RESPONSE}.json") for entry in self._folder.iterdir())
+        return frozenset(name for name in names if not name.endswith(".json"))
 
     def check_request(self, action: str, payload: Mapping[str, Any]) -> SchemaProblem | None:
         """Return the first violation in the payload of a CALL, or None. The action must be one of `actions`."""
-        return self._check(f"{action}Request", payload)
+        return self._check(f"{action}{self._request}", payload)
 
     def check_response(self, action: str, payload: Mapping[str, Any]) -> SchemaProblem | None:
         """Return the first violation in the payload of a CALLRESULT, or None. The action must be one of `actions`."""
-        return self._check(f"{action}Response", payload)
+        return self._check(f"{action}{_RESPONSE}", payload)
 
     def _check(self, name: str, payload: Mapping[str, Any]) -> SchemaProblem | None:
         validator = self._validators.get(name)

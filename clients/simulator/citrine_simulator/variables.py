@@ -35,7 +35,7 @@ def station_variables(config: StationConfig) -> Iterator[Variable]:
     """Yield all variables of a new station."""
     yield from _communication()
     yield from _controllers(config)
-    yield from _metering()
+    yield from _metering(config)
     yield from _hardware(config)
     for number in range(config.extra_variables):
         yield Variable("SimulatedCtrlr", "Value", str(number), "integer", instance=f"{number:05}")
@@ -87,7 +87,9 @@ def _controllers(config: StationConfig) -> Iterator[Variable]:
     yield _switch("AuthCacheCtrlr", "Enabled", "true")
     yield _fixed("AuthCacheCtrlr", "Available", "true", "boolean")
     yield _seconds("AuthCacheCtrlr", "LifeTime", "86400")
-    yield Variable("TxCtrlr", "TxStartPoint", "EVConnected", "MemberList", values=_TX_POINTS)
+    # In 1.6, a transaction starts with its token.
+    start = "Authorized" if config.version == "1.6" else "EVConnected"
+    yield Variable("TxCtrlr", "TxStartPoint", start, "MemberList", values=_TX_POINTS)
     yield Variable("TxCtrlr", "TxStopPoint", "Authorized", "MemberList", values=_TX_POINTS)
     yield _seconds("TxCtrlr", "EVConnectionTimeOut", "120")
     yield _switch("TxCtrlr", "StopTxOnEVSideDisconnect", "true")
@@ -134,10 +136,12 @@ def _controllers(config: StationConfig) -> Iterator[Variable]:
     yield _fixed(lists, "BytesPerMessage", "65536", "integer")
 
 
-def _metering() -> Iterator[Variable]:
+def _metering(config: StationConfig) -> Iterator[Variable]:
     three = "Energy.Active.Import.Register,Power.Active.Import,SoC"
     register = "Energy.Active.Import.Register"
-    for name, value in (("TxStarted", register), ("TxUpdated", three), ("TxEnded", register)):
+    # meterStop of 1.6 has the register anyway.
+    ended = "" if config.version == "1.6" else register
+    for name, value in (("TxStarted", register), ("TxUpdated", three), ("TxEnded", ended)):
         yield Variable("SampledDataCtrlr", f"{name}Measurands", value, "MemberList", values=_MEASURANDS)
     yield _seconds("SampledDataCtrlr", "TxUpdatedInterval", "60")
     yield _seconds("SampledDataCtrlr", "TxEndedInterval", "0")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from citrine_simulator import Event, Journal, Schemas, Station, StationConfig, Store
-from tests.clients.simulator.csms import Csms, csms_server
+from tests.clients.simulator.csms import VERSIONS, Csms, csms_server
 from tests.clients.simulator.manual_clock import ManualClock
 
 MakeStation = Callable[..., Awaitable[Station]]
@@ -40,7 +40,7 @@ async def clock() -> ManualClock:
 @pytest.fixture(scope="session")
 def schemas() -> dict[str, Schemas]:
     """Schemas by version, compiled once."""
-    return {version: Schemas(version) for version in ("2.0.1", "2.1")}
+    return {version: Schemas(version) for version in VERSIONS}
 
 
 @pytest.fixture

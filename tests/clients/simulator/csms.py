@@ -18,7 +18,9 @@ from websockets.typing import Subprotocol
 
 from citrine_simulator.schemas import Schemas
 
-__all__ = ["Csms", "Received", "csms_server"]
+__all__ = ["VERSIONS", "Csms", "Received", "csms_server"]
+
+VERSIONS = ("1.6", "2.0.1", "2.1")
 
 PATIENCE = 10.0
 """Seconds a test waits for what has to happen."""
@@ -61,7 +63,9 @@ class Csms:
     """What came and was no CALL and no answer to one of ours."""
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _answers: dict[str, asyncio.Future[list[Any]]] = field(default_factory=dict)
-    _schemas: dict[str, Schemas] = field(default_factory=lambda: {v: Schemas(v) for v in ("2.0.1", "2.1")})
+    _numbers: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    """transactionIds by what StartTransactions said."""
+    _schemas: dict[str, Schemas] = field(default_factory=lambda: {v: Schemas(v) for v in VERSIONS})
 
     def of(self, action: str) -> list[dict[str, Any]]:
         """Return the payloads of every CALL of an action so far."""
@@ -147,6 +151,11 @@ class Csms:
         if reply is not None:
             await socket.send(reply)
 
+    def _number(self, call: Received) -> int:
+        """Return the transactionId for a StartTransaction, the same for a repeated one."""
+        start = (call.station_id, *(call.payload[name] for name in ("connectorId", "idTag", "timestamp", "meterStart")))
+        return self._numbers.setdefault(start, 1001 + len(self._numbers))
+
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
@@ -166,6 +175,9 @@ class Csms:
                 return {"currentTime": now, "interval": self.interval, "status": self.registration}
             case "Heartbeat":
                 return {"currentTime": now}
+            case "Authorize" | "StartTransaction" if "idTag" in call.payload:
+                number = {"transactionId": self._number(call)} if call.action == "StartTransaction" else {}
+                return {"idTagInfo": {"status": self.token_status}, **number}
             case "Authorize":
                 return {"idTokenInfo": {"status": self.token_status}}
             case "TransactionEvent" if "idToken" in call.payload:
@@ -176,7 +188,7 @@ class Csms:
 
 
 def _choose(_socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    return next((one for one in offered if one in ("ocpp2.1", "ocpp2.0.1")), None)
+    return next((one for one in offered if str(one).removeprefix("ocpp") in VERSIONS), None)
 
 
 @contextlib.asynccontextmanager

@@ -77,7 +77,7 @@ def test_a_variable_without_a_value_is_refused() -> None:
         pytest.param(["--duration", "-1"], id="negative"),
         pytest.param(["--duration", "nan"], id="not a number"),
         pytest.param(["--stations", "many"], id="no count"),
-        pytest.param(["--version", "1.6"], id="version"),
+        pytest.param(["--version", "1.5"], id="version"),
     ],
 )
 def test_wrong_usage_is_one_line(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:

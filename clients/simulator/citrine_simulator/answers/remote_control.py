@@ -155,6 +155,10 @@ class RemoteControlAnswers:
             if info["status"] != "Accepted":
                 return
         charging = self._parts.charging
+        connector = evse.free(charging.operative, token["idToken"])
+        if self._parts.config.version == "1.6" and self._parts.config.auto_plug_in and connector is not None:
+            # In 1.6, a transaction starts only when the EV is there.
+            charging.plug_in(evse.evse_id, connector.connector_id)
         try:
             # F01.FR.19, F01.FR.25
             transaction = charging.authorize(evse.evse_id, token, "RemoteStart", remote_start_id)

@@ -37,6 +37,12 @@ class ResetAnswers:
         # B11.FR.03, B12.FR.02
         return Answer({"status": "Accepted"}, partial(self._reset_now, chosen, whole, payload["type"]))
 
+    async def stop_and_reset(self, reason: str) -> None:
+        """End all transactions with this reason, then reboot."""
+        for transaction in self._parts.charging.transactions:
+            self._parts.charging.stop(transaction, "ResetCommand", reason)
+        await self._finish(list(self._parts.charging.evses.values()), True, "RemoteReset")
+
     async def _reset_now(self, chosen: list[Evse], whole: bool, kind: str) -> None:
         if kind == "ImmediateAndResume":
             self._parts.store.remember("resume", True)

@@ -23,7 +23,7 @@ from citrine_simulator.parts import Parts
 from citrine_simulator.registration import Status
 from citrine_simulator.schemas import Schemas
 
-__all__ = ["Override", "Router"]
+__all__ = ["Override", "Router", "handlers2"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,28 +31,39 @@ Override = Callable[[dict[str, Any]], Awaitable[Answer | Mapping[str, Any]]]
 """Answers a CALL in place of the station: returns a payload, an Answer or NO_ANSWER, or raises CallRefusedError."""
 
 
+def handlers2(parts: Parts) -> Mapping[str, Handler]:
+    """Return the handlers of OCPP 2.x by action."""
+    smart_charging = SmartChargingAnswers(parts)
+    return collect(
+        ProvisioningAnswers(parts),
+        ResetAnswers(parts),
+        LocalAuthListAnswers(parts),
+        RemoteControlAnswers(parts, smart_charging.install),
+        AvailabilityAnswers(parts),
+        ReservationAnswers(parts),
+        DisplayAnswers(parts),
+        FirmwareAnswers(parts),
+        smart_charging,
+        CertificateAnswers(parts),
+        DiagnosticsAnswers(parts),
+        VendorAnswers(parts),
+    )
+
+
 class Router:
     """Answers the CALLs to one station during one power cycle."""
 
-    def __init__(self, parts: Parts, schemas: Schemas, overrides: Mapping[str, Override]) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        schemas: Schemas,
+        overrides: Mapping[str, Override],
+        handlers: Mapping[str, Handler],
+    ) -> None:
         self._parts = parts
         self._schemas = schemas
         self._overrides = overrides
-        smart_charging = SmartChargingAnswers(parts)
-        self._handlers = collect(
-            ProvisioningAnswers(parts),
-            ResetAnswers(parts),
-            LocalAuthListAnswers(parts),
-            RemoteControlAnswers(parts, smart_charging.install),
-            AvailabilityAnswers(parts),
-            ReservationAnswers(parts),
-            DisplayAnswers(parts),
-            FirmwareAnswers(parts),
-            smart_charging,
-            CertificateAnswers(parts),
-            DiagnosticsAnswers(parts),
-            VendorAnswers(parts),
-        )
+        self._handlers = handlers
 
     async def answer(self, action: str, payload: dict[str, Any]) -> Answer:
         """Return the answer to a CALL.

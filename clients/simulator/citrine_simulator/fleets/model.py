@@ -3,10 +3,11 @@
 import functools
 import operator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from citrine_simulator.config import Version
 from citrine_simulator.fleets.behaviours import Behaviour, Charge, Day, Heartbeat, Idle
 from citrine_simulator.fleets.faults import Fault, fault_classes
 from citrine_simulator.fleets.values import Duration, IdPattern, Table, expand
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 else:
     AnyBehaviour = Annotated[functools.reduce(operator.or_, BEHAVIOURS), Field(discriminator="kind")]
     AnyFault = Annotated[functools.reduce(operator.or_, fault_classes()), Field(discriminator="kind")]
-
-
-def _known_version(value: Any) -> Any:
-    if value in (1.6, "1.6", "1.6J"):
-        raise ValueError("OCPP 1.6 cannot be simulated yet; allowed are '2.0.1' and '2.1'")
-    return value
 
 
 class CsmsTable(Table):
@@ -46,7 +41,7 @@ class StationGroup(Table):
 
     ids: IdPattern | list[IdPattern]
     """The stations: an id, a range such as `CS-{0001..0100}`, or a list of these."""
-    version: Annotated[Literal["2.0.1", "2.1"], BeforeValidator(_known_version)] = "2.0.1"
+    version: Version = "2.0.1"
     """OCPP version."""
     password: str | None = None
     """Password for basic authentication; `{id}` in it is replaced by the station's id. `--password` overrides it."""

@@ -78,7 +78,7 @@ async def run_fleet(
         store, journal = Store(run.state_dir), Journal(run.journal, journaled)
         cleanup.callback(store.close)
         cleanup.callback(journal.close)
-        schemas = {version: Schemas(version) for version in ("2.0.1", "2.1")}
+        schemas = {version: Schemas(version) for version in {member.config.version for member in members}}
         for member in members:
             member.build(store, journal, schemas[member.config.version])
             if listener is not None:

@@ -56,13 +56,8 @@ def test_a_fleet_is_read(tmp_path: Path) -> None:
             id="key",
         ),
         pytest.param(
-            "version = 1\n[[stations]]\nids = 'A'\nversion = '1.6'\n",
-            ":4: stations.1.version: OCPP 1.6 cannot be simulated yet; allowed are '2.0.1' and '2.1'",
-            id="1.6",
-        ),
-        pytest.param(
             "version = 1\n[[stations]]\nids = 'A'\nversion = '3'\n",
-            ":4: stations.1.version: Input should be '2.0.1' or '2.1'",
+            ":4: stations.1.version: Input should be '1.6', '2.0.1' or '2.1'",
             id="OCPP version",
         ),
         pytest.param(
