@@ -38,6 +38,9 @@ CORES, EDGES = 2, 2
 PAUSE = 0.5
 """Seconds between a transaction's events: stations must have delivered soon what a long outage left in their queues."""
 
+VERSIONS = ("2.0.1", "2.0.1", "1.6")
+"""What stations speak, in turn."""
+
 DATABASE = "citrine"
 """In PostgreSQL."""
 
@@ -191,7 +194,7 @@ class Site:
     def charging(self) -> AbstractAsyncContextManager[Fleet]:
         """Have the stations charge for the time of a block; at its end they deliver what they have."""
         urls = [f"ws://{proxy.address}" for proxy in self.to_edges]
-        return charging_fleet(self.deployment, self.station_ids, self.deployment.directory, urls, PAUSE)
+        return charging_fleet(self.deployment, self.station_ids, self.deployment.directory, urls, PAUSE, VERSIONS)
 
     def _freeze(self, pids: list[int]) -> None:
         for pid in pids:

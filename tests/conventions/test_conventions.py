@@ -97,7 +97,7 @@ LONGER_FILES = {
 
 OTHER_CLOCKS = {
     # The load generator stamps what it sends, as cheaply as it can.
-    "clients/simulator/citrine_simulator/load/station.py",
+    "clients/simulator/citrine_simulator/load/wording.py",
 }
 
 OTHER_ENVIRONMENT = {

@@ -84,7 +84,7 @@ async def test_what_is_reported_is_what_is_stored(shared: Deployment, tmp_path: 
     assert totals["acknowledged"] == len(said.acknowledged)
 
     reported = {
-        (s["station_id"], _stored_id(t["transaction_id"], t["use_of_id"])): t
+        (s["station_id"], _stored_id(str(t.get("transaction_number") or t["transaction_id"]), t["use_of_id"])): t
         for s in report["stations"]
         for t in s["transactions"]
     }

@@ -54,7 +54,7 @@ class Fleet:
     acknowledgements: int = 0
     """How many messages were acknowledged so far."""
 
-    def note(self, kind: Kind, station_id: str, event: Mapping[str, object]) -> None:
+    def note(self, kind: Kind, station_id: str, *_: Mapping[str, object]) -> None:
         """Take note of a line of the journal."""
         if kind is Kind.ACKNOWLEDGED:
             self.acknowledgements += 1
@@ -106,7 +106,12 @@ async def _charge_for_ever(station: Station, pause: float) -> None:
 
 @contextlib.asynccontextmanager
 async def charging_fleet(
-    deployment: Deployment, station_ids: list[str], directory: Path, urls: Sequence[str] = (), pause: float = 0.1
+    deployment: Deployment,
+    station_ids: list[str],
+    directory: Path,
+    urls: Sequence[str] = (),
+    pause: float = 0.1,
+    versions: Sequence[str] = ("2.0.1",),
 ) -> AsyncIterator[Fleet]:
     """Run stations that charge, spread over the edges. When the block ends they stop charging and deliver the rest.
 
@@ -116,6 +121,7 @@ async def charging_fleet(
         directory: Where they keep what survives their power cuts, and the journal.
         urls: By which they reach the edges, where not directly.
         pause: Seconds between a transaction's events.
+        versions: OCPP versions, which stations have in turn.
     """
     urls = urls or [deployment.url(number) for number in range(len(deployment.edges))]
     store = Store(directory / "stations")
@@ -124,13 +130,16 @@ async def charging_fleet(
     journal = Journal(path, listener=fleet.note)
     fleet.stations = stations = [
         Station(
-            StationConfig(
-                station_id=station_id,
-                url=urls[number % len(urls)],
-                password=PASSWORD,
-                variables=QUICK,
-                speed=10,
-                auto_meter=False,
+            StationConfig.model_validate(
+                {
+                    "station_id": station_id,
+                    "url": urls[number % len(urls)],
+                    "password": PASSWORD,
+                    "version": versions[number % len(versions)],
+                    "variables": QUICK,
+                    "speed": 10,
+                    "auto_meter": False,
+                }
             ),
             store=store,
             journal=journal,

@@ -31,7 +31,7 @@ def _group(module: str, text: str, function: str = "build") -> Noun:
 
 
 COMMANDS: Mapping[str, Noun] = {
-    "up": _command("up.command", "Run one core and one edge, supervised, with a demo of three stations that charge."),
+    "up": _command("up.command", "Run one core and one edge, supervised, with a demo of four stations that charge."),
     "core": _command("commands.processes", "Start a core; its own flags follow."),
     "edge": _command("commands.processes", "Start an edge; its own flags follow."),
     "simulate": _command("commands.processes", "Start simulated stations; their own flags follow."),

@@ -202,7 +202,7 @@ _SCENARIOS: dict[str, Callable[[Options, Output, asyncio.Event], Coroutine[Any, 
 
 def _stations(options: Options, listener: Listener, store: Store, journal: Journal) -> list[Station]:
     fleet = options.fleet
-    schemas = Schemas(fleet.version)
+    schemas = {version: Schemas(version) for version in fleet.versions}
     return [
         Station(
             StationConfig.model_validate(
@@ -211,21 +211,21 @@ def _stations(options: Options, listener: Listener, store: Store, journal: Journ
                     "url": fleet.url,
                     "tenant": fleet.tenant,
                     "password": password,
-                    "version": fleet.version,
+                    "version": fleet.version(number),
                     "speed": options.speed,
                     "evses": options.evses,
                     "variables": options.variables,
                     "valid_tokens": frozenset(fleet.id_tokens),
-                    "serial_number": f"{number:07}",
+                    "serial_number": f"{number + 1:07}",
                     **fleet.tls.of(station_id),
                 }
             ),
             store=store,
             journal=journal,
-            schemas=schemas,
+            schemas=schemas[fleet.version(number)],
             listener=listener,
         )
-        for number, (station_id, password) in enumerate(fleet.stations.items(), start=1)
+        for number, (station_id, password) in enumerate(fleet.stations.items())
     ]
 
 

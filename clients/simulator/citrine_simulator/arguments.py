@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args
 
+from citrine_simulator.config import Version
 from citrine_simulator.durations import parse_duration
 from citrine_simulator.errors import UsageError
 from citrine_simulator.fail_on import DEFAULT_FAIL_ON, FAIL_ON
@@ -102,6 +103,8 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 def _default(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, list):
+        return ",".join(value)
     return ",".join(sorted(value)) if isinstance(value, Set) else str(value)
 
 
@@ -140,7 +143,7 @@ def parse(argv: Sequence[str] | None) -> Options:
                 station_id: None if given.profile == 3 else known.get(station_id, given.password) for station_id in ids
             },
             tenant=given.tenant,
-            version=given.version,
+            versions=given.version,
             id_tokens=given.id_token or ["C0FFEE01"],
             tls=TlsFiles(given.ca_file, given.certificate_file, given.key_file),
         ),
@@ -215,7 +218,13 @@ def _add_stations(parser: argparse.ArgumentParser) -> None:
         "--station", action="append", default=[], metavar="ID", help="An id instead of numbered ones; repeatable."
     )
     who.add_argument("--evses", type=_count, default=1, metavar="N", help="Charge, faults: EVSEs of each station.")
-    who.add_argument("--version", choices=["1.6", "2.0.1", "2.1"], default="2.0.1", help="OCPP version.")
+    who.add_argument(
+        "--version",
+        type=_versions,
+        default=["2.0.1"],
+        metavar="V,V",
+        help="OCPP version: 1.6, 2.0.1 or 2.1. Stations have several in turn.",
+    )
     who.add_argument("--url", metavar="URL", help=f"OCPP endpoint.  [default: {URLS[1]}, or the fleet's]")
     who.add_argument("--tenant", metavar="ID", help="Tenant in the URL.")
     who.add_argument("--password", metavar="P", help="Basic authentication, for every station.")
@@ -327,6 +336,15 @@ def _fail_on(text: str) -> frozenset[str]:
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(FAIL_ON)}, or none")
     return names
+
+
+def _versions(text: str) -> list[str]:
+    versions = text.split(",")
+    known = get_args(Version)
+    unknown = [one for one in versions if one not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(known)}")
+    return versions
 
 
 def _factor(text: str) -> float:

@@ -320,7 +320,7 @@ class Charging:
             transaction_id=transaction.transaction_id,
             seq_no=event["seqNo"],
             trigger=trigger,
-            energy=round(evse.meter.register, 1),
+            energy=evse.meter.reading,
         )
 
     def _is_reported(self, trigger: str) -> bool:

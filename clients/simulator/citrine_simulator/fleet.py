@@ -20,10 +20,15 @@ class Fleet:
     stations: Mapping[str, str | None]
     """Passwords by station id; None: the station has none."""
     tenant: str | None = None
-    version: str = "2.0.1"
+    versions: Sequence[str] = ("2.0.1",)
+    """OCPP versions of the stations, assigned in turn."""
     id_tokens: Sequence[str] = ("C0FFEE01",)
     """Tokens of the stations, assigned in turn."""
     tls: TlsFiles = field(default_factory=TlsFiles)
+
+    def version(self, number: int) -> str:
+        """Return the OCPP version of the station with this number, from 0 on."""
+        return self.versions[number % len(self.versions)]
 
     def token(self, number: int) -> str:
         """Return the token of the station with this number."""

@@ -7,7 +7,7 @@ line.
 import enum
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ from typing import Any
 import orjson
 
 __all__ = ["EventKey", "Journal", "JournalSummary", "Kind", "energy_of", "read_journal"]
+
+
+_ORDER = {"Started": 0, "Updated": 1, "Ended": 2}
+"""seqNo of messages that a station does not number, as the CSMS stores them."""
 
 
 class Kind(enum.StrEnum):
@@ -38,14 +42,15 @@ class EventKey:
     timestamp: str
 
 
-JournalListener = Callable[["Kind", str, Mapping[str, Any]], None]
+JournalListener = Callable[["Kind", str, Mapping[str, Any], Mapping[str, Any]], None]
+"""Called with the kind, the station, the message and the other fields of a line."""
 
 
 class Journal:
     """Appends lines to a file. Without a file it only counts them."""
 
     def __init__(self, path: Path | None = None, listener: JournalListener | None = None) -> None:
-        """Open the file for appending. The listener is called with the kind, station and message of each line.
+        """Open the file for appending. The listener is called for each line.
 
         Raises:
             OSError: When the file can't be opened.
@@ -59,7 +64,7 @@ class Journal:
         """Record what happened to a TransactionEventRequest; ``more`` are fields for people to read."""
         self.counts[kind] += 1
         if self._listener is not None:
-            self._listener(kind, station_id, event)
+            self._listener(kind, station_id, event, more)
         if self._file is None:
             return
         line = {
@@ -104,14 +109,14 @@ class JournalSummary:
 def read_journal(path: Path) -> JournalSummary:
     """Read a journal. Incomplete lines, from a kill, are ignored."""
     summary = JournalSummary()
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            entry = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        key = EventKey(
-            entry["stationId"], entry["transactionId"], entry["seqNo"], entry["eventType"], entry["timestamp"]
-        )
+    entries = list(_entries(path))
+    numbers = {
+        (entry["stationId"], entry["transactionId"]): str(entry["transactionNumber"])
+        for entry in entries
+        if "transactionNumber" in entry
+    }
+    for entry in entries:
+        key = _key(entry, numbers.get((entry["stationId"], entry["transactionId"])))
         match entry["kind"]:
             case Kind.QUEUED:
                 summary.queued[key] = entry["energy"]
@@ -124,6 +129,22 @@ def read_journal(path: Path) -> JournalSummary:
             case Kind.GIVEN_UP:
                 summary.given_up[key] = entry["energy"]
     return summary
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            yield orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+
+
+def _key(entry: Mapping[str, Any], number: str | None) -> EventKey:
+    """Return the identity of a message: in 1.6, by the CSMS's number of the transaction and the order of types."""
+    event_type, transaction_id, seq_no = entry["eventType"], entry["transactionId"], entry["seqNo"]
+    if number is not None:
+        transaction_id, seq_no = number, _ORDER[event_type]
+    return EventKey(entry["stationId"], transaction_id, seq_no, event_type, entry["timestamp"])
 
 
 def energy_of(event: Mapping[str, Any]) -> float | None:

@@ -51,6 +51,11 @@ class Meter:
             wanted *= max(TAPER_FLOOR, (100 - self.soc) / (100 - TAPER_FROM))
         return min(wanted, self.limit())
 
+    @property
+    def reading(self) -> float:
+        """The register as samples show it, in Wh."""
+        return round(self.register, self._digits)
+
     def connect(self, soc: float) -> None:
         """Plug in an EV with this state of charge, in %."""
         self.soc = soc
@@ -71,7 +76,7 @@ class Meter:
     def sample(self, measurands: Iterable[str], context: str) -> list[dict[str, Any]]:
         """Return a SampledValue for each supported measurand."""
         readings = {
-            "Energy.Active.Import.Register": (round(self.register, self._digits), "Wh"),
+            "Energy.Active.Import.Register": (self.reading, "Wh"),
             "Power.Active.Import": (round(self.power, 1), "W"),
             "Current.Import": (round(self.power / VOLTAGE / PHASES, 2), "A"),
             "Voltage": (VOLTAGE, "V"),

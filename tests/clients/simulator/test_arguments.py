@@ -11,7 +11,7 @@ def test_usual_stations_are_numbered_and_charge() -> None:
 
     assert options.fleet.stations == {"SIM-0001": "secret", "SIM-0002": "secret"}
     assert options.fleet.url == "ws://127.0.0.1:9000"
-    assert options.fleet.version == "2.0.1"
+    assert options.fleet.version(0) == "2.0.1"
     assert options.scenario == "charge"
 
 

@@ -53,7 +53,7 @@ def up(
         bool, typer.Option("--show", help="Print addresses and credentials of the one that runs, and start nothing.")
     ] = False,
 ) -> None:
-    """Run one core and one edge, supervised, with a demo of three stations that charge.
+    """Run one core and one edge, supervised, with a demo of four stations that charge.
 
     The database is brought to the newest schema first. A port of 0 is a free one. On a terminal the addresses and
     credentials stay at its top; --show prints them from another shell.

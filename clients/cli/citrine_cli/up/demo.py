@@ -17,11 +17,12 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, GetTokenRequest, Token
 from citrine_cli.up.files import read_json, write_private
 from citrine_sdk import Citrine
 
-__all__ = ["TENANT", "Demo", "seed"]
+__all__ = ["STATIONS", "TENANT", "Demo", "seed"]
 
 TENANT = "demo"
 
-STATIONS = ("DEMO-1", "DEMO-2", "DEMO-3")
+STATIONS = {"DEMO-1": "2.0.1", "DEMO-2": "2.0.1", "DEMO-3": "2.0.1", "DEMO-4": "1.6"}
+"""OCPP versions by station."""
 
 TOKENS = {"DEADBEEF": "ISO14443", "CAFEBABE": "ISO14443", "0A1B2C3D4E5F60": "ISO14443"}
 """Types by token."""

@@ -63,7 +63,7 @@ def introduction(
     if demo is not None:
         whole += [
             "",
-            f"  Demo tenant {TENANT!r}; three simulated stations charge, wait, and charge again.",
+            f"  Demo tenant {TENANT!r}; simulated stations charge, wait, and charge again.",
             *(f"  station    ws://{ocpp}/{TENANT}/{name}  password {demo.stations[name]}" for name in demo.stations),
             *(f"  token      {id_token} ({kind})" for id_token, kind in demo.tokens.items()),
         ]

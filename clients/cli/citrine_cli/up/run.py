@@ -15,7 +15,7 @@ from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line
 from citrine_cli.statuses import sentence
-from citrine_cli.up.demo import TENANT, Demo, seed
+from citrine_cli.up.demo import STATIONS, TENANT, Demo, seed
 from citrine_cli.up.files import ensure_secret, locked_directory, write_private
 from citrine_cli.up.introduction import forget, introduction, remember
 from citrine_cli.up.patience import said_while_slow
@@ -163,6 +163,7 @@ class _Up:
             *("--url", f"ws://{ocpp_address}"),
             *("--tenant", TENANT),
             *(word for station in demo.stations for word in ("--station", station)),
+            *("--version", ",".join(STATIONS.get(station, "2.0.1") for station in demo.stations)),
             *("--passwords-file", str(settings.passwords_file)),
             *(word for token in demo.tokens for word in ("--id-token", token)),
             # Simulated EVs use the first EVSE; the second is free for experiments.

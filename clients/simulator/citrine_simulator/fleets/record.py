@@ -60,6 +60,8 @@ class TransactionRecord:
     transaction_id: str
     use_of_id: int = 1
     """Number of this transaction among those of the station with the same id, from 1 on."""
+    number: int | None = None
+    """The transactionId that the CSMS gave to it (1.6)."""
     evse_id: int | None = None
     started: str | None = None
     ended: str | None = None
@@ -118,7 +120,7 @@ class StationRecord:
     def answered(self, action: str, outcome: str, problem: str) -> None:
         """Count a CALL of the CSMS by its answer."""
         self.csms_calls[action][outcome] += 1
-        if outcome.endswith(("ConstraintViolation", "FormatViolation")) and problem:
+        if outcome.endswith(("ConstraintViolation", "FormatViolation", "FormationViolation")) and problem:
             self._violation(f"{action}Request", problem)
 
     def struck(self, kind: str, details: Mapping[str, Any]) -> None:
@@ -159,8 +161,8 @@ class StationRecord:
             self.transactions.append(found)
         return found
 
-    def journaled(self, kind: Kind, event: Mapping[str, Any]) -> None:
-        """Record what happened to a transaction message."""
+    def journaled(self, kind: Kind, event: Mapping[str, Any], number: int | None = None) -> None:
+        """Record what happened to a transaction message. ``number`` is the CSMS's for its transaction, in 1.6."""
         key = event["seqNo"], event["eventType"], event["timestamp"]
         transaction_id = event["transactionInfo"]["transactionId"]
         if kind is Kind.QUEUED:
@@ -180,6 +182,7 @@ class StationRecord:
             case Kind.ACKNOWLEDGED:
                 transaction.open.pop(key, None)
                 transaction.acknowledged += 1
+                transaction.number = transaction.number if number is None else number
             case Kind.GIVEN_UP:
                 fate = transaction.open.pop(key, Fate(*key))
                 fate.given_up = True

@@ -89,6 +89,8 @@ class TransactionReport(_Part):
     use_of_id: int
     """Number of this transaction among those of the station with the same id, from 1 on. A CSMS should store each as a
     transaction of its own, under any id."""
+    transaction_number: int | None
+    """The transactionId that the CSMS gave to it; missing in OCPP 2.x, and before its start was answered."""
     evse_id: int | None
     """EVSE of the transaction."""
     started: str | None

@@ -71,8 +71,8 @@ async def run_fleet(
     members = _members(run, over)
     by_id = {member.station_id: member for member in members}
 
-    def journaled(kind: Kind, station_id: str, event: Mapping[str, Any]) -> None:
-        by_id[station_id].record.journaled(kind, event)
+    def journaled(kind: Kind, station_id: str, event: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+        by_id[station_id].record.journaled(kind, event, more.get("transactionNumber"))
 
     async with contextlib.AsyncExitStack() as cleanup:
         store, journal = Store(run.state_dir), Journal(run.journal, journaled)

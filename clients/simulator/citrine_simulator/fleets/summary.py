@@ -124,6 +124,7 @@ def _transaction(record: TransactionRecord) -> TransactionReport:
     return TransactionReport(
         transaction_id=record.transaction_id,
         use_of_id=record.use_of_id,
+        transaction_number=record.number,
         evse_id=record.evse_id,
         started=record.started,
         ended=record.ended,

@@ -151,10 +151,10 @@ class PacedFleet:
         slots = asyncio.Semaphore(CONNECT_AT_ONCE)
 
         async def one(number: int, station: _PacedStation) -> None:
-            station.talker = talker(talk, number, self._fleet.token(number))
+            station.talker = talker(talk, number, self._fleet.token(number), self._fleet.version(number))
             async with slots:
                 for _ in range(station.talker.lead):
-                    await station.call(*station.talker.say())
+                    station.talker.heard(await station.call(*station.talker.say()))
 
         await asyncio.gather(*(one(*each) for each in enumerate(self._stations)))
 

@@ -95,7 +95,7 @@ def targets(fleet: Fleet) -> list[tuple[Target, str]]:
             Target(
                 connection_url(fleet.url, fleet.tenant, station_id),
                 station_id,
-                fleet.version,
+                fleet.version(number),
                 password,
                 tls=fleet.tls.context(fleet.url, station_id),
             ),

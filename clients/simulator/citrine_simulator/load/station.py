@@ -4,37 +4,20 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from citrine_simulator.clock import format_time
 from citrine_simulator.connection import Target
 from citrine_simulator.errors import CallErrorReceivedError, CallInterruptedError, CallTimedOutError, NotConnectedError
-from citrine_simulator.ids import new_id
 from citrine_simulator.load.tally import Tally
 from citrine_simulator.load.websocket import LeanSocket
+from citrine_simulator.load.wording import wording
 
-__all__ = ["LoadStation", "stamp"]
+__all__ = ["LoadStation"]
 
 ANSWER_TIMEOUT = 60.0
 """Seconds to wait for the answer to :meth:`LoadStation.call`."""
-
-_UPDATED = (
-    b'[2,"%b","TransactionEvent",{"eventType":"Updated","timestamp":"%b","triggerReason":"MeterValuePeriodic",'
-    b'"seqNo":%d,"transactionInfo":{"transactionId":"%b","chargingState":"Charging"},'
-    b'"evse":{"id":1,"connectorId":1},"meterValue":[{"timestamp":"%b","sampledValue":['
-    b'{"value":%d.5,"context":"Sample.Periodic","measurand":"Energy.Active.Import.Register",'
-    b'"unitOfMeasure":{"unit":"Wh"}},'
-    b'{"value":11000.0,"context":"Sample.Periodic","measurand":"Power.Active.Import","unitOfMeasure":{"unit":"W"}},'
-    b'{"value":%d.0,"context":"Sample.Periodic","measurand":"SoC","location":"EV",'
-    b'"unitOfMeasure":{"unit":"Percent"}}]}]}]'
-)
-"""An Updated with three sampled values; the arguments are message id, time, seqNo, transactionId, time, Wh and %."""
-
-ENERGY_STEP = 10
-"""Energy between two messages, in Wh."""
 
 
 class LoadStation:
@@ -43,17 +26,15 @@ class LoadStation:
     def __init__(self, target: Target, token: str, tally: Tally) -> None:
         self.target = target
         self.tally = tally
-        self.transaction_id = new_id()
         self.acknowledged = 0
-        """Number of answered messages of its transaction; equal to the next seqNo if none was refused."""
+        """Number of answered messages of its transaction."""
         self.done = asyncio.Event()
         """Set when it has stopped sending or has lost its connection."""
-        self._token = token
+        self._wording = wording(target.version, token)
         self._socket: LeanSocket | None = None
         # The random prefix makes message ids unique across processes.
         self._ids = f"{random.getrandbits(48):012x}-".encode()
         self._number = 0
-        self._seq_no = 0
         self._running = False
         self._stopping = False
         self._sent_at = 0.0
@@ -63,6 +44,11 @@ class LoadStation:
     async def connect(self) -> None:
         """Open the connection; raises the errors of :meth:`LeanSocket.connect`."""
         self._socket = await LeanSocket.connect(self.target, self)
+
+    @property
+    def transaction_id(self) -> str:
+        """Id of its transaction; empty until the CSMS has given one (1.6)."""
+        return self._wording.transaction_id
 
     @property
     def connected(self) -> bool:
@@ -103,22 +89,22 @@ class LoadStation:
 
     async def boot(self) -> str:
         """Send BootNotification and return the status; raises CallFailedError."""
-        station = {"model": "Load", "vendorName": "Citrine", "serialNumber": "1", "firmwareVersion": "1.0.0"}
-        answer = await self.call("BootNotification", {"reason": "PowerUp", "chargingStation": station})
+        answer = await self.call(*self._wording.boot())
         return str(answer["status"])
 
     async def report_status(self, status: str) -> None:
         """Send a StatusNotification for the only connector; raises CallFailedError."""
-        report = {"timestamp": stamp(), "connectorStatus": status, "evseId": 1, "connectorId": 1}
-        await self.call("StatusNotification", report)
+        await self.call(*self._wording.status(status))
 
     async def start_transaction(self) -> None:
         """Start the transaction; raises CallFailedError."""
-        await self._transaction_event("Started", "Authorized", {"chargingState": "Charging"})
+        self._wording.is_started(await self.call(*self._wording.started()))
+        self.acknowledged += 1
 
     async def end_transaction(self) -> None:
         """End the transaction; raises CallFailedError."""
-        await self._transaction_event("Ended", "StopAuthorized", {"stoppedReason": "Local"})
+        await self.call(*self._wording.ended())
+        self.acknowledged += 1
 
     def run(self) -> None:
         """Send the first Updated. From then on each answer triggers the next."""
@@ -173,19 +159,7 @@ class LoadStation:
     def _send_updated(self) -> None:
         if self._socket is None:
             return
-        message_id = self._new_id()
-        now = stamp().encode()
-        seq_no = self._seq_no
-        self._seq_no += 1
-        text = _UPDATED % (
-            message_id,
-            now,
-            seq_no,
-            self.transaction_id.encode(),
-            now,
-            seq_no * ENERGY_STEP,
-            20 + seq_no % 80,
-        )
+        text = self._wording.updated(self._new_id())
         if self.tally.counting:
             self.tally.sent += 1
         self._sent_at = time.perf_counter()
@@ -202,25 +176,3 @@ class LoadStation:
         """Send a CALL, and expect its answer."""
         if self._socket is not None:
             self._socket.send(orjson.dumps([2, self._new_id().decode(), action, payload]))
-
-    async def _transaction_event(self, event_type: str, trigger: str, info: dict[str, str]) -> None:
-        now = stamp()
-        energy = {"value": self._seq_no * ENERGY_STEP + 0.5, "measurand": "Energy.Active.Import.Register"}
-        event = {
-            "eventType": event_type,
-            "timestamp": now,
-            "triggerReason": trigger,
-            "seqNo": self._seq_no,
-            "transactionInfo": {"transactionId": self.transaction_id, **info},
-            "evse": {"id": 1, "connectorId": 1},
-            "idToken": {"idToken": self._token, "type": "ISO14443"},
-            "meterValue": [{"timestamp": now, "sampledValue": [energy]}],
-        }
-        self._seq_no += 1
-        await self.call("TransactionEvent", event)
-        self.acknowledged += 1
-
-
-def stamp() -> str:
-    """Return the current time as a dateTime of OCPP."""
-    return format_time(datetime.now(UTC))

@@ -1,17 +1,15 @@
 """The sequences of messages that paced stations send."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
+from citrine_simulator.errors import UsageError
 from citrine_simulator.ids import new_id
-from citrine_simulator.load.station import stamp
+from citrine_simulator.load.wording import Message, stamp
 
-__all__ = ["Message", "Talk", "Talker", "talker"]
-
-Message = tuple[str, dict[str, Any]]
-"""An action and its payload."""
+__all__ = ["Talk", "Talker", "talker"]
 
 UPDATES_EACH = 6
 
@@ -43,9 +41,18 @@ class Talker:
         """Return the next message, with the current time."""
         raise NotImplementedError
 
+    def heard(self, answer: Mapping[str, Any]) -> None:
+        """Take the answer to a message before the measurement."""
 
-def talker(talk: Talk, number: int, token: str) -> Talker:
-    """Return the sequence for the station with this number and token."""
+
+def talker(talk: Talk, number: int, token: str, version: str = "2.0.1") -> Talker:
+    """Return the sequence for the station with this number and token, in its OCPP version.
+
+    Raises:
+        UsageError: When there is no such sequence in this version.
+    """
+    if version == "1.6":
+        return _talker16(talk, token)
     make: Callable[[], Talker] = {
         Talk.HEARTBEATS: _Heartbeats,
         Talk.METER_VALUES: _MeterValues,
@@ -54,6 +61,17 @@ def talker(talk: Talk, number: int, token: str) -> Talker:
         Talk.TRANSACTIONS: lambda: _Transactions(token, number % ROUND),
     }[talk]
     return make()
+
+
+def _talker16(talk: Talk, token: str) -> Talker:
+    match talk:
+        case Talk.HEARTBEATS:
+            return _Heartbeats()
+        case Talk.METER_VALUES:
+            return _MeterValues16()
+        case Talk.UPDATES_3 | Talk.UPDATES_6:
+            return _Updates16(token, 3 if talk is Talk.UPDATES_3 else 6)
+    raise UsageError(f"stations of OCPP 1.6 can't say {talk}")
 
 
 class _Heartbeats(Talker):
@@ -119,6 +137,38 @@ class _Updates(Talker):
         return self._transaction.started()
 
 
+class _MeterValues16(Talker):
+    def __init__(self) -> None:
+        self._register = 0
+
+    def say(self) -> Message:
+        self._register += 10
+        return "MeterValues", {"connectorId": 1, "meterValue": [_meter_value16(self._register, 6)]}
+
+
+class _Updates16(Talker):
+    """MeterValues of one transaction, whose id is in the answer to its start."""
+
+    lead = 1
+
+    def __init__(self, token: str, samples: int) -> None:
+        self._token = token
+        self._samples = samples
+        self._register = 0
+        self._transaction_id = 0
+
+    def heard(self, answer: Mapping[str, Any]) -> None:
+        self._transaction_id = answer["transactionId"]
+
+    def say(self) -> Message:
+        if not self._transaction_id:
+            start = {"connectorId": 1, "idTag": self._token, "meterStart": 0, "timestamp": stamp()}
+            return "StartTransaction", start
+        self._register += 10
+        value = _meter_value16(self._register, self._samples)
+        return "MeterValues", {"connectorId": 1, "transactionId": self._transaction_id, "meterValue": [value]}
+
+
 class _Transactions(Talker):
     """Successive transactions. Different leads put the stations at different points of a transaction."""
 
@@ -150,6 +200,14 @@ def _status(status: str) -> Message:
     return "StatusNotification", {
         "timestamp": stamp(), "connectorStatus": status, "evseId": 1, "connectorId": 1,
     }  # fmt: skip
+
+
+def _meter_value16(register: int, samples: int) -> dict[str, Any]:
+    value = _meter_value(stamp(), register, samples)
+    for sample in value["sampledValue"]:
+        sample["value"] = str(sample["value"])
+        sample["unit"] = sample.pop("unitOfMeasure")["unit"]
+    return value
 
 
 def _meter_value(now: str, register: int, samples: int) -> dict[str, Any]:

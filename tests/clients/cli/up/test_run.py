@@ -112,10 +112,10 @@ def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> Non
     up.wait_for(r"DEMO-\d  transaction updated")
 
     stations = json.loads(up.ask("station", "list", "--json"))
-    assert [station["stationId"] for station in stations] == ["DEMO-1", "DEMO-2", "DEMO-3"]
+    assert [station["stationId"] for station in stations] == ["DEMO-1", "DEMO-2", "DEMO-3", "DEMO-4"]
     assert json.loads(up.ask("transaction", "list", "--json"))
     assert key.stat().st_mode & 0o777 == 0o600
-    assert len(set(shown)) == 3
+    assert len(set(shown)) == 4
     assert up.end(signal.SIGINT) == 0
     assert not [child for child in children if child.is_running()]
 

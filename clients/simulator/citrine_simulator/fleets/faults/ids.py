@@ -28,7 +28,8 @@ class RepeatedIds(Fault):
         messages, transactions = RestartingIds(), RestartingIds(f"{member.station_id[-20:]}-")
         if self.messages:
             member.new_message_id = messages
-        if self.transactions:
+        if self.transactions and member.config.version != "1.6":
+            # In 1.6, the CSMS chooses them.
             member.new_transaction_id = transactions
 
         def happened(event: Event) -> None:
@@ -42,5 +43,5 @@ class RepeatedIds(Fault):
 
         if self.messages:
             member.on_event.append(happened)
-        if self.transactions:
+        if member.new_transaction_id is transactions:
             member.on_power.append(powered)
