@@ -135,8 +135,10 @@ async def _saturated(bench: Bench, kind: str) -> Mapping[str, Any]:
     options = bench.options
     async with bench.running(f"{kind}-saturated", kind, options.stations) as sut:
         plain = _load(await transaction_events(sut, options.stations, options.seconds))
+        older = _load(await transaction_events(sut, options.stations, options.seconds, "1.6"))
         await sut.price()
-        return {"plain": plain, "priced": _load(await transaction_events(sut, options.stations, options.seconds))}
+        priced = _load(await transaction_events(sut, options.stations, options.seconds))
+        return {"plain": plain, "of_1_6": older, "priced": priced}
 
 
 async def _reports(bench: Bench, kind: str) -> Mapping[str, Any]:
@@ -190,7 +192,12 @@ def _groups() -> Iterator[Group]:
 
         several = f"{kind}-four-cores"
         yield Group(f"{kind}-basics", f"idle connections, commands, boot storms on {name}", 40, of(_basics))
-        yield Group(f"{kind}-saturated", f"as much as goes, without and with a tariff, on {name}", 35, of(_saturated))
+        yield Group(
+            f"{kind}-saturated",
+            f"as much as goes, by OCPP 2.0.1 and 1.6, without and with a tariff, on {name}",
+            50,
+            of(_saturated),
+        )
         yield Group(f"{kind}-few", f"one station alone, and fifty, on {name}", 50, of(_few))
         yield Group(
             f"{kind}-curve", f"a fleet from silence to saturation on {name}", 120, of(_curve, f"{kind}-curve", 1)

@@ -107,6 +107,15 @@ def _floors(which: str) -> Callable[[Results, str], float | None]:
     return measure
 
 
+def _older(results: Results, kind: str) -> float | None:
+    """Return what a message of OCPP 1.6 costs beside the same of 2.0.1."""
+    run = results.get(f"{kind}-saturated")
+    if run is None or "of_1_6" not in run:
+        return None
+    older, plain = (sum(run[which]["cpu"][role] for role in ("edge", "core")) for which in ("of_1_6", "plain"))
+    return float(older / plain)
+
+
 def _boot(results: Results, kind: str) -> float | None:
     found = results.get(f"{kind}-basics")
     return None if found is None else float(found["checked"]["cpu_ms"])
@@ -140,6 +149,7 @@ _MUSTS = (
     _Must("1000 of them a second, from 1000 stations", _both(60, 80), "%", _share("curve", "1000/s")),
     _Must("saturated, TransactionEvent with 3 samples: edge and core", _both(3.5), "× floor", _floors("plain")),
     _Must("the same with a tariff", _both(5), "× floor", _floors("priced")),
+    _Must("saturated, MeterValues of OCPP 1.6 with 3 samples: edge and core", _both(1.3), "× 2.0.1", _older),
     _Must("a station's boot, password checked, three messages", _both(9), "ms", _boot),
     _Must("start of a core", {"sqlite": 1}, "s", _start("citrine core")),
     _Must("start of an edge", {"sqlite": 0.7}, "s", _start("citrine edge")),

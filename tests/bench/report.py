@@ -118,6 +118,8 @@ def _saturated(results: Results) -> Iterator[str]:
         if found := results.get(f"{kind}-saturated"):
             rows.append(_load_row(f"TransactionEvent, {name}", found["plain"], cost))
             rows.append(_load_row(f"the same with a tariff, {name}", found["priced"], cost))
+            if "of_1_6" in found:
+                rows.append(_load_row(f"MeterValues of OCPP 1.6, {name}", found["of_1_6"], cost))
     yield _SATURATED
     yield table(
         ("scenario", "messages/s", "edge µs", "core µs", "database µs", "edge + core", "p50 ms", "p95 ms", "p99 ms"),

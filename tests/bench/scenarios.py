@@ -77,9 +77,9 @@ class Sut:
         }
         return found if self.postgres is None else {**found, "database": [self.postgres.pid]}
 
-    def fleet(self, stations: int) -> Fleet:
-        """Return that many of its stations."""
-        return Fleet(self.deployment.url(), dict(list(self.passwords.items())[:stations]))
+    def fleet(self, stations: int, version: str = "2.0.1") -> Fleet:
+        """Return that many of its stations, which speak this version of OCPP."""
+        return Fleet(self.deployment.url(), dict(list(self.passwords.items())[:stations]), versions=[version])
 
     def meter(self, name: str) -> Meter:
         """Return what measures a window of this name."""
@@ -217,9 +217,9 @@ async def floor(directory: Path, stations: int, seconds: float, *options: str) -
         await bare.wait()
 
 
-async def transaction_events(sut: Sut, stations: int, seconds: float) -> Measured:
-    """Saturate Citrine with TransactionEvents (Updated, three sampled values)."""
-    return await measured(sut.pids, sut.fleet(stations), seconds, sut.profiles)
+async def transaction_events(sut: Sut, stations: int, seconds: float, version: str = "2.0.1") -> Measured:
+    """Saturate Citrine with TransactionEvents (Updated, three sampled values), which are MeterValues in OCPP 1.6."""
+    return await measured(sut.pids, sut.fleet(stations, version), seconds, sut.profiles)
 
 
 async def restart_core(sut: Sut) -> None:

@@ -50,10 +50,21 @@ def _row(text: str, start: str) -> list[str]:
         # Cheap, because nine of ten messages were not answered.
         ("1000 of them a second", "fell behind: **not reached**"),
         ("saturated, TransactionEvent", "not measured"),
+        ("saturated, MeterValues of OCPP 1.6", "not measured"),
     ],
 )
 def test_each_must_stands_beside_what_was_measured(what: str, found: str) -> None:
     assert _row(render(_results()), what)[2:] == [found, "not measured"]
+
+
+def test_a_message_of_1_6_stands_beside_the_same_of_2_0_1() -> None:
+    results = _results()
+    run = {"per_second": 2000, "latency_ms": {"p50": 1, "p95": 2, "p99": 3}}
+    plain, older = run | {"cpu": {"edge": 100, "core": 300}}, run | {"cpu": {"edge": 160, "core": 300}}
+    values = {"plain": plain, "of_1_6": older, "priced": plain}
+    results.add("sqlite-saturated", values, "2026-01-01", "two cores", 50)
+
+    assert _row(render(results), "saturated, MeterValues of OCPP 1.6")[2] == "1.15 × 2.0.1"
 
 
 def test_the_sums_stand_beside_what_the_processes_took() -> None:
