@@ -16,6 +16,12 @@ def test_tokens_are_presented_in_turn() -> None:
     assert [fleet.token(number) for number in range(3)] == ["A", "B", "A"]
 
 
+def test_versions_are_spoken_in_turn() -> None:
+    fleet = Fleet("ws://h", {}, versions=["2.0.1", "1.6"])
+
+    assert [fleet.version(number) for number in range(3)] == ["2.0.1", "1.6", "2.0.1"]
+
+
 def test_passwords_are_read(tmp_path: Path) -> None:
     (tmp_path / "passwords.json").write_text('{"CS-1": "secret"}')
 

@@ -41,6 +41,20 @@ def test_a_journal_tells_the_fate_of_each_message(tmp_path: Path) -> None:
     assert journal.counts == {"queued": 3, "sent": 3, "acknowledged": 1, "failed": 1, "given_up": 1}
 
 
+def test_transactions_of_1_6_are_known_by_the_number_of_the_csms(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    started, updated = event(0) | {"eventType": "Started"}, event(4)
+    for one in (started, updated):
+        journal.write(Kind.QUEUED, "CS-1", one)
+    journal.write(Kind.ACKNOWLEDGED, "CS-1", started, transactionNumber=1001)
+    journal.close()
+
+    summary = read_journal(tmp_path / "journal")
+
+    assert summary.acknowledged.keys() == {EventKey("CS-1", "1001", 0, "Started", key(0).timestamp)}
+    assert summary.pending == {EventKey("CS-1", "1001", 1, "Updated", key(4).timestamp)}
+
+
 def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     journal = Journal(path)

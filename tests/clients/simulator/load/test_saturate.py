@@ -22,6 +22,18 @@ async def test_a_window_is_measured_and_everything_is_accounted_for(csms: Csms) 
     assert sum(result.acknowledged_events.values()) == len(csms.of("TransactionEvent"))
 
 
+async def test_stations_of_1_6_name_the_transaction_of_the_csms(csms: Csms) -> None:
+    fleet = Fleet(csms.url, dict.fromkeys(station_ids("L-", 2), "secret"), versions=["1.6"])
+
+    result = await saturate(fleet, 0.2, 0.05)
+
+    assert result.errors == {}
+    assert csms.problems == []
+    assert result.acknowledged_events.keys() == {"1001", "1002"}
+    sent = sum(len(csms.of(action)) for action in ("StartTransaction", "MeterValues", "StopTransaction"))
+    assert sum(result.acknowledged_events.values()) == sent
+
+
 async def test_it_can_be_stopped_before_its_time(csms: Csms) -> None:
     stop = asyncio.Event()
     stop.set()
