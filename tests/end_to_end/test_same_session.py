@@ -123,7 +123,7 @@ async def prepare(citrine: Citrine) -> None:
 
 async def kinds_of_events(citrine: Citrine) -> list[str]:
     """Return the kinds of the events of the station's transaction so far, up to its end, in their order."""
-    kinds = []
+    kinds: list[str] = []
     stream = citrine.events.Subscribe(SubscribeRequest(station_ids=["CS-1"], from_token="0"))
     async for response in stream:
         kind = response.event.WhichOneof("body") or ""

@@ -148,10 +148,8 @@ async def test_a_backend_starts_configures_and_resets_the_station(shared: Deploy
     async with shared.client() as citrine:
         await register(citrine)
         target = CommandTarget(station_id="OTHER-16")
-        interval = {
-            "component": types_pb2.Component(name="OCPPCommCtrlr"),
-            "variable": types_pb2.Variable(name="HeartbeatInterval"),
-        }
+        component = types_pb2.Component(name="OCPPCommCtrlr")
+        variable = types_pb2.Variable(name="HeartbeatInterval")
         async with connected(shared) as station:
             await boot(station)
             token = types_pb2.IdToken(id_token=TOKEN, type="Central")
@@ -166,13 +164,13 @@ async def test_a_backend_starts_configures_and_resets_the_station(shared: Deploy
             await citrine.remote_control.RequestStopTransaction(
                 RequestStopTransactionRequest(target=target, request=stop)
             )
-            data = provisioning_pb2.SetVariableData(attribute_value="120", **interval)
+            data = provisioning_pb2.SetVariableData(attribute_value="120", component=component, variable=variable)
             changed = await citrine.provisioning.SetVariables(
                 SetVariablesRequest(
                     target=target, request=provisioning_pb2.SetVariablesRequest(set_variable_data=[data])
                 )
             )
-            asked = provisioning_pb2.GetVariableData(**interval)
+            asked = provisioning_pb2.GetVariableData(component=component, variable=variable)
             await citrine.provisioning.GetVariables(
                 GetVariablesRequest(
                     target=target, request=provisioning_pb2.GetVariablesRequest(get_variable_data=[asked])

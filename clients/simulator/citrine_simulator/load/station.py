@@ -12,7 +12,8 @@ from citrine_simulator.connection import Target
 from citrine_simulator.errors import CallErrorReceivedError, CallInterruptedError, CallTimedOutError, NotConnectedError
 from citrine_simulator.load.tally import Tally
 from citrine_simulator.load.websocket import LeanSocket
-from citrine_simulator.load.wording import wording
+from citrine_simulator.load.wording import Wording, Wording2
+from citrine_simulator.v16.load import Wording16
 
 __all__ = ["LoadStation"]
 
@@ -30,7 +31,7 @@ class LoadStation:
         """Number of answered messages of its transaction."""
         self.done = asyncio.Event()
         """Set when it has stopped sending or has lost its connection."""
-        self._wording = wording(target.version, token)
+        self._wording: Wording = Wording16(token) if target.version == "1.6" else Wording2(token)
         self._socket: LeanSocket | None = None
         # The random prefix makes message ids unique across processes.
         self._ids = f"{random.getrandbits(48):012x}-".encode()

@@ -25,27 +25,27 @@ class Csms(ChargePoint):  # type: ignore[misc]
         super().__init__(station_id, socket)
         self.done: list[str] = []
 
-    @on("BootNotification")
+    @on("BootNotification")  # type: ignore[untyped-decorator]
     def on_boot(self, **_: Any) -> call_result.BootNotification:
         now = datetime.now(UTC).isoformat()
         return call_result.BootNotification(current_time=now, interval=300, status=RegistrationStatus.accepted)
 
-    @on("StatusNotification")
+    @on("StatusNotification")  # type: ignore[untyped-decorator]
     def on_status(self, status: str, **_: Any) -> call_result.StatusNotification:
         self.done.append(status)
         return call_result.StatusNotification()
 
-    @on("SecurityEventNotification")
+    @on("SecurityEventNotification")  # type: ignore[untyped-decorator]
     def on_security_event(self, **_: Any) -> call_result.SecurityEventNotification:
         return call_result.SecurityEventNotification()
 
-    @on("StartTransaction")
+    @on("StartTransaction")  # type: ignore[untyped-decorator]
     def on_start(self, **_: Any) -> call_result.StartTransaction:
         self.done.append("StartTransaction")
         info = IdTagInfo(status=AuthorizationStatus.accepted)
         return call_result.StartTransaction(transaction_id=99, id_tag_info=info)
 
-    @on("StopTransaction")
+    @on("StopTransaction")  # type: ignore[untyped-decorator]
     def on_stop(self, transaction_id: int, **_: Any) -> call_result.StopTransaction:
         self.done.append(f"StopTransaction {transaction_id}")
         return call_result.StopTransaction()
