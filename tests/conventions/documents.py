@@ -1,10 +1,10 @@
 """Writes the pages that are made from code: `make docs`."""
 
-from tests.conventions import fleets, metrics, requirements, settings
+from tests.conventions import fleets, metrics, ocpp16, requirements, settings
 
 __all__ = ["PAGES"]
 
-PAGES = (requirements, settings, metrics, fleets)
+PAGES = (requirements, settings, metrics, fleets, ocpp16)
 """Modules with a DOCUMENT and the `page()` that belongs there."""
 
 if __name__ == "__main__":
