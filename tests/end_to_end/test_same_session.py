@@ -50,12 +50,14 @@ def session_of_2() -> Iterator[Message]:
     def event(event_type: str, trigger: str, seq_no: int, minutes: int, wh: int, **more: Any) -> Message:
         context = {"Started": "Transaction.Begin", "Ended": "Transaction.End"}.get(event_type, "Sample.Periodic")
         samples = [{"value": wh, "context": context, "measurand": REGISTER, "unitOfMeasure": {"unit": "Wh"}}]
-        info = {"transactionId": "T-1", **more.pop("info", {})}
+        info = {"transactionId": "T-1", "chargingState": "Charging", **more.pop("info", {})}
         return "TransactionEvent", {
             "eventType": event_type,
             "timestamp": at(minutes),
             "triggerReason": trigger,
             "seqNo": seq_no,
+            # Its time is past. Stations of 1.6 can't say so.
+            "offline": True,
             "transactionInfo": info,
             "evse": {"id": 1, "connectorId": 1},
             "meterValue": [{"timestamp": at(minutes), "sampledValue": samples}],
@@ -66,6 +68,7 @@ def session_of_2() -> Iterator[Message]:
         report = {"timestamp": at(minutes), "connectorStatus": status, "evseId": 1, "connectorId": 1}
         return "StatusNotification", report
 
+    ended = {"stoppedReason": "Local", "chargingState": "EVConnected"}
     station = {"model": "One", "vendorName": "Example", "serialNumber": "1", "firmwareVersion": "1.0"}
     yield "BootNotification", {"reason": "PowerUp", "chargingStation": station}
     yield status(-1, "Occupied")
@@ -73,7 +76,7 @@ def session_of_2() -> Iterator[Message]:
     yield event("Started", "Authorized", 0, 0, 1_000, idToken=token)
     for seq_no, (minutes, wh) in enumerate(READINGS, start=1):
         yield event("Updated", "MeterValuePeriodic", seq_no, minutes, wh)
-    yield event("Ended", "StopAuthorized", 4, 60, 11_000, idToken=token, info={"stoppedReason": "Local"})
+    yield event("Ended", "StopAuthorized", 4, 60, 11_000, idToken=token, info=ended)
     yield status(61, "Available")
 
 
