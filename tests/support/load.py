@@ -12,8 +12,8 @@ from citrine.api.v1.stations_pb2 import CreateStationRequest
 from citrine.api.v1.stations_pb2 import Station as ApiStation
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import ListTransactionEventsRequest, ListTransactionsRequest
-from citrine.ocpp.codec import encode
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
+from citrine.ocpp.spellings import spelling_of
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TransactionEventRequest
 from citrine_sdk import Citrine
 from citrine_simulator import EventKey, Journal, JournalSummary, Kind, Station, StationConfig, Store, read_journal
 from citrine_simulator.clock import format_time
@@ -186,6 +186,6 @@ def _key(station_id: str, event: TransactionEventRequest) -> EventKey:
         station_id,
         event.transaction_info.transaction_id,
         event.seq_no,
-        encode(event)["eventType"],
+        spelling_of(TransactionEventEnum, event.event_type),
         format_time(event.timestamp.ToDatetime(UTC)),
     )
