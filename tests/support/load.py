@@ -13,6 +13,7 @@ from citrine.api.v1.stations_pb2 import Station as ApiStation
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import ListTransactionEventsRequest, ListTransactionsRequest
 from citrine.ocpp.spellings import spelling_of
+from citrine.ocpp.v2.transactions_pb2 import TRIGGER_REASON_ENUM_CHARGING_STATE_CHANGED as STATE_CHANGED
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum, TransactionEventRequest
 from citrine_sdk import Citrine
 from citrine_simulator import EventKey, Journal, JournalSummary, Kind, Station, StationConfig, Store, read_journal
@@ -164,7 +165,7 @@ async def charging_fleet(
 
 
 async def stored_events(citrine: Citrine, station_ids: list[str]) -> dict[EventKey, int]:
-    """Return how often each transaction event is stored."""
+    """Return how often each event that a station sent about a transaction is stored."""
     found: dict[EventKey, int] = {}
     for station_id in station_ids:
         async for transactions in citrine.pages(
@@ -176,6 +177,9 @@ async def stored_events(citrine: Citrine, station_ids: list[str]) -> dict[EventK
                 )
                 page = await citrine.transactions.ListTransactionEvents(request)
                 for event in page.events:
+                    if transaction.unnumbered and event.request.trigger_reason == STATE_CHANGED:
+                        # The core's own, of the status of the connector: stations of OCPP 1.6 have no such message.
+                        continue
                     key = _key(station_id, event.request)
                     found[key] = found.get(key, 0) + 1
     return found

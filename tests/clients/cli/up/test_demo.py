@@ -64,7 +64,7 @@ async def test_a_first_start_makes_the_demo(citrine: Citrine, stored: Stored, tm
 
     assert list(stored.tenants) == ["demo"]
     assert stored.passwords == demo.stations
-    assert len(demo.stations) == 3
+    assert len(demo.stations) == 4
     assert set(stored.tokens) == set(demo.tokens)
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
 

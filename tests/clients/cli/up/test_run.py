@@ -95,7 +95,7 @@ def up(directory: Path) -> Iterator[Running]:
 
 
 def passwords(running: Running) -> list[str]:
-    return [running.wait_for(rf"/demo/DEMO-{number}  password (\S+)").group(1) for number in (1, 2, 3)]
+    return [running.wait_for(rf"/demo/DEMO-{number}  password (\S+)").group(1) for number in (1, 2, 3, 4)]
 
 
 def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> None:
