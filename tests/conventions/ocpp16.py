@@ -90,10 +90,14 @@ _COMMANDS: Mapping[str, str] = {
 _LIMITS = """
 ## What differs for an operator
 
-- **Order and gaps.** Events have no numbers: they are ordered by time, and whether one is missing is not known.
-  Nothing asks the station (GetTransactionStatus).
-- **Tokens.** An idTag has 20 characters. Longer tokens are told to the station as a surrogate, which Citrine resolves
-  wherever it comes back.
+- **Order and gaps.** Events have no numbers: they are ordered by time, and whether one is missing is not known
+  (`unnumbered` of a transaction). Its station is not asked for what it has queued.
+- **Charging states** follow from the statuses of the connector while a transaction is under way.
+- **Open transactions.** One whose end is lost is over with the next start on its connector, or once that is Available.
+  An end that belongs to no transaction of its station is answered, changes nothing, and is listed: `citrine transaction
+  unmatched` ([ADR 37](adr/0037-what-a-version-does-not-say.md)).
+- **Tokens.** An idTag has no type: one is looked for among all. It has 20 characters at most: longer tokens are told to
+  the station as a surrogate, which Citrine resolves wherever it comes back.
 - **Passwords.** `citrine station` and the API set the password as ever; it goes as AuthorizationKey, the hexadecimal
   text of 16 to 20 characters. Stations that take the hexadecimal text itself for the password may log in with it.
 - **Orders of commands.** A command that becomes several CALLs says what the station answered before one of them
