@@ -26,9 +26,9 @@ class UnnumberedStation:
         self.calls: list[int] = []
         """Ids of the calls so far."""
 
-    async def start(self, minutes: float = 0, wh: float = 1000, **fields: Any) -> int:
-        """Begin a transaction, and return its number."""
-        await self._send(self.start_of(minutes, wh, **fields), STARTS)
+    async def start(self, minutes: float = 0, wh: float = 1000, *, received: float | None = None, **fields: Any) -> int:
+        """Begin a transaction, and return its number; `received` is when that arrives, in minutes."""
+        await self._send(self.start_of(minutes, wh, **fields), STARTS, received)
         number = await self.session.edge.number_in(self.calls[-1])
         assert number is not None
         return number

@@ -130,6 +130,12 @@ async def list_transactions(
     )
 
 
+def _events_words(found: Transaction) -> str:
+    if found.unnumbered:
+        return f"{found.events}, not numbered: whether one is missing is not known"
+    return f"{found.events}{f', {found.missing_events} missing' if found.missing_events else ''}"
+
+
 def _facts(found: Transaction, currency: str) -> Facts:
     return {
         "transaction": found.transaction_id,
@@ -171,7 +177,7 @@ def _facts(found: Transaction, currency: str) -> Facts:
             "settled at the latest": time_word(found, "settle_due_time"),
         },
         "messages": {
-            "events": f"{found.events}{f', {found.missing_events} missing' if found.missing_events else ''}",
+            "events": _events_words(found),
             "late events": str(found.late_events or ""),
             "events removed": time_word(found, "events_removed_time"),
             "offline": "yes" if found.offline else "",

@@ -1,7 +1,13 @@
 """`citrine transaction unmatched`, `citrine station update --allow-version`, and details of connectors."""
 
 from citrine.api.v1.stations_pb2 import Connector, Evse, Station
-from citrine.api.v1.transactions_pb2 import ListUnmatchedEndsRequest, ListUnmatchedEndsResponse, UnmatchedEnd
+from citrine.api.v1.transactions_pb2 import (
+    ListTransactionEventsResponse,
+    ListUnmatchedEndsRequest,
+    ListUnmatchedEndsResponse,
+    Transaction,
+    UnmatchedEnd,
+)
 from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_OCCUPIED
 from tests.clients.cli.conftest import Cli
@@ -27,6 +33,13 @@ def test_that_there_are_none_is_said(citrine: Cli, core: ScriptedCore) -> None:
     core.on("ListUnmatchedEnds", ListUnmatchedEndsResponse())
 
     assert citrine("transaction", "unmatched").lines == ["no unmatched ends"]
+
+
+def test_that_events_have_no_numbers_is_said(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetTransaction", Transaction(transaction_id="4711", station_id="CS-1", events=3, unnumbered=True))
+    core.on("ListTransactionEvents", ListTransactionEventsResponse())
+
+    assert "3, not numbered" in citrine("transaction", "show", "4711", "--station", "CS-1").out
 
 
 def test_a_station_is_pinned_to_versions(citrine: Cli, core: ScriptedCore) -> None:

@@ -1,6 +1,7 @@
 """Transactions of stations that number no events and leave the id to the core, on a whole core and both databases."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
 from citrine_core.blocks.transactions.checks import CheckRepository
@@ -182,6 +184,56 @@ async def test_what_was_queued_is_billed_by_the_times_of_the_station(station: Un
     found = await transaction(api, number)
     assert found.offline
     assert not found.HasField("clock_skew")
+
+
+async def test_a_whole_transaction_that_was_queued_is_stored_with_a_number(
+    station: UnnumberedStation, api: Any
+) -> None:
+    number = await station.start(received=600)
+    await station.update(number, 10, 2000)
+    await station.stop(number, 30, 4000, received=600)
+
+    found = await transaction(api, number)
+    assert (found.offline, found.energy_wh) == (True, 3000)
+    assert found.start_time.ToDatetime() < found.end_time.ToDatetime()
+
+
+async def test_the_order_in_which_many_readings_arrive_does_not_matter(station: UnnumberedStation, api: Any) -> None:
+    """More than are folded at once."""
+    number = await station.start()
+    minutes = list(range(1, 61))
+    random.Random(16).shuffle(minutes)
+    for each in minutes:
+        await station.update(number, each, 1000 + 50 * each)
+    await station.stop(number, 61, 4100)
+
+    found = await transaction(api, number)
+    assert (found.energy_wh, found.events, found.is_behind) == (3100, 62, False)
+    assert list(found.anomalies) == []
+
+
+@pytest.mark.parametrize("is_numbered", [False, True])
+async def test_a_register_that_begins_anew_after_a_boot_is_found(
+    station: UnnumberedStation, api: Any, is_numbered: bool
+) -> None:
+    session, transaction_id = station.session, "T-1"
+    if is_numbered:
+        await session.call(started(0, 1000, evse=(1, 1)))
+        await session.call(updated(1, 3000, minutes=10))
+    else:
+        transaction_id = str(await station.start())
+        await station.update(transaction_id, 10, 3000)
+    hardware = ChargingStation(vendor_name="V", model="M")
+    await session.call(BootNotificationRequest(charging_station=hardware, reason=BOOT_REASON_ENUM_POWER_UP))
+    for number, (minutes, wh) in enumerate(((20, 0), (30, 500), (40, 900)), 2):
+        if is_numbered:
+            await session.call(updated(number, wh, minutes=minutes))
+        else:
+            await station.update(transaction_id, minutes, wh)
+
+    found = await api.GetTransaction(pb.GetTransactionRequest(transaction_id=transaction_id))
+    assert found.energy_wh == 2900
+    assert [one.kind for one in found.anomalies] == [pb.TransactionAnomaly.KIND_RESTART_ASSUMED]
 
 
 # Ends.
