@@ -217,6 +217,7 @@ def _stations(options: Options, listener: Listener, store: Store, journal: Journ
                     "variables": options.variables,
                     "valid_tokens": frozenset(fleet.id_tokens),
                     "serial_number": f"{number + 1:07}",
+                    "order_url": fleet.order_url,
                     **fleet.tls.of(station_id),
                 }
             ),

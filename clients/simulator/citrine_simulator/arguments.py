@@ -30,6 +30,9 @@ SCENARIOS = {
 URLS = {1: "ws://127.0.0.1:9000", 2: "wss://127.0.0.1:9443", 3: "wss://127.0.0.1:9444"}
 """Default URLs of the CSMS, by security profile."""
 
+ORDERING = ("charge", "faults")
+"""Scenarios whose stations can order certificates."""
+
 RATE = 10.0
 """Default messages per second of the scenario paced."""
 
@@ -135,17 +138,17 @@ def parse(argv: Sequence[str] | None) -> Options:
         _refuse_with_fleet(given)
     ids = given.station or station_ids(given.prefix, given.stations)
     known = {} if given.passwords_file is None else read_passwords(given.passwords_file)
+    orders = given.profile == 3 and given.certificate_file is None
     return Options(
         scenario=given.scenario,
         fleet=Fleet(
             url=given.url or URLS[given.profile],
-            stations={
-                station_id: None if given.profile == 3 else known.get(station_id, given.password) for station_id in ids
-            },
+            stations={station_id: known.get(station_id, given.password) for station_id in ids},
             tenant=given.tenant,
             versions=given.version,
             id_tokens=given.id_token or ["C0FFEE01"],
             tls=TlsFiles(given.ca_file, given.certificate_file, given.key_file),
+            order_url=(given.order_url or URLS[2]) if orders else None,
         ),
         duration=given.duration,
         speed=given.speed,
@@ -175,12 +178,31 @@ def _refuse_without_fleet(given: argparse.Namespace) -> None:
     url, profile = given.url or URLS[given.profile], given.profile
     if (profile > 1) != url.startswith("wss:") and (profile > 1 or given.ca_file or given.certificate_file):
         raise UsageError(f"{url} is no URL of security profile {profile}")
-    if (profile == 3) != (given.certificate_file is not None):
-        raise UsageError("--profile 3 and --certificate-file need each other")
+    if profile != 3 and given.certificate_file is not None:
+        raise UsageError("--certificate-file needs --profile 3")
     if given.key_file is not None and given.certificate_file is None:
         raise UsageError("--key-file needs --certificate-file")
-    if profile == 3 and (given.password or given.passwords_file):
-        raise UsageError("with --profile 3 stations have no password")
+    has_password = bool(given.password or given.passwords_file)
+    if given.certificate_file is not None and has_password:
+        raise UsageError("stations with --certificate-file have no password")
+    if profile == 3 and given.certificate_file is None:
+        _refuse_orders(given, has_password)
+    elif given.order_url is not None:
+        raise UsageError("--order-url is for --profile 3 without --certificate-file")
+
+
+def _refuse_orders(given: argparse.Namespace, has_password: bool) -> None:
+    """Refuse options by which stations can't order their certificates."""
+    if not has_password:
+        raise UsageError(
+            "--profile 3 needs --certificate-file; or --password or --passwords-file, by which stations order theirs"
+        )
+    if given.state_dir is None:
+        raise UsageError("stations that order their certificates need --state-dir, to have them the next time, too")
+    if given.scenario not in ORDERING:
+        raise UsageError(f"stations of --scenario {given.scenario} order no certificates: --certificate-file")
+    if given.order_url is not None and not given.order_url.startswith("wss:"):
+        raise UsageError(f"{given.order_url} is no URL of security profile 2")
 
 
 def _refuse_with_fleet(given: argparse.Namespace) -> None:
@@ -188,7 +210,7 @@ def _refuse_with_fleet(given: argparse.Namespace) -> None:
     usual = _parser().parse_args([])
     for name in ("stations", "prefix", "station", "version", "id_token", "scenario", "speed", "charging_for", "pause",
                  "evses", "sample_interval", "variable", "drop_every", "warm_up", "rate", "say", "profile", "ca_file",
-                 "certificate_file", "key_file"):  # fmt: skip
+                 "certificate_file", "key_file", "order_url"):  # fmt: skip
         if getattr(given, name) != getattr(usual, name):
             raise UsageError(f"--{name.replace('_', '-')} is for stations without --fleet: the fleet file says it")
 
@@ -235,6 +257,11 @@ def _add_stations(parser: argparse.ArgumentParser) -> None:
     who.add_argument("--ca-file", type=Path, metavar="PEM", help="Trusted authorities.  [default: the system's]")
     who.add_argument("--certificate-file", metavar="PEM", help="Certificate; {id} is the id of the station.")
     who.add_argument("--key-file", metavar="PEM", help="Its key; {id} is the id of the station.")
+    who.add_argument(
+        "--order-url",
+        metavar="URL",
+        help=f"Profile 3 without certificate: where to order it by password (profile 2).  [default: {URLS[2]}]",
+    )
     who.add_argument(
         "--id-token",
         action="append",

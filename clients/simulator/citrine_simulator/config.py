@@ -37,6 +37,9 @@ class StationConfig(BaseModel):
     """For wss: the station's own certificate (security profile 3); unset: none."""
     key_file: Path | None = None
     """The private key of the station's certificate."""
+    order_url: str | None = None
+    """For security profile 3 without certificate_file: endpoint of security profile 2, at which the station orders its
+    certificate with its password, once (A02). Then it connects to ``url``."""
     compression: bool = False
     """Whether permessage-deflate is offered."""
 

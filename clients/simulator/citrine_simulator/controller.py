@@ -14,9 +14,10 @@ from citrine_simulator.answers.firmware import installed_firmware, report_instal
 from citrine_simulator.answers.router import Override
 from citrine_simulator.authorization import Authorization
 from citrine_simulator.backoff import BackoffLimits
+from citrine_simulator.certificate_order import CertificateOrder
 from citrine_simulator.charging import Charging
 from citrine_simulator.clock import Clock, format_time, parse_time
-from citrine_simulator.config import StationConfig, connection_url
+from citrine_simulator.config import StationConfig
 from citrine_simulator.connection import Answer, Target
 from citrine_simulator.credentials import Credentials
 from citrine_simulator.delivery import Delivery, DeliveryPolicy
@@ -27,13 +28,14 @@ from citrine_simulator.journal import Journal
 from citrine_simulator.link import Link
 from citrine_simulator.messenger import Messenger
 from citrine_simulator.monitors import Monitors
+from citrine_simulator.network_profiles import NetworkProfiles
+from citrine_simulator.own_certificate import OwnCertificate
 from citrine_simulator.parts import Parts
 from citrine_simulator.presence import Heartbeats, StatusReports
 from citrine_simulator.registration import Registration
 from citrine_simulator.schemas import Schemas
 from citrine_simulator.store import StationStore
 from citrine_simulator.tap import Tap
-from citrine_simulator.tls import tls_context
 from citrine_simulator.v16 import (
     ConnectorNumbers,
     Messenger16,
@@ -156,8 +158,11 @@ class Controller:
         config, around = self._config, self._around
         model = self._device_model()
         credentials = Credentials(config.password, around.store)
+        certificate = OwnCertificate(config.station_id, around.store)
+        order = CertificateOrder(certificate, model, self.call, around.clock, self.now, around.emit)
         online = asyncio.Event()
-        link = self._link(model, credentials)
+        profiles = NetworkProfiles(config, around.store, model, credentials, certificate)
+        link = self._link(model, profiles, certificate)
         delivery = self._delivery(model, online)
         charging = self._charging(model, delivery, online)
         statuses = self._statuses(charging, online)
@@ -171,6 +176,8 @@ class Controller:
             else:
                 # B04: a heartbeat follows the statuses.
                 self._spawn(heartbeats.beat())
+            if config.order_url is not None and not certificate.is_there:
+                self._spawn(order.place())
 
         registration = Registration(
             config, reason, model, link, self._say, online, self._synchronize, back_online, around.emit, around.clock
@@ -182,6 +189,8 @@ class Controller:
             store=around.store,
             model=model,
             credentials=credentials,
+            certificate_order=order,
+            network_profiles=profiles,
             online=online,
             link=link,
             call=self._say,
@@ -211,20 +220,20 @@ class Controller:
         model.restore(self._around.store.recall("variables") or {})
         return model
 
-    def _link(self, model: DeviceModel, credentials: Credentials) -> Link:
+    def _link(self, model: DeviceModel, profiles: NetworkProfiles, certificate: OwnCertificate) -> Link:
         config, around = self._config, self._around
 
-        encrypted = config.url.startswith("wss:")
-
         def target() -> Target:
+            way = profiles.next_way()
+            files = (config.certificate_file, config.key_file)
             return Target(
-                connection_url(config.url, config.tenant, config.station_id),
+                way.url,
                 config.station_id,
                 config.version,
-                credentials.current,
+                way.password,
                 config.compression,
                 model.integer(f"{COMM}.WebSocketPingInterval") or None,
-                tls_context(config.ca_file, config.certificate_file, config.key_file) if encrypted else None,
+                certificate.context(config.ca_file, files) if way.security_profile > 1 else None,
             )
 
         def limits() -> BackoffLimits:
@@ -243,7 +252,7 @@ class Controller:
             around.clock,
             around.random,
             around.schemas,
-            credentials,
+            profiles,
             around.tap,
         )
 

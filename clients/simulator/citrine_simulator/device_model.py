@@ -15,6 +15,9 @@ Key = tuple[str, str, int | None, int | None, str, str]
 
 Change = Callable[[str], None]
 
+Guard = Callable[[str], str | None]
+"""Returns None for a value that the CSMS may set, or a reasonCode."""
+
 Watcher = Callable[[Variable, str], None]
 """Called with a changed variable and its previous value."""
 
@@ -29,6 +32,7 @@ class DeviceModel:
         self._variables = {_key_of(variable): variable for variable in variables}
         self._components = {key[:4] for key in self._variables}
         self._listeners: dict[Key, list[Change]] = {}
+        self._guards: dict[Key, Guard] = {}
         self._watchers: list[Watcher] = []
 
     def __len__(self) -> int:
@@ -54,6 +58,10 @@ class DeviceModel:
         """Return the value as a list; see :meth:`text`."""
         return [member for member in self.text(name).split(",") if member]
 
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the values that the variable may have; see :meth:`text`."""
+        return self._named(name).values
+
     def assign(self, name: str, value: str, evse_id: int | None = None, connector_id: int | None = None) -> None:
         """Set a value by the station itself, regardless of mutability; see :meth:`text`."""
         self._assign(self._named(name, evse_id, connector_id), value)
@@ -74,6 +82,10 @@ class DeviceModel:
     def on_change(self, name: str, change: Change) -> None:
         """Register a callback, called with the value each time the CSMS sets this variable."""
         self._listeners.setdefault(_key_of(self._named(name)), []).append(change)
+
+    def guard(self, name: str, guard: Guard) -> None:
+        """Register what says whether the CSMS may set a value of this variable."""
+        self._guards[_key_of(self._named(name))] = guard
 
     def watch(self, watcher: Watcher) -> None:
         """Register a callback for each change of a value, by the CSMS or the station."""
@@ -129,7 +141,7 @@ class DeviceModel:
         value = data["attributeValue"]
         if found.mutability == "ReadOnly":
             return {**result, "attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": "ReadOnly"}}
-        problem = _problem(found, value)
+        problem = _problem(found, value) or self._guards.get(_key_of(found), _anything)(value)
         if problem is not None:
             # B05.FR.07, B05.FR.08
             return {**result, "attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": problem}}
@@ -259,6 +271,10 @@ def _problem(variable: Variable, value: str) -> str | None:
                 return "InvalidValue"
             return None
     return None if _inside(variable, len(value)) else "ValueOutOfRange"
+
+
+def _anything(value: str) -> None:
+    """Allow any value."""
 
 
 def _inside(variable: Variable, number: float) -> bool:

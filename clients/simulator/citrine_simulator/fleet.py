@@ -25,6 +25,8 @@ class Fleet:
     id_tokens: Sequence[str] = ("C0FFEE01",)
     """Tokens of the stations, assigned in turn."""
     tls: TlsFiles = field(default_factory=TlsFiles)
+    order_url: str | None = None
+    """Where they order certificates with their passwords; None: they order none."""
 
     def version(self, number: int) -> str:
         """Return the OCPP version of the station with this number, from 0 on."""

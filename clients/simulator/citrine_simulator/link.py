@@ -9,8 +9,8 @@ from typing import Any
 from citrine_simulator.backoff import Backoff, BackoffLimits
 from citrine_simulator.clock import Clock, sleep_or
 from citrine_simulator.connection import AnswerCall, Connection, Spawn, Target, open_socket
-from citrine_simulator.credentials import Credentials
 from citrine_simulator.errors import HandshakeRefusedError, NotConnectedError
+from citrine_simulator.network_profiles import NetworkProfiles
 from citrine_simulator.schemas import Schemas
 from citrine_simulator.tap import Tap
 
@@ -37,7 +37,7 @@ class Link:
         clock: Clock,
         random: random.Random,
         schemas: Schemas,
-        credentials: Credentials,
+        profiles: NetworkProfiles,
         tap: Tap,
     ) -> None:
         self._target = target
@@ -47,7 +47,7 @@ class Link:
         self._spawn = spawn
         self._clock = clock
         self._schemas = schemas
-        self._credentials = credentials
+        self._profiles = profiles
         self._tap = tap
         self._connection: Connection | None = None
         self._wanted = asyncio.Event()
@@ -130,14 +130,16 @@ class Link:
         except HandshakeRefusedError as refused:
             wait = self._backoff.next(refused.retry_after)
             if refused.status == UNAUTHORIZED:
-                self._credentials.refused()
+                self._profiles.refused()
+            self._profiles.failed()
             self._emit("refused", status=refused.status, wait=wait)
             return wait
         except (OSError, TimeoutError) as unreachable:
+            self._profiles.failed()
             wait = self._backoff.next()
             self._emit("unreachable", problem=type(unreachable).__name__, wait=wait)
             return wait
-        self._credentials.worked()
+        self._profiles.worked()
         connection = Connection(
             socket, target.version, self._answer, self._spawn, self._clock, self._schemas, self._tap
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from citrine_simulator.authorization import Authorization, CallCsms
+from citrine_simulator.certificate_order import CertificateOrder
 from citrine_simulator.charging import Charging
 from citrine_simulator.clock import Clock
 from citrine_simulator.config import StationConfig
@@ -14,6 +15,7 @@ from citrine_simulator.delivery import Delivery
 from citrine_simulator.device_model import DeviceModel
 from citrine_simulator.link import Link
 from citrine_simulator.monitors import Monitors
+from citrine_simulator.network_profiles import NetworkProfiles
 from citrine_simulator.presence import Heartbeats, StatusReports
 from citrine_simulator.registration import Registration
 from citrine_simulator.store import StationStore
@@ -31,6 +33,8 @@ class Parts:
     store: StationStore
     model: DeviceModel
     credentials: Credentials
+    certificate_order: CertificateOrder
+    network_profiles: NetworkProfiles
     online: asyncio.Event
     """Set while connected and accepted."""
     link: Link

@@ -28,6 +28,7 @@ class Variable:
 
 
 _MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "SoC", "Current.Import", "Voltage")
+_SLOTS = ("1", "2", "3")
 _TX_POINTS = ("ParkingBayOccupancy", "EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer")
 
 
@@ -69,7 +70,7 @@ def _communication() -> Iterator[Variable]:
     yield _seconds(comm, "WebSocketPingInterval", "60")
     yield _seconds(comm, "OfflineThreshold", "60")
     yield _number(comm, "ResetRetries", "1")
-    yield Variable(comm, "NetworkConfigurationPriority", "1", "SequenceList", values=("1",), reboot_required=True)
+    yield Variable(comm, "NetworkConfigurationPriority", "1", "SequenceList", values=_SLOTS, reboot_required=True)
     yield _number(comm, "NetworkProfileConnectionAttempts", "3")
     yield _fixed(comm, "ActiveNetworkProfile", "1", "integer")
     yield _fixed(comm, "FileTransferProtocols", "HTTPS", "MemberList")
@@ -99,6 +100,9 @@ def _controllers(config: StationConfig) -> Iterator[Variable]:
     yield Variable("SecurityCtrlr", "BasicAuthPassword", "", mutability="WriteOnly", minimum=16, maximum=40)
     yield Variable("SecurityCtrlr", "OrganizationName", "Simulated")
     yield _fixed("SecurityCtrlr", "CertificateEntries", "0", "integer")
+    yield _fixed("SecurityCtrlr", "MaxCertificateChainSize", "10000", "integer")
+    yield _seconds("SecurityCtrlr", "CertSigningWaitMinimum", "30", minimum=1)
+    yield _number("SecurityCtrlr", "CertSigningRepeatTimes", "3")
     yield _fixed("SecurityCtrlr", "SecurityProfile", "1", "integer")
     yield _fixed("SecurityCtrlr", "Identity", config.station_id, "string")
     yield Variable("ClockCtrlr", "TimeSource", "Heartbeat", "SequenceList", values=("Heartbeat",))

@@ -5,6 +5,8 @@ import pytest
 from citrine_simulator.arguments import parse
 from citrine_simulator.errors import UsageError
 
+ORDERING = ["--profile", "3", "--password", "secret", "--state-dir", "state"]
+
 
 def test_usual_stations_are_numbered_and_charge() -> None:
     options = parse(["--stations", "2", "--password", "secret"])
@@ -39,13 +41,27 @@ def test_security_profiles_have_urls_of_their_own_and_files_for_each_station() -
     }
 
 
+def test_stations_without_a_certificate_order_it_by_password() -> None:
+    usual = parse(ORDERING).fleet
+    chosen = parse([*ORDERING, "--order-url", "wss://csms:1"]).fleet
+
+    assert (usual.url, usual.order_url) == ("wss://127.0.0.1:9444", "wss://127.0.0.1:9443")
+    assert usual.stations == {"SIM-0001": "secret"}
+    assert chosen.order_url == "wss://csms:1"
+    assert parse(["--password", "secret"]).fleet.order_url is None
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
         pytest.param(["--profile", "2", "--url", "ws://csms"], "no URL of security profile 2", id="no TLS"),
         pytest.param(["--ca-file", "ca.pem", "--url", "wss://csms"], "no URL of security profile 1", id="TLS"),
-        pytest.param(["--profile", "3"], "--certificate-file need each other", id="no certificate"),
-        pytest.param(["--profile", "2", "--certificate-file", "a"], "need each other", id="certificate"),
+        pytest.param(["--profile", "3"], "needs --certificate-file; or --password", id="no certificate"),
+        pytest.param(["--profile", "2", "--certificate-file", "a"], "needs --profile 3", id="certificate"),
+        pytest.param(["--profile", "3", "--password", "a"], "need --state-dir", id="nowhere to store a certificate"),
+        pytest.param([*ORDERING, "--scenario", "load"], "scenario load order no certificates", id="load"),
+        pytest.param([*ORDERING, "--order-url", "ws://csms"], "no URL of security profile 2", id="order without TLS"),
+        pytest.param(["--order-url", "wss://csms"], "is for --profile 3 without", id="order"),
         pytest.param(["--profile", "2", "--key-file", "a"], "--key-file needs", id="key alone"),
         pytest.param(["--profile", "3", "--certificate-file", "a", "--password", "b"], "no password", id="password"),
         pytest.param(["--fleet", "f", "--profile", "2"], "the fleet file says it", id="fleet"),

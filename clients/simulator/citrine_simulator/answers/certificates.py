@@ -1,8 +1,10 @@
-"""Block M: root certificates that the CSMS installs. They survive a power loss."""
+"""Blocks A and M: certificates that the CSMS signs or installs. They survive a power loss."""
 
+from functools import partial
 from typing import Any
 
 from citrine_simulator.answers.base import answers
+from citrine_simulator.clock import format_time
 from citrine_simulator.connection import Answer
 from citrine_simulator.parts import Parts
 
@@ -19,10 +21,23 @@ Certificate = dict[str, Any]
 
 
 class CertificateAnswers:
-    """InstallCertificate, DeleteCertificate and GetInstalledCertificateIds."""
+    """CertificateSigned, InstallCertificate, DeleteCertificate and GetInstalledCertificateIds."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+
+    @answers("CertificateSigned")
+    async def certificate_signed(self, payload: dict[str, Any]) -> Answer:
+        """Use the station's new certificate from the next connection on (A02); see `CertificateOrder`."""
+        if payload.get("certificateType", "ChargingStationCertificate") != "ChargingStationCertificate":
+            return Answer({"status": "Rejected", "statusInfo": {"reasonCode": "UnsupportedRequest"}})
+        problem = self._parts.certificate_order.receive(payload["certificateChain"])
+        if problem is None:
+            # A02.FR.08
+            return Answer({"status": "Accepted"}, self._reconnect)
+        info = {"reasonCode": "InvalidCertificate", "additionalInfo": problem}
+        # A02.FR.07
+        return Answer({"status": "Rejected", "statusInfo": info}, partial(self._report, problem))
 
     @answers("InstallCertificate")
     async def install_certificate(self, payload: dict[str, Any]) -> Answer:
@@ -58,6 +73,15 @@ class CertificateAnswers:
             # M03.FR.02
             return Answer({"status": "NotFound"})
         return Answer({"status": "Accepted", "certificateHashDataChain": found})
+
+    async def _reconnect(self) -> None:
+        self._parts.link.hurry()
+        await self._parts.link.close()
+
+    async def _report(self, problem: str) -> None:
+        now = format_time(self._parts.now())
+        event = {"type": "InvalidChargingStationCertificate", "timestamp": now, "techInfo": problem}
+        await self._parts.call("SecurityEventNotification", event)
 
     def _certificates(self) -> list[Certificate]:
         remembered: list[Certificate] = self._parts.store.recall(MEMORY) or []

@@ -1,4 +1,4 @@
-"""Block B: variables and reports."""
+"""Block B: variables, network profiles and reports."""
 
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["ProvisioningAnswers"]
 
 
 class ProvisioningAnswers:
-    """GetVariables, SetVariables, GetBaseReport and GetReport."""
+    """GetVariables, SetVariables, SetNetworkProfile, GetBaseReport and GetReport."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -34,6 +34,14 @@ class ProvisioningAnswers:
         self._parts.store.remember("variables", self._parts.model.changed())
         # A01: after this answer the station reconnects with the new password.
         return Answer({"setVariableResult": results}, self._reconnect if self._password_changed else None)
+
+    @answers("SetNetworkProfile")
+    async def set_network_profile(self, payload: dict[str, Any]) -> Answer:
+        """Store a network profile; it is used once its slot is first in the order, after a reboot (B09, B10)."""
+        problem = self._parts.network_profiles.set(payload["configurationSlot"], payload["connectionData"])
+        if problem is not None:
+            return Answer({"status": "Rejected", "statusInfo": {"reasonCode": problem}})
+        return Answer({"status": "Accepted"})
 
     @answers("GetBaseReport")
     async def get_base_report(self, payload: dict[str, Any]) -> Answer:

@@ -94,6 +94,9 @@ class RemoteControlAnswers:
                 return self._trigger_meter_values(evse)
             case "TransactionEvent":
                 return self._trigger_transaction_event(evse)
+            case "SignChargingStationCertificate":
+                # F06.FR.01, A02.FR.02
+                return Answer(ACCEPTED, partial(self._parts.certificate_order.place, with_new_key=True))
             case "LogStatusNotification" as action:
                 # F06.FR.15
                 return Answer(ACCEPTED, partial(self._send, action, {"status": "Idle"}))
