@@ -29,6 +29,8 @@ TIMEOUT = 150.0
 
 _LISTEN = [
     *("--ocpp-listen", "127.0.0.1:0"),
+    *("--ocpps-listen", "127.0.0.1:0"),
+    *("--ocpps-mtls-listen", "127.0.0.1:0"),
     *("--grpc-listen", "127.0.0.1:0"),
     *("--core-http-listen", "127.0.0.1:0"),
     *("--edge-http-listen", "127.0.0.1:0"),
@@ -43,7 +45,10 @@ class Demo:
         self._commands = commands
         core, edge = (json.loads((directory / f".citrine/{one}.ready.json").read_text()) for one in ("core", "edge"))
         self.core: str = core["grpc"]
-        self.addresses = {"50051": core["grpc"], "9000": edge["ocpp"], "9001": edge["http"], "9002": core["http"]}
+        self.addresses = {
+            **{"50051": core["grpc"], "9001": edge["http"], "9002": core["http"]},
+            **{"9000": edge["ocpp"], "9443": edge["ocpps"], "9444": edge["ocpps_mtls"]},
+        }
         """By the port of a `citrine up` that nothing else was said to."""
         self._last: str | None = None
         self.key = (directory / ".citrine/operator.key").read_text().strip()

@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from citrine_cli.clock import utc_now
 from citrine_cli.errors import CliError, UsageError
 
-__all__ = ["DevelopmentCa", "Written"]
+__all__ = ["DevelopmentCa", "Written", "hosts_of"]
 
 EDGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """The names of edges, as cores accept them."""
@@ -153,6 +153,17 @@ class DevelopmentCa:
         except OSError as error:
             raise CliError(f"{error.filename} can't be written: {error.strerror}") from error
         return files
+
+
+def hosts_of(certificate_file: Path) -> tuple[frozenset[str], datetime]:
+    """Return the hosts that a certificate is for, and when it expires; no hosts and a past time if it can't be read."""
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (OSError, ValueError, x509.ExtensionNotFound):
+        return frozenset(), datetime.min.replace(tzinfo=UTC)
+    addresses = map(str, names.get_values_for_type(x509.IPAddress))
+    return frozenset((*names.get_values_for_type(x509.DNSName), *addresses)), certificate.not_valid_after_utc
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: Key, valid: timedelta) -> x509.CertificateBuilder:

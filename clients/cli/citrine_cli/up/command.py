@@ -33,6 +33,21 @@ def up(
     ocpp_listen: Annotated[
         str, typer.Option("--ocpp-listen", envvar="CITRINE_OCPP_LISTEN", metavar="HOST:PORT", help="For stations.")
     ] = "0.0.0.0:9000",
+    ocpps_listen: Annotated[
+        str,
+        typer.Option(
+            "--ocpps-listen", envvar="CITRINE_OCPPS_LISTEN", metavar="HOST:PORT", help="For stations with TLS."
+        ),
+    ] = "0.0.0.0:9443",
+    ocpps_mtls_listen: Annotated[
+        str,
+        typer.Option(
+            "--ocpps-mtls-listen",
+            envvar="CITRINE_OCPPS_MTLS_LISTEN",
+            metavar="HOST:PORT",
+            help="For stations with TLS and a certificate.",
+        ),
+    ] = "0.0.0.0:9444",
     grpc_listen: Annotated[
         str, typer.Option("--grpc-listen", envvar="CITRINE_GRPC_LISTEN", metavar="HOST:PORT", help="For gRPC.")
     ] = "127.0.0.1:50051",
@@ -55,8 +70,10 @@ def up(
 ) -> None:
     """Run one core and one edge, supervised, with a demo of four stations that charge.
 
-    The database is brought to the newest schema first. A port of 0 is a free one. On a terminal the addresses and
-    credentials stay at its top; --show prints them from another shell.
+    Each of the stations uses another security profile. The certificates are of a development CA in the data directory,
+    that of citrine ca. The database is brought to the newest schema first. A port of 0 is a free one, an empty address
+    of stations with TLS none. On a terminal the addresses and credentials stay at its top; --show prints them from
+    another shell.
     """
     if show:
         for line in remembered(data_dir):
@@ -67,6 +84,8 @@ def up(
             data_dir=data_dir,
             database=database,
             ocpp_listen=ocpp_listen,
+            ocpps_listen=ocpps_listen,
+            ocpps_mtls_listen=ocpps_mtls_listen,
             grpc_listen=grpc_listen,
             core_http_listen=core_http_listen,
             edge_http_listen=edge_http_listen,

@@ -11,7 +11,13 @@ from google.protobuf.message import Message
 from grpc.aio import UnaryUnaryMultiCallable
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from citrine.api.v1.stations_pb2 import CreateStationRequest, GetStationRequest, SetStationPasswordRequest, Station
+from citrine.api.v1.stations_pb2 import (
+    CreateStationRequest,
+    GetStationRequest,
+    LowerSecurityProfileRequest,
+    SetStationPasswordRequest,
+    Station,
+)
 from citrine.api.v1.tenants_pb2 import CreateTenantRequest, GetTenantRequest, Tenant
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, GetTokenRequest, Token
 from citrine_cli.up.files import read_json, write_private
@@ -26,6 +32,9 @@ STATIONS = {"DEMO-1": "2.0.1", "DEMO-2": "2.0.1", "DEMO-3": "2.0.1", "DEMO-4": "
 
 TOKENS = {"DEADBEEF": "ISO14443", "CAFEBABE": "ISO14443", "0A1B2C3D4E5F60": "ISO14443"}
 """Types by token."""
+
+WITH_CERTIFICATE = 3
+"""Security profile of stations with a certificate."""
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
@@ -49,24 +58,32 @@ def _remembered(path: Path) -> Demo | None:
         return None
 
 
-async def _exists(get: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT) -> bool:
+async def _find(get: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT) -> ResponseT | None:
     try:
-        await get(request)
+        return await get(request)
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
-            return False
+            return None
         raise
-    return True
+
+
+async def _exists(get: UnaryUnaryMultiCallable[RequestT, ResponseT], request: RequestT) -> bool:
+    return await _find(get, request) is not None
 
 
 async def _seed_stations(citrine: Citrine, stations: Mapping[str, str], *, replace_passwords: bool) -> None:
     for station_id, password in stations.items():
-        if not await _exists(citrine.stations.GetStation, GetStationRequest(station_id=station_id)):
+        found = await _find(citrine.stations.GetStation, GetStationRequest(station_id=station_id))
+        if found is None:
             station = Station(station_id=station_id, description="simulated")
             await citrine.stations.CreateStation(CreateStationRequest(station=station, password=password))
         elif replace_passwords:
             request = SetStationPasswordRequest(station_id=station_id, password=password)
             await citrine.stations.SetStationPassword(request)
+            if found.security_profile == WITH_CERTIFICATE:
+                # Its certificate may be lost as well: it orders another by its password.
+                lower = LowerSecurityProfileRequest(station_id=station_id, security_profile=WITH_CERTIFICATE - 1)
+                await citrine.stations.LowerSecurityProfile(lower)
 
 
 async def _seed_tokens(citrine: Citrine, tokens: Mapping[str, str]) -> None:

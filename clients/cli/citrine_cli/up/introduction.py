@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from citrine_cli.errors import CliError
 from citrine_cli.up.demo import TENANT, Demo
 from citrine_cli.up.files import is_locked, read_json, write_private
 from citrine_cli.up.settings import UpSettings
+from citrine_cli.up.simulators import Group
 
 __all__ = ["Introduction", "forget", "introduction", "remember", "remembered"]
 
@@ -29,9 +30,10 @@ def introduction(
     settings: UpSettings,
     *,
     grpc: str,
-    ocpp: str,
+    urls: Mapping[int, str],
     health: Sequence[str],
     options: str,
+    groups: Sequence[Group],
     demo: Demo | None,
 ) -> Introduction:
     """Return the introduction.
@@ -39,9 +41,10 @@ def introduction(
     Args:
         settings: Settings of `citrine up`.
         grpc: Address for clients.
-        ocpp: Address for stations.
+        urls: URLs for stations by security profile, without tenant and station.
         health: Addresses of health and metrics.
         options: Options that commands need to reach the core, each followed by a blank.
+        groups: The simulated stations.
         demo: Credentials of the demo. None: there is no demo.
     """
     tenant = f"--tenant {TENANT} " if demo is not None else ""
@@ -49,7 +52,8 @@ def introduction(
     own = f"{citrine}station add CS-1, then station watch CS-1"
     show = f".venv/bin/citrine up --show{_data_dir(settings)}"
     whole = [
-        f"  stations   ws://{ocpp}/STATION and ws://{ocpp}/TENANT/STATION",
+        f"  stations   {urls[1]}/STATION and {urls[1]}/TENANT/STATION",
+        *_tls_lines(settings, urls),
         f"  gRPC       {grpc}, with the operator's key in {settings.operator_key_file}",
         f"  health     {' and '.join(f'http://{address}/readyz' for address in health)}",
         f"  database   {without_password(settings.database)}",
@@ -57,20 +61,33 @@ def introduction(
     ]
     brief = [
         f"Citrine is up. Ctrl-C stops it. Passwords: {show}",
-        f"  stations  ws://{ocpp}/STATION, ws://{ocpp}/TENANT/STATION",
+        f"  stations  {', '.join(f'{url}/TENANT/STATION' for url in list(urls.values())[:2])}",
         f"  gRPC      {grpc}, key in {settings.operator_key_file}",
     ]
     if demo is not None:
         whole += [
             "",
             f"  Demo tenant {TENANT!r}; simulated stations charge, wait, and charge again.",
-            *(f"  station    ws://{ocpp}/{TENANT}/{name}  password {demo.stations[name]}" for name in demo.stations),
+            *(line for group in groups for line in _station_lines(group)),
             *(f"  token      {id_token} ({kind})" for id_token, kind in demo.tokens.items()),
         ]
         brief.append(f"  demo      tenant {TENANT}: {', '.join(demo.stations)}; token {next(iter(demo.tokens), '-')}")
     whole += ["", f"  Try: {citrine}station list", f"  Your own station: {own}", f"  All this again: {show}"]
     brief += [f"  try       {citrine}station list", f"  your own  {own}"]
     return Introduction(whole, brief)
+
+
+def _tls_lines(settings: UpSettings, urls: Mapping[int, str]) -> Iterator[str]:
+    if 2 in urls:
+        yield f"  with TLS   {urls[2]}/…, for stations that trust {settings.ca_folder}/ca.crt (security profile 2)"
+    if 3 in urls:
+        yield f"  and        {urls[3]}/…, with a certificate of that authority (security profile 3)"
+
+
+def _station_lines(group: Group) -> Iterator[str]:
+    for name, password in group.stations.items():
+        after = f" by which it ordered its certificate at {group.order_url}" if group.order_url else ""
+        yield f"  station    {group.url}/{TENANT}/{name}  password {password}{after}"
 
 
 def _data_dir(settings: UpSettings) -> str:

@@ -1,10 +1,9 @@
 """The run of `citrine up`: start, supervision and stop of its processes."""
 
 import asyncio
-import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -15,13 +14,15 @@ from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line
 from citrine_cli.statuses import sentence
-from citrine_cli.up.demo import STATIONS, TENANT, Demo, seed
-from citrine_cli.up.files import ensure_secret, locked_directory, write_private
+from citrine_cli.up.certificates import StationTls, hosts_for, station_tls
+from citrine_cli.up.demo import TENANT, Demo, seed
+from citrine_cli.up.files import ensure_secret, locked_directory
 from citrine_cli.up.introduction import forget, introduction, remember
 from citrine_cli.up.patience import said_while_slow
 from citrine_cli.up.ports import check_free, reachable
 from citrine_cli.up.screen import Screen
 from citrine_cli.up.settings import UpSettings
+from citrine_cli.up.simulators import Group, groups, simulator_arguments
 from citrine_cli.up.supervisor import Child, Ready
 from citrine_sdk import Citrine
 
@@ -29,6 +30,9 @@ __all__ = ["run_up"]
 
 UPGRADE_TIMEOUT = 600.0
 """Longest time of migrations, in seconds."""
+
+_LISTENERS: Mapping[int, str] = {1: "ocpp", 2: "ocpps", 3: "ocpps_mtls"}
+"""Listeners of the edge by security profile."""
 
 FOLLOW_INTERVAL = 10.0
 """Seconds until a refused subscription is retried."""
@@ -42,30 +46,24 @@ class _Up:
         self._screen = screen
         # By variable, because everybody on the machine can read command lines, with the password in the URL.
         self._database = {"CITRINE_DATABASE": settings.database}
+        self._tls: StationTls | None = None
         self.children: list[Child] = []
         """Children in the order of their start."""
 
     async def serve(self) -> None:
         """Start all processes and supervise them until cancelled."""
         settings = self._settings
-        check_free("stations", "CITRINE_OCPP_LISTEN", settings.ocpp_listen)
-        check_free("gRPC", "CITRINE_GRPC_LISTEN", settings.grpc_listen)
-        check_free("the core's health and metrics", "CITRINE_CORE_HTTP_LISTEN", settings.core_http_listen)
-        check_free("the edge's health and metrics", "CITRINE_EDGE_HTTP_LISTEN", settings.edge_http_listen)
+        self._check_ports()
         ensure_secret(settings.edge_credential_file)
-        self._screen.line("starting Citrine; this takes about 5 seconds: the database …")
-        with_patience = partial(said_while_slow, self._screen.line)
-        async with with_patience("the database", settings.data_dir / "upgrade.log"):
-            await self._upgrade()
-        self._screen.line("the core …")
-        core = self._child("core", self._core_arguments)
-        async with with_patience("the core", settings.data_dir / "core.log"):
-            await core.start()
-        self._screen.line("the edge …")
-        edge = self._child("edge", lambda before: self._edge_arguments(before, core))
-        async with with_patience("the edge", settings.data_dir / "edge.log"):
-            await edge.start()
-        grpc_address, ocpp_address = reachable(core.ready["grpc"]), reachable(edge.ready["ocpp"])
+        if settings.tls_listeners:
+            self._tls = station_tls(settings.ca_folder, hosts_for(*settings.tls_listeners.values()))
+        core, edge = await self._start_processes()
+        grpc_address = reachable(core["grpc"])
+        urls = {
+            profile: f"{'ws' if profile == 1 else 'wss'}://{reachable(edge[name])}"
+            for profile, name in _LISTENERS.items()
+            if name in edge
+        }
         async with AsyncExitStack() as stack:
             key = settings.operator_key_file.read_text(encoding="utf-8").strip()
             tenants = ["default", TENANT] if settings.demo else ["default"]
@@ -80,13 +78,39 @@ class _Up:
                 demo = await seed(clients["default"], clients[TENANT], settings.demo_file) if settings.demo else None
             except grpc.aio.AioRpcError as error:
                 raise CliError(f"the demo can't be made: {sentence(error, grpc_address)}") from error
-            self._introduce(grpc_address, ocpp_address, demo)
+            self._introduce(grpc_address, urls, demo)
             for tenant, citrine in clients.items():
                 tasks.create_task(self._follow(citrine), name=f"follow {tenant}")
-            if demo is not None and demo.stations:
-                simulator = self._child("simulate", lambda _: self._simulator_arguments(ocpp_address, demo))
+            for group in [] if demo is None else groups(demo, urls):
+                simulator = self._simulator(group, demo)
                 await simulator.start()
-                tasks.create_task(simulator.supervise(), name="keep simulate")
+                tasks.create_task(simulator.supervise(), name=f"keep {simulator.name}")
+
+    def _check_ports(self) -> None:
+        settings = self._settings
+        check_free("stations", "CITRINE_OCPP_LISTEN", settings.ocpp_listen)
+        for name, address in settings.tls_listeners.items():
+            check_free("stations with TLS", f"CITRINE_{name.upper()}_LISTEN", address)
+        check_free("gRPC", "CITRINE_GRPC_LISTEN", settings.grpc_listen)
+        check_free("the core's health and metrics", "CITRINE_CORE_HTTP_LISTEN", settings.core_http_listen)
+        check_free("the edge's health and metrics", "CITRINE_EDGE_HTTP_LISTEN", settings.edge_http_listen)
+
+    async def _start_processes(self) -> tuple[Ready, Ready]:
+        """Upgrade the database and start core and edge; return their addresses."""
+        directory = self._settings.data_dir
+        self._screen.line("starting Citrine; this takes about 5 seconds: the database …")
+        with_patience = partial(said_while_slow, self._screen.line)
+        async with with_patience("the database", directory / "upgrade.log"):
+            await self._upgrade()
+        self._screen.line("the core …")
+        core = self._child("core", self._core_arguments)
+        async with with_patience("the core", directory / "core.log"):
+            await core.start()
+        self._screen.line("the edge …")
+        edge = self._child("edge", lambda before: self._edge_arguments(before, core))
+        async with with_patience("the edge", directory / "edge.log"):
+            await edge.start()
+        return core.ready, edge.ready
 
     async def stop(self) -> None:
         """Stop the children, the last one first: stations, then the edge, then the core."""
@@ -100,15 +124,24 @@ class _Up:
 
     def _child(self, name: str, arguments: Callable[[Ready], list[str]]) -> Child:
         directory = self._settings.data_dir
-        ready_file = directory / f"{name}.ready.json" if name != "simulate" else None
-        title = "simulator" if name == "simulate" else name
         child = Child(
-            title,
+            name,
             arguments,
-            log=directory / f"{title}.log",
-            ready_file=ready_file,
+            log=directory / f"{name}.log",
+            ready_file=directory / f"{name}.ready.json",
             notice=self._notice,
             variables=self._database if name == "core" else None,
+        )
+        self.children.append(child)
+        return child
+
+    def _simulator(self, group: Group, demo: Demo) -> Child:
+        child = Child(
+            f"simulator of profile {group.profile}",
+            lambda _: simulator_arguments(self._settings, group, demo, self._tls),
+            log=self._settings.data_dir / f"simulator-{group.profile}.log",
+            ready_file=None,
+            notice=self._notice,
         )
         self.children.append(child)
         return child
@@ -139,6 +172,7 @@ class _Up:
             *("--edge-credential-file", str(settings.edge_credential_file)),
             *("--operator-key-file", str(settings.operator_key_file)),
             *("--encryption-key-file", str(settings.encryption_key_file)),
+            *self._signing_arguments(),
             *("--ready-file", str(settings.data_dir / "core.ready.json")),
         ]
 
@@ -147,39 +181,44 @@ class _Up:
         return [
             "edge",
             *("--ocpp-listen", before.get("ocpp", settings.ocpp_listen)),
+            *self._tls_arguments(before),
             *("--core", reachable(core.ready["grpc"])),
             *("--http-listen", before.get("http", settings.edge_http_listen)),
             *("--edge-credential-file", str(settings.edge_credential_file)),
             *("--ready-file", str(settings.data_dir / "edge.ready.json")),
         ]
 
-    def _simulator_arguments(self, ocpp_address: str, demo: Demo) -> list[str]:
-        settings = self._settings
-        write_private(settings.passwords_file, json.dumps(demo.stations) + "\n")
-        state_dir = settings.data_dir / "stations"
-        state_dir.mkdir(mode=0o700, exist_ok=True)
+    def _signing_arguments(self) -> list[str]:
+        """Return what has the core sign certificates of stations."""
+        if self._tls is None:
+            return []
         return [
-            "simulate",
-            *("--url", f"ws://{ocpp_address}"),
-            *("--tenant", TENANT),
-            *(word for station in demo.stations for word in ("--station", station)),
-            *("--version", ",".join(STATIONS.get(station, "2.0.1") for station in demo.stations)),
-            *("--passwords-file", str(settings.passwords_file)),
-            *(word for token in demo.tokens for word in ("--id-token", token)),
-            # Simulated EVs use the first EVSE; the second is free for experiments.
-            *("--evses", "2"),
-            *("--scenario", "charge"),
-            *("--state-dir", str(state_dir)),
-            *("--charging-for", "90", "--pause", "20", "--sample-interval", "10"),
+            *("--station-ca-certificate-file", str(self._tls.ca_file)),
+            *("--station-ca-key-file", str(self._tls.ca_key_file)),
         ]
 
-    def _introduce(self, grpc_address: str, ocpp_address: str, demo: Demo | None) -> None:
+    def _tls_arguments(self, before: Ready) -> list[str]:
+        listeners = {"ocpps": self._settings.ocpps_listen, "ocpps_mtls": self._settings.ocpps_mtls_listen}
+        # Those that are empty are said, too: a variable may say something else.
+        listen = [f"--{name.replace('_', '-')}-listen={before.get(name, given)}" for name, given in listeners.items()]
+        if self._tls is None:
+            return listen
+        certificates, keys = zip(*self._tls.certificates, strict=True)
+        return [
+            *listen,
+            *("--ocpps-certificate-file", ",".join(map(str, certificates))),
+            *("--ocpps-key-file", ",".join(map(str, keys))),
+            *("--ocpps-client-ca-file", str(self._tls.ca_file)),
+        ]
+
+    def _introduce(self, grpc_address: str, urls: Mapping[int, str], demo: Demo | None) -> None:
         said = introduction(
             self._settings,
             grpc=grpc_address,
-            ocpp=ocpp_address,
+            urls=urls,
             health=[self._http("core"), self._http("edge")],
             options=self._where(grpc_address),
+            groups=[] if demo is None else list(groups(demo, urls)),
             demo=demo,
         )
         remember(self._settings.data_dir, said)

@@ -29,7 +29,11 @@ class UpSettings(BaseModel):
     database: str
     """SQLAlchemy URL."""
     ocpp_listen: str
-    """HOST:PORT for stations."""
+    """HOST:PORT for stations without TLS (security profile 1)."""
+    ocpps_listen: str
+    """HOST:PORT for stations with TLS (security profile 2); empty: none."""
+    ocpps_mtls_listen: str
+    """HOST:PORT for stations with TLS and a certificate (security profile 3); empty: none."""
     grpc_listen: str
     """HOST:PORT for edges and clients."""
     core_http_listen: str
@@ -44,6 +48,22 @@ class UpSettings(BaseModel):
     def _is_address(cls, address: str) -> str:
         host_and_port(address)
         return address
+
+    @field_validator("ocpps_listen", "ocpps_mtls_listen")
+    @classmethod
+    def _is_address_or_empty(cls, address: str) -> str:
+        return address and cls._is_address(address)
+
+    @property
+    def tls_listeners(self) -> dict[str, str]:
+        """Addresses for stations with TLS, by the names of the edge."""
+        given = {"ocpps": self.ocpps_listen, "ocpps_mtls": self.ocpps_mtls_listen}
+        return {name: address for name, address in given.items() if address}
+
+    @property
+    def ca_folder(self) -> Path:
+        """Directory of the development CA, which is that of `citrine ca`."""
+        return self.data_dir / "ca"
 
     @property
     def edge_credential_file(self) -> Path:

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from citrine.api.v1.stations_pb2 import CreateStationResponse, SetStationPasswordResponse
+from citrine.api.v1.stations_pb2 import CreateStationResponse, SetStationPasswordResponse, Station
 from citrine_cli.up.demo import Demo, seed
 from citrine_sdk import Citrine
 from tests.clients.scripted_core import ScriptedCore
@@ -29,6 +29,7 @@ class Stored:
         core.on("CreateToken", lambda request, context: self._add(self.tokens, "id_token", request.token))
         core.on("CreateStation", self._create_station)
         core.on("SetStationPassword", self._set_password)
+        core.on("LowerSecurityProfile", self._lower)
 
     def _get(self, kept: dict[str, Message], name: str, context: grpc.ServicerContext) -> Message:
         if name not in kept:
@@ -46,6 +47,12 @@ class Stored:
     def _set_password(self, request: Any, context: object) -> SetStationPasswordResponse:
         self.passwords[request.station_id] = request.password
         return SetStationPasswordResponse()
+
+    def _lower(self, request: Any, context: object) -> Station:
+        station = self.stations[request.station_id]
+        assert isinstance(station, Station)
+        station.security_profile = request.security_profile
+        return station
 
 
 @pytest.fixture
@@ -99,9 +106,14 @@ async def test_a_new_database_gets_the_same_credentials(
 async def test_lost_credentials_are_replaced(citrine: Citrine, stored: Stored, tmp_path: Path) -> None:
     first = await seed(citrine, citrine, tmp_path / "demo.json")
     (tmp_path / "demo.json").unlink()
+    for number, station in enumerate(stored.stations.values(), 1):
+        assert isinstance(station, Station)
+        station.security_profile = number
 
     second = await seed(citrine, citrine, tmp_path / "demo.json")
 
+    profiles = [station.security_profile for station in stored.stations.values() if isinstance(station, Station)]
+    assert profiles == [1, 2, 2], "who had a certificate orders another one by password"
     assert second.stations != first.stations
     assert stored.passwords == second.stations
 

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ import pytest
 CITRINE = Path(sys.executable).parent / "citrine"
 LISTEN = [
     *("--ocpp-listen", "127.0.0.1:0"),
+    *("--ocpps-listen", "127.0.0.1:0"),
+    *("--ocpps-mtls-listen", "127.0.0.1:0"),
     *("--grpc-listen", "127.0.0.1:0"),
     *("--core-http-listen", "127.0.0.1:0"),
     *("--edge-http-listen", "127.0.0.1:0"),
@@ -98,6 +101,16 @@ def passwords(running: Running) -> list[str]:
     return [running.wait_for(rf"/demo/DEMO-{number}  password (\S+)").group(1) for number in (1, 2, 3, 4)]
 
 
+def security_profiles(running: Running) -> list[int]:
+    """Return the security profiles of the stations, once DEMO-3 has its certificate."""
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        shown = [json.loads(running.ask("station", "show", f"DEMO-{number}", "--json")) for number in (1, 2, 3)]
+        found = [station["securityProfile"] for station in shown]
+        if found[-1] == 3 or time.monotonic() > deadline:
+            return found
+
+
 def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> None:
     shown = passwords(up)
     core = json.loads((up.directory / ".citrine/core.ready.json").read_text())["grpc"]
@@ -114,6 +127,7 @@ def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> Non
     stations = json.loads(up.ask("station", "list", "--json"))
     assert [station["stationId"] for station in stations] == ["DEMO-1", "DEMO-2", "DEMO-3", "DEMO-4"]
     assert json.loads(up.ask("transaction", "list", "--json"))
+    assert security_profiles(up) == [1, 2, 3]
     assert key.stat().st_mode & 0o777 == 0o600
     assert len(set(shown)) == 4
     assert up.end(signal.SIGINT) == 0
@@ -129,7 +143,7 @@ def test_a_second_start_shows_the_same_and_a_killed_one_leaves_nobody(up: Runnin
     children = psutil.Process(up.process.pid).children()
     up.end(signal.SIGKILL)
     _, alive = psutil.wait_procs(children, timeout=TIMEOUT)
-    assert len(children) == 3
+    assert len(children) == 5
     assert alive == []
 
 

@@ -16,6 +16,8 @@ from tests.support.terminal import on_terminal
 CITRINE = Path(sys.executable).parent / "citrine"
 LISTEN = [
     *("--ocpp-listen", "127.0.0.1:0"),
+    *("--ocpps-listen", "127.0.0.1:0"),
+    *("--ocpps-mtls-listen", "127.0.0.1:0"),
     *("--grpc-listen", "127.0.0.1:0"),
     *("--core-http-listen", "127.0.0.1:0"),
     *("--edge-http-listen", "127.0.0.1:0"),
