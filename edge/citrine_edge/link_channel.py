@@ -35,8 +35,7 @@ def link_tls(settings: EdgeSettings) -> WatchedTlsFiles | None:
     """
     if settings.edge_core_ca_file is None:
         return None
-    files = TlsFiles(settings.edge_certificate_file, settings.edge_key_file, settings.edge_core_ca_file)
-    return WatchedTlsFiles(files)
+    return TlsFiles(settings.edge_certificate_file, settings.edge_key_file, settings.edge_core_ca_file).watched()
 
 
 def plain_channel(address: str) -> grpc.aio.Channel:

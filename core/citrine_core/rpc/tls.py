@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 
-from citrine_process.tls_files import TlsFiles, WatchedTlsFiles
+from citrine_process.tls_files import TlsFiles
 
 __all__ = ["ServerTls"]
 
@@ -27,7 +27,7 @@ class ServerTls:
     """
 
     def __init__(self, files: TlsFiles) -> None:
-        self._files = WatchedTlsFiles(files)
+        self._files = files.watched()
         self._asks_clients = files.authorities is not None
 
     def credentials(self) -> grpc.ServerCredentials:
