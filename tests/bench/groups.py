@@ -28,6 +28,7 @@ from tests.bench.scenarios import (
     transaction_events,
 )
 from tests.bench.starts import starts
+from tests.bench.tls import HANDSHAKES, handshakes, tls_of
 
 __all__ = ["DATABASES", "GROUPS", "SCALE_GROUPS", "Bench", "Group", "chosen"]
 
@@ -56,12 +57,13 @@ class Bench:
     """Where profiles are to be written; None: nowhere."""
 
     def running(
-        self, group: str, kind: str, stations: int, cores: int = 1
+        self, group: str, kind: str, stations: int, cores: int = 1, *, with_tls: bool = False
     ) -> contextlib.AbstractAsyncContextManager[Sut]:
         """Run a system of a group."""
         profiles = None if self.profiles is None else Profiles(self.profiles, group)
         folder = self.directory / group
-        return running(kind, folder, stations, cores=cores, profiles=profiles, say=self.say)
+        tls = tls_of(folder) if with_tls else None
+        return running(kind, folder, stations, cores=cores, profiles=profiles, say=self.say, tls=tls)
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,24 @@ async def _curve(bench: Bench, kind: str, name: str, cores: int) -> Mapping[str,
         return {"points": [one.as_json() for one in points], "stations": bench.options.fleet}
 
 
+async def _tls(bench: Bench) -> Mapping[str, Any]:
+    options = bench.options
+    found: dict[str, Any] = {"handshakes": {}}
+    stations = max(options.storm, options.idle, options.stations)
+    # Systems of their own: what one gave back of its memory the other would use.
+    for name in ("plain", "tls"):
+        async with bench.running(f"tls-{name}", "sqlite", stations, with_tls=name == "tls") as sut:
+            bench.say(f"{name}: memory of idle connections, a boot storm, messages")
+            held = await idle(sut, options.idle)
+            storming = await storm(sut, options.storm)
+            loaded = await transaction_events(sut, options.stations, options.seconds)
+            found[name] = {"idle": asdict(held), "storm": _storm(storming), "messages": _load(loaded)}
+            for kind in HANDSHAKES if name == "tls" else ():
+                bench.say(f"TLS handshakes, {HANDSHAKES[kind]}")
+                found["handshakes"][kind] = asdict(await handshakes(sut, kind, options.window))
+    return found
+
+
 async def _scale(bench: Bench, kind: str) -> Mapping[str, Any]:
     options = bench.options
     sizes = options.scale_stations, options.scale_transactions, options.scale_connected
@@ -183,6 +203,7 @@ def _storm(one: Storm) -> Mapping[str, Any]:
 def _groups() -> Iterator[Group]:
     yield Group("floor", "a bare websocket server, to compare with", 25, _floor)
     yield Group("starts", "what a start costs", 20, _starts)
+    yield Group("tls", "what TLS costs: handshakes, idle connections, a boot storm, messages", 75, _tls)
     for kind, name in DATABASES.items():
 
         def of(

@@ -12,6 +12,7 @@ from tests.bench.results import Results
 from tests.bench.scale_report import scale_report
 from tests.bench.starts import TIMES
 from tests.bench.tables import table
+from tests.bench.tls_report import tls_report
 
 __all__ = ["render"]
 
@@ -91,7 +92,8 @@ when the last report is complete.
 def render(results: Results) -> str:
     """Return the whole document."""
     parts = [_HEAD, _when(results), _MUSTS, musts(results, DATABASES), _WHERE, *_saturated(results), *_curves(results)]
-    parts += [*_few(results), *_figures(results), *_reports(results), *scale_report(results, DATABASES)]
+    parts += [*_few(results), *_figures(results), *tls_report(results), *_reports(results)]
+    parts += scale_report(results, DATABASES)
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 

@@ -7,7 +7,7 @@ import secrets
 import statistics
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from citrine.ocpp.v2 import remote_control_pb2
 from citrine_sdk import Citrine
 from citrine_simulator.fleet import Fleet, station_ids
 from citrine_simulator.load import BootStormResult, boot_storm, hold_idle
+from citrine_simulator.tls import TlsFiles
 from tests.bench.measure import Batches, Cost, Measured, Meter, Pids, measured
 from tests.bench.profiling import Profiles
 from tests.support.deployment import Deployment, Process, deploy
@@ -67,6 +68,10 @@ class Sut:
     """Tells what is measured now."""
     passwords: dict[str, str | None] = field(default_factory=dict)
     """Of the stations that are registered; None where one needs none."""
+    ca_file: Path | None = None
+    """Authority that vouches for the edge; stations connect by TLS. None: without."""
+    tls_address: str = ""
+    """Where they do."""
 
     @property
     def pids(self) -> Pids:
@@ -79,7 +84,9 @@ class Sut:
 
     def fleet(self, stations: int, version: str = "2.0.1") -> Fleet:
         """Return that many of its stations, which speak this version of OCPP."""
-        return Fleet(self.deployment.url(), dict(list(self.passwords.items())[:stations]), versions=[version])
+        url = self.deployment.url() if self.ca_file is None else f"wss://{self.tls_address}"
+        passwords = dict(list(self.passwords.items())[:stations])
+        return Fleet(url, passwords, versions=[version], tls=TlsFiles(self.ca_file))
 
     def meter(self, name: str) -> Meter:
         """Return what measures a window of this name."""
@@ -158,9 +165,21 @@ async def running(
     cores: int = 1,
     profiles: Profiles | None = None,
     say: Callable[[str], None] = print,
+    tls: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Sut]:
-    """Run cores and one edge on a database of a kind ("sqlite" or "postgresql") and register stations."""
-    directory.mkdir(parents=True)
+    """Run cores and one edge on a database of a kind ("sqlite" or "postgresql") and register stations.
+
+    Args:
+        kind: Of the database.
+        directory: Of all files.
+        stations: How many are registered.
+        cores: How many run.
+        profiles: Where profiles are written. None: nowhere.
+        say: Tells what is measured.
+        tls: Settings of the edge by which stations connect by TLS; `csms.pem` in the directory vouches for it. None:
+            they connect without.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         database, postgres = f"sqlite+aiosqlite:///{directory / 'citrine.db'}", None
         if kind == "postgresql":
@@ -169,8 +188,12 @@ async def running(
             postgres.start()
             database = postgres.url()
         # New stations are asked for their device models some time after they booted: no part of what is measured.
-        async with deploy(database, directory, cores=cores, log_level="WARNING", inventory_delay="1d") as deployment:
+        settings = {"log_level": "WARNING", "inventory_delay": "1d", **(tls or {})}
+        async with deploy(database, directory, cores=cores, **settings) as deployment:
             sut = Sut(deployment, postgres, profiles, say)
+            if tls is not None:
+                sut.ca_file = directory / "csms.pem"
+                sut.tls_address = (await deployment.edges[0].ready())["ocpps"]
             if stations:
                 await sut.register(stations)
             yield sut

@@ -135,3 +135,23 @@ def test_the_functions_that_take_most_come_first() -> None:
     assert own.splitlines()[3].split() == ["60.0", "100.0", "main"]
     assert own.splitlines()[4].split() == ["30.0", "40.0", "query"]
     assert [line.split()[2] for line in with_callees.split("\n") if line][:1] in (["thread"], ["main"])
+
+
+def test_tls_stands_beside_plain_connections() -> None:
+    def side(factor: float) -> dict[str, Any]:
+        return {
+            "idle": {"connections": 1000, "edge_bytes": 12_000 * factor},
+            "storm": {"done": 1000, "seconds": 0.8 * factor, "cpu_ms": 0.9 * factor},
+            "messages": {"cpu": {"edge": 100.0 * factor, "core": 200.0}},
+        }
+
+    results = _results()
+    handshakes = {"resumed": {"per_second": 2000.0, "edge_cpu_ms": 0.25}}
+    results.add("tls", {"handshakes": handshakes, "plain": side(1), "tls": side(2)}, "2026-01-01", "two cores", 60)
+    text = render(results)
+
+    assert _row(text, "TLS handshake, resumed")[1:] == ["", "2000 a second, 0.25 ms of CPU in the edge"]
+    assert _row(text, "memory per idle connection in the edge, 1000 held")[1:] == ["12 kB", "24 kB"]
+    assert _row(text, "boot storm of 1000")[2] == "1.6 s, 1.8 ms of CPU a station"
+    assert _row(text, "a TransactionEvent, saturated: edge")[1:] == ["100 µs", "200 µs"]
+    assert "## TLS" not in render(_results())
