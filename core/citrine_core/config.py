@@ -274,6 +274,11 @@ class CoreSettings(BaseModel):
     station_certificate_grace: Duration = Field(default=timedelta(days=30), ge=timedelta(0), le=timedelta(days=3650))
     """How long a certificate that was renewed still counts, if its successor is not used before."""
 
+    station_certificate_ocsp: Literal["off", "soft", "hard"] = "off"
+    """Whether the OCSP responders that certificates of stations name are asked when these connect: off; soft, where a
+    certificate whose status nobody says is let in; or hard, where it is refused. The issuers must be in the certificate
+    store, as station-ca. Answers are cached as long as they are valid."""
+
     certificate_orders_per_hour: int = Field(default=10, ge=1, le=1000)
     """Requests for certificates that a station may make in an hour; more are rejected."""
 

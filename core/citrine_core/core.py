@@ -45,6 +45,7 @@ from citrine_core.link import (
     Watchdog,
 )
 from citrine_core.link.admission import UNAVAILABLE, refused
+from citrine_core.link.revocation import station_revocation
 from citrine_core.metrics import Metrics
 from citrine_core.resources import refusals
 from citrine_core.resources.audit import AuditLog
@@ -150,7 +151,7 @@ class Core:
         observe = self.services.counters.station_refused
         self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)
         what_for = (self.health, self.refused_stations, clock, settings.owners, find_refused_certificates)
-        self.admission = Admission(self.unit_of_work, self.lanes.submit, *what_for)
+        self.admission = Admission(self.unit_of_work, self.lanes.submit, *what_for, station_revocation(self.services))
         self.edge_servicer = self._edge_servicer()
         self.keys = KeyAuthenticator(self.callers, clock)
         self.tenants = TenantDirectory(self.services.unit_of_work)

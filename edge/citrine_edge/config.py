@@ -61,6 +61,11 @@ class EdgeSettings(BaseModel):
     """Revocation lists of these authorities, PEM: of each that issues certificates of stations a current one, or none
     of its stations is let in. Unset: the edge checks no revocation, and the core what RevokeStationCertificate said."""
 
+    ocpps_expired_certificates: bool = False
+    """Let stations through whose certificate has expired. The core admits only those of them that may renew theirs
+    (Station.accept_expired_certificate, A00.FR.429). TLS checks no validity then, neither of authorities nor of
+    revocation lists: have only those in the files that are to count."""
+
     ocpps_forward_secrecy: bool = False
     """Refuse the cipher suites of TLS 1.2 without forward secrecy, which part 2 requires of a CSMS (A00.FR.318) and
     some stations need."""
@@ -293,6 +298,7 @@ class EdgeSettings(BaseModel):
             self.ocpps_client_ca_file,
             self.ocpps_client_crl_file,
             self.ocpps_forward_secrecy,
+            self.ocpps_expired_certificates,
         )
 
     def credential(self) -> str:

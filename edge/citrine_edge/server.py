@@ -28,6 +28,7 @@ from citrine_edge.rates import TokenBucket
 from citrine_edge.router import Router
 from citrine_edge.session import Session
 from citrine_edge.sessions import Sessions
+from citrine_edge.tls_failures import cause_of
 from citrine_edge.websocket import SocketLimits, StationSocket
 from citrine_process.addresses import Listener
 
@@ -41,6 +42,9 @@ RETRY_AFTER = 5
 
 REPORT_RATE = 10.0
 """Reports per second of handshakes that the edge refuses without asking a core."""
+
+FAILURE_RATE = 2.0
+"""Reports per second of connections that failed before their first request, of which anybody may make any number."""
 
 MAX_OFFERED = 200
 """Characters of the offered subprotocols that such a report contains."""
@@ -115,6 +119,7 @@ class StationServer:
         self._admission = Admission(limits)
         self._known = KnownLogins()
         self._reports = TokenBucket(REPORT_RATE, 2 * REPORT_RATE, context.loop.time())
+        self._failures = TokenBucket(FAILURE_RATE, 10 * FAILURE_RATE, context.loop.time())
         self._listeners: list[asyncio.Server | Acceptor] = []
         metrics.sockets.set_function(lambda: len(sessions))
         metrics.idle_connections.set_function(lambda: self._admission.idle)
@@ -168,9 +173,8 @@ class StationServer:
         self._admission.gone(arrival)
         if arrival.problem:
             self._metrics.failed_arrivals.inc(arrival.problem)
-            if self._reports.try_acquire(self._context.loop.time()):
-                about = {"address": arrival.remote_address, "problem": arrival.problem}
-                _logger.info("a connection failed before its handshake", extra=about)
+            if self._failures.try_acquire(self._context.loop.time()):
+                self._report_failure(arrival)
 
     # What sockets call.
 
@@ -354,6 +358,17 @@ class StationServer:
         if self._reports.try_acquire(self._context.loop.time()):
             key = (identity.tenant_id, identity.station_id)
             self._router.offer(key, upstream.handshake_refused(*key, socket.remote_address, cause, offered))
+
+    def _report_failure(self, arrival: Arrival) -> None:
+        """Report a connection that failed before its first request to the operator."""
+        about = {"address": arrival.remote_address, "problem": arrival.problem}
+        _logger.info("a connection failed before its handshake", extra=about)
+        cause = cause_of(arrival.problem)
+        if cause is not None:
+            detail = arrival.problem.replace("_", " ")
+            # Which core it goes to is of no importance, but that one source stays with one.
+            key = ("", source_of(arrival.remote_address))
+            self._router.offer(key, upstream.tls_failed(arrival.remote_address, cause, detail))
 
     def _count(self, status: int) -> None:
         self._metrics.handshakes.inc(str(status))

@@ -1,13 +1,14 @@
 """TLS of the edge: server certificates, cipher suites, and whom client certificates are trusted from (part 2, A00)."""
 
 import logging
-import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from citrine_process.settings import InvalidSetting
+from citrine_process.tls_files import Watched, load_certificate, load_trusted
 
 __all__ = ["CertificateFiles", "Contexts"]
 
@@ -19,6 +20,9 @@ _FORWARD_SECRET = (
 )
 _STATIC_RSA = ("AES128-GCM-SHA256", "AES256-GCM-SHA384")
 """TLS_RSA_WITH_AES_…, which A00.FR.318 requires, and which have no forward secrecy."""
+
+_NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, for which Python has no name."""
 
 _logger = logging.getLogger(__name__)
 
@@ -35,11 +39,13 @@ class CertificateFiles:
     """Their revocation lists."""
     forward_secrecy: bool = False
     """Whether suites without forward secrecy are refused."""
+    expired: bool = False
+    """Whether client certificates may have expired."""
 
-    def signature(self) -> tuple[tuple[int, int, int] | None, ...]:
-        """Return what changes when a file changes."""
-        named = [path for pair in self.certificates for path in pair]
-        return tuple(_stamp(path) for path in (*named, self.client_ca, self.client_crl) if path is not None)
+    @property
+    def paths(self) -> Sequence[Path | None]:
+        """All files. None: no file."""
+        return [*(path for pair in self.certificates for path in pair), self.client_ca, self.client_crl]
 
 
 class Contexts:
@@ -53,10 +59,10 @@ class Contexts:
     """
 
     def __init__(self, files: CertificateFiles, *, mutual: bool) -> None:
-        self._files = files
-        self._mutual = mutual
-        self._signature = files.signature()
-        self._contexts = self._load()
+        def load() -> Mapping[bool, ssl.SSLContext]:
+            return {each: _context(files, mutual=each) for each in {False, mutual}}
+
+        self._contexts = Watched(files.paths, load)
 
     def get(self, *, mutual: bool) -> ssl.SSLContext:
         """Return the context for new connections.
@@ -64,26 +70,21 @@ class Contexts:
         Args:
             mutual: Whether client certificates are required.
         """
-        return self._contexts[mutual]
+        return self._contexts.content[mutual]
 
-    def reload_changed(self) -> bool:
-        """Load the files if one of them changed; return whether they are in use now."""
-        return self._files.signature() == self._signature or self.reload()
+    def reload_changed(self) -> None:
+        """Load the files if one of them changed; say so, or each time that those of before stay in use."""
+        self._say(is_new=self._contexts.refresh())
 
-    def reload(self) -> bool:
-        """Load the files; return False if they can't be used. Then those of before stay in use."""
-        signature = self._files.signature()
-        try:
-            self._contexts = self._load()
-        except InvalidSetting as error:
-            _logger.error("certificates can't be loaded anew, those of before stay in use: %s", error)
-            return False
-        self._signature = signature
-        _logger.info("certificates loaded anew")
-        return True
+    def reload(self) -> None:
+        """Load the files."""
+        self._say(is_new=self._contexts.refresh(always=True))
 
-    def _load(self) -> Mapping[bool, ssl.SSLContext]:
-        return {mutual: _context(self._files, mutual=mutual) for mutual in {False, self._mutual}}
+    def _say(self, *, is_new: bool) -> None:
+        if self._contexts.problem:
+            _logger.error("certificates can't be loaded anew, those of before stay in use: %s", self._contexts.problem)
+        elif is_new:
+            _logger.info("certificates loaded anew")
 
 
 def _context(files: CertificateFiles, *, mutual: bool) -> ssl.SSLContext:
@@ -92,41 +93,29 @@ def _context(files: CertificateFiles, *, mutual: bool) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_ciphers(":".join(_FORWARD_SECRET if files.forward_secrecy else _FORWARD_SECRET + _STATIC_RSA))
     for certificate, key in files.certificates:
-        try:
-            # No password, so that an encrypted key is refused and nobody is prompted for it.
-            context.load_cert_chain(certificate, key, password="")
-        except (OSError, ssl.SSLError) as error:
-            named = certificate if key is None else f"{certificate} with {key}"
-            raise InvalidSetting(f"ocpps_certificate_file: {named}: {_reason(error)}") from None
+        with _named("ocpps_certificate_file"):
+            load_certificate(context, certificate, key)
     if mutual:
         context.verify_mode = ssl.CERT_REQUIRED
         # An authority may be trusted without the one above it.
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-        _trust(context, "ocpps_client_ca_file", files.client_ca)
+        if files.expired:
+            context.verify_flags |= _NO_CHECK_TIME
+        with _named("ocpps_client_ca_file"):
+            if files.client_ca is None:
+                raise InvalidSetting("is needed for client certificates")
+            load_trusted(context, files.client_ca)
         if files.client_crl is not None:
-            _trust(context, "ocpps_client_crl_file", files.client_crl)
+            with _named("ocpps_client_crl_file"):
+                load_trusted(context, files.client_crl)
             context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context
 
 
-def _trust(context: ssl.SSLContext, setting: str, path: Path | None) -> None:
-    if path is None:
-        raise InvalidSetting(f"{setting}: is needed for client certificates")
+@contextmanager
+def _named(setting: str) -> Iterator[None]:
+    """Name the setting in what is wrong with its files."""
     try:
-        context.load_verify_locations(path)
-    except (OSError, ssl.SSLError) as error:
-        raise InvalidSetting(f"{setting}: {path}: {_reason(error)}") from None
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "is not in PEM").lower().replace("_", " ")
-    return error.strerror or str(error)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+        yield
+    except InvalidSetting as error:
+        raise InvalidSetting(f"{setting}: {error}") from None

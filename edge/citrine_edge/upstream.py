@@ -109,6 +109,12 @@ def handshake_refused(
     return pb.Upstream(handshake_refused=item).SerializeToString()
 
 
+def tls_failed(remote_address: str, cause: "pb.HandshakeRefused.Cause.ValueType", detail: str) -> bytes:
+    """Return the HandshakeRefused of a TLS handshake that failed."""
+    item = pb.HandshakeRefused(remote_address=remote_address, cause=cause, detail=detail)
+    return pb.Upstream(handshake_refused=item).SerializeToString()
+
+
 def draining() -> bytes:
     """Return a Draining."""
     return pb.Upstream(draining=pb.Draining()).SerializeToString()

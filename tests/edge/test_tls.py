@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import WebSocketException
 
+from citrine.edge.v1.link_pb2 import HandshakeRefused
 from citrine_edge.app import main
 from citrine_edge.tls import CertificateFiles, Contexts
 from citrine_process.settings import InvalidSetting
@@ -147,24 +148,73 @@ async def test_core_gets_the_certificate_that_a_station_authenticated_with(
 
 
 @pytest.mark.parametrize(
-    ("station", "problem"),
+    ("station", "problem", "cause"),
     [
-        pytest.param(None, "peer_did_not_return_a_certificate", id="no certificate"),
-        pytest.param(Authority.root("Another").issue("CS1"), "certificate: unable to get", id="unknown authority"),
-        pytest.param(AUTHORITY.issue("CS1", until=-DAY / 2), "certificate: certificate has expired", id="expired"),
+        pytest.param(None, "peer_did_not_return_a_certificate", "NO_CERTIFICATE", id="no certificate"),
         pytest.param(
-            AUTHORITY.issue("CS1", since=DAY), "certificate: certificate is not yet valid", id="not yet valid"
+            Authority.root("Another").issue("CS1"),
+            "certificate: unable to get",
+            "CERTIFICATE_UNTRUSTED",
+            id="unknown authority",
+        ),
+        pytest.param(
+            AUTHORITY.issue("CS1", until=-DAY / 2),
+            "certificate: certificate has expired",
+            "CERTIFICATE_EXPIRED",
+            id="expired",
+        ),
+        pytest.param(
+            AUTHORITY.issue("CS1", since=DAY),
+            "certificate: certificate is not yet valid",
+            "CERTIFICATE_EXPIRED",
+            id="not yet valid",
         ),
     ],
 )
-async def test_A00_FR_407_a_station_without_a_valid_certificate_is_cut_off(
-    core: FakeCore, tmp_path: Path, station: Certified | None, problem: str
+async def test_A00_FR_407_a_station_without_a_valid_certificate_is_cut_off_and_operators_learn_why(
+    core: FakeCore, tmp_path: Path, station: Certified | None, problem: str, cause: str
 ) -> None:
     async with running_edge(core, **tls_settings(AUTHORITY, tmp_path, mutual=True)) as edge:
         await cut_off(edge, trusting(station, tmp_path))
         await edge.until(lambda: f'failed_arrivals_total{{problem="{problem}' in edge.edge.metrics.render().decode())
+        refused = await core.next("handshake_refused")
         async with edge.tls_station(trusting(AUTHORITY.issue("CS1"), tmp_path), "ocpps_mtls"):
             assert (await core.next("admit")).security_profile == 3
+
+    assert HandshakeRefused.Cause.Name(refused.cause) == f"CAUSE_{cause}"
+    assert refused.remote_address.startswith("127.0.0.1:")
+    assert (refused.station_id, refused.detail.startswith(problem.replace("_", " "))) == ("", True)
+
+
+async def test_what_speaks_no_tls_that_is_spoken_here_is_reported_and_who_says_nothing_is_not(
+    core: FakeCore, tmp_path: Path
+) -> None:
+    async with running_edge(core, **tls_settings(AUTHORITY, tmp_path)) as edge:
+        host, port = edge.addresses["ocpps"].split(":")
+        _, scanner = await asyncio.open_connection(host, port)
+        scanner.close()
+        await edge.until(lambda: 'failed_arrivals_total{problem="lost' in edge.edge.metrics.render().decode())
+        _, plain = await asyncio.open_connection(host, port)
+        plain.write(b"GET /CS1 HTTP/1.1\r\nHost: edge\r\n\r\n")
+        refused = await core.next("handshake_refused")
+        plain.close()
+
+    assert refused.cause == HandshakeRefused.CAUSE_TLS
+    assert refused.detail == "http request"
+
+
+async def test_A00_FR_429_an_expired_certificate_is_let_through_to_the_core_where_that_is_set(
+    core: FakeCore, tmp_path: Path
+) -> None:
+    """One of another authority is not."""
+    settings = tls_settings(AUTHORITY, tmp_path, mutual=True, ocpps_expired_certificates=True)
+    expired, other = (one.issue("CS1", until=-DAY / 2) for one in (AUTHORITY, Authority.root("Another")))
+    async with running_edge(core, **settings) as edge:
+        async with edge.tls_station(trusting(expired, tmp_path), "ocpps_mtls"):
+            admit = await core.next("admit")
+        await cut_off(edge, trusting(other, tmp_path))
+
+    assert admit.client_certificate.der == expired.der
 
 
 async def test_a_station_with_its_certificate_is_let_in_whatever_fails_at_its_address(

@@ -44,6 +44,17 @@ _HINTS: Mapping[int, str] = {
         "let it offer a version that it may use, or allow this one: "
         "citrine {tenant}station update {station} --allow-version VERSION"
     ),
+    StationRefused.REASON_TLS: "let the station speak TLS 1.2 or 1.3 with a cipher suite of part 2 (A00.FR.318)",
+    StationRefused.REASON_NO_CERTIFICATE: (
+        "give the station a certificate, or let it use security profile 2: a URL of another port"
+    ),
+    StationRefused.REASON_CERTIFICATE_UNTRUSTED: (
+        "its certificate must be issued by an authority in CITRINE_OCPPS_CLIENT_CA_FILE of the edge"
+    ),
+    StationRefused.REASON_CERTIFICATE_STATUS_UNKNOWN: (
+        "let the core reach the OCSP responder that its certificate names, and add its issuer to the store: "
+        "citrine {tenant}certificate add FILE --use station-ca"
+    ),
     StationRefused.REASON_TOO_MANY: (
         "it comes back by itself; where the edge is full, raise CITRINE_OCPP_MAX_SOCKETS or add an edge"
     ),

@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import os
 import random
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
@@ -27,11 +25,11 @@ from citrine_core.ids import DEFAULT_TENANT, new_secret
 from citrine_core.link.certificates import Presented, certificate_problem, read_certificate
 from citrine_core.link.grants import Grant
 from citrine_core.link.health import Health
-from citrine_core.link.logins import RememberedLogins
+from citrine_core.link.logins import RememberedLogins, fast_match, hashes_of, password_threads
 from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link
+from citrine_core.link.revocation import StationRevocation
 from citrine_core.resources.stations.authorization_keys import forms_of
-from citrine_core.resources.stations.candidates import candidates_of
 from citrine_core.resources.stations.client_certificates import CertificateUser, ClientCertificates
 from citrine_core.resources.stations.credentials import Credentials
 from citrine_core.resources.stations.fields import STATION_ID, new_credential_version
@@ -114,6 +112,7 @@ class Admission:
         clock: Returns the time now.
         owners: Who may own the certificates of stations. Empty: anybody.
         find_refused: Returns those of the certificates that nobody may connect by.
+        revocation: Asks OCSP responders about certificates. None: nobody is asked.
     """
 
     def __init__(
@@ -125,8 +124,10 @@ class Admission:
         clock: Clock = utc_now,
         owners: Collection[str] = (),
         find_refused: FindRefused | None = None,
+        revocation: StationRevocation | None = None,
     ) -> None:
         self._find_refused = find_refused
+        self._revocation = revocation
         self._owners = frozenset(owners)
         self._refusals = refusals
         self._clock = clock
@@ -139,7 +140,7 @@ class Admission:
         self._checking = 0
         self.checks = 0
         """Number of slow hashes so far."""
-        self._threads = _threads()
+        self._threads = password_threads()
         self._nobody = ""
 
     @property
@@ -163,7 +164,7 @@ class Admission:
     async def run(self) -> None:
         """Decide until cancelled. Handshakes that wait then are not answered: the edge asks another core."""
         loop = asyncio.get_running_loop()
-        self._threads = _threads()
+        self._threads = password_threads()
         try:
             self._nobody = await loop.run_in_executor(self._threads, hash_password, new_secret())
             async with asyncio.TaskGroup() as tasks:
@@ -222,7 +223,7 @@ class Admission:
     def _decide(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
         admit = request.admit
         if request.has_certificate:
-            self._decide_by_certificate(request, row)
+            self._decide_by_certificate(request, row, tasks)
             return
         password = admit.password if admit.HasField("password") else None
         if row is None and password is not None and _can_hold(request):
@@ -242,9 +243,9 @@ class Admission:
         elif password is None:
             reason = StationRefused.REASON_NO_PASSWORD
         elif len(password) <= MAX_PASSWORD:
-            hashes = _hashes_of(row)
+            hashes = hashes_of(row)
         passwords = forms_of(password or b"") if admit.version == OCPP_VERSION_16 else [password or b""]
-        if row is not None and (fitting := _fast_match(hashes, passwords)) is not None:
+        if row is not None and (fitting := fast_match(hashes, passwords)) is not None:
             self._let_in(request, row, fitting if fitting != row.password_hash else None)
             return
         # Who is refused is refused after a slow check, whatever there is to check.
@@ -252,7 +253,7 @@ class Admission:
         self._checking += 1
         tasks.create_task(self._check(request, row, passwords, hashes, reason), name="check a password")
 
-    def _decide_by_certificate(self, request: _Request, row: StationRow | None) -> None:
+    def _decide_by_certificate(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
         """Decide on security profile 3, where the certificate is the credential and a password says nothing more."""
         if row is None:
             # Answered as a station whose certificate is not its own, so that it does not reveal which stations exist.
@@ -266,8 +267,28 @@ class Admission:
                 problem = StationRefused.REASON_CERTIFICATE_REVOKED
             if problem is not None:
                 self._turn_away(request, UNAUTHORIZED, problem)
+            elif self._revocation is not None:
+                self._checking += 1
+                asking = self._ask_revocation(self._revocation, request, row)
+                tasks.create_task(asking, name="ask about a certificate")
             else:
                 self._let_in(request, row, None)
+
+    async def _ask_revocation(self, revocation: StationRevocation, request: _Request, row: StationRow) -> None:
+        try:
+            problem = await revocation.problem(request.admit.client_certificate.der)
+            if problem is not None:
+                self._turn_away(request, UNAUTHORIZED, problem)
+            else:
+                self._let_in(request, row, None)
+        except Exception as error:
+            if isinstance(error, DatabaseUnavailable):
+                self._health.failed(error)
+            else:
+                defect("admission", error)
+            request.link.send(refused(request.admit.id, UNAVAILABLE))
+        finally:
+            self._checking -= 1
 
     def _needs_no_check(self, request: _Request, row: StationRow, password: bytes | None) -> bool:
         if row.allow_no_password and (password is None or not row.password_hash):
@@ -364,25 +385,9 @@ class Admission:
             used_next,
             request.profile,
             request.certificate if request.user is None else None,
+            has_expired=request.certificate is not None and request.certificate.valid_until < self._clock(),
         )
         self._submit(Item(request.tenant_id, admit.station_id, grant, request.link.send, edge_id=request.link.edge_id))
-
-
-def _threads() -> ThreadPoolExecutor:
-    # One verification needs 12 MiB and about 7 ms of CPU. More threads would only delay the event loop.
-    return ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1), thread_name_prefix="password")
-
-
-def _hashes_of(row: StationRow) -> list[str]:
-    """Return the hashes of a station's password, and of those that were sent to it and may be its password."""
-    candidates = [one.password_hash for one in candidates_of(row.next_password_hash)]
-    return [known for known in (row.password_hash, *candidates) if known]
-
-
-def _fast_match(hashes: Sequence[str], passwords: Sequence[bytes]) -> str | None:
-    """Return the hash of a generated password that one of the passwords matches, or None."""
-    generated = (known for known in hashes if is_fast(known))
-    return next((known for known in generated if any(verify(known, password) for password in passwords)), None)
 
 
 def _can_hold(request: _Request) -> bool:

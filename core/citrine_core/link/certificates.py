@@ -97,7 +97,7 @@ def certificate_problem(
         return StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION
     if user is not None and user.revoked:
         return StationRefused.REASON_CERTIFICATE_REVOKED
-    if not presented.valid_from <= now <= presented.valid_until:
+    if presented.valid_from > now or (presented.valid_until < now and not row.accept_expired_certificate):
         return StationRefused.REASON_CERTIFICATE_EXPIRED
     return None
 

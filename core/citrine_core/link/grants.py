@@ -8,7 +8,12 @@ from typing import Any
 from sqlalchemy import Row
 
 from citrine.edge.v1.link_pb2 import Admitted, Downstream, SessionRef
-from citrine.ocpp.v2.provisioning_pb2 import ChargingStation, RegistrationStatusEnum
+from citrine.ocpp.v2.provisioning_pb2 import (
+    REGISTRATION_STATUS_ENUM_ACCEPTED,
+    REGISTRATION_STATUS_ENUM_PENDING,
+    ChargingStation,
+    RegistrationStatusEnum,
+)
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Item
@@ -39,6 +44,8 @@ class Grant:
     security_profile: int
     certificate: Presented | None
     """Certificate that the station authenticated with, if no station did before."""
+    has_expired: bool = False
+    """Whether the certificate that it authenticated with has expired (A00.FR.429)."""
 
 
 class GrantStage:
@@ -109,14 +116,11 @@ class GrantStage:
         await credentials.promote_all(
             [(*key, item.content.used_next) for key, item in items.items() if item.content.used_next is not None]
         )
-        epochs = await repository.grant_all(
-            [
-                GrantedSession(*key, item.content.edge_id, item.content.version, item.content.remote_address)
-                for key, item in items.items()
-                if key in stations and key not in others
-            ],
-            self._clock(),
-        )
+        now = self._clock()
+        granted = [
+            _session_of(key, grant, now) for key, grant in grants.items() if key in stations and key not in others
+        ]
+        epochs = await repository.grant_all(granted, now)
         for key, item in items.items():
             # The station was deleted meanwhile, or another one used its certificate. It is refused for now, and as
             # what it is when it retries.
@@ -124,7 +128,7 @@ class GrantStage:
                 self._after_commit(work, item, self._refuse(item.content.admit_id))
                 continue
             session = SessionRef(tenant_id=key[0], station_id=key[1], epoch=epochs[key])
-            self._after_commit(work, item, _admitted(item.content.admit_id, session, stations[key]))
+            self._after_commit(work, item, _admitted(item.content, session, stations[key]))
             self._disconnect_older(work, older.get(key), item.content.edge_id)
 
     async def _use_certificates(
@@ -156,10 +160,17 @@ class GrantStage:
         work.after_commit(lambda: item.reply(reply))
 
 
-def _admitted(admit_id: int, session: SessionRef, station: Row[*tuple[Any, ...]]) -> Downstream:
-    admitted = Admitted(id=admit_id, session=session)
+def _session_of(key: tuple[str, str], grant: Grant, now: datetime) -> GrantedSession:
+    return GrantedSession(*key, grant.edge_id, grant.version, grant.remote_address, now if grant.has_expired else None)
+
+
+def _admitted(grant: Grant, session: SessionRef, station: Row[*tuple[Any, ...]]) -> Downstream:
+    admitted = Admitted(id=grant.admit_id, session=session)
     if station.registration is not None:
         admitted.registration = RegistrationStatusEnum.ValueType(station.registration)
+    if grant.has_expired and station.registration == REGISTRATION_STATUS_ENUM_ACCEPTED:
+        # A00.FR.429: until it has another certificate, with which it connects anew.
+        admitted.registration = REGISTRATION_STATUS_ENUM_PENDING
     if station.hardware is not None:
         hardware = ChargingStation.FromString(station.hardware)
         admitted.vendor_name, admitted.model = hardware.vendor_name, hardware.model

@@ -1,10 +1,19 @@
-"""Cache of verified logins, so that a reconnect storm need not hash each password again."""
+"""Logins by password: which hashes count, and a cache, so that a reconnect storm need not hash each password again."""
 
 import hashlib
+import os
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-__all__ = ["RememberedLogins"]
+from sqlalchemy import Row
+
+from citrine_core.resources.stations.candidates import candidates_of
+from citrine_core.resources.stations.passwords import is_fast, verify
+
+__all__ = ["RememberedLogins", "fast_match", "hashes_of", "password_threads"]
 
 MAX_REMEMBERED = 200_000
 """Size of the cache, about 20 MB; the least recently used login is evicted first."""
@@ -40,3 +49,21 @@ class RememberedLogins:
         # No id contains NUL, so the text is unambiguous.
         login = f"{tenant_id}\0{station_id}\0{version}\0".encode() + password
         return hashlib.blake2b(login, key=self._key, digest_size=24).digest()
+
+
+def hashes_of(row: Row[*tuple[Any, ...]]) -> list[str]:
+    """Return the hashes of a station's password, and of those that were sent to it and may be its password."""
+    candidates = [one.password_hash for one in candidates_of(row.next_password_hash)]
+    return [known for known in (row.password_hash, *candidates) if known]
+
+
+def fast_match(hashes: Sequence[str], passwords: Sequence[bytes]) -> str | None:
+    """Return the hash of a generated password that one of the passwords matches, or None."""
+    generated = (known for known in hashes if is_fast(known))
+    return next((known for known in generated if any(verify(known, password) for password in passwords)), None)
+
+
+def password_threads() -> ThreadPoolExecutor:
+    """Return the threads in which slow hashes are verified."""
+    # One verification needs 12 MiB and about 7 ms of CPU. More threads would only delay the event loop.
+    return ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1), thread_name_prefix="password")

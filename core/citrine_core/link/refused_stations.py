@@ -44,8 +44,14 @@ MOST_KINDS = 1000
 MOST_KNOWN = 20_000
 """Kinds of attempts by known stations that are counted at a time."""
 
+MOST_SOURCES = 200
+"""Sources of failed TLS handshakes that are counted at a time, and whose last refusal is retained."""
+
 MOST_UNREGISTERED = 500
 """Ids without a station whose last refusal is retained, per tenant."""
+
+MOST_DETAIL = 100
+"""Characters of what TLS says that are stored."""
 
 MOST_OFFERED = 100
 """Characters of the offered subprotocols that are stored."""
@@ -66,7 +72,11 @@ _OF_KNOWN = frozenset(
         StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION,
         StationRefused.REASON_CERTIFICATE_MALFORMED,
         StationRefused.REASON_LOWER_SECURITY_PROFILE,
+<<<<<<< HEAD
         StationRefused.REASON_VERSION_NOT_ALLOWED,
+=======
+        StationRefused.REASON_CERTIFICATE_STATUS_UNKNOWN,
+>>>>>>> 3bf02e0 (Ask OCSP about certificates of stations, let an expired one order its successor, and list who fails in TLS)
     }
 )
 """Reasons that imply a station of this id, so their number of kinds is bounded by the number of stations."""
@@ -77,21 +87,31 @@ _CAUSES = {
     HandshakeRefused.CAUSE_TOO_MANY: StationRefused.REASON_TOO_MANY,
 }
 
-Key: TypeAlias = tuple[str, str, "StationRefused.Reason.ValueType"]
-"""Tenant, station and reason."""
+_TLS_CAUSES = {
+    HandshakeRefused.CAUSE_TLS: StationRefused.REASON_TLS,
+    HandshakeRefused.CAUSE_NO_CERTIFICATE: StationRefused.REASON_NO_CERTIFICATE,
+    HandshakeRefused.CAUSE_CERTIFICATE_UNTRUSTED: StationRefused.REASON_CERTIFICATE_UNTRUSTED,
+    HandshakeRefused.CAUSE_CERTIFICATE_EXPIRED: StationRefused.REASON_CERTIFICATE_EXPIRED,
+    HandshakeRefused.CAUSE_CERTIFICATE_REVOKED: StationRefused.REASON_CERTIFICATE_REVOKED,
+}
+
+Key: TypeAlias = tuple[str, str, "StationRefused.Reason.ValueType", str]
+"""Tenant, station and reason; and the host where TLS failed, so that no station is known."""
 
 
 @dataclass(slots=True)
 class _Attempts:
     remote_address: str
     offered: str
+    detail: str
     first_time: datetime
     last_time: datetime
     count: int = 1
 
     def add(self, newer: "_Attempts") -> None:
         """Add attempts that came later."""
-        self.remote_address, self.offered, self.last_time = newer.remote_address, newer.offered, newer.last_time
+        self.remote_address, self.offered, self.detail = newer.remote_address, newer.offered, newer.detail
+        self.last_time = newer.last_time
         self.count += newer.count
 
 
@@ -101,9 +121,11 @@ class _Kinds:
     Args:
         most: Largest number of kinds that wait.
         most_published: Largest number of kinds that are stored within QUIET.
+        most_events: Largest number of events within QUIET.
     """
 
-    def __init__(self, most: int, most_published: int) -> None:
+    def __init__(self, most: int, most_published: int, most_events: int = MOST_EVENTS) -> None:
+        self._most_events = most_events
         self._most = most
         self._most_published = most_published
         self._waiting: dict[Key, _Attempts] = {}
@@ -132,7 +154,7 @@ class _Kinds:
             self._events.popleft()
         most = max(0, min(MOST_ROWS, self._most_published - len(self._published)))
         due = list(islice((key for key in self._waiting if key not in self._published), most))
-        events = min(len(due), max(0, MOST_EVENTS - len(self._events)))
+        events = min(len(due), max(0, self._most_events - len(self._events)))
         self._published |= dict.fromkeys(due, now)
         self._events.extend([now] * events)
         # Attempts that arrive while these are stored belong to the next publication.
@@ -177,6 +199,7 @@ class RefusedStations:
         self._retention = retention
         self._of_known = _Kinds(MOST_KNOWN, MOST_KNOWN)
         self._of_others = _Kinds(MOST_KINDS, MOST_EVENTS)
+        self._of_sources = _Kinds(MOST_SOURCES, MOST_SOURCES, most_events=0)
         self._publishing = Job("refused stations", INTERVAL, self.publish, idle_interval=IDLE_INTERVAL)
         self.jobs = [
             self._publishing,
@@ -196,13 +219,26 @@ class RefusedStations:
             self._observe(reason)
         now = self._clock()
         # A refused client may send any text. Columns have limits.
-        key = (_cut(tenant_id, 36) or DEFAULT_TENANT, _cut(station_id, 48), reason)
-        attempts = _Attempts(_cut(remote_address, 100), _cut(offered, MOST_OFFERED), now, now)
+        key = (_cut(tenant_id, 36) or DEFAULT_TENANT, _cut(station_id, 48), reason, "")
+        attempts = _Attempts(_cut(remote_address, 100), _cut(offered, MOST_OFFERED), "", now, now)
         (self._of_known if reason in _OF_KNOWN else self._of_others).add(key, attempts)
+        self._publishing.rouse()
+
+    def add_failed_tls(self, reason: "StationRefused.Reason.ValueType", remote_address: str, detail: str) -> None:
+        """Count a TLS handshake that failed. Nobody knows of which station: it is shown to the default tenant."""
+        if self._observe is not None:
+            self._observe(reason)
+        now = self._clock()
+        host = remote_address.rpartition(":")[0].removeprefix("[").removesuffix("]")
+        attempts = _Attempts(_cut(remote_address, 100), "", _cut(detail, MOST_DETAIL), now, now)
+        self._of_sources.add((DEFAULT_TENANT, "", reason, _cut(host, 45) or "unknown"), attempts)
         self._publishing.rouse()
 
     def add_of_edge(self, refused: HandshakeRefused) -> None:
         """Count an attempt that an edge refused."""
+        if refused.cause in _TLS_CAUSES:
+            self.add_failed_tls(_TLS_CAUSES[refused.cause], refused.remote_address, refused.detail)
+            return
         reason = _CAUSES.get(refused.cause, StationRefused.REASON_UNSPECIFIED)
         self.add(refused.tenant_id, refused.station_id, reason, refused.remote_address, refused.offered)
 
@@ -213,7 +249,7 @@ class RefusedStations:
             DatabaseUnavailable: When it can't be stored now. It is requeued.
         """
         now = self._now()
-        for kinds in (self._of_known, self._of_others):
+        for kinds in (self._of_known, self._of_others, self._of_sources):
             due, events = kinds.dequeue(now)
             if not due:
                 continue
@@ -222,7 +258,7 @@ class RefusedStations:
             except Exception:
                 kinds.requeue(due, events)
                 raise
-        return bool(self._of_known or self._of_others)
+        return bool(self._of_known or self._of_others or self._of_sources)
 
     async def forget(self) -> None:
         """Delete refusals without an attempt within the retention."""
@@ -236,20 +272,22 @@ class RefusedStations:
 
     async def _store(self, due: Mapping[Key, _Attempts], events: int) -> None:
         missing = {tenant_id for tenant_id in {key[0] for key in due} if not await self._tenants.exists(tenant_id)}
-        rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+        rows: dict[tuple[str, str, str, str], dict[str, Any]] = {}
         published: list[Event] = []
-        for (tenant_id, station_id, reason), attempts in due.items():
+        for (tenant_id, station_id, reason, source), attempts in due.items():
             unknown = ""
             if tenant_id in missing:
                 # The URL names no tenant that exists. The refusal is shown to the default tenant.
                 tenant_id, unknown, reason = DEFAULT_TENANT, tenant_id, StationRefused.REASON_UNKNOWN_TENANT
-            _add_row(rows, (tenant_id, station_id, unknown), reason, attempts)
+            _add_row(rows, (tenant_id, station_id, unknown, source), reason, attempts)
             if len(published) < events:
                 published.append(_event(tenant_id, station_id, unknown, reason, attempts))
         async with self._unit_of_work() as work:
             refusals = HandshakeRefusals(work.session)
             await refusals.add_all(rows.values())
-            if any(reason not in _OF_KNOWN for _, _, reason in due):
+            if any(source for *_, source in due):
+                await refusals.retain_sources(DEFAULT_TENANT, MOST_SOURCES)
+            elif any(reason not in _OF_KNOWN for _, _, reason, _ in due):
                 for tenant_id in sorted({key[0] for key in rows}):
                     await refusals.retain_unregistered(tenant_id, MOST_UNREGISTERED)
             for event in published:
@@ -262,13 +300,17 @@ def _cut(text: str, most: int) -> str:
 
 
 def _add_row(
-    rows: dict[tuple[str, str, str], dict[str, Any]], key: tuple[str, str, str], reason: int, attempts: _Attempts
+    rows: dict[tuple[str, str, str, str], dict[str, Any]],
+    key: tuple[str, str, str, str],
+    reason: int,
+    attempts: _Attempts,
 ) -> None:
     row = {
-        **dict(zip(("tenant_id", "station_id", "unknown_tenant_id"), key, strict=True)),
+        **dict(zip(("tenant_id", "station_id", "unknown_tenant_id", "source"), key, strict=True)),
         "reason": reason,
         "remote_address": attempts.remote_address,
         "offered": attempts.offered,
+        "detail": attempts.detail,
         "attempts": attempts.count,
         "first_time": attempts.first_time,
         "last_time": attempts.last_time,

@@ -1,32 +1,67 @@
 """Tests of security profiles: which station a client certificate lets in, and what operators learn of the others."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import grpc
 import pytest
+from cryptography.hazmat.primitives import serialization
+from google.protobuf.message import Message
 
+from citrine.api.v1 import certificate_store_pb2 as store
 from citrine.api.v1 import stations_pb2 as pb
+from citrine.api.v1.certificate_store_pb2_grpc import CertificateStoreServiceStub
+from citrine.api.v1.security_pb2 import RevokeIssuedCertificateRequest
+from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.events.v1.events_pb2 import StationRefused
-from citrine.ocpp.v2 import security_pb2 as ocpp
+from citrine.ocpp.actions import unwrap
+from citrine.ocpp.v2 import security_pb2 as ocpp_security
+from citrine.ocpp.v2.provisioning_pb2 import (
+    BOOT_REASON_ENUM_POWER_UP,
+    REGISTRATION_STATUS_ENUM_ACCEPTED,
+    REGISTRATION_STATUS_ENUM_PENDING,
+    BootNotificationRequest,
+    ChargingStation,
+)
+from citrine.ocpp.v2.remote_control_pb2 import (
+    MESSAGE_TRIGGER_ENUM_SIGN_CHARGING_STATION_CERTIFICATE,
+    TRIGGER_MESSAGE_STATUS_ENUM_ACCEPTED,
+    TriggerMessageRequest,
+    TriggerMessageResponse,
+)
 from citrine_core.blocks.security.orders.models import IssuedCertificate
 from citrine_core.link.certificates import read_certificate
+from tests.support.contracts import Issued, Responder, issue, pem, responder
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge
 from tests.support.pki import DAY, ORGANIZATION, Authority, Certified
 
 AUTHORITY = Authority.root()
 
-STATION = ocpp.CERTIFICATE_SIGNING_USE_ENUM_CHARGING_STATION_CERTIFICATE
-V2G = ocpp.CERTIFICATE_SIGNING_USE_ENUM_V2G_CERTIFICATE
+BOOT = BootNotificationRequest(
+    charging_station=ChargingStation(vendor_name="V", model="M"), reason=BOOT_REASON_ENUM_POWER_UP
+)
+
+STATION = ocpp_security.CERTIFICATE_SIGNING_USE_ENUM_CHARGING_STATION_CERTIFICATE
+V2G = ocpp_security.CERTIFICATE_SIGNING_USE_ENUM_V2G_CERTIFICATE
+
+
+def der_of(issued: Issued) -> bytes:
+    return issued.certificate.public_bytes(serialization.Encoding.DER)
 
 
 async def status_of(edge: FakeEdge, station_id: str, certified: Certified, tenant_id: str = "") -> int:
     """Return the HTTP status of a refusal, 101 for an admission."""
-    answer = await edge.admit(station_id, certificate=certified.der, tenant_id=tenant_id)
+    return await status_by(edge, station_id, certified.der, tenant_id)
+
+
+async def status_by(edge: FakeEdge, station_id: str, der: bytes, tenant_id: str = "") -> int:
+    """Return the same of a certificate in DER."""
+    answer = await edge.admit(station_id, certificate=der, tenant_id=tenant_id)
     return answer.status if isinstance(answer, link.Refused) else 101
 
 
@@ -203,7 +238,27 @@ async def test_the_use_of_a_renewed_certificate_revokes_the_one_before(core: Run
     assert await reason_for(core, "CS-1") == "CERTIFICATE_REVOKED"
 
 
-async def test_a_certificate_that_the_station_never_used_can_not_be_revoked(core: RunningCore) -> None:
+async def test_a_certificate_that_was_issued_and_not_used_yet_is_revoked_as_any_other(core: RunningCore) -> None:
+    """And one that was used is, whichever of the two rpcs is called."""
+    first, second = AUTHORITY.issue("CS-1", since=-3 * DAY), AUTHORITY.issue("CS-1", since=-2 * DAY)
+    await core.add_station("CS-1")
+    async with core.core.unit_of_work() as work:
+        work.session.add_all([issued(first, STATION, "1"), issued(second, STATION, "2")])
+        await work.commit()
+    async with core.edge() as edge:
+        request = pb.RevokeStationCertificateRequest(station_id="CS-1", certificate_sha256=second.sha256.hex())
+        await core.stub(StationsServiceStub).RevokeStationCertificate(request)
+        assert await status_of(edge, "CS-1", second) == 401
+        await edge.connect("CS-1", certificate=first.der)
+        revoke = RevokeIssuedCertificateRequest(station_id="CS-1", fingerprint=first.sha256.hex())
+        await core.stub(SecurityServiceStub).RevokeIssuedCertificate(revoke)
+        assert (await edge.next("disconnect")).reason == "its certificate was revoked"
+        shown = await core.stub(StationsServiceStub).GetStation(pb.GetStationRequest(station_id="CS-1"))
+
+    assert shown.certificates[0].HasField("revoke_time")
+
+
+async def test_a_certificate_that_the_station_never_had_can_not_be_revoked(core: RunningCore) -> None:
     await core.add_station("CS-1")
     request = pb.RevokeStationCertificateRequest(station_id="CS-1", certificate_sha256="ab" * 32)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -272,3 +327,67 @@ def test_names_are_common_names_and_alternative_names() -> None:
     assert presented.names == {"One", "two.example"}
     assert presented.organizations == {ORGANIZATION}
     assert presented.valid_until - presented.valid_from == timedelta(days=31)
+
+
+async def test_A00_FR_429_an_expired_certificate_is_renewed_at_once_where_its_station_may(core: RunningCore) -> None:
+    """It is Pending until it comes with another one, whatever it was before."""
+    expired, other = AUTHORITY.issue("CS-1", until=-DAY / 2), AUTHORITY.issue("CS-1")
+    accepted = REGISTRATION_STATUS_ENUM_ACCEPTED
+    await core.add_station("CS-1", accept_expired_certificate=True, registration=accepted)
+    asked: asyncio.Queue[Message] = asyncio.Queue()
+
+    def answer(command: link.Command) -> Message:
+        asked.put_nowait(unwrap(command.request))
+        return TriggerMessageResponse(status=TRIGGER_MESSAGE_STATUS_ENUM_ACCEPTED)
+
+    async with core.edge() as edge:
+        edge.on_command = answer
+        session = await edge.connect("CS-1", certificate=expired.der)
+        async with asyncio.timeout(20):
+            request = await asked.get()
+        boot = await session.call(BOOT)
+        renewed = await edge.connect("CS-1", certificate=other.der)
+        boot_after = await renewed.call(BOOT)
+
+    assert session.admitted.registration == REGISTRATION_STATUS_ENUM_PENDING
+    assert request == TriggerMessageRequest(requested_message=MESSAGE_TRIGGER_ENUM_SIGN_CHARGING_STATION_CERTIFICATE)
+    assert boot.status == REGISTRATION_STATUS_ENUM_PENDING
+    assert boot_after.status == accepted
+
+
+@pytest.fixture
+async def ocsp() -> AsyncIterator[Responder]:
+    async with responder() as running:
+        yield running
+
+
+@pytest.mark.parametrize("mode", ["soft", "hard"])
+async def test_a_certificate_that_its_responder_calls_revoked_lets_nobody_in(
+    sqlite_url: str, tmp_path: Path, ocsp: Responder, mode: str
+) -> None:
+    root = issue("CA of stations")
+    good, revoked = (issue("CS-1", root, ca=False, url=ocsp.url) for _ in range(2))
+    ocsp.add(good, revoked)
+    ocsp.revoke(revoked)
+    async with running_core(sqlite_url, tmp_path, station_certificate_ocsp=mode) as core:
+        await core.add_station("CS-1")
+        stored = store.StoredCertificate(pem=pem(root), uses=[store.CERTIFICATE_USE_STATION_CA])
+        request = store.CreateStoredCertificateRequest(certificate=stored)
+        await core.stub(CertificateStoreServiceStub).CreateStoredCertificate(request)
+        async with core.edge() as edge:
+            statuses = [await status_by(edge, "CS-1", der_of(one)) for one in (good, good, revoked)]
+        reason = await reason_for(core, "CS-1")
+
+    assert statuses == [101, 101, 401]
+    assert reason == "CERTIFICATE_REVOKED"
+    assert len(ocsp.asked) == 2
+
+
+@pytest.mark.parametrize(("mode", "status"), [("off", 101), ("soft", 101), ("hard", 401)])
+async def test_a_certificate_whose_status_nobody_says_is_let_in_or_not_as_is_set(
+    sqlite_url: str, tmp_path: Path, mode: str, status: int
+) -> None:
+    async with running_core(sqlite_url, tmp_path, station_certificate_ocsp=mode) as core:
+        await core.add_station("CS-1")
+        async with core.edge() as edge:
+            assert await status_of(edge, "CS-1", AUTHORITY.issue("CS-1")) == status

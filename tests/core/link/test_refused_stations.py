@@ -6,10 +6,12 @@ import pytest
 
 from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.stations_pb2 import HandshakeRefusal, ListHandshakeRefusalsRequest
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2 import HandshakeRefused, Upstream
 from citrine.events.v1.events_pb2 import StationRefused
-from citrine_core.link.refused_stations import MOST_EVENTS, QUIET, RefusedStations
+from citrine_core.link.refused_stations import MOST_EVENTS, MOST_SOURCES, QUIET, RefusedStations
 from tests.support.blocks import events
 from tests.support.core import PASSWORD, RunningCore
 
@@ -97,3 +99,41 @@ async def test_what_an_edge_refuses_by_itself_is_told(core: RunningCore) -> None
         reason=StationRefused.REASON_NO_COMMON_VERSION, remote_address="10.0.0.1:1", attempts=1, offered="ocpp1.5"
     )
     assert found == expected
+
+
+async def test_failed_tls_handshakes_are_listed_by_where_they_came_from(core: RunningCore) -> None:
+    """As nobody knows of which station. They are in no event, and the last ones of a bounded number of addresses."""
+    refusals = core.core.refused_stations
+    for port in range(3):
+        refusals.add_of_edge(failed(f"192.0.2.1:{port}", HandshakeRefused.CAUSE_NO_CERTIFICATE))
+    refusals.add_of_edge(
+        failed("[2001:db8::1]:5", HandshakeRefused.CAUSE_CERTIFICATE_UNTRUSTED, "certificate: unknown")
+    )
+    await refusals.publish()
+    first = await listed(core)
+    for number in range(2 * MOST_SOURCES):
+        refusals.add_of_edge(failed(f"198.51.100.{number % 250}:{number}", HandshakeRefused.CAUSE_TLS))
+    await refusals.publish()
+    then = await listed(core)
+
+    assert {(one.station_id, one.remote_address, one.attempts, one.detail) for one in first} == {
+        ("", "192.0.2.1:2", 3, ""),
+        ("", "[2001:db8::1]:5", 1, "certificate: unknown"),
+    }
+    assert {one.reason for one in first} == {
+        StationRefused.REASON_NO_CERTIFICATE,
+        StationRefused.REASON_CERTIFICATE_UNTRUSTED,
+    }
+    assert len(then) <= MOST_SOURCES
+    assert "station_refused" not in [event.WhichOneof("body") for event in await events(core.core.unit_of_work, "")]
+
+
+def failed(remote_address: str, cause: "HandshakeRefused.Cause.ValueType", detail: str = "") -> HandshakeRefused:
+    """Return what an edge says of a TLS handshake that failed."""
+    return HandshakeRefused(remote_address=remote_address, cause=cause, detail=detail)
+
+
+async def listed(core: RunningCore) -> list[HandshakeRefusal]:
+    """Return the refusals of the default tenant."""
+    request = ListHandshakeRefusalsRequest(page_size=1000)
+    return list((await core.stub(StationsServiceStub).ListHandshakeRefusals(request)).refusals)

@@ -22,7 +22,11 @@ async def list_refusals(
     ] = False,
     limit: Limit = 0,
 ) -> None:
-    """List stations with refused handshakes, registered or not, the latest first, each with the last reason."""
+    """List stations with refused handshakes, registered or not, the latest first, each with the last reason.
+
+    Where the TLS handshake failed nobody knows which station it was: there is a line for each address, without a
+    station, in the default tenant.
+    """
     if station_id and station and station_id != station:
         raise UsageError(f"{station_id} and --station {station} exclude each other")
     request = ListHandshakeRefusalsRequest(station_id=station_id or station, unregistered_only=unregistered)
@@ -32,17 +36,17 @@ async def list_refusals(
         client.out.messages(found)
         return
     client.out.table(
-        ["station", "reason", "attempts", "last", "first", "from", "registered", "offered"],
+        ["station", "reason", "attempts", "last", "first", "from", "registered", "offered or TLS"],
         (
             [
-                one.station_id,
+                one.station_id or "-",
                 enum_word(one, "reason") + (f" {one.unknown_tenant_id!r}" if one.unknown_tenant_id else ""),
                 count(one.attempts),
                 time_word(one, "last_time"),
                 time_word(one, "first_time"),
                 one.remote_address,
                 State("yes" if one.registered else "no"),
-                one.offered,
+                one.offered or one.detail,
             ]
             for one in found
         ),

@@ -15,6 +15,7 @@ from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
 from citrine_core.resources.configurations import has_provisioning, has_selectors
+from citrine_core.resources.connections.queries import has_expired_certificate
 from citrine_core.resources.stations.registrations import Policy, RegistrationRepository, policies_beside
 from citrine_core.services import Services
 
@@ -46,7 +47,11 @@ class BootHandlers:
         known = {call.station_id: call for call in calls if call.station_id in policies}
         awaited = {station_id: _Awaited(*found[station_id][1]) for station_id in known}
         boots = [_boot(call, policies[station_id], awaited[station_id]) for station_id, call in known.items()]
-        decisions = await registrations_at_boot(work, tenant_id, boots, now, self._wake)
+        decisions = dict(await registrations_at_boot(work, tenant_id, boots, now, self._wake))
+        for station_id, decision in decisions.items():
+            if awaited[station_id].certificate and decision.status == _ACCEPTED:
+                # A00.FR.429: it boots again once it has another certificate.
+                decisions[station_id] = Registration(_PENDING, None)
         answers = [self._answer(policies.get(call.station_id), decisions.get(call.station_id), now) for call in calls]
         inventory_time = now + self._settings.inventory_delay
         rows = {
@@ -101,9 +106,13 @@ class _Awaited(NamedTuple):
     provisioning: bool
     selectors: bool
     """Whether its tenant has any."""
+    certificate: bool
+    """Whether its certificate has expired."""
 
 
-POLICIES = policies_beside(awaits_reset, awaits_boot, may_be_orphaned, has_provisioning, has_selectors)
+POLICIES = policies_beside(
+    awaits_reset, awaits_boot, may_be_orphaned, has_provisioning, has_selectors, has_expired_certificate
+)
 """What is to be known of a station that boots, in one query."""
 
 

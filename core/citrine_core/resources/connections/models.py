@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, String
+from sqlalchemy import BigInteger, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 
 __all__ = ["Connection", "Edge"]
 
@@ -14,7 +14,10 @@ class Connection(Model):
     """The newest session of a station. The row remains after the websocket closed, for its epoch."""
 
     __tablename__ = "connections"
-    __table_args__ = (Index(None, "edge_id", "is_open"),)
+    __table_args__ = (
+        Index(None, "edge_id", "is_open"),
+        PartialIndex("ix_connections_renew", "renew_due_time", where=text("renew_due_time IS NOT NULL")),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
@@ -26,6 +29,8 @@ class Connection(Model):
     """citrine.edge.v1.OcppVersion"""
     remote_address: Mapped[str] = mapped_column(String(100))
     admit_time: Mapped[datetime]
+    renew_due_time: Mapped[datetime | None]
+    """When to ask the station for an order of a certificate, as its own has expired. None: it has not."""
     open_time: Mapped[datetime | None]
     close_time: Mapped[datetime | None]
     close_code: Mapped[int | None] = mapped_column(Integer)

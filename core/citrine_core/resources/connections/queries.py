@@ -1,6 +1,6 @@
 """Queries into connections for other packages."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from citrine_core.db import Due
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.connections.models import Connection, Edge
 
@@ -15,8 +16,11 @@ __all__ = [
     "OPENING_TIME",
     "SESSIONS",
     "NewestSession",
+    "certificate_due",
+    "claim_expired",
     "connected_stations",
     "find_ocpp_version",
+    "has_expired_certificate",
     "is_connected",
     "linked_processes",
     "may_be_open",
@@ -47,6 +51,36 @@ NewestSession = aliased(Connection, name="newest_session")
 def is_connected(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
     """Return the condition that the station of two columns is connected."""
     return exists().where(_TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.is_open)
+
+
+def has_expired_certificate(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
+    """Return the condition that the station of two columns was admitted last by a certificate that has expired."""
+    return exists().where(
+        _TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.renew_due_time.is_not(None)
+    )
+
+
+def certificate_due() -> Due:
+    """Return the query of the time at which a station is next to be asked to replace an expired certificate."""
+    return select(func.min(_TABLE.renew_due_time)).where(_TABLE.renew_due_time.is_not(None), _TABLE.is_open)
+
+
+async def claim_expired(session: AsyncSession, now: datetime, later: datetime, limit: int) -> Sequence[tuple[str, str]]:
+    """Return connected stations that are to be asked now to replace an expired certificate, by tenant and id.
+
+    They are due again later, in this or another session.
+    """
+    rows = await session.scalars(
+        select(Connection)
+        .where(Connection.renew_due_time <= now, Connection.is_open)
+        .order_by(Connection.renew_due_time)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    found = rows.all()
+    for row in found:
+        row.renew_due_time = later
+    return [(row.tenant_id, row.station_id) for row in found]
 
 
 async def connected_stations(session: AsyncSession, keys: Collection[tuple[str, str]]) -> set[tuple[str, str]]:

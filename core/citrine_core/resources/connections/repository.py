@@ -53,7 +53,7 @@ ASSUMED = frozenset({EDGE_SILENT, UNKNOWN_TO_EDGE})
 _TABLE = Connection.metadata.tables["connections"]
 _EDGES = Edge.metadata.tables["edges"]
 
-_GIVEN = ("edge_id", "ocpp_version", "remote_address", "admit_time")
+_GIVEN = ("edge_id", "ocpp_version", "remote_address", "renew_due_time", "admit_time")
 _GRANT = BulkUpsert(
     _TABLE,
     ("tenant_id", "station_id", *_GIVEN, "epoch", "is_open"),
@@ -113,6 +113,8 @@ class GrantedSession(NamedTuple):
     edge_id: str
     ocpp_version: int
     remote_address: str
+    renew_due_time: datetime | None = None
+    """When to ask the station to order a certificate, as its own has expired."""
 
 
 @dataclass(frozen=True, slots=True)

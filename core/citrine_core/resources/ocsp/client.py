@@ -64,7 +64,7 @@ class Ocsp:
         url: str,
         known: Sequence[x509.Certificate],
         now: datetime,
-        hosts: Collection[str],
+        hosts: Collection[str] | None,
     ) -> OcspStatus:
         """Return the verified status of a certificate: UNKNOWN, not an exception, if the responder fails.
 
@@ -74,7 +74,7 @@ class Ocsp:
             known: Certificates that may have issued it. A certificate in the answer is trusted as the issuer if its
                 key has the issuer key hash of `certificate`.
             now: The current time.
-            hosts: Hosts that may be asked although their addresses are private.
+            hosts: Hosts that may be asked although their addresses are private. None: any.
         """
         answer = await self.ask(certificate, url, known, now, hosts, verify=True)
         return OcspStatus.UNKNOWN if answer is None else answer.status
@@ -85,7 +85,7 @@ class Ocsp:
         url: str,
         known: Sequence[x509.Certificate],
         now: datetime,
-        hosts: Collection[str],
+        hosts: Collection[str] | None,
         *,
         verify: bool,
     ) -> OcspAnswer | None:
@@ -96,7 +96,7 @@ class Ocsp:
             url: Its responder.
             known: Certificates that may have issued it.
             now: The current time.
-            hosts: Hosts that may be asked although their addresses are private.
+            hosts: Hosts that may be asked although their addresses are private. None: any.
             verify: Whether an answer counts only if it is verified. If not, it may also be one whose issuer is not
                 known here; whoever gets the answer verifies it.
         """

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import stations_pb2 as pb
@@ -76,7 +76,7 @@ class ClientCertificates:
         result = await (await self._session.connection()).execute(
             update(_TABLE)
             .where(_TABLE.c.sha256 == sha256, _TABLE.c.tenant_id == tenant_id, _TABLE.c.station_id == station_id)
-            .values(revoke_time=now)
+            .values(revoke_time=func.coalesce(_TABLE.c.revoke_time, now))
         )
         return result.rowcount > 0
 

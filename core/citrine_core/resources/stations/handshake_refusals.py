@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, and_, case, delete, exists, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, not_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import stations_pb2 as pb
@@ -21,7 +21,7 @@ RefusalOfId: TypeAlias = Row[HandshakeRefusal, bool]
 """A refusal, and whether a station with its id exists."""
 
 _TABLE = HandshakeRefusal.metadata.tables["handshake_refusals"]
-_KEY = ("tenant_id", "station_id", "unknown_tenant_id")
+_KEY = ("tenant_id", "station_id", "unknown_tenant_id", "source")
 
 _CONNECTED = (
     select(SESSIONS.c.open_time)
@@ -36,7 +36,7 @@ _ATTEMPTS, _FIRST_TIME = given(_TABLE, "attempts"), given(_TABLE, "first_time")
 _ADD = BulkUpsert(
     _TABLE,
     key=_KEY,
-    overwrite=("reason", "remote_address", "offered", "last_time"),
+    overwrite=("reason", "remote_address", "offered", "detail", "last_time"),
     changes={
         "attempts": case((_IS_OVER, _ATTEMPTS), else_=_TABLE.c.attempts + _ATTEMPTS),
         "first_time": case((_IS_OVER, _FIRST_TIME), else_=_TABLE.c.first_time),
@@ -91,7 +91,8 @@ class HandshakeRefusals:
             query = query.where(HandshakeRefusal.station_id == station_id)
         if unregistered_only:
             query = query.where(not_(_REGISTERED))
-        key = (HandshakeRefusal.last_time, HandshakeRefusal.station_id, HandshakeRefusal.unknown_tenant_id)
+        row = HandshakeRefusal
+        key = (row.last_time, row.station_id, row.unknown_tenant_id, row.source)
         return await page.read_rows(self._session, query, *key, descending=True)
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
@@ -102,10 +103,17 @@ class HandshakeRefusals:
 
     async def retain_unregistered(self, tenant_id: str, most: int) -> None:
         """Remove refusals of ids that are no stations, except the latest ones of the tenant."""
+        await self._retain(tenant_id, most, not_(_REGISTERED), HandshakeRefusal.source == "")
+
+    async def retain_sources(self, tenant_id: str, most: int) -> None:
+        """Remove failed TLS handshakes, except those of the sources that came last."""
+        await self._retain(tenant_id, most, HandshakeRefusal.source != "")
+
+    async def _retain(self, tenant_id: str, most: int, *conditions: ColumnElement[bool]) -> None:
         key = [getattr(HandshakeRefusal, name) for name in _KEY]
         old = (
             select(*key)
-            .where(HandshakeRefusal.tenant_id == tenant_id, not_(_REGISTERED))
+            .where(HandshakeRefusal.tenant_id == tenant_id, *conditions)
             .order_by(HandshakeRefusal.last_time.desc())
             .offset(most)
         )
@@ -131,4 +139,5 @@ def handshake_refusal_to_proto(row: HandshakeRefusal, *, registered: bool) -> pb
         last_time=to_timestamp(row.last_time),
         offered=row.offered,
         unknown_tenant_id=row.unknown_tenant_id,
+        detail=row.detail,
     )

@@ -16,6 +16,7 @@ from citrine.ocpp.v2.provisioning_pb2 import (
 )
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.connections.queries import SESSIONS
+from citrine_core.resources.stations.client_certificates import ClientCertificates
 from citrine_core.resources.stations.models import Station
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "may_be_sent_to",
     "names_configuration",
     "order_time_of",
+    "revoke_client_certificate",
     "tenant_has_stations",
 ]
 
@@ -208,3 +210,10 @@ async def tenant_has_stations(session: AsyncSession, tenant_id: str) -> bool:
 
 def _is(tenant_id: Any, station_id: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return _TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id
+
+
+async def revoke_client_certificate(
+    session: AsyncSession, tenant_id: str, station_id: str, sha256: str, now: datetime
+) -> bool:
+    """Refuse a certificate that a station connected with, from now on; return False if it never did."""
+    return await ClientCertificates(session).revoke(tenant_id, station_id, sha256, now)

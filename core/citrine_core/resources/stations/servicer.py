@@ -11,6 +11,7 @@ from citrine.api.v1.stations_pb2_grpc import StationsServiceServicer
 from citrine.events.v1.events_pb2 import Event, StationChanged
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine_core.blocks.availability import AvailabilityRepository, ConnectorRepository
+from citrine_core.blocks.security.queries import revoke_issued_certificate
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.configurations import ConfigurationRepository, ProvisioningRepository
@@ -250,13 +251,17 @@ class StationsServicer(StationsServiceServicer):
         async with self._unit_of_work() as work:
             station, connection = await self._get(work, context, station_id)
             certificates = ClientCertificates(work.session)
-            if not await certificates.revoke(station.tenant_id, station_id, sha256, self._clock()):
+            about = (station.tenant_id, station_id, sha256, self._clock())
+            was_used = await certificates.revoke(*about)
+            was_issued = await revoke_issued_certificate(work.session, *about)
+            if not was_used and not was_issued:
                 raise NotFound(f"certificate {sha256} of station", station_id)
             shown = await certificates.list_of(station.tenant_id, station_id)
             _changed(work, station, StationChanged.KIND_UPDATED)
             seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
             await work.commit()
-        await self._disconnect(station.tenant_id, station_id, "its certificate was revoked")
+        if was_used:
+            await self._disconnect(station.tenant_id, station_id, "its certificate was revoked")
         return to_proto(station, connection, seen=seen.get(station_id), certificates=shown)
 
     async def DeleteStation(

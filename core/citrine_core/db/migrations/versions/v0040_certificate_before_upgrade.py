@@ -1,0 +1,22 @@
+"""Upgrades of security profiles that wait for a certificate know what to send once it is there."""
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__ = ["down_revision", "downgrade", "revision", "upgrade"]
+
+revision = "0040"
+down_revision = "0039"
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    op.add_column("security_profile_upgrades", sa.Column("connection_data", sa.LargeBinary(), nullable=True))
+    never = sa.Column("resets_immediately", sa.Boolean(), nullable=False, server_default=sa.false())
+    op.add_column("security_profile_upgrades", never)
+
+
+def downgrade() -> None:
+    """Take them back."""
+    op.drop_column("security_profile_upgrades", "resets_immediately")
+    op.drop_column("security_profile_upgrades", "connection_data")
