@@ -188,7 +188,7 @@ async def running(
             postgres.start()
             database = postgres.url()
         # New stations are asked for their device models some time after they booted: no part of what is measured.
-        settings = {"log_level": "WARNING", "inventory_delay": "1d", **(tls or {})}
+        settings: dict[str, Any] = {"log_level": "WARNING", "inventory_delay": "1d", **(tls or {})}
         async with deploy(database, directory, cores=cores, **settings) as deployment:
             sut = Sut(deployment, postgres, profiles, say)
             if tls is not None:

@@ -210,6 +210,13 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"certificate {body.fingerprint[:SHORT]} of {body.subject} expires at "
         f"{body.valid_until.ToDatetime(UTC).isoformat(timespec='seconds')}"
     ),
+    "security_profile_upgrade_changed": lambda body: (
+        f"upgrade to security profile {body.security_profile} {body.state.lower()}"
+        + (f": {body.reason}" if body.reason else "")
+    ),
+    "installed_certificate_changed": lambda body: (
+        f"{enum_word(body, 'certificate_type')} {body.subject or body.serial_number} {enum_word(body, 'kind')}"
+    ),
     "certificate_order_changed": lambda body: (
         f"certificate {body.state.lower().replace('_', ' ') or 'ordered'}{f': {body.reason}' if body.reason else ''}"
         f"{f'  {short_id(body.order_id)}' if body.order_id else ''}"

@@ -57,7 +57,6 @@ RETRY_AFTER = (5, 20)
 
 UNAUTHORIZED, FORBIDDEN, UNAVAILABLE = 401, 403, 503
 
-
 FindRefused = Callable[[AsyncSession, Collection[str], datetime], Awaitable[set[str]]]
 """`await find_refused(session, fingerprints, now)` returns those of the certificates that nobody may connect by."""
 

@@ -72,11 +72,8 @@ _OF_KNOWN = frozenset(
         StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION,
         StationRefused.REASON_CERTIFICATE_MALFORMED,
         StationRefused.REASON_LOWER_SECURITY_PROFILE,
-<<<<<<< HEAD
         StationRefused.REASON_VERSION_NOT_ALLOWED,
-=======
         StationRefused.REASON_CERTIFICATE_STATUS_UNKNOWN,
->>>>>>> 3bf02e0 (Ask OCSP about certificates of stations, let an expired one order its successor, and list who fails in TLS)
     }
 )
 """Reasons that imply a station of this id, so their number of kinds is bounded by the number of stations."""

@@ -11,8 +11,8 @@ from citrine.api.v1.security_pb2 import (
     GetCertificateOrderRequest,
     ListCertificateOrdersRequest,
     ListIssuedCertificatesRequest,
-    RevokeIssuedCertificateRequest,
 )
+from citrine.api.v1.stations_pb2 import RevokeStationCertificateRequest
 from citrine_cli.cells import State
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
@@ -130,19 +130,23 @@ async def revoke_certificate(
     fingerprint: Annotated[str, typer.Argument(metavar="FINGERPRINT", help="SHA-256 of the certificate.")],
     yes: Yes = False,
 ) -> None:
-    """Revoke a certificate of a station: nobody is let in by it any more."""
+    """Revoke a certificate of a station: nobody is let in by it any more.
+
+    It is one that the station was given, or connected with. If it connected with it, its websocket is closed.
+    """
 
     async def look() -> None:
         await check_station(client, station)
 
     question = f"revoke certificate {fingerprint} of {station}? The station can't connect by it any more."
     await ask_consent(question, yes=yes, look=look)
-    request = RevokeIssuedCertificateRequest(station_id=station, fingerprint=fingerprint.replace(":", "").lower())
-    revoked = await client.citrine.security.RevokeIssuedCertificate(request)
+    sha256 = fingerprint.replace(":", "").lower()
+    request = RevokeStationCertificateRequest(station_id=station, certificate_sha256=sha256)
+    revoked = await client.citrine.stations.RevokeStationCertificate(request)
     if client.out.as_json:
         client.out.message(revoked)
         return
-    client.out.line(f"certificate {revoked.fingerprint} of {revoked.station_id} revoked")
+    client.out.line(f"certificate {sha256} of {station} revoked")
 
 
 def _type(order: CertificateOrder) -> str:

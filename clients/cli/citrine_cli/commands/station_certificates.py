@@ -1,4 +1,4 @@
-"""`citrine station certificate`, `revoke-certificate` and `lower-profile`: how a station authenticates itself."""
+"""`citrine station certificate` and `lower-profile`: how a station authenticates itself."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -9,12 +9,10 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from citrine.api.v1.stations_pb2 import (
     GetStationRequest,
     LowerSecurityProfileRequest,
-    RevokeStationCertificateRequest,
     Station,
     UpdateStationRequest,
 )
 from citrine_cli.client import Client, client_command
-from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.words import time_word
 
 __all__ = ["add_to", "security_facts"]
@@ -27,7 +25,6 @@ _PROFILES = {1: "1, without TLS", 2: "2, TLS and password", 3: "3, TLS and clien
 def add_to(app: typer.Typer) -> None:
     """Add the commands to `citrine station`."""
     client_command(app, "certificate")(certificate)
-    client_command(app, "revoke-certificate")(revoke_certificate)
     client_command(app, "lower-profile")(lower_profile)
 
 
@@ -41,6 +38,7 @@ def security_facts(station: Station) -> Mapping[str, str]:
         "certificate": until + (", revoked" if revoked else ""),
         "certificate name": station.certificate_name,
         "certificate sha256": station.certificate_sha256,
+        "expired certificate": "accepted, to renew it" if station.accept_expired_certificate else "",
     }
 
 
@@ -55,12 +53,25 @@ async def certificate(
         str | None,
         typer.Option("--sha256", metavar="HEX", help="Accept this certificate, whatever it names; empty: none."),
     ] = None,
+    accept_expired: Annotated[
+        bool | None,
+        typer.Option("--accept-expired/--no-accept-expired", help="Let it renew a certificate that has expired."),
+    ] = None,
 ) -> None:
     """List the client certificates that a station connected with, or change which are accepted."""
-    given = {"certificate_name": name, "certificate_sha256": sha256}
+    given = {
+        "certificate_name": name,
+        "certificate_sha256": sha256,
+        "accept_expired_certificate": accept_expired,
+    }
     changed = [field for field, value in given.items() if value is not None]
     if changed:
-        station = Station(station_id=station_id, certificate_name=name or "", certificate_sha256=sha256 or "")
+        station = Station(
+            station_id=station_id,
+            certificate_name=name or "",
+            certificate_sha256=sha256 or "",
+            accept_expired_certificate=bool(accept_expired),
+        )
         request = UpdateStationRequest(station=station, update_mask=FieldMask(paths=changed))
         await client.citrine.stations.UpdateStation(request)
     found = await client.citrine.stations.GetStation(GetStationRequest(station_id=station_id))
@@ -68,7 +79,9 @@ async def certificate(
         client.out.message(found)
         return
     facts = security_facts(found)
-    client.out.facts({label: facts[label] for label in ("certificate name", "certificate sha256")})
+    client.out.facts(
+        {label: facts[label] for label in ("certificate name", "certificate sha256", "expired certificate")}
+    )
     client.out.table(
         ["subject", "issuer", "serial number", "expires", "first used", "revoked", "sha256"],
         (
@@ -85,26 +98,6 @@ async def certificate(
         ),
         empty="it connected with no certificate",
     )
-
-
-async def revoke_certificate(
-    client: Client,
-    station_id: StationId,
-    sha256: Annotated[str, typer.Argument(metavar="SHA256", help="Its fingerprint: citrine station certificate ID.")],
-    yes: Yes = False,
-) -> None:
-    """Refuse a client certificate that a station connected with, from now on, and close its websocket."""
-    await ask_consent(
-        f"refuse certificate {sha256} of station {station_id} for ever?",
-        yes=yes,
-        look=lambda: client.citrine.stations.GetStation(GetStationRequest(station_id=station_id)),
-    )
-    request = RevokeStationCertificateRequest(station_id=station_id, certificate_sha256=sha256)
-    station = await client.citrine.stations.RevokeStationCertificate(request)
-    if client.out.as_json:
-        client.out.message(station)
-        return
-    client.out.line(f"certificate of station {station_id} revoked")
 
 
 async def lower_profile(

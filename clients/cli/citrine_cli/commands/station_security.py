@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1.security_profile_upgrades_pb2 import (
+    SECURITY_PROFILE_UPGRADE_STATE_ORDERING,
     SECURITY_PROFILE_UPGRADE_STATE_UNSPECIFIED,
     CreateSecurityProfileUpgradeRequest,
     ListSecurityProfileUpgradesRequest,
@@ -87,7 +88,10 @@ async def upgrade_profile(
         int, DurationOption("--message-timeout", whole=True, help="How long it waits for the CSMS's answers.")
     ] = 30,
 ) -> None:
-    """Move a station to a higher security profile; it is asked to restart, and then refused by a lower one."""
+    """Move a station to a higher security profile; it is asked to restart, and then refused by a lower one.
+
+    For profile 3 it orders a certificate first, if it has none that is known.
+    """
     connection = ocpp.NetworkConnectionProfile(
         ocpp_interface=choice("--interface", INTERFACES, interface),
         ocpp_transport=ocpp.OCPP_TRANSPORT_ENUM_JSON,
@@ -112,7 +116,9 @@ async def upgrade_profile(
     if upgrade.reason:
         raise CliError(f"{station_id} was not upgraded: {upgrade.reason}")
     if not client.out.as_json:
-        client.out.line(f"{station_id} restarts; see citrine station profile-upgrades {station_id}")
+        orders = upgrade.state == SECURITY_PROFILE_UPGRADE_STATE_ORDERING
+        now = "orders a certificate, and restarts then" if orders else "restarts"
+        client.out.line(f"{station_id} {now}; see citrine station profile-upgrades {station_id}")
 
 
 async def list_upgrades(

@@ -81,10 +81,11 @@ class _Up:
             self._introduce(grpc_address, urls, demo)
             for tenant, citrine in clients.items():
                 tasks.create_task(self._follow(citrine), name=f"follow {tenant}")
-            for group in [] if demo is None else groups(demo, urls):
-                simulator = self._simulator(group, demo)
-                await simulator.start()
-                tasks.create_task(simulator.supervise(), name=f"keep {simulator.name}")
+            if demo is not None:
+                for group in groups(demo, urls):
+                    simulator = self._simulator(group, demo)
+                    await simulator.start()
+                    tasks.create_task(simulator.supervise(), name=f"keep {simulator.name}")
 
     def _check_ports(self) -> None:
         settings = self._settings

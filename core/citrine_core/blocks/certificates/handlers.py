@@ -1,13 +1,24 @@
 """Handlers of requests about certificates, and of the answers of stations to commands about certificates."""
 
 import base64
+from collections.abc import Sequence
 
 from citrine.edge.v1.link_pb2 import OCPP_VERSION_21
+from citrine.events.v1.events_pb2 import InstalledCertificateChanged
 from citrine.ocpp.v2 import certificates_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import StatusInfo
 from citrine_core.blocks.certificates.checks import read_certificate
 from citrine_core.blocks.certificates.inquirer import PoolFinding, StatusFinding
-from citrine_core.blocks.certificates.record import TYPES, Installation, install, matches, missing_from, report
+from citrine_core.blocks.certificates.models import InstalledCertificate
+from citrine_core.blocks.certificates.record import (
+    TYPES,
+    Installation,
+    changed_event,
+    install,
+    matches,
+    missing_from,
+    report,
+)
 from citrine_core.blocks.certificates.repository import InstalledCertificateRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, handles, handles_answer
@@ -30,6 +41,7 @@ LONGEST_EXI_RESPONSE = 7500
 LONGEST_EXI_RESPONSE_21 = 17_000
 """The same in OCPP 2.1."""
 
+_Changed = InstalledCertificateChanged
 _Deleted = ocpp.DeleteCertificateStatusEnum
 _StatusResult = ocpp.GetCertificateStatusEnum
 _EvResult = ocpp.Iso15118EVCertificateStatusEnum
@@ -104,7 +116,9 @@ class CertificatesHandlers:
             await find_requester(work.session, tenant_id, answered.command_id),
             answered.receive_time,
         )
-        repository.add(install(await repository.find_for_update(tenant_id, station_id), done, self._clock()))
+        row = install(await repository.find_for_update(tenant_id, station_id), done, self._clock())
+        repository.add(row)
+        work.emit(changed_event(row, _Changed.KIND_INSTALLED))
 
     @handles_answer(ocpp.DeleteCertificateResponse)
     async def delete_certificate_answered(
@@ -117,7 +131,8 @@ class CertificatesHandlers:
             return
         repository = InstalledCertificateRepository(work.session)
         rows = await repository.find_for_update(answered.tenant_id, answered.station_id)
-        await repository.remove([row for row in rows if matches(row, answered.request.certificate_hash_data)])
+        deleted = [row for row in rows if matches(row, answered.request.certificate_hash_data)]
+        await _remove(work, deleted, _Changed.KIND_DELETED)
 
     @handles_answer(ocpp.GetInstalledCertificateIdsResponse)
     async def get_installed_certificate_ids_answered(
@@ -136,7 +151,16 @@ class CertificatesHandlers:
             if row not in rows:
                 rows.append(row)
                 repository.add(row)
-        await repository.remove(missing_from(rows, answered.request.certificate_type, found))
+                work.emit(changed_event(row, _Changed.KIND_FOUND))
+        await _remove(work, missing_from(rows, answered.request.certificate_type, found), _Changed.KIND_MISSING)
+
+
+async def _remove(
+    work: UnitOfWork, rows: Sequence[InstalledCertificate], kind: InstalledCertificateChanged.Kind.ValueType
+) -> None:
+    await InstalledCertificateRepository(work.session).remove(rows)
+    for row in rows:
+        work.emit(changed_event(row, kind))
 
 
 def _no_status(code: str, reason: str) -> ocpp.GetCertificateStatusResponse:

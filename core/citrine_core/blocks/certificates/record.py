@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from citrine.events.v1.events_pb2 import Event, InstalledCertificateChanged
 from citrine.ocpp.v2 import certificates_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import HASH_ALGORITHM_ENUM_SHA256, CertificateHashData, HashAlgorithmEnum
 from citrine_core.blocks.certificates.checks import CaCertificate, read_certificate
@@ -12,7 +13,17 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.resources.certificate_store.parsing import hash_data_of
 from citrine_core.resources.ocsp import CertId
 
-__all__ = ["TYPES", "Installation", "find_match", "install", "matches", "missing_from", "report", "stored_hash_data"]
+__all__ = [
+    "TYPES",
+    "Installation",
+    "changed_event",
+    "find_match",
+    "install",
+    "matches",
+    "missing_from",
+    "report",
+    "stored_hash_data",
+]
 
 _Installed = ocpp.InstallCertificateUseEnum
 _Reported = ocpp.GetCertificateIdUseEnum
@@ -169,3 +180,15 @@ def _key(data: CertificateHashData) -> tuple[int, str, str, str]:
         for text in (data.issuer_name_hash, data.issuer_key_hash, data.serial_number)
     )
     return data.hash_algorithm, name, key, serial.lstrip("0") or "0"
+
+
+def changed_event(row: InstalledCertificate, kind: InstalledCertificateChanged.Kind.ValueType) -> Event:
+    """Return the event that says what became of a certificate."""
+    body = InstalledCertificateChanged(
+        kind=kind,
+        certificate_type=ocpp.GetCertificateIdUseEnum.ValueType(row.certificate_type),
+        fingerprint=row.fingerprint,
+        subject=row.subject,
+        serial_number=row.serial_number,
+    )
+    return Event(tenant_id=row.tenant_id, station_id=row.station_id, installed_certificate_changed=body)

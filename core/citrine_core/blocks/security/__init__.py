@@ -4,12 +4,14 @@ from datetime import timedelta
 from functools import partial
 
 from citrine.api.v1 import security_pb2_grpc, security_profile_upgrades_pb2_grpc
+from citrine.ocpp.v2.security_pb2 import CertificateSigningUseEnum
 from citrine_core.blocks.security.handlers import SecurityHandlers
 from citrine_core.blocks.security.models import SecurityEvent
 from citrine_core.blocks.security.orders import (
     CertificateOrderHandlers,
     CertificateOrderRepository,
     Delivery,
+    ExpiredCertificates,
     IssuedCertificateRepository,
     Renewals,
     Signing,
@@ -25,6 +27,7 @@ from citrine_core.certificate_authorities import authorities_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
+from citrine_core.resources.connections.queries import certificate_due
 from citrine_core.services import Services
 
 __all__ = ["SecurityEvent", "SecurityEventRepository", "SecurityHandlers", "SecurityServicer", "block"]
@@ -57,6 +60,10 @@ def block(services: Services) -> Block:
         due=IssuedCertificateRepository.renewal_due(),
     )
 
+    expired = Job(
+        "expired certificates of stations", ORDER_INTERVAL, ExpiredCertificates(services).run, due=certificate_due()
+    )
+    signs = CertificateSigningUseEnum.CERTIFICATE_SIGNING_USE_ENUM_CHARGING_STATION_CERTIFICATE in authorities
     upgrades = Job(
         "security profile upgrades",
         UPGRADE_INTERVAL,
@@ -75,10 +82,10 @@ def block(services: Services) -> Block:
             partial(security_pb2_grpc.add_SecurityServiceServicer_to_server, SecurityServicer(services)),
             partial(
                 security_profile_upgrades_pb2_grpc.add_SecurityProfileUpgradesServiceServicer_to_server,
-                SecurityProfileUpgradesServicer(services),
+                SecurityProfileUpgradesServicer(services, signs=signs),
             ),
         ],
         ["citrine.api.v1.SecurityService", "citrine.api.v1.SecurityProfileUpgradesService"],
         forget_station=forget_station,
-        jobs=[delivery, signing, renewals, upgrades],
+        jobs=[delivery, signing, renewals, expired, upgrades],
     )

@@ -7,21 +7,19 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.security_pb2 import CertificateOrderState
-from citrine.ocpp.v2.security_pb2 import CertificateSigningUseEnum
 from citrine_core.blocks.security.orders.changes import ENDED, end, note_use
 from citrine_core.blocks.security.orders.models import IssuedCertificate
-from citrine_core.blocks.security.orders.repository import CertificateOrderRepository, IssuedCertificateRepository
+from citrine_core.blocks.security.orders.repository import (
+    FOR_VEHICLES,
+    CertificateOrderRepository,
+    IssuedCertificateRepository,
+)
 from citrine_core.db import UnitOfWork
 from citrine_core.db.one_of import one_of
 
-__all__ = ["find_refused_certificates", "record_certificate_use"]
+__all__ = ["find_refused_certificates", "record_certificate_use", "revoke_issued_certificate"]
 
 _TABLE = IssuedCertificate.__table__.c
-
-_FOR_VEHICLES = (
-    CertificateSigningUseEnum.CERTIFICATE_SIGNING_USE_ENUM_V2G_CERTIFICATE,
-    CertificateSigningUseEnum.CERTIFICATE_SIGNING_USE_ENUM_V2G20_CERTIFICATE,
-)
 
 
 async def find_refused_certificates(session: AsyncSession, fingerprints: Collection[str], now: datetime) -> set[str]:
@@ -29,7 +27,7 @@ async def find_refused_certificates(session: AsyncSession, fingerprints: Collect
     rows = await (await session.connection()).execute(
         select(_TABLE.fingerprint).where(
             one_of(_TABLE.fingerprint, fingerprints),
-            or_(_TABLE.revoke_time <= now, _TABLE.certificate_type.in_(_FOR_VEHICLES)),
+            or_(_TABLE.revoke_time <= now, _TABLE.certificate_type.in_(FOR_VEHICLES)),
         )
     )
     return {row[0] for row in rows}
@@ -53,3 +51,18 @@ async def record_certificate_use(
     for row in rows:
         if row.fingerprint == fingerprint:
             note_use(row, rows, now)
+
+
+async def revoke_issued_certificate(
+    session: AsyncSession, tenant_id: str, station_id: str, fingerprint: str, now: datetime
+) -> bool:
+    """Revoke a certificate that was issued to a station; return False if it was given none of this fingerprint.
+
+    One that is revoked stays revoked since then.
+    """
+    row = await IssuedCertificateRepository(session).find(tenant_id, station_id, fingerprint)
+    if row is None:
+        return False
+    row.revoke_time = now if row.revoke_time is None else min(row.revoke_time, now)
+    row.renew_due_time = None
+    return True

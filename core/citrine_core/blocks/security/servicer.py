@@ -12,8 +12,10 @@ from citrine_core.blocks.security.orders import (
     certificate_to_proto,
     order_to_proto,
 )
+from citrine_core.blocks.security.queries import revoke_issued_certificate
 from citrine_core.blocks.security.repository import SecurityEventRepository
 from citrine_core.errors import NotFound
+from citrine_core.resources.stations.queries import revoke_client_certificate
 from citrine_core.rpc import caller, open_page, required
 from citrine_core.services import Services
 
@@ -80,14 +82,15 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
         fingerprint = required("fingerprint", request.fingerprint)
         now = self._services.clock()
         async with self._services.unit_of_work() as work:
-            row = await IssuedCertificateRepository(work.session).find(
-                caller(context).tenant_id, request.station_id, fingerprint
-            )
-            if row is None:
+            about = (caller(context).tenant_id, request.station_id, fingerprint)
+            if not await revoke_issued_certificate(work.session, *about, now):
                 raise NotFound("certificate", fingerprint)
-            row.revoke_time = now if row.revoke_time is None else min(row.revoke_time, now)
-            row.renew_due_time = None
+            row = await IssuedCertificateRepository(work.session).find(*about)
+            assert row is not None
+            was_used = await revoke_client_certificate(work.session, *about, now)
             await work.commit()
+        if was_used:
+            await self._services.disconnect(row.tenant_id, row.station_id, "its certificate was revoked")
         return certificate_to_proto(row, now)
 
 

@@ -30,11 +30,8 @@ _FIND = select(
     _TABLE.c.security_profile,
     _TABLE.c.certificate_name,
     _TABLE.c.certificate_sha256,
-<<<<<<< HEAD
     _TABLE.c.allowed_versions,
-=======
     _TABLE.c.accept_expired_certificate,
->>>>>>> 3bf02e0 (Ask OCSP about certificates of stations, let an expired one order its successor, and list who fails in TLS)
 ).where(_TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.station_id,), "stations"))
 _FIND_LOCKED = _FIND.with_for_update(read=True, key_share=True)
 

@@ -33,11 +33,7 @@ _VERSIONS = 2**30
 CHANGEABLE = frozenset(
     {
         *("boot_policy", "boot_interval", "allow_no_password", "description", "enabled", "configuration_id"),
-<<<<<<< HEAD
-        *("certificate_name", "certificate_sha256", "allowed_versions"),
-=======
-        *("certificate_name", "certificate_sha256", "accept_expired_certificate"),
->>>>>>> 3bf02e0 (Ask OCSP about certificates of stations, let an expired one order its successor, and list who fails in TLS)
+        *("certificate_name", "certificate_sha256", "accept_expired_certificate", "allowed_versions"),
     }
 )
 """Fields that UpdateStation may change."""

@@ -64,13 +64,10 @@ class Station(Model):
     """What its certificate names it where that is not its id. None: its id."""
     certificate_sha256: Mapped[str | None] = mapped_column(String(64))
     """Fingerprint of a certificate that is accepted whatever it names, hexadecimal. None: there is none."""
-<<<<<<< HEAD
     allowed_versions: Mapped[str | None] = mapped_column(String(100))
     """Versions of OCPP that it may connect with, separated by blanks. None: all."""
-=======
     accept_expired_certificate: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether it may connect with an expired certificate, to order another one."""
->>>>>>> 3bf02e0 (Ask OCSP about certificates of stations, let an expired one order its successor, and list who fails in TLS)
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases with each change by an operator; the etag."""
@@ -119,14 +116,14 @@ class HandshakeRefusal(Model):
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
     unknown_tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     """Tenant in the URL, if it does not exist. Empty: the tenant is tenant_id."""
-    source: Mapped[str] = mapped_column(String(45), primary_key=True, default="", server_default="")
+    source: Mapped[str] = mapped_column(String(45), primary_key=True, default="")
     """Host of a TLS handshake that failed, before it said for which station: station_id is empty. Empty: it said."""
     reason: Mapped[int] = mapped_column(Integer)
     """citrine.events.v1.StationRefused.Reason of the last attempt."""
     remote_address: Mapped[str] = mapped_column(String(100))
     offered: Mapped[str] = mapped_column(String(100))
     """Subprotocols that the last attempt offered, if none of them is supported."""
-    detail: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    detail: Mapped[str] = mapped_column(String(100), default="")
     """What TLS says of the last attempt."""
     attempts: Mapped[int] = mapped_column(BigInteger)
     """Number of attempts since the station last connected."""

@@ -53,11 +53,8 @@ def to_proto(
         security_profile=station.security_profile,
         certificate_name=station.certificate_name or "",
         certificate_sha256=station.certificate_sha256 or "",
-<<<<<<< HEAD
         allowed_versions=(station.allowed_versions or "").split(),
-=======
         accept_expired_certificate=station.accept_expired_certificate,
->>>>>>> 3bf02e0 (Ask OCSP about certificates of stations, let an expired one order its successor, and list who fails in TLS)
         certificates=[client_certificate_to_proto(one) for one in certificates],
         held_time=to_timestamp(station.held_time),
         boot_time=to_timestamp(station.boot_time),

@@ -94,12 +94,12 @@ def test_orders_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
 
 def test_what_was_issued_is_listed_and_revoked(citrine: Cli, core: ScriptedCore) -> None:
     core.on("ListIssuedCertificates", security.ListIssuedCertificatesResponse(issued_certificates=[ISSUED]))
-    core.on("RevokeIssuedCertificate", ISSUED)
+    core.on("RevokeStationCertificate", Station(station_id="CS-1"))
 
     listed = citrine("certificate", "issued")
     revoked = citrine("certificate", "revoke", "CS-1", FINGERPRINT.upper(), "--yes")
 
     assert listed.lines[1].split() == ["CS-1", FINGERPRINT, "V2GCertificate", "replaced"]
     assert revoked.lines == [f"certificate {FINGERPRINT} of CS-1 revoked"]
-    (request,) = core.requests("RevokeIssuedCertificate")
-    assert request == security.RevokeIssuedCertificateRequest(station_id="CS-1", fingerprint=FINGERPRINT)
+    (request,) = core.requests("RevokeStationCertificate")
+    assert (request.station_id, request.certificate_sha256) == ("CS-1", FINGERPRINT)

@@ -1,4 +1,4 @@
-"""`citrine station certificate|revoke-certificate|lower-profile`, and what `station show` says of security."""
+"""`citrine station certificate|lower-profile`, and what `station show` says of security."""
 
 from datetime import UTC, datetime
 
@@ -57,14 +57,17 @@ def test_certificates_are_listed_and_what_they_must_name_is_changed(citrine: Cli
     assert listed.json["certificates"][0]["sha256"] == SHA256
 
 
-def test_a_certificate_is_revoked_once_that_is_confirmed(citrine: Cli, core: ScriptedCore) -> None:
-    core.on("RevokeStationCertificate", station(revoked=True))
+def test_a_station_may_renew_an_expired_certificate(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("UpdateStation", station())
+    core.on("GetStation", station())
 
-    ran = citrine("station", "revoke-certificate", "CS-1", SHA256, "--yes")
+    assert citrine("station", "certificate", "CS-1", "--accept-expired").code == 0
+    assert citrine("station", "certificate", "CS-1", "--no-accept-expired").code == 0
 
-    assert (ran.code, ran.lines) == (0, ["certificate of station CS-1 revoked"])
-    [request] = core.requests("RevokeStationCertificate")
-    assert (request.station_id, request.certificate_sha256) == ("CS-1", SHA256)
+    yes, no = core.requests("UpdateStation")
+    assert yes.station.accept_expired_certificate
+    assert not no.station.accept_expired_certificate
+    assert yes.update_mask.paths == no.update_mask.paths == ["accept_expired_certificate"]
 
 
 def test_a_lower_security_profile_is_allowed(citrine: Cli, core: ScriptedCore) -> None:

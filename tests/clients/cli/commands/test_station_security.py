@@ -3,6 +3,7 @@
 from citrine.api.v1.common_pb2 import Command
 from citrine.api.v1.security_profile_upgrades_pb2 import (
     SECURITY_PROFILE_UPGRADE_STATE_FAILED,
+    SECURITY_PROFILE_UPGRADE_STATE_ORDERING,
     SECURITY_PROFILE_UPGRADE_STATE_RESTARTING,
     ListSecurityProfileUpgradesResponse,
     SecurityProfileUpgrade,
@@ -52,6 +53,15 @@ def test_a_station_is_upgraded(citrine: Cli, core: ScriptedCore) -> None:
     assert (request.configuration_slot, request.reset_immediately) == (2, True)
     assert request.connection_data.security_profile == 3
     assert request.connection_data.ocpp_csms_url == "wss://x.example"
+
+
+def test_a_station_without_a_certificate_orders_one_first(citrine: Cli, core: ScriptedCore) -> None:
+    upgrade = SecurityProfileUpgrade(station_id="CS-1", state=SECURITY_PROFILE_UPGRADE_STATE_ORDERING)
+    core.on("CreateSecurityProfileUpgrade", upgrade)
+
+    ran = citrine("station", "upgrade-profile", "CS-1", "3", "--url", "wss://x.example")
+
+    assert ran.out.startswith("CS-1 orders a certificate, and restarts then; see ")
 
 
 def test_an_upgrade_that_fails_says_why(citrine: Cli, core: ScriptedCore) -> None:

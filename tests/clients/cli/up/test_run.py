@@ -115,7 +115,7 @@ def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> Non
     shown = passwords(up)
     core = json.loads((up.directory / ".citrine/core.ready.json").read_text())["grpc"]
     up.wait_for(rf"Try: \S+ --core {core} --tenant demo station list")
-    up.wait_for(r"DEMO-\d  transaction started")
+    up.wait_for(r"DEMO-3  certificate installed")
     key = up.directory / ".citrine/operator.key"
     children = psutil.Process(up.process.pid).children()
 

@@ -65,7 +65,7 @@ def test_the_head_stays_and_is_printed_again_elsewhere(terminal: Terminal, tmp_p
 
     again = show(tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
-    assert len(re.findall(r"ws://127\.0\.0\.1:\d+/demo/DEMO-\d  password \S+", again.stdout)) == 4
+    assert len(re.findall(r"wss?://127\.0\.0\.1:\d+/demo/DEMO-\d  password \S+", again.stdout)) == 4
     assert "token      DEADBEEF" in again.stdout
     seen = on_terminal("up", "--show", directory=tmp_path)
     assert max(map(len, seen.lines)) <= 80

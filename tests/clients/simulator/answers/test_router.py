@@ -12,7 +12,6 @@ from tests.clients.simulator.csms import Csms
     [
         pytest.param("Teapot", {}, "NotImplemented", id="nobody knows it"),
         pytest.param("AFRRSignal", {}, "NotImplemented", id="2.1 in a 2.0.1 station"),
-        pytest.param("CertificateSigned", {"certificateChain": "PEM"}, "NotSupported", id="known and not supported"),
         pytest.param("BootNotification", {}, "OccurrenceConstraintViolation", id="what a station sends"),
         pytest.param("Reset", {}, "OccurrenceConstraintViolation", id="required"),
         pytest.param("Reset", {"type": 1}, "TypeConstraintViolation", id="type"),
@@ -27,6 +26,14 @@ async def test_what_it_cannot_do_is_refused_by_name(
     answer = await csms.ask("CS-1", json.dumps([2, "a", action, payload]))
 
     assert answer[:3] == [4, "a", code]
+
+
+async def test_what_it_knows_and_does_not_support_is_refused_as_that(csms: Csms, make_station: MakeStation) -> None:
+    await make_station(version="2.1")
+
+    answer = await csms.ask("CS-1", '[2,"a","ClearDERControl",{"isDefault":true}]')
+
+    assert answer[:3] == [4, "a", "NotSupported"]
 
 
 async def test_a_payload_that_was_not_checked_does_no_harm(csms: Csms, make_station: MakeStation) -> None:

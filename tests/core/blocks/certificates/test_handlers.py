@@ -1,10 +1,15 @@
 """What becomes of the record, as stations answer."""
 
+import asyncio
+
 import pytest
 from google.protobuf.json_format import ParseDict
 
 from citrine.api.v1 import commands_pb2
+from citrine.api.v1 import events_pb2 as events
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.events.v1.events_pb2 import InstalledCertificateChanged
 from citrine.ocpp.v2.types_pb2 import HashAlgorithmEnum
 from tests.core.blocks.certificates.conftest import Certificates
 from tests.support.contracts import issue, pem
@@ -171,3 +176,25 @@ async def test_what_nobody_can_read_is_not_recorded(certificates: Certificates) 
     await call(certificates, "InstallCertificate", {"certificateType": "V2GRootCertificate", "certificate": "x"})
 
     assert await certificates.listed() == []
+
+
+async def test_events_say_what_became_of_certificates(certificates: Certificates) -> None:
+    ours, other = issue("CSMS root"), issue("V2G root")
+    await certificates.install(ours)
+    certificates.store.installed.append(("V2GRootCertificate", other.certificate))
+    await certificates.report()
+    certificates.store.installed = certificates.store.installed[1:]
+    await certificates.report()
+    await certificates.delete(other)
+
+    told = []
+    request = events.SubscribeRequest(from_token="0", kinds=["installed_certificate_changed"])
+    async with asyncio.timeout(20):
+        async for one in certificates.core.stub(EventsServiceStub).Subscribe(request):
+            if one.event.HasField("installed_certificate_changed"):
+                body = one.event.installed_certificate_changed
+                told.append((InstalledCertificateChanged.Kind.Name(body.kind).removeprefix("KIND_"), body.subject))
+                if len(told) == 4:
+                    break
+
+    assert told == [("INSTALLED", "CN=CSMS root"), ("FOUND", ""), ("MISSING", "CN=CSMS root"), ("DELETED", "")]

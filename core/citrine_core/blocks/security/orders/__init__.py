@@ -4,7 +4,7 @@ from citrine_core.blocks.security.orders.delivery import Delivery
 from citrine_core.blocks.security.orders.handlers import CertificateOrderHandlers
 from citrine_core.blocks.security.orders.models import CertificateOrder, IssuedCertificate
 from citrine_core.blocks.security.orders.protos import certificate_to_proto, order_to_proto
-from citrine_core.blocks.security.orders.renewals import Renewals
+from citrine_core.blocks.security.orders.renewals import ExpiredCertificates, Renewals
 from citrine_core.blocks.security.orders.repository import CertificateOrderRepository, IssuedCertificateRepository
 from citrine_core.blocks.security.orders.signing import Signing
 
@@ -13,6 +13,7 @@ __all__ = [
     "CertificateOrderHandlers",
     "CertificateOrderRepository",
     "Delivery",
+    "ExpiredCertificates",
     "IssuedCertificate",
     "IssuedCertificateRepository",
     "Renewals",

@@ -1,4 +1,4 @@
-"""The job that asks stations to renew certificates before these expire."""
+"""The jobs that ask stations to renew certificates, before these expire and after."""
 
 import asyncio
 import logging
@@ -14,10 +14,12 @@ from citrine_core.blocks.security.orders.repository import IssuedCertificateRepo
 from citrine_core.blocks.security.orders.signing import MOST
 from citrine_core.certificate_authorities import COMBINED
 from citrine_core.errors import CoreError
+from citrine_core.resources.commands import CommandSender
+from citrine_core.resources.connections.queries import claim_expired
 from citrine_core.rpc import system_caller, to_timestamp
 from citrine_core.services import Services
 
-__all__ = ["Renewals"]
+__all__ = ["ExpiredCertificates", "Renewals"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +32,11 @@ NOTIFIED_AFTER = 3
 
 _Use, _Trigger = CertificateSigningUseEnum, ocpp.MessageTriggerEnum
 
+_STATION = _Use.CERTIFICATE_SIGNING_USE_ENUM_CHARGING_STATION_CERTIFICATE
+
 _TRIGGERS: Mapping[int, ocpp.MessageTriggerEnum.ValueType] = {
     COMBINED: _Trigger.MESSAGE_TRIGGER_ENUM_SIGN_COMBINED_CERTIFICATE,
-    _Use.CERTIFICATE_SIGNING_USE_ENUM_CHARGING_STATION_CERTIFICATE: (
-        _Trigger.MESSAGE_TRIGGER_ENUM_SIGN_CHARGING_STATION_CERTIFICATE
-    ),
+    _STATION: _Trigger.MESSAGE_TRIGGER_ENUM_SIGN_CHARGING_STATION_CERTIFICATE,
     _Use.CERTIFICATE_SIGNING_USE_ENUM_V2G_CERTIFICATE: _Trigger.MESSAGE_TRIGGER_ENUM_SIGN_V2G_CERTIFICATE,
     _Use.CERTIFICATE_SIGNING_USE_ENUM_V2G20_CERTIFICATE: _Trigger.MESSAGE_TRIGGER_ENUM_SIGN_V2G20_CERTIFICATE,
 }
@@ -61,18 +63,45 @@ class Renewals:
                     if row.renew_attempts == NOTIFIED_AFTER:
                         work.emit(_expiring(row))
                 await work.commit()
-            await asyncio.gather(*(self._ask(row) for row in rows))
+            why = "its certificate expires"
+            asked = ((row.tenant_id, row.station_id, row.certificate_type, why) for row in rows)
+            await asyncio.gather(*(_ask(self._commands, *one) for one in asked))
             claimed = len(rows)
 
-    async def _ask(self, row: IssuedCertificate) -> None:
-        request = ocpp.TriggerMessageRequest(requested_message=_TRIGGERS[row.certificate_type])
-        target = common.CommandTarget(station_id=row.station_id, reason="its certificate expires")
-        caller = system_caller(row.tenant_id, "certificate renewal")
-        try:
-            await self._commands.send(caller, target, request)
-        except CoreError as error:
-            extra = {"station_id": row.station_id, "problem": str(error)}
-            logger.info("a station could not be asked to renew its certificate", extra=extra)
+
+class ExpiredCertificates:
+    """Asks stations that connected with an expired certificate for an order of another one (A00.FR.429).
+
+    Several cores may run it concurrently.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._commands = services.commands
+
+    async def run(self) -> None:
+        """Ask all stations that are connected and due now."""
+        claimed = MOST
+        while claimed == MOST:
+            async with self._unit_of_work() as work:
+                now = self._clock()
+                stations = await claim_expired(work.session, now, now + FIRST_PAUSE, MOST)
+                await work.commit()
+            await asyncio.gather(
+                *(_ask(self._commands, *one, _STATION, "its certificate has expired") for one in stations)
+            )
+            claimed = len(stations)
+
+
+async def _ask(commands: CommandSender, tenant_id: str, station_id: str, certificate_type: int, reason: str) -> None:
+    request = ocpp.TriggerMessageRequest(requested_message=_TRIGGERS[certificate_type])
+    target = common.CommandTarget(station_id=station_id, reason=reason)
+    try:
+        await commands.send(system_caller(tenant_id, "certificate renewal"), target, request)
+    except CoreError as error:
+        extra = {"station_id": station_id, "problem": str(error)}
+        logger.info("a station could not be asked to renew its certificate", extra=extra)
 
 
 def _expiring(row: IssuedCertificate) -> Event:

@@ -4,17 +4,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import security_pb2 as pb
+from citrine.ocpp.v2.security_pb2 import CertificateSigningUseEnum
 from citrine_core.blocks.security.orders.models import CertificateOrder, IssuedCertificate
 from citrine_core.db import Due, Listed, Page
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import may_be_sent_to
 
-__all__ = ["CertificateOrderRepository", "IssuedCertificateRepository"]
+__all__ = ["FOR_VEHICLES", "CertificateOrderRepository", "IssuedCertificateRepository"]
+
+FOR_VEHICLES = (
+    CertificateSigningUseEnum.CERTIFICATE_SIGNING_USE_ENUM_V2G_CERTIFICATE,
+    CertificateSigningUseEnum.CERTIFICATE_SIGNING_USE_ENUM_V2G20_CERTIFICATE,
+)
+"""Types of certificates that no station connects by."""
 
 _ORDERED = pb.CERTIFICATE_ORDER_STATE_ORDERED
 _OUTGOING = (pb.CERTIFICATE_ORDER_STATE_SIGNED, pb.CERTIFICATE_ORDER_STATE_SENT)
@@ -66,6 +73,16 @@ class CertificateOrderRepository:
             .execution_options(populate_existing=True)
         )
         return rows.all()
+
+    async def latest(self, tenant_id: str, station_id: str, since: datetime) -> CertificateOrder | None:
+        """Return the latest order of a station for a certificate to connect by, for reading only.
+
+        None: it made none since a time.
+        """
+        row = CertificateOrder
+        query = select(row).where(row.tenant_id == tenant_id, row.station_id == station_id, row.create_time >= since)
+        query = query.where(row.certificate_type.not_in(FOR_VEHICLES)).order_by(row.order_id.desc()).limit(1)
+        return (await self._session.scalars(query)).first()
 
     async def add(self, order: CertificateOrder) -> None:
         """Store a new order."""
@@ -137,6 +154,19 @@ class IssuedCertificateRepository:
     async def peek(self, tenant_id: str, station_id: str, fingerprint: str) -> IssuedCertificate | None:
         """Return a certificate of a station for reading only; None if it was given none of this fingerprint."""
         return await self._session.get(IssuedCertificate, (tenant_id, station_id, fingerprint))
+
+    async def has_usable(self, tenant_id: str, station_id: str, now: datetime) -> bool:
+        """Return whether a station accepted a certificate that it may connect by now."""
+        row = IssuedCertificate
+        query = select(row.fingerprint).where(
+            row.tenant_id == tenant_id,
+            row.station_id == station_id,
+            row.certificate_type.not_in(FOR_VEHICLES),
+            row.install_time.is_not(None),
+            row.valid_until > now,
+            or_(row.revoke_time.is_(None), row.revoke_time > now),
+        )
+        return await self._session.scalar(query.limit(1)) is not None
 
     async def of_station(self, tenant_id: str, station_id: str) -> Sequence[IssuedCertificate]:
         """Return all certificates of a station, locked until the commit."""

@@ -1,41 +1,44 @@
-"""The job that finds out how upgrades end: the station is back by the new profile, by the old one, or not in time."""
+"""The job that takes upgrades on: the station has its certificate, is back by the new profile, or neither in time."""
 
-import logging
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
 
+from citrine.api.v1 import security_pb2
 from citrine.api.v1 import security_profile_upgrades_pb2 as pb
+from citrine_core.blocks.security.orders import CertificateOrderRepository, IssuedCertificateRepository
 from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
+from citrine_core.blocks.security.profile_upgrades.progress import LEASE, LOOK_AGAIN, UpgradeSteps, finish, restore
+from citrine_core.blocks.security.profile_upgrades.protos import changed_event
 from citrine_core.blocks.security.profile_upgrades.repository import ProfileUpgradeRepository
-from citrine_core.blocks.security.profile_upgrades.sending import StationSteps
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import CoreError
+from citrine_core.resources.connections.queries import connected_stations
 from citrine_core.resources.stations.queries import find_profile
 from citrine_core.services import Services
 
-__all__ = ["FollowUpgrades", "finish"]
-
-logger = logging.getLogger(__name__)
-
-LOOK_AGAIN = timedelta(seconds=5)
-"""Interval at which a station that restarts is looked at."""
-
-LEASE = timedelta(minutes=2)
-"""How long a core has for the next step of an upgrade; beyond that it counts as gone."""
+__all__ = ["FollowUpgrades"]
 
 MOST = 100
 
+_ORDERING = pb.SECURITY_PROFILE_UPGRADE_STATE_ORDERING
 _SENDING = pb.SECURITY_PROFILE_UPGRADE_STATE_SENDING
 _SUCCEEDED = pb.SECURITY_PROFILE_UPGRADE_STATE_SUCCEEDED
 _FAILED = pb.SECURITY_PROFILE_UPGRADE_STATE_FAILED
 
+_FRUITLESS = (security_pb2.CERTIFICATE_ORDER_STATE_REJECTED, security_pb2.CERTIFICATE_ORDER_STATE_FAILED)
+
+Then = Callable[[], Awaitable[None]]
+"""What follows after the commit."""
+
 
 class FollowUpgrades:
-    """Ends upgrades. Several cores may run it concurrently."""
+    """Takes upgrades on, and ends them. Several cores may run it concurrently."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
+        self._steps = UpgradeSteps(services)
 
     async def run(self) -> None:
         """Look at each upgrade that is due."""
@@ -48,20 +51,23 @@ class FollowUpgrades:
                 if row.next_time is None or row.next_time > now:
                     # Another core was first.
                     continue
-                restores = await self._look(work, row, now)
+                then = await self._look(work, row, now)
                 await work.commit()
-            if restores:
-                await restore(self._services, row)
+            if then is not None:
+                await then()
 
-    async def _look(self, work: UnitOfWork, row: SecurityProfileUpgradeRow, now: datetime) -> bool:
-        """End an upgrade if it can be; return whether the station has to be sent its old order of slots."""
+    async def _look(self, work: UnitOfWork, row: SecurityProfileUpgradeRow, now: datetime) -> Then | None:
+        """End an upgrade or take it on, if that can be done; return what follows after the commit."""
+        restoring = partial(restore, self._services, row)
         if row.state == _SENDING:
-            finish(row, _FAILED, "its core ended while the station was sent what it needs", now)
-            return row.is_prioritized
+            finish(work, row, _FAILED, "its core ended while the station was sent what it needs", now)
+            return restoring if row.is_prioritized else None
         found = await find_profile(work.session, row.tenant_id, row.station_id)
         if found is not None and found.security_profile >= row.security_profile:
-            finish(row, _SUCCEEDED, "", now)
-            return False
+            finish(work, row, _SUCCEEDED, "", now)
+            return None
+        if row.state == _ORDERING:
+            return await self._look_for_certificate(work, row, now)
         has_restarted = (
             found is not None
             and found.boot_time is not None
@@ -70,21 +76,28 @@ class FollowUpgrades:
         )
         if found is None or has_restarted or now >= row.deadline_time:
             problem = "it restarted, and came back by its profile before" if has_restarted else "it did not come back"
-            finish(row, _FAILED, problem, now)
-            return found is not None
+            finish(work, row, _FAILED, problem, now)
+            return None if found is None else restoring
         row.next_time = min(now + LOOK_AGAIN, row.deadline_time)
-        return False
+        return None
 
-
-def finish(row: SecurityProfileUpgradeRow, state: int, reason: str, now: datetime) -> None:
-    """Set the end of an upgrade."""
-    row.state, row.reason, row.finish_time, row.next_time = state, reason[:255], now, None
-
-
-async def restore(services: Services, row: SecurityProfileUpgradeRow) -> None:
-    """Send a station its old order of slots, now or when it is back."""
-    try:
-        await StationSteps(services, row.tenant_id, row.station_id).restore_priority(row.previous_priority)
-    except CoreError as error:
-        about = {"station_id": row.station_id, "problem": str(error)}
-        logger.warning("the order of a station's network profiles could not be taken back", extra=about)
+    async def _look_for_certificate(
+        self, work: UnitOfWork, row: SecurityProfileUpgradeRow, now: datetime
+    ) -> Then | None:
+        """Go on with a station that has its certificate and is connected."""
+        key = (row.tenant_id, row.station_id)
+        if await IssuedCertificateRepository(work.session).has_usable(*key, now):
+            if key in await connected_stations(work.session, [key]):
+                row.state, row.next_time = _SENDING, now + LEASE
+                work.emit(changed_event(row))
+                return partial(self._steps.resume, row)
+        else:
+            order = await CertificateOrderRepository(work.session).latest(*key, row.create_time)
+            if order is not None and order.state in _FRUITLESS:
+                finish(work, row, _FAILED, f"it got no certificate: {order.reason}", now)
+                return None
+        if now >= row.deadline_time:
+            finish(work, row, _FAILED, "it got no certificate in time", now)
+            return None
+        row.next_time = min(now + LOOK_AGAIN, row.deadline_time)
+        return None

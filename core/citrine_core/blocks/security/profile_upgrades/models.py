@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, String, text
+from sqlalchemy import Index, Integer, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model, PartialIndex
@@ -30,6 +30,9 @@ class SecurityProfileUpgradeRow(Model):
     reason: Mapped[str] = mapped_column(String(255), default="")
     previous_priority: Mapped[str] = mapped_column(String(255), default="")
     """NetworkConfigurationPriority before."""
+    connection_data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Serialised citrine.ocpp.v2.NetworkConnectionProfile. None: it was begun before this was stored, and sent."""
+    resets_immediately: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_prioritized: Mapped[bool] = mapped_column(default=False)
     """Whether the station may have another NetworkConfigurationPriority by now, which a failure takes back."""
     requested_by: Mapped[str] = mapped_column(String(255))

@@ -1,10 +1,11 @@
 """Upgrades as the API shows them."""
 
 from citrine.api.v1 import security_profile_upgrades_pb2 as pb
+from citrine.events.v1.events_pb2 import Event, SecurityProfileUpgradeChanged
 from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
 from citrine_core.rpc import to_timestamp
 
-__all__ = ["upgrade_to_proto"]
+__all__ = ["changed_event", "upgrade_to_proto"]
 
 
 def upgrade_to_proto(row: SecurityProfileUpgradeRow) -> pb.SecurityProfileUpgrade:
@@ -22,3 +23,16 @@ def upgrade_to_proto(row: SecurityProfileUpgradeRow) -> pb.SecurityProfileUpgrad
         deadline_time=to_timestamp(row.deadline_time),
         finish_time=to_timestamp(row.finish_time),
     )
+
+
+def changed_event(row: SecurityProfileUpgradeRow) -> Event:
+    """Return the event that says that an upgrade came into its state."""
+    body = SecurityProfileUpgradeChanged(
+        upgrade_id=row.upgrade_id,
+        security_profile=row.security_profile,
+        state=pb.SecurityProfileUpgradeState.Name(pb.SecurityProfileUpgradeState.ValueType(row.state)).removeprefix(
+            "SECURITY_PROFILE_UPGRADE_STATE_"
+        ),
+        reason=row.reason,
+    )
+    return Event(tenant_id=row.tenant_id, station_id=row.station_id, security_profile_upgrade_changed=body)

@@ -1,4 +1,4 @@
-"""What a station is sent for another security profile: network profile, order of its slots, reset."""
+"""What a station is sent for another security profile: certificate, network profile, order of its slots, reset."""
 
 from typing import Any, TypeVar
 
@@ -6,6 +6,7 @@ from google.protobuf.message import Message
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.errors import CoreError
 from citrine_core.rpc import Caller, system_caller
@@ -44,6 +45,17 @@ class StationSteps:
             if result.attribute_status == ocpp.GET_VARIABLE_STATUS_ENUM_ACCEPTED:
                 return str(result.attribute_value)
         raise Refused(f"it does not say its {PRIORITY}")
+
+    async def order_certificate(self) -> None:
+        """Have the station order a certificate of its own (A02).
+
+        Raises:
+            Refused: When it does not.
+        """
+        wanted = remote_control.MESSAGE_TRIGGER_ENUM_SIGN_CHARGING_STATION_CERTIFICATE
+        answer: Any = await self._ask(remote_control.TriggerMessageRequest(requested_message=wanted))
+        if answer.status != remote_control.TRIGGER_MESSAGE_STATUS_ENUM_ACCEPTED:
+            raise Refused(_said("TriggerMessage", remote_control.TriggerMessageStatusEnum.Name(answer.status)))
 
     async def set_profile(self, slot: int, profile: ocpp.NetworkConnectionProfile) -> None:
         """Have the station store a network profile (B09).

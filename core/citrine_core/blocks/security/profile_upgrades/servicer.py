@@ -20,11 +20,16 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, pb.SecurityProfileUpgrade]"
 class SecurityProfileUpgradesServicer(
     security_profile_upgrades_pb2_grpc.SecurityProfileUpgradesServiceServicer,
 ):
-    """Begins upgrades, and shows them."""
+    """Begins upgrades, and shows them.
 
-    def __init__(self, services: Services) -> None:
+    Args:
+        services: Services of the core.
+        signs: Whether an authority signs certificates of stations here.
+    """
+
+    def __init__(self, services: Services, *, signs: bool) -> None:
         self._unit_of_work = services.unit_of_work
-        self._requests = UpgradeRequests(services)
+        self._requests = UpgradeRequests(services, signs=signs)
 
     async def CreateSecurityProfileUpgrade(
         self, request: pb.CreateSecurityProfileUpgradeRequest, context: Context

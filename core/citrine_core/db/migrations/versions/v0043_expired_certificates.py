@@ -5,14 +5,15 @@ from alembic import op
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0042"
-down_revision = "0041"
+revision = "0043"
+down_revision = "0042"
 
 
 def upgrade() -> None:
     """Add the columns."""
-    allowed = sa.Column("accept_expired_certificate", sa.Boolean(), nullable=False, server_default=sa.false())
-    op.add_column("stations", allowed)
+    op.add_column(
+        "stations", sa.Column("accept_expired_certificate", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
     op.add_column("connections", sa.Column("renew_due_time", sa.DateTime(timezone=True), nullable=True))
     due = sa.text("renew_due_time IS NOT NULL")
     op.create_index("ix_connections_renew", "connections", ["renew_due_time"], postgresql_where=due, sqlite_where=due)

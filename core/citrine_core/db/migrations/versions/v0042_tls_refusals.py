@@ -7,8 +7,8 @@ from alembic import op
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0041"
-down_revision = "0040"
+revision = "0042"
+down_revision = "0041"
 
 _TABLE = "handshake_refusals"
 _KEY = ["tenant_id", "station_id", "unknown_tenant_id"]
@@ -21,6 +21,9 @@ def upgrade() -> None:
         batch.add_column(sa.Column("detail", sa.String(length=100), nullable=False, server_default=""))
         batch.drop_constraint(f"pk_{_TABLE}", type_="primary")
         batch.create_primary_key(f"pk_{_TABLE}", [*_KEY, "source"])
+    with op.batch_alter_table(_TABLE) as batch:
+        for name in ("source", "detail"):
+            batch.alter_column(name, server_default=None)
 
 
 def downgrade() -> None:

@@ -5,15 +5,17 @@ from alembic import op
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0040"
-down_revision = "0039"
+revision = "0041"
+down_revision = "0040"
 
 
 def upgrade() -> None:
     """Add the columns."""
     op.add_column("security_profile_upgrades", sa.Column("connection_data", sa.LargeBinary(), nullable=True))
-    never = sa.Column("resets_immediately", sa.Boolean(), nullable=False, server_default=sa.false())
-    op.add_column("security_profile_upgrades", never)
+    op.add_column(
+        "security_profile_upgrades",
+        sa.Column("resets_immediately", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
 
 
 def downgrade() -> None:
