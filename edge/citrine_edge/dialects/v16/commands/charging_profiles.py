@@ -51,7 +51,8 @@ def get_composite_schedule(said: Fields) -> Dialogue:
     said.end()
     answer = yield Step("GetCompositeSchedule", payload)
     response: Json = {"status": answer["status"]}
-    if "chargingSchedule" in answer:
+    # Stations that reject also send a schedule without periods, which says nothing.
+    if answer.get("chargingSchedule", {}).get("chargingSchedulePeriod"):
         response["schedule"] = _composite(payload, answer)
     return Outcome(response)
 
