@@ -35,6 +35,7 @@ those of the edge.
 - A station may speak 1.6 today and 2.0.1 tomorrow; it remains the same station.
 
 ```sh
+export PATH="$PWD/.venv/bin:$PATH" CITRINE_TENANT=demo
 citrine variable set DEMO-4 OCPPCommCtrlr.HeartbeatInterval=120
 citrine call DEMO-4 Reset '{"type": "OnIdle"}'
 citrine call DEMO-4 GetConfiguration '{"key": ["HeartbeatInterval"]}' --native
