@@ -202,3 +202,33 @@ async def test_a_quirk_profile_lets_pass_what_was_refused(shared: Deployment) ->
 
     assert refused[2] == "OccurenceConstraintViolation"
     assert [list(one.remedies) for one in refusals] == [list(profile.rules[0].kinds)]
+
+
+async def test_a_reading_of_the_begin_that_comes_after_the_fact_bills_nothing(shared: Deployment) -> None:
+    """Some stations send the first reading again, or label a later one as the first."""
+
+    def reading(minutes: int, value: str, context: str) -> dict[str, Any]:
+        return {"timestamp": at(minutes), "sampled_value": [{"value": value, "unit": "Wh", "context": context}]}
+
+    async with shared.client() as citrine:
+        await register(citrine, "CP-1")
+        async with connected(shared, "CP-1") as station:
+            started = await station.call(
+                call.StartTransaction(connector_id=1, id_tag="CARD-1", meter_start=1000, timestamp=at(0))
+            )
+            number = started.transaction_id
+            for values in (
+                reading(1, "1100", "Sample.Periodic"),
+                reading(2, "1200", "Transaction.Begin"),
+                reading(0, "1000", "Transaction.Begin"),
+            ):
+                await station.call(call.MeterValues(connector_id=1, transaction_id=number, meter_value=[values]))
+            data = [reading(0, "1000", "Transaction.Begin"), reading(4, "1500", "Transaction.End")]
+            await station.call(
+                call.StopTransaction(transaction_id=number, meter_stop=1500, timestamp=at(4), transaction_data=data)
+            )
+        transaction = await citrine.transactions.GetTransaction(
+            GetTransactionRequest(station_id="CP-1", transaction_id=str(number))
+        )
+
+    assert (transaction.meter_start_wh, transaction.energy_wh) == (1000.0, 500.0)
