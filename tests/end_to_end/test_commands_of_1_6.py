@@ -1,6 +1,7 @@
 """Commands and jobs for a station of OCPP 1.6, of the `ocpp` package, through a real edge and core."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from citrine.api.v1 import (
     provisioning_pb2,
     remote_control_pb2,
     reports_pb2,
+    security_profile_upgrades_pb2,
     smart_charging_pb2,
     stations_pb2,
     tokens_pb2,
@@ -37,6 +39,7 @@ from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
+from citrine.api.v1.security_profile_upgrades_pb2_grpc import SecurityProfileUpgradesServiceStub
 from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
@@ -381,3 +384,56 @@ async def test_certificates_are_installed_by_the_security_extensions_and_over_da
         "InstallCertificate",
     )
     assert orjson.loads(transferred["data"])["certificateType"] == "V2GRootCertificate"
+
+
+@contextlib.asynccontextmanager
+async def known_station(core: RunningCore, edge: RunningEdge, **keys: str) -> AsyncIterator[Station16]:
+    """Connect a station whose inventory the core knows."""
+
+    async def known() -> bool:
+        return "OCPPCommCtrlr.HeartbeatInterval" in await variables(core)
+
+    async with connected16(edge.ocpp, STATION, PASSWORD, {"HeartbeatInterval": "60", **keys}) as station:
+        await boot(station)
+        await until(known)
+        yield station
+
+
+async def raise_profile(core: RunningCore) -> str:
+    """Upgrade the station to security profile 2, and return the state."""
+    connection = ocpp2.NetworkConnectionProfile(security_profile=2, ocpp_csms_url="wss://csms.example.com")
+    request = security_profile_upgrades_pb2.CreateSecurityProfileUpgradeRequest(
+        station_id=STATION, connection_data=connection
+    )
+    made = await core.stub(SecurityProfileUpgradesServiceStub).CreateSecurityProfileUpgrade(request)
+    name = security_profile_upgrades_pb2.SecurityProfileUpgradeState.Name(made.state)
+    return name.removeprefix("SECURITY_PROFILE_UPGRADE_STATE_")
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "resets"),
+    [
+        ("Accepted", "RESTARTING", []),
+        ("RebootRequired", "RESTARTING", [{"type": "Soft"}]),
+        ("Rejected", "FAILED", []),
+    ],
+)
+async def test_security_profile_is_raised_by_its_key(
+    core: RunningCore, edge: RunningEdge, status: str, state: str, resets: list[Any]
+) -> None:
+    """Whitepaper, A05: a station that accepts it connects anew by itself."""
+    async with known_station(core, edge, SecurityProfile="1") as station:
+        station.changes["SecurityProfile"] = status
+
+        assert await raise_profile(core) == state
+
+        assert station.said("ChangeConfiguration") == [{"key": "SecurityProfile", "value": "2"}]
+        assert station.said("Reset") == resets
+
+
+async def test_station_without_a_security_profile_has_no_way_to_another(core: RunningCore, edge: RunningEdge) -> None:
+    async with known_station(core, edge) as station:
+        with pytest.raises(grpc.aio.AioRpcError, match="does not say its NetworkConfigurationPriority"):
+            await raise_profile(core)
+
+        assert station.said("ChangeConfiguration") == []

@@ -62,6 +62,8 @@ class Station16(ocpp.v16.ChargePoint):  # type: ignore[misc]  # the package has 
         """What it answers to commands other than those about its configuration and its list, by their action."""
         self.heard: list[tuple[str, dict[str, Any]]] = []
         """Commands, and what they say, in the package's spelling."""
+        self.changes: dict[str, str] = {}
+        """What it answers to ChangeConfiguration, by key, where it is not what the key's access says."""
         self.list_version = 0
         self.local_list: dict[str, Any] = {}
 
@@ -93,7 +95,7 @@ class Station16(ocpp.v16.ChargePoint):  # type: ignore[misc]  # the package has 
             status = "NotSupported"
         if key == "AuthorizationKey":
             del self.keys[key]
-        return ocpp.v16.call_result.ChangeConfiguration(status=status)
+        return ocpp.v16.call_result.ChangeConfiguration(status=self.changes.get(key, status))
 
     @on("GetLocalListVersion")  # type: ignore[untyped-decorator]
     def on_get_local_list_version(self) -> Any:

@@ -77,7 +77,7 @@ class FollowUpgrades:
         if found is None or has_restarted or now >= row.deadline_time:
             problem = "it restarted, and came back by its profile before" if has_restarted else "it did not come back"
             finish(work, row, _FAILED, problem, now)
-            return None if found is None else restoring
+            return restoring if found is not None and row.is_prioritized else None
         row.next_time = min(now + LOOK_AGAIN, row.deadline_time)
         return None
 

@@ -48,7 +48,8 @@ class UpgradeSteps:
     async def resume(self, row: SecurityProfileUpgradeRow) -> None:
         """Go on with a station that has its certificate now, or later if it does not answer."""
         try:
-            await StationSteps(self._services, row.tenant_id, row.station_id).read_priority()
+            if _has_slots(row):
+                await StationSteps(self._services, row.tenant_id, row.station_id).read_priority()
         except Refused as error:
             # It reconnects with its certificate, as like as not.
             about = {"station_id": row.station_id, "problem": str(error)}
@@ -62,11 +63,16 @@ class UpgradeSteps:
         steps = StationSteps(self._services, row.tenant_id, row.station_id)
         slots = [str(row.slot), *(slot for slot in slots_of(row.previous_priority) if slot != str(row.slot))]
         try:
-            await steps.set_profile(row.slot, NetworkConnectionProfile.FromString(row.connection_data or b""))
-            await self._prioritize(row)
-            await steps.set_priority(",".join(slots))
-            await self._prioritize(row, resets=True)
-            await steps.reset(immediately=row.resets_immediately)
+            restarts = True
+            if _has_slots(row):
+                await steps.set_profile(row.slot, NetworkConnectionProfile.FromString(row.connection_data or b""))
+                await self._store(row, is_prioritized=True)
+                await steps.set_priority(",".join(slots))
+            else:
+                restarts = await steps.set_security_profile(row.security_profile)
+            if restarts:
+                await self._store(row, is_prioritized=_has_slots(row), resets=True)
+                await steps.reset(immediately=row.resets_immediately)
         except Refused as error:
             failed = await self._fail(row, str(error))
             if failed.is_prioritized:
@@ -74,13 +80,13 @@ class UpgradeSteps:
             return failed
         return await self._move(row, _SENDING, _RESTARTING)
 
-    async def _prioritize(self, row: SecurityProfileUpgradeRow, *, resets: bool = False) -> None:
+    async def _store(self, row: SecurityProfileUpgradeRow, *, is_prioritized: bool, resets: bool = False) -> None:
         now = self._clock()
         async with self._unit_of_work() as work:
             stored = await _stored(work, row)
             if stored.state != _SENDING:
                 raise Refused("it took too long")
-            stored.is_prioritized, stored.next_time = True, now + LEASE
+            stored.is_prioritized, stored.next_time = is_prioritized, now + LEASE
             stored.reset_time = now if resets else None
             await work.commit()
 
@@ -101,6 +107,11 @@ class UpgradeSteps:
                 finish(work, stored, _FAILED, reason, self._clock())
             await work.commit()
         return stored
+
+
+def _has_slots(row: SecurityProfileUpgradeRow) -> bool:
+    """Return whether the station has network profiles in slots; without any, it is told the security profile alone."""
+    return bool(row.slot or row.previous_priority)
 
 
 async def _stored(work: UnitOfWork, row: SecurityProfileUpgradeRow) -> SecurityProfileUpgradeRow:

@@ -4,14 +4,21 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from citrine.api.v1 import security_profile_upgrades_pb2 as pb
-from citrine.ocpp.v2.provisioning_pb2 import VariableCharacteristics
+from citrine.ocpp.v2.provisioning_pb2 import MUTABILITY_ENUM_READ_WRITE, VariableCharacteristics
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.blocks.security.orders import IssuedCertificateRepository
 from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
 from citrine_core.blocks.security.profile_upgrades.progress import LEASE, UpgradeSteps, slots_of
 from citrine_core.blocks.security.profile_upgrades.protos import changed_event
 from citrine_core.blocks.security.profile_upgrades.repository import ProfileUpgradeRepository
-from citrine_core.blocks.security.profile_upgrades.sending import COMPONENT, PRIORITY, Refused, StationSteps
+from citrine_core.blocks.security.profile_upgrades.sending import (
+    COMPONENT,
+    PRIORITY,
+    PROFILE,
+    SECURITY,
+    Refused,
+    StationSteps,
+)
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, StationUnavailable
 from citrine_core.ids import new_id
@@ -54,8 +61,9 @@ class UpgradeRequests:
         steps = StationSteps(self._services, who.tenant_id, request.station_id)
         async with self._unit_of_work() as work:
             orders = await self._check_station(work, who.tenant_id, request)
+            has_slots = not await _sets_profile(work, who.tenant_id, request.station_id)
         try:
-            priority = await steps.read_priority()
+            priority = await steps.read_priority() if has_slots else ""
         except Refused as error:
             raise StationUnavailable(f"the upgrade was not begun: {error}") from error
         now = self._clock()
@@ -70,7 +78,7 @@ class UpgradeRequests:
                 upgrade_id=new_id(),
                 station_id=request.station_id,
                 security_profile=request.connection_data.security_profile,
-                slot=await _slot(work, who.tenant_id, request, slots_of(priority)),
+                slot=await _slot(work, who.tenant_id, request, slots_of(priority)) if has_slots else 0,
                 state=_ORDERING if orders else _SENDING,
                 reason="",
                 previous_priority=priority[:255],
@@ -111,6 +119,15 @@ class UpgradeRequests:
                 "give it one by other means, and set has_certificate"
             )
         return True
+
+
+async def _sets_profile(work: UnitOfWork, tenant_id: str, station_id: str) -> bool:
+    """Return whether a station has no slots, but a security profile that can be set, as its device model says."""
+    rows = await find_variables(work.session, tenant_id, station_id, {COMPONENT.lower(), SECURITY.lower()})
+    names = {(row.component.lower(), row.variable.lower()): row for row in rows}
+    profile = names.get((SECURITY.lower(), PROFILE.lower()))
+    has_slots = (COMPONENT.lower(), PRIORITY.lower()) in names
+    return not has_slots and profile is not None and profile.mutability == MUTABILITY_ENUM_READ_WRITE
 
 
 def _check(request: pb.CreateSecurityProfileUpgradeRequest) -> timedelta:

@@ -12,9 +12,11 @@ from citrine_core.errors import CoreError
 from citrine_core.rpc import Caller, system_caller
 from citrine_core.services import Services
 
-__all__ = ["COMPONENT", "PRIORITY", "Refused", "StationSteps"]
+__all__ = ["COMPONENT", "PRIORITY", "PROFILE", "SECURITY", "Refused", "StationSteps"]
 
 COMPONENT, PRIORITY = "OCPPCommCtrlr", "NetworkConfigurationPriority"
+
+SECURITY, PROFILE = "SecurityCtrlr", "SecurityProfile"
 
 REASON = "security profile upgrade"
 
@@ -73,12 +75,15 @@ class StationSteps:
         Raises:
             Refused: When it does not.
         """
-        answer: Any = await self._ask(_set_priority(priority))
-        good = (ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED, ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED)
-        for result in answer.set_variable_result:
-            if result.attribute_status not in good:
-                # A05.FR.02, A05.FR.03: it lacks a root of ours, or a certificate of its own.
-                raise Refused(_said(PRIORITY, ocpp.SetVariableStatusEnum.Name(result.attribute_status)))
+        await self._set(PRIORITY, _set_variable(COMPONENT, PRIORITY, priority))
+
+    async def set_security_profile(self, profile: int) -> bool:
+        """Have a station use a security profile that knows no slots; return whether it has to restart for that.
+
+        Raises:
+            Refused: When it does not.
+        """
+        return await self._set(PROFILE, _set_variable(SECURITY, PROFILE, str(profile)))
 
     async def restore_priority(self, priority: str) -> None:
         """Have the station use its slots in the order before, also if it is not connected now.
@@ -87,7 +92,7 @@ class StationSteps:
             CoreError: When that can't be stored.
         """
         target = CommandTarget(station_id=self._station_id, reason=REASON, when_online=True)
-        await self._commands.send(self._who, target, _set_priority(priority))
+        await self._commands.send(self._who, target, _set_variable(COMPONENT, PRIORITY, priority))
 
     async def reset(self, *, immediately: bool) -> None:
         """Have the station restart (A05.FR.05).
@@ -100,6 +105,17 @@ class StationSteps:
         if answer.status not in (ocpp.RESET_STATUS_ENUM_ACCEPTED, ocpp.RESET_STATUS_ENUM_SCHEDULED):
             raise Refused(_said("Reset", ocpp.ResetStatusEnum.Name(answer.status)))
 
+    async def _set(self, name: str, message: ocpp.SetVariablesRequest) -> bool:
+        """Set a variable, and return whether the station has to restart for that."""
+        answer: Any = await self._ask(message)
+        statuses = [result.attribute_status for result in answer.set_variable_result]
+        good = (ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED, ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED)
+        for status in statuses:
+            if status not in good:
+                # A05.FR.02, A05.FR.03: it lacks a root of ours, or a certificate of its own.
+                raise Refused(_said(name, ocpp.SetVariableStatusEnum.Name(status)))
+        return ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED in statuses
+
     async def _ask(self, message: Message) -> Message:
         target = CommandTarget(station_id=self._station_id, reason=REASON)
         try:
@@ -110,9 +126,9 @@ class StationSteps:
         return answer
 
 
-def _set_priority(priority: str) -> ocpp.SetVariablesRequest:
+def _set_variable(component: str, variable: str, value: str) -> ocpp.SetVariablesRequest:
     data = ocpp.SetVariableData(
-        component=Component(name=COMPONENT), variable=Variable(name=PRIORITY), attribute_value=priority
+        component=Component(name=component), variable=Variable(name=variable), attribute_value=value
     )
     return ocpp.SetVariablesRequest(set_variable_data=[data])
 
