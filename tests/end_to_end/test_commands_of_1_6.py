@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -437,3 +437,51 @@ async def test_station_without_a_security_profile_has_no_way_to_another(core: Ru
             await raise_profile(core)
 
         assert station.said("ChangeConfiguration") == []
+
+
+async def begun(core: RunningCore, station: Station16) -> int:
+    """Begin a transaction on connector 1, and return its number."""
+    token = tokens_pb2.Token(id_token="DEADBEEF", type="ISO14443")
+    await core.stub(TokensServiceStub).CreateToken(tokens_pb2.CreateTokenRequest(token=token))
+    now = datetime.now(UTC).isoformat()
+    for status in ("Available", "Preparing"):
+        await station.call(
+            ocpp.v16.call.StatusNotification(connector_id=1, error_code="NoError", status=status, timestamp=now)
+        )
+    started = await station.call(
+        ocpp.v16.call.StartTransaction(connector_id=1, id_tag="deadbeef", meter_start=1000, timestamp=now)
+    )
+    assert started.id_tag_info["status"] == "Accepted"
+    return int(started.transaction_id)
+
+
+async def test_transaction_is_stopped_by_its_number(core: RunningCore, station: Station16) -> None:
+    number = await begun(core, station)
+    stop = remote_control_pb2.RequestStopTransactionRequest(target=TARGET)
+    stop.request.transaction_id = str(number)
+
+    await core.stub(RemoteControlServiceStub).RequestStopTransaction(stop)
+
+    assert station.said("RemoteStopTransaction") == [{"transaction_id": number}]
+
+
+async def test_charging_vehicle_gets_its_share_of_the_capacity(core: RunningCore, edge: RunningEdge) -> None:
+    keys = {"ChargeProfileMaxStackLevel": "5"}
+    async with known_station(core, edge, **keys) as station:
+        number = await begun(core, station)
+        capacity = smart_charging_pb2.ChargingCapacity(station_id=STATION, max_current_a=32)
+        await core.stub(SmartChargingServiceStub).SetChargingCapacity(
+            smart_charging_pb2.SetChargingCapacityRequest(capacity=capacity)
+        )
+
+        async def shares() -> list[Any]:
+            profiles = [
+                (each["connector_id"], each["cs_charging_profiles"]) for each in station.said("SetChargingProfile")
+            ]
+            return [
+                (connector, profile["transaction_id"])
+                for connector, profile in profiles
+                if profile["charging_profile_purpose"] == "TxProfile"
+            ]
+
+        assert (await until(shares))[0] == (1, number)
