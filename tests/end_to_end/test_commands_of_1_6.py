@@ -26,6 +26,7 @@ from citrine.api.v1 import (
     security_profile_upgrades_pb2,
     smart_charging_pb2,
     stations_pb2,
+    tariffs_pb2,
     tokens_pb2,
     transactions_pb2,
 )
@@ -42,6 +43,7 @@ from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
 from citrine.api.v1.security_profile_upgrades_pb2_grpc import SecurityProfileUpgradesServiceStub
 from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.ocpp.id_tags import surrogate_of
@@ -49,6 +51,7 @@ from citrine.ocpp.v2 import certificates_pb2 as m
 from citrine.ocpp.v2 import diagnostics_pb2 as logs
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp2
 from citrine_core.db.upgrade import upgrade
+from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.pki import Authority
@@ -448,6 +451,7 @@ async def begun(core: RunningCore, station: Station16) -> int:
         await station.call(
             ocpp.v16.call.StatusNotification(connector_id=1, error_code="NoError", status=status, timestamp=now)
         )
+    await station.call(ocpp.v16.call.Authorize(id_tag="deadbeef"))
     started = await station.call(
         ocpp.v16.call.StartTransaction(connector_id=1, id_tag="deadbeef", meter_start=1000, timestamp=now)
     )
@@ -485,3 +489,30 @@ async def test_charging_vehicle_gets_its_share_of_the_capacity(core: RunningCore
             ]
 
         assert (await until(shares))[0] == (1, number)
+
+
+async def test_driver_is_told_the_price_the_running_cost_and_the_final_cost(
+    core: RunningCore, station: Station16
+) -> None:
+    tariffs = core.stub(TariffsServiceStub)
+    per_kwh = tariff(element(component("ENERGY", "0.30"), component("FLAT", "0.50")), tariff_id="KWH")
+    await tariffs.CreateTariff(tariffs_pb2.CreateTariffRequest(tariff=per_kwh))
+    assignment = tariffs_pb2.TariffAssignment(tariff_id="KWH")
+    await tariffs.AssignTariff(tariffs_pb2.AssignTariffRequest(assignment=assignment))
+
+    number = await begun(core, station)
+    now = datetime.now(UTC).isoformat()
+    sampled = [{"value": "2000", "measurand": "Energy.Active.Import.Register", "unit": "Wh"}]
+    values = [{"timestamp": now, "sampledValue": sampled}]
+    await station.call(ocpp.v16.call.MeterValues(connector_id=1, transaction_id=number, meter_value=values))
+    await station.call(ocpp.v16.call.StopTransaction(transaction_id=number, meter_stop=11000, timestamp=now))
+
+    async def final() -> list[Any]:
+        told = [(each["message_id"], orjson.loads(each["data"])) for each in station.said("DataTransfer")]
+        return told if told and told[-1][0] == "FinalCost" else []
+
+    told = await until(final)
+    assert [name for name, _ in told] == ["SetUserPrice", "RunningCost", "FinalCost"]
+    assert "0.30" in told[0][1]["priceText"]
+    assert (told[1][1]["transactionId"], told[1][1]["cost"]) == (number, pytest.approx(0.80))
+    assert (told[2][1]["transactionId"], told[2][1]["cost"]) == (number, pytest.approx(3.50))
