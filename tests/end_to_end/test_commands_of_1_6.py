@@ -494,6 +494,10 @@ async def test_charging_vehicle_gets_its_share_of_the_capacity(core: RunningCore
 async def test_driver_is_told_the_price_the_running_cost_and_the_final_cost(
     core: RunningCore, station: Station16
 ) -> None:
+    async def known() -> bool:
+        return "TariffCostCtrlr.Available" in await variables(core)
+
+    await until(known)
     tariffs = core.stub(TariffsServiceStub)
     per_kwh = tariff(element(component("ENERGY", "0.30"), component("FLAT", "0.50")), tariff_id="KWH")
     await tariffs.CreateTariff(tariffs_pb2.CreateTariffRequest(tariff=per_kwh))
@@ -512,7 +516,8 @@ async def test_driver_is_told_the_price_the_running_cost_and_the_final_cost(
         return told if told and told[-1][0] == "FinalCost" else []
 
     told = await until(final)
-    assert [name for name, _ in told] == ["SetUserPrice", "RunningCost", "FinalCost"]
+    # The price after Authorize, and again after the start.
+    assert [name for name, _ in told] == ["SetUserPrice", "SetUserPrice", "RunningCost", "FinalCost"]
     assert "0.30" in told[0][1]["priceText"]
-    assert (told[1][1]["transactionId"], told[1][1]["cost"]) == (number, pytest.approx(0.80))
-    assert (told[2][1]["transactionId"], told[2][1]["cost"]) == (number, pytest.approx(3.50))
+    assert (told[2][1]["transactionId"], told[2][1]["cost"]) == (number, pytest.approx(0.80))
+    assert (told[3][1]["transactionId"], told[3][1]["cost"]) == (number, pytest.approx(3.50))

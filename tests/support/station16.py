@@ -31,6 +31,7 @@ READ_ONLY = {
     "ChargeProfileMaxStackLevel": "10",
     "MaxChargingProfilesInstalled": "10",
     "ChargingScheduleAllowedChargingRateUnit": "Current",
+    "CustomDisplayCostAndPrice": "true",
 }
 
 STATUSES: dict[str, dict[str, Any]] = {

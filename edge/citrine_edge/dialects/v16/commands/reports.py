@@ -1,6 +1,6 @@
 """Reports of stations of OCPP 1.6: GetBaseReport and GetReport by one GetConfiguration of all keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step
 from citrine_edge.dialects.v16.commands.fields import Fields
@@ -68,7 +68,8 @@ def _outcome(request_id: int, found: Sequence[Json]) -> Outcome:
 def _report(answer: Json) -> list[Json]:
     """Return the variables that an answer to GetConfiguration says; of keys that are named twice, the first.
 
-    The number of connectors says which EVSEs there are: plans of charging need to know.
+    The number of connectors says which EVSEs there are, which plans of charging need to know; and the key of displays
+    says whether drivers can be told prices and costs.
     """
     found: dict[VariableName, Json] = {}
     for each in answer.get("configurationKey", ()):
@@ -86,16 +87,31 @@ def _report(answer: Json) -> list[Json]:
             if key.is_secret:
                 # The station does not say of it: what is write-only is in no answer to GetConfiguration.
                 found.setdefault(key.variable.folded, _data(key, key.variable, {"readonly": False}))
-    connectors = found.get(_CONNECTORS.folded, {"variableAttribute": [{}]})["variableAttribute"][0].get("value")
-    number = min(_number(connectors) or 0, MAX_CONNECTORS)
-    return [*found.values(), *(_evse(evse_id) for evse_id in range(1, number + 1))]
+    number = min(_number(_value(found, _CONNECTORS)) or 0, MAX_CONNECTORS)
+    shows_costs = _value(found, key_of("CustomDisplayCostAndPrice").variable)
+    return [
+        *found.values(),
+        *(_available({"name": "EVSE", "evse": {"id": evse_id}}, "true") for evse_id in range(1, number + 1)),
+        *(
+            _available({"name": "TariffCostCtrlr"}, shows_costs, instance)
+            for instance in ("Tariff", "Cost")
+            if shows_costs
+        ),
+    ]
 
 
-def _evse(evse_id: int) -> Json:
+def _value(found: Mapping[VariableName, Json], variable: VariableName) -> str | None:
+    """Return the value of a variable that a station reports."""
+    data = found.get(variable.folded)
+    return None if data is None else data["variableAttribute"][0].get("value")
+
+
+def _available(component: Json, value: str, instance: str = "") -> Json:
+    """Return the report of a component that is there, or is not."""
     return {
-        "component": {"name": "EVSE", "evse": {"id": evse_id}},
-        "variable": {"name": "Available"},
-        "variableAttribute": [{"type": "Actual", "value": "true", "mutability": "ReadOnly"}],
+        "component": component,
+        "variable": {"name": "Available", **({"instance": instance} if instance else {})},
+        "variableAttribute": [{"type": "Actual", "value": value, "mutability": "ReadOnly"}],
         "variableCharacteristics": {"dataType": "boolean", "supportsMonitoring": False},
     }
 

@@ -70,6 +70,21 @@ def test_evses_can_be_asked_for(evse: dict[str, Any], reported: int) -> None:
     assert len(names(played)) == reported
 
 
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_display_of_costs_is_that_of_the_controller_of_costs(value: str) -> None:
+    key = {"key": "CustomDisplayCostAndPrice", "readonly": True, "value": value}
+
+    played = play("GetBaseReport", BASE, {"configurationKey": [key]})
+
+    [(_, payload)] = played.messages
+    available = [
+        (each["variable"]["instance"], each["variableAttribute"][0]["value"])
+        for each in payload["reportData"]
+        if each["component"]["name"] == "TariffCostCtrlr"
+    ]
+    assert available == [("Tariff", value), ("Cost", value)]
+
+
 def test_variable_has_type_unit_and_mutability_of_its_key() -> None:
     played = play("GetBaseReport", BASE, {"configurationKey": KEYS})
 
