@@ -101,6 +101,16 @@ _LIMITS = """
   the station as a surrogate, which Citrine resolves wherever it comes back.
 - **Passwords.** `citrine station` and the API set the password as ever; it goes as AuthorizationKey, the hexadecimal
   text of 16 to 20 characters. Stations that take the hexadecimal text itself for the password may log in with it.
+- **Inventories.** `NumberOfConnectors` also says which EVSEs there are (`EVSE.Available`), and
+  `CustomDisplayCostAndPrice` whether drivers can be told prices and costs (`TariffCostCtrlr.Available`).
+- **Prices and costs** follow the answers that can't say them, as DataTransfer of `org.openchargealliance.costmsg`:
+  SetUserPrice after Authorize and StartTransaction, RunningCost after MeterValues, FinalCost after StopTransaction. A
+  station that does not know them is sent no more of them until it connects again. Custom data of that vendor in
+  CostUpdated, as triggers of meter values, is sent along.
+- **Plug & Charge** is messages of 2.0.1 in DataTransfer of `org.openchargealliance.iso15118pnc`, in both directions:
+  Authorize, Get15118EVCertificate, GetCertificateStatus and SignCertificate from stations.
+- **Security profiles** are raised by the key `SecurityProfile`, also by `citrine station upgrade-profile`; the URL stays
+  as it is.
 - **Orders of commands.** A command that becomes several CALLs says what the station answered before one of them
   failed.
 - **Refused by name** are the commands above that have no counterpart, and properties of the others that 1.6 does not
