@@ -109,8 +109,8 @@ _LIMITS = """
   CostUpdated, as triggers of meter values, is sent along.
 - **Plug & Charge** is messages of 2.0.1 in DataTransfer of `org.openchargealliance.iso15118pnc`, in both directions:
   Authorize, Get15118EVCertificate, GetCertificateStatus and SignCertificate from stations.
-- **Security profiles** are raised by the key `SecurityProfile`, also by `citrine station upgrade-profile`; the URL stays
-  as it is.
+- **Security profiles** are raised by the key `SecurityProfile`, also by `citrine station upgrade-profile`; the URL
+  stays as it is.
 - **Orders of commands.** A command that becomes several CALLs says what the station answered before one of them
   failed.
 - **Refused by name** are the commands above that have no counterpart, and properties of the others that 1.6 does not
