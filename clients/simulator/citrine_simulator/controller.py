@@ -159,7 +159,7 @@ class Controller:
         model = self._device_model()
         credentials = Credentials(config.password, around.store)
         certificate = OwnCertificate(config.station_id, around.store)
-        order = CertificateOrder(certificate, model, self.call, around.clock, self.now, around.emit)
+        order = CertificateOrder(certificate, model, self._say, around.clock, self.now, around.emit)
         online = asyncio.Event()
         profiles = NetworkProfiles(config, around.store, model, credentials, certificate)
         link = self._link(model, profiles, certificate)

@@ -26,6 +26,12 @@ _REASONS = frozenset({
     *("Remote", "SoftReset", "UnlockCommand"),
 })  # fmt: skip
 
+_SECURITY_EVENTS = {
+    "InvalidChargingStationCertificate": "InvalidChargePointCertificate",
+    "InvalidCsmsCertificate": "InvalidCentralSystemCertificate",
+}
+"""Security events that have another name in 1.6 (whitepaper, chapter 8)."""
+
 _FIRMWARE = frozenset({
     *("Downloaded", "DownloadFailed", "Downloading", "Idle", "InstallationFailed", "Installing", "Installed"),
 })  # fmt: skip
@@ -125,6 +131,11 @@ def _firmware(payload: Payload, connectors: ConnectorNumbers) -> Request | None:
     return ("FirmwareStatusNotification", {"status": status}) if status in _FIRMWARE else None
 
 
+def _security_event(payload: Payload, connectors: ConnectorNumbers) -> Request:
+    kind = payload["type"]
+    return "SecurityEventNotification", {**payload, "type": _SECURITY_EVENTS.get(kind, kind)}
+
+
 def _log(payload: Payload, connectors: ConnectorNumbers) -> Request | None:
     if payload.get("requestId") != TO_DIAGNOSTICS:
         return "LogStatusNotification", dict(payload)
@@ -139,7 +150,7 @@ _CONVERSIONS: Mapping[str, Callable[[Payload, ConnectorNumbers], Request | None]
     "Heartbeat": lambda payload, _: ("Heartbeat", {}),
     "LogStatusNotification": _log,
     "MeterValues": _meter,
-    "SecurityEventNotification": lambda payload, _: ("SecurityEventNotification", dict(payload)),
+    "SecurityEventNotification": _security_event,
     "SignCertificate": lambda payload, _: ("SignCertificate", {"csr": payload["csr"]}),
     "StatusNotification": _status,
 }

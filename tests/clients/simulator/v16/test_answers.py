@@ -4,12 +4,15 @@ import base64
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from citrine_simulator import Station
 from citrine_simulator.answers.firmware import STEP
 from tests.clients.simulator.conftest import PASSWORD, MakeStation
 from tests.clients.simulator.csms import Csms
 from tests.clients.simulator.manual_clock import ManualClock
+from tests.support.pki import Authority
 
 V16: dict[str, Any] = {"version": "1.6"}
 
@@ -354,6 +357,7 @@ async def test_signed_firmware_and_logs_report_with_their_request(
 async def test_a_message_can_be_triggered(
     csms: Csms, make_station: MakeStation, action: str, requested: str, sent: str
 ) -> None:
+    csms.scripts["SignCertificate"] = lambda _: {"status": "Accepted"}
     await make_station(**V16)
     await csms.until_count("StatusNotification", 2)
     before = len(csms.of(sent))
@@ -362,6 +366,40 @@ async def test_a_message_can_be_triggered(
 
     await csms.until_count(sent, before + 1)
     assert answer == {"status": "Accepted"}
+
+
+async def test_a_certificate_that_was_not_ordered_is_rejected_and_one_that_was_is_used(
+    csms: Csms, make_station: MakeStation
+) -> None:
+    csms.scripts["SignCertificate"] = lambda _: {"status": "Accepted"}
+    await make_station(**V16, variables={"OCPPCommCtrlr.RetryBackOffWaitMinimum": "0"})
+    authority = Authority.root()
+    await csms.call("CS-1", "ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
+    (order,) = await csms.until_count("SignCertificate", 1)
+    (own,) = authority.sign(x509.load_pem_x509_csr(order["csr"].encode()))
+
+    foreign = await csms.call("CS-1", "CertificateSigned", {"certificateChain": authority.issue("CS-1").pem})
+    await csms.until(lambda: csms.of("SecurityEventNotification")[-1]["type"] == "InvalidChargePointCertificate")
+    pem = own.public_bytes(Encoding.PEM).decode()
+    ordered = await csms.call("CS-1", "CertificateSigned", {"certificateChain": pem})
+
+    assert (foreign, ordered) == ({"status": "Rejected"}, {"status": "Accepted"})
+    await csms.until(lambda: len(csms.headers) == 2)
+
+
+async def test_certificates_of_authorities_are_installed_listed_and_deleted(
+    csms: Csms, make_station: MakeStation
+) -> None:
+    await make_station(**V16)
+    use = {"certificateType": "CentralSystemRootCertificate"}
+
+    installed = await csms.call("CS-1", "InstallCertificate", use | {"certificate": Authority.root().pem})
+    listed = await csms.call("CS-1", "GetInstalledCertificateIds", use)
+    (data,) = listed["certificateHashData"]
+    deleted = await csms.call("CS-1", "DeleteCertificate", {"certificateHashData": data})
+
+    assert [one["status"] for one in (installed, listed, deleted)] == ["Accepted"] * 3
+    assert await csms.call("CS-1", "GetInstalledCertificateIds", use) == {"status": "NotFound"}
 
 
 async def test_triggered_values_of_a_transaction_name_it(csms: Csms, make_station: MakeStation) -> None:

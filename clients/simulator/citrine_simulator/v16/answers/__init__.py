@@ -33,7 +33,6 @@ def handlers16(parts: Parts, numbers: TransactionNumbers, send: CallCsms) -> Map
     connectors = ConnectorNumbers(parts.config)
     profiles = SmartChargingAnswers(parts)
     smart_charging = SmartChargingAnswers16(parts, profiles, numbers, connectors)
-    security = SecurityAnswers16(parts, CertificateAnswers(parts), send)
     control = ControlAnswers16(
         parts, RemoteControlAnswers(parts, profiles.install), ResetAnswers(parts), smart_charging, numbers, connectors
     )
@@ -43,7 +42,7 @@ def handlers16(parts: Parts, numbers: TransactionNumbers, send: CallCsms) -> Map
         LocalListAnswers16(LocalAuthListAnswers(parts)),
         MaintenanceAnswers16(FirmwareAnswers(parts), DiagnosticsAnswers(parts)),
         ReservationAnswers16(ReservationAnswers(parts), connectors),
-        security,
+        SecurityAnswers16(CertificateAnswers(parts)),
         smart_charging,
-        TriggerAnswers16(parts, connectors, security, send),
+        TriggerAnswers16(parts, connectors, send),
     )

@@ -12,7 +12,6 @@ from citrine_simulator.connection import Answer
 from citrine_simulator.evse import Evse
 from citrine_simulator.parts import Parts
 from citrine_simulator.registration import Status
-from citrine_simulator.v16.answers.security import SecurityAnswers16
 from citrine_simulator.v16.connectors import STATION, ConnectorNumbers
 from citrine_simulator.v16.requests import UNSIGNED
 
@@ -29,10 +28,9 @@ Send = Callable[[], Awaitable[None]]
 class TriggerAnswers16:
     """Sends a message after its request was accepted."""
 
-    def __init__(self, parts: Parts, connectors: ConnectorNumbers, security: SecurityAnswers16, send: CallCsms) -> None:
+    def __init__(self, parts: Parts, connectors: ConnectorNumbers, send: CallCsms) -> None:
         self._parts = parts
         self._connectors = connectors
-        self._security = security
         self._send = send
 
     @answers("TriggerMessage")
@@ -59,7 +57,7 @@ class TriggerAnswers16:
             case "LogStatusNotification":
                 return _accepted(partial(self._say, "LogStatusNotification", {"status": "Idle"}))
             case "SignChargePointCertificate":
-                return _accepted(self._security.sign)
+                return _accepted(partial(self._parts.certificate_order.place, with_new_key=True))
         return self._common(payload)
 
     def _common(self, payload: dict[str, Any]) -> Answer:
