@@ -37,8 +37,8 @@ those of the edge.
 ```sh
 export PATH="$PWD/.venv/bin:$PATH" CITRINE_TENANT=demo
 citrine variable set DEMO-4 OCPPCommCtrlr.HeartbeatInterval=120
-citrine call DEMO-4 Reset '{"type": "OnIdle"}'
 citrine call DEMO-4 GetConfiguration '{"key": ["HeartbeatInterval"]}' --native
+citrine call DEMO-4 Reset '{"type": "OnIdle"}'
 ```
 """
 
