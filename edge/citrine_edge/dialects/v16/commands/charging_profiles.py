@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from citrine_edge.dialects.v16 import values
 from citrine_edge.dialects.v16.commands.dialogue import Dialogue, Json, Outcome, Step, status_info
 from citrine_edge.dialects.v16.commands.fields import Fields
 from citrine_edge.ocppj import Code, RpcError
@@ -15,6 +16,8 @@ PURPOSES: Mapping[str, str] = {
     "TxProfile": "TxProfile",
 }
 """Purposes of charging profiles in 2.x and 1.6."""
+
+MOST_PHASES = 3
 
 KINDS = frozenset({"Absolute", "Recurring", "Relative"})
 
@@ -128,10 +131,16 @@ def _composite(asked: Json, answer: Json) -> Json:
     start = answer.get("scheduleStart", schedule.get("startSchedule"))
     if start is None:
         raise RpcError(Code.OCCURRENCE_CONSTRAINT_VIOLATION, "/scheduleStart is missing", path="/scheduleStart")
+    connector = answer["connectorId"] if "connectorId" in answer else asked["connectorId"]
+    periods = schedule["chargingSchedulePeriod"]
+    for place, period in enumerate(periods):
+        if not 0 <= period.get("numberPhases", MOST_PHASES) <= MOST_PHASES:
+            path = f"/chargingSchedule/chargingSchedulePeriod/{place}/numberPhases"
+            raise RpcError(Code.PROPERTY_CONSTRAINT_VIOLATION, f"{path} is not from 0 to {MOST_PHASES}", path=path)
     return {
-        "evseId": answer.get("connectorId", asked["connectorId"]),
+        "evseId": values.connector_id(connector),
         "duration": schedule.get("duration", asked["duration"]),
         "scheduleStart": start,
         "chargingRateUnit": schedule["chargingRateUnit"],
-        "chargingSchedulePeriod": schedule["chargingSchedulePeriod"],
+        "chargingSchedulePeriod": periods,
     }
