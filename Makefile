@@ -19,7 +19,7 @@ BUF_VERSION := 1.75.0
 .PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz protos docs install clean
 
 help:
-	@echo "make up      start Citrine with a demo: one core, one edge, three stations that charge"
+	@echo "make up      start Citrine with a demo: one core, one edge, four stations that charge"
 	@echo "             (the first time it installs, 1 to 3 minutes; then 5 seconds)"
 	@echo "make test    run all tests (10 to 15 minutes on two cores)"
 	@echo "make test-quick   run the first test of each file on SQLite, the conventions, and a station from end to end"

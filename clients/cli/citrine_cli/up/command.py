@@ -70,8 +70,8 @@ def up(
 ) -> None:
     """Run one core and one edge, supervised, with a demo of four stations that charge.
 
-    Each of the stations uses another security profile. The certificates are of a development CA in the data directory,
-    that of citrine ca. The database is brought to the newest schema first. A port of 0 is a free one, an empty address
+    They use all three security profiles. The certificates are of a development CA in the data directory, that of
+    citrine ca. The database is brought to the newest schema first. A port of 0 is a free one, an empty address
     of stations with TLS none. On a terminal the addresses and credentials stay at its top; --show prints them from
     another shell.
     """
