@@ -68,7 +68,7 @@ def introduction(
         whole += [
             "",
             f"  Demo tenant {TENANT!r}; simulated stations charge, wait, and charge again.",
-            *(line for group in groups for line in _station_lines(group)),
+            *_station_lines(groups),
             *(f"  token      {id_token} ({kind})" for id_token, kind in demo.tokens.items()),
         ]
         brief.append(f"  demo      tenant {TENANT}: {', '.join(demo.stations)}; token {next(iter(demo.tokens), '-')}")
@@ -84,10 +84,11 @@ def _tls_lines(settings: UpSettings, urls: Mapping[int, str]) -> Iterator[str]:
         yield f"  and        {urls[3]}/…, with a certificate of that authority (security profile 3)"
 
 
-def _station_lines(group: Group) -> Iterator[str]:
-    for name, password in group.stations.items():
+def _station_lines(groups: Sequence[Group]) -> Iterator[str]:
+    of_station = {name: group for group in groups for name in group.stations}
+    for name, group in sorted(of_station.items()):
         after = f" by which it ordered its certificate at {group.order_url}" if group.order_url else ""
-        yield f"  station    {group.url}/{TENANT}/{name}  password {password}{after}"
+        yield f"  station    {group.url}/{TENANT}/{name}  password {group.stations[name]}{after}"
 
 
 def _data_dir(settings: UpSettings) -> str:
