@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -21,6 +20,7 @@ from citrine_core.blocks.authorization.decisions import Asked, Finding
 from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS
+from citrine_core.blocks.authorization.untyped_tokens import name_types
 from citrine_core.dispatch import Call
 from citrine_core.encryption import SecretUnreadable
 from citrine_core.errors import DatabaseUnavailable
@@ -120,7 +120,7 @@ class AuthorizationInquirer:
         found: list[Asked | None] = [None] * len(calls)
         if settings is None or not settings.authorizer_address:
             return found
-        known = await self._known(settings, calls)
+        known = await self._name_and_find(settings, calls)
         places = [
             place
             for place, call in enumerate(calls)
@@ -135,23 +135,21 @@ class AuthorizationInquirer:
             found[place] = Asked(ask, policy, info is not None, info if info and info.status else None)
         return found
 
-    async def _known(self, settings: AuthorizationSettings, calls: Sequence[Call[Any]]) -> set[TokenKey]:
-        """Return the stored tokens that the authorizer need not be asked about."""
-        if settings.authorizer_ask == Authorizer.ASK_ALL_TOKENS:
+    async def _name_and_find(self, settings: AuthorizationSettings, calls: Sequence[Call[Any]]) -> set[TokenKey]:
+        """Return the stored tokens that the authorizer need not be asked about; untyped tokens get their types."""
+        asks_all = settings.authorizer_ask == Authorizer.ASK_ALL_TOKENS
+        if asks_all and all(call.message.id_token.type for call in calls):
             return set()
-        same = partial(self._directory.same_token, settings.tenant_id)
         try:
             async with self._unit_of_work(read_only=True) as work:
-                tokens = TokenRepository(work.session)
-                found = await tokens.find_all(settings.tenant_id, {key for key in map(_key, calls) if key[1]})
-                untyped = await tokens.find_untyped(
-                    settings.tenant_id, {key[0] for key in map(_key, calls) if not key[1]}, same
-                )
+                await name_types(work, self._services, calls)
+                if asks_all:
+                    return set()
+                found = await TokenRepository(work.session).find_all(settings.tenant_id, set(map(_key, calls)))
         except DatabaseUnavailable:
             return set()
-        return {(id_token, "") for id_token in untyped} | {
-            key for key, token in found.items() if same(token.id_token, key[0])
-        }
+        same = self._directory.same_token
+        return {key for key, token in found.items() if same(settings.tenant_id, token.id_token, key[0])}
 
     async def _call(
         self, settings: AuthorizationSettings, presentations: Sequence[pb.Presentation], waited: float

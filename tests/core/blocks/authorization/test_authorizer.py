@@ -96,6 +96,22 @@ async def test_asked_about_all_tokens_it_can_only_refuse_more(
     assert [status(answer) for answer in answers] == ["NO_CREDIT", "BLOCKED", "ACCEPTED"]
 
 
+async def test_it_is_asked_by_the_types_of_tokens_that_stations_can_not_say(
+    core: RunningCore, edge: FakeEdge, authorizer: FakeAuthorizer
+) -> None:
+    authorizer.decide = lambda _: ACCEPTED
+    await use(core, authorizer, ask=api.Authorizer.ASK_ALL_TOKENS)
+    station = await edge.connect("CS-1", PASSWORD)
+
+    answers = [await station.call(authorize(token, "")) for token in ("CAFE0001", "CAFE0002", "CAFE0009")]
+    await use(core, authorizer)
+    answers += [await station.call(authorize(token, "")) for token in ("CAFE0001", "CAFE0009")]
+
+    assert [status(answer) for answer in answers] == ["ACCEPTED", "BLOCKED", "ACCEPTED", "ACCEPTED", "ACCEPTED"]
+    asked = [(one.id_token.id_token, one.id_token.type) for each in authorizer.asked for one in each.presentations]
+    assert asked == [("CAFE0001", "ISO14443"), ("CAFE0002", "ISO14443"), ("CAFE0009", ""), ("CAFE0009", "")]
+
+
 async def test_while_it_does_not_answer_other_stations_are_served(
     core: RunningCore, edge: FakeEdge, authorizer: FakeAuthorizer
 ) -> None:
