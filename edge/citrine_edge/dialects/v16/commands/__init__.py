@@ -115,8 +115,9 @@ class CsmsCommands:
             payload = codec.encode(request, exact=False)
         except codec.CodecError as error:
             raise as_rpc_error(error) from None
-        payload = self._canonical_schemas.request(action.name).check(payload)
-        return DialogueExchange(action, translate(Fields(action.name, payload)), self._command_schemas)
+        canonical = self._canonical_schemas
+        said = Fields(action.name, canonical.request(action.name).check(payload))
+        return DialogueExchange(action, translate(said), self._command_schemas, canonical)
 
     def native_command(self, name: str, payload: Any) -> CommandExchange:
         """Return the exchange of a CALL whose payload is already in the JSON of this version: see `Dialect`."""

@@ -51,10 +51,16 @@ def status_info(reason_code: str, text: str = "") -> Json:
 class DialogueExchange:
     """A `CommandExchange` that follows a dialogue."""
 
-    __slots__ = ("_action", "_dialogue", "_outcome", "_response", "_schemas", "_step")
+    __slots__ = ("_action", "_canonical", "_dialogue", "_outcome", "_response", "_schemas", "_step")
 
-    def __init__(self, action: Action, dialogue: Dialogue, schemas: Schemas) -> None:
+    def __init__(self, action: Action, dialogue: Dialogue, schemas: Schemas, canonical: Schemas) -> None:
         """Begin the dialogue.
+
+        Args:
+            action: The command.
+            dialogue: What becomes of it.
+            schemas: Of OCPP 1.6, for CALLs and answers.
+            canonical: Of the version whose messages are the canonical ones, for the response.
 
         Raises:
             UnsupportedAction: When OCPP 1.6 can't express the command.
@@ -63,6 +69,7 @@ class DialogueExchange:
         self._action = action
         self._dialogue = dialogue
         self._schemas = schemas
+        self._canonical = canonical
         self._step: Step | None = None
         self._outcome: Outcome | None = None
         self._response: Message | None = None
@@ -129,7 +136,9 @@ class DialogueExchange:
             self._step = go_on()
         except StopIteration as end:
             outcome: Outcome = end.value
-            self._response = self._decode(outcome.response)
+            # What the schema of 1.6 allows may be more than a response of 2.x can say.
+            said = self._canonical.response(self._action.name).check(outcome.response)
+            self._response = self._decode(said)
             self._outcome = outcome
 
     def _check(self) -> None:
