@@ -24,7 +24,7 @@ help:
 	@echo "make test    run all tests (10 to 15 minutes on two cores)"
 	@echo "make test-quick   run the first test of each file on SQLite, the conventions, and a station from end to end"
 	@echo "             (under a minute on two cores)"
-	@echo "make conformance  run the conformance cases of OCPP 2.0.1 on SQLite and on PostgreSQL"
+	@echo "make conformance  run the conformance cases of OCPP 2.0.1 and 1.6 on SQLite and on PostgreSQL"
 	@echo "make lint    run ruff, mypy, import-linter and buf"
 	@echo "make chaos   kill, freeze, cut off and fill what there is while stations charge, and see that nothing is lost"
 	@echo "make fuzz    send 10,000 frames of each version that no station should send, and see how they are answered"

@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the report of a case carry its title, also from another process."""
     for item in items:
         function = getattr(item, "function", None)
-        if function is not None and function.__name__.startswith("test_TC_"):
+        if function is not None and function.__name__.startswith(("test_TC_", "test_EC_")):
             item.user_properties.append(("conformance", (function.__doc__ or "").strip().removesuffix(".")))
 
 
@@ -120,7 +120,15 @@ async def id_token(api: Citrine, case: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def add_station(deployment: Deployment, api: Citrine, case: str, id_token: dict[str, Any]) -> AddStation:
+def ocpp_version() -> str:
+    """What the station of the case speaks."""
+    return "2.0.1"
+
+
+@pytest.fixture
+def add_station(
+    deployment: Deployment, api: Citrine, case: str, id_token: dict[str, Any], ocpp_version: str
+) -> AddStation:
     """Registers stations and connects them, for cases that want another one or several.
 
     `async with add_station("-2", boot_policy=...) as station`: a suffix of its id, and fields of its
@@ -133,7 +141,7 @@ def add_station(deployment: Deployment, api: Citrine, case: str, id_token: dict[
         await api.stations.CreateStation(
             CreateStationRequest(station=Station(station_id=station_id, **fields), password=PASSWORD)
         )
-        async with played_station(deployment.url(), station_id, PASSWORD) as station:
+        async with played_station(deployment.url(), station_id, PASSWORD, version=ocpp_version) as station:
             station.id_token = id_token
             yield station
 

@@ -8,10 +8,24 @@ from typing import Any
 
 import pytest
 
-__all__ = ["CASES", "ConformanceReport", "pytest_addoption", "pytest_configure"]
+__all__ = ["CASES", "EDITIONS", "PROFILES16", "ConformanceReport", "pytest_addoption", "pytest_configure"]
 
 CASES: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / "cases.toml").read_text(encoding="utf-8"))
 """What part 5 of OCPP 2.0.1 makes of each case, by its id."""
+
+PROFILES16: dict[str, list[str]] = {
+    profile: found["cases"]
+    for profile, found in tomllib.loads(
+        (Path(__file__).parent / "ocpp16" / "cases.toml").read_text(encoding="utf-8")
+    ).items()
+}
+"""Cases of OCPP 1.6 by feature profile, and edge cases of our own."""
+
+EDITIONS: dict[str, list[str]] = {
+    "2.0.1": list(CASES),
+    "1.6": [case for cases in PROFILES16.values() for case in cases],
+}
+"""All cases by the version of OCPP."""
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "conformance.md"
 
@@ -36,8 +50,8 @@ BLOCKS = {
     "P": "Data transfer",
 }
 
-_NODE = re.compile(r"::test_(TC_\w+_CSMS)\[(\w+)\]$")
-_ROW = re.compile(r"\| (TC_\w+_CSMS) \| (.*) \| (.*) \| (.*) \| (.*) \|$")
+_NODE = re.compile(r"::test_((?:TC|EC)_\w+_CSMS)\[(\w+)\]$")
+_ROW = re.compile(r"\| ((?:TC|EC)_\w+_CSMS) \| (.*) \| (.*) \| (.*) \| (.*) \|$")
 
 _HEAD = """# Conformance
 
@@ -47,9 +61,19 @@ the manual actions through the gRPC API, and checks every payload against the of
 cases on SQLite, `make conformance` on SQLite and PostgreSQL; each writes this page.
 
 Part 5 says in which certification profile a case is mandatory (M) or depends on an optional feature (C, with the
-feature's number); "part 6 only" are cases that no profile asks for.
+feature's number); "part 6 only" are cases that no profile asks for. The cases of OCPP 1.6 are [below](#ocpp-16).
 
 """
+
+_HEAD16 = """# OCPP 1.6
+
+The same for the CSMS cases of the certification of OCPP 1.6, whose scenarios follow from the specification and the
+security whitepaper, and for edge cases of our own: what the specification and its errata say beyond them, and what
+stations in the field do. The station of a case speaks OCPP 1.6 by itself; the API is called as for any other station.
+
+"""
+
+_COLUMNS = "| case | title | certification profile | SQLite | PostgreSQL |\n|---|---|---|---|---|\n"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -86,13 +110,15 @@ class ConformanceReport:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print how many cases passed, and write the page where all of them ran."""
+        is_whole = False
         for database, results in self.passed.items():
-            if results:
-                passed = sum(results.values())
-                terminalreporter.write_line(
-                    f"conformance: {passed} of {len(CASES)} cases pass on {DATABASES[database]}"
-                )
-        if any(results.keys() == CASES.keys() for results in self.passed.values()):
+            for version, cases in EDITIONS.items():
+                found = [results[case] for case in cases if case in results]
+                is_whole |= len(found) == len(cases)
+                if found:
+                    text = f"{sum(found)} of {len(cases)} cases of OCPP {version} pass on {DATABASES[database]}"
+                    terminalreporter.write_line(f"conformance: {text}")
+        if is_whole:
             DOCUMENT.write_text(self._page(_stored()), encoding="utf-8")
 
     def _page(self, stored: Mapping[str, Mapping[str, str]]) -> str:
@@ -100,12 +126,16 @@ class ConformanceReport:
         for letter, block in BLOCKS.items():
             cases = [case for case in sorted(CASES) if case[3] == letter]
             lines.append(f"## {letter} {block}\n\n")
-            lines.append("| case | title | certification profile | SQLite | PostgreSQL |\n|---|---|---|---|---|\n")
-            for case in cases:
-                results = " | ".join(self._result(case, database, stored) for database in DATABASES)
-                lines.append(f"| {case} | {self.titles.get(case, '')} | {_profiles(CASES[case])} | {results} |\n")
-            lines.append("\n")
+            lines += [_COLUMNS, *(self._row(case, _profiles(CASES[case]), stored) for case in cases), "\n"]
+        lines.append(_HEAD16)
+        for profile, cases in PROFILES16.items():
+            lines += [f"## 1.6: {profile}\n\n", _COLUMNS, *(self._row(case, profile, stored) for case in cases), "\n"]
         return "".join(lines).rstrip("\n") + "\n"
+
+    def _row(self, case: str, profile: str, stored: Mapping[str, Mapping[str, str]]) -> str:
+        results = " | ".join(self._result(case, database, stored) for database in DATABASES)
+        title = self.titles.get(case) or stored.get(case, {}).get("title", "")
+        return f"| {case} | {title} | {profile} | {results} |\n"
 
     def _result(self, case: str, database: str, stored: Mapping[str, Mapping[str, str]]) -> str:
         results = self.passed[database]
@@ -116,11 +146,15 @@ class ConformanceReport:
 
 
 def _stored() -> dict[str, dict[str, str]]:
-    """Return the results that the page shows now, by case and database."""
+    """Return what the page shows now, by case: its title, and its result by database."""
     if not DOCUMENT.exists():
         return {}
     rows = (_ROW.match(line) for line in DOCUMENT.read_text(encoding="utf-8").splitlines())
-    return {row[1]: dict(zip(DATABASES, (row[4], row[5]), strict=True)) for row in rows if row is not None}
+    return {
+        row[1]: {"title": row[2], **dict(zip(DATABASES, (row[4], row[5]), strict=True))}
+        for row in rows
+        if row is not None
+    }
 
 
 def _profiles(case: Mapping[str, Any]) -> str:

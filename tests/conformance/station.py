@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -25,15 +25,17 @@ IDLE_TIME = 0.3
 
 
 @cache
-def _schema(name: str) -> jsonschema_rs.Validator:
-    """Return the official schema of OCPP 2.0.1, e.g. of "ResetRequest"."""
-    text = (resources.files("ocpp") / "v201" / "schemas" / f"{name}.json").read_bytes()
+def _schema(name: str, version: str) -> jsonschema_rs.Validator:
+    """Return the official schema of a version, e.g. of "ResetRequest"."""
+    folder, file = ("v16", name.removesuffix("Request")) if version == "1.6" else ("v201", name)
+    text = (resources.files("ocpp") / folder / "schemas" / f"{file}.json").read_bytes()
     return jsonschema_rs.validator_for(orjson.loads(text.removeprefix(b"\xef\xbb\xbf")))
 
 
-def check(name: str, payload: dict[str, Any]) -> None:
-    """Fail where a payload breaks the official schema of OCPP 2.0.1."""
-    problems = [f"{list(error.instance_path)}: {error.message}" for error in _schema(name).iter_errors(payload)]
+def check(name: str, payload: dict[str, Any], version: str = "2.0.1") -> None:
+    """Fail where a payload breaks the official schema of a version."""
+    found = _schema(name, version).iter_errors(payload)
+    problems = [f"{list(error.instance_path)}: {error.message}" for error in found]
     assert not problems, f"{name} breaks the schema: {problems}"
 
 
@@ -66,6 +68,8 @@ class ConformanceStation:
     """Reusable states that hold (see states.py)."""
     tls: ssl.SSLContext | None = None
     """For wss: whom it trusts, and its certificate."""
+    version: str = "2.0.1"
+    """Of OCPP, that it speaks."""
     numbers: Any = field(default_factory=lambda: count(1))
     websockets: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     """Closes what is open when the case ends."""
@@ -74,16 +78,16 @@ class ConformanceStation:
         """Open a websocket; an open one is closed first, as where a case loses its connection and is back."""
         await self.websockets.aclose()
         self.raw = await self.websockets.enter_async_context(
-            raw_station(self.url, self.station_id, self.password or None, patient=True, tls=self.tls)
+            raw_station(self.url, self.station_id, self.password or None, self.version, patient=True, tls=self.tls)
         )
         # Once that is answered, the core knows of the websocket and may send by it.
         await self.raw.ask("Heartbeat", {})
 
     async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         """Send a CALL, and return the payload of its CALLRESULT."""
-        check(f"{action}Request", payload)
+        check(f"{action}Request", payload, self.version)
         result = await self.raw.result(action, payload)
-        check(f"{action}Response", result)
+        check(f"{action}Response", result, self.version)
         return result
 
     async def refused(self, action: str, payload: dict[str, Any]) -> str:
@@ -107,9 +111,9 @@ class ConformanceStation:
             if frame[0] == 2:
                 break
         assert frame[2] == action, frame
-        check(f"{action}Request", frame[3])
+        check(f"{action}Request", frame[3], self.version)
         reply = answer(frame[3]) if callable(answer) else answer
-        check(f"{action}Response", reply)
+        check(f"{action}Response", reply, self.version)
         await self.raw.send([3, frame[1], reply])
         payload: dict[str, Any] = frame[3]
         return payload
@@ -143,6 +147,32 @@ class ConformanceStation:
             for task in (running, receiving):
                 task.cancel()
 
+    async def asked_by_one_of(
+        self, rpc: Awaitable[Any], answers: Mapping[str, dict[str, Any] | None]
+    ) -> dict[str, Any]:
+        """Do the manual action, and answer what follows from it until it is done; return the last payload.
+
+        Args:
+            rpc: The call of the API.
+            answers: Payload of the CALLRESULT by action; None: the station does not know the action.
+        """
+        running = asyncio.ensure_future(rpc)
+        payload: dict[str, Any] = {}
+        while not running.done():
+            receiving = asyncio.ensure_future(self.raw.receive())
+            await asyncio.wait([running, receiving], return_when=asyncio.FIRST_COMPLETED)
+            if not receiving.done():
+                receiving.cancel()
+                await asyncio.wait([receiving])
+                break
+            frame = receiving.result()
+            check(f"{frame[2]}Request", frame[3], self.version)
+            answer, payload = answers[frame[2]], frame[3]
+            unknown = [4, frame[1], "NotImplemented", "", {}]
+            await self.raw.send(unknown if answer is None else [3, frame[1], answer])
+        await running
+        return payload
+
     async def silent(self) -> None:
         """Fail where Citrine sends a CALL now: it has answered one after what it might have sent."""
         await self.call("Heartbeat", {})
@@ -154,9 +184,9 @@ class ConformanceStation:
 
 @contextlib.asynccontextmanager
 async def played_station(
-    url: str, station_id: str, password: str, tls: ssl.SSLContext | None = None
+    url: str, station_id: str, password: str, tls: ssl.SSLContext | None = None, version: str = "2.0.1"
 ) -> AsyncIterator[ConformanceStation]:
-    """Connect a station over OCPP 2.0.1 for the time of a block."""
+    """Connect a station over a version of OCPP for the time of a block."""
     async with contextlib.AsyncExitStack() as websockets:
-        raw = await websockets.enter_async_context(raw_station(url, station_id, password or None, tls=tls))
-        yield ConformanceStation(station_id, raw, password, url, tls=tls, websockets=websockets)
+        raw = await websockets.enter_async_context(raw_station(url, station_id, password or None, version, tls=tls))
+        yield ConformanceStation(station_id, raw, password, url, tls=tls, version=version, websockets=websockets)

@@ -25,6 +25,8 @@ _LOG = ReportKind.REPORT_KIND_LOG
 
 _ACCEPTED = (ocpp.LOG_STATUS_ENUM_ACCEPTED, ocpp.LOG_STATUS_ENUM_ACCEPTED_CANCELED)
 
+_IDLE = ocpp.UPLOAD_LOG_STATUS_ENUM_IDLE
+
 _UPLOADED = ocpp.UPLOAD_LOG_STATUS_ENUM_UPLOADED
 
 _GOES_ON = (ocpp.UPLOAD_LOG_STATUS_ENUM_UPLOADING, ocpp.UPLOAD_LOG_STATUS_ENUM_IDLE)
@@ -64,6 +66,12 @@ class LogHandlers:
         self, work: UnitOfWork, calls: Sequence[Call[ocpp.LogStatusNotificationRequest]]
     ) -> Sequence[ocpp.LogStatusNotificationResponse]:
         """Store the statuses of uploads (N01.FR.08 to N01.FR.10)."""
+        for call in calls:
+            # Not all versions say of which upload a status is: it is of the latest that has not ended.
+            if not call.message.HasField("request_id") and call.message.status != _IDLE:
+                unfinished = await LogRepository(work.session).unfinished(call.tenant_id, call.station_id)
+                if unfinished:
+                    call.message.request_id = unfinished[-1]
         await store_parts(work, _LOG, [_part(call) for call in calls if call.message.HasField("request_id")])
         for call in calls:
             # N01.FR.13: without a request id no upload is in progress, so that the end of an expected one was lost.

@@ -18,14 +18,16 @@ Run = aliased(ReportRun, name="run")
 async def unfinished_requests(
     session: AsyncSession, tenant_id: str, station_id: str, kind: ReportKind.ValueType
 ) -> Sequence[int]:
-    """Return the request ids of reports of a station that were answered and have not ended."""
+    """Return the request ids of reports of a station that were answered and have not ended, the latest last."""
     rows = await session.scalars(
-        select(Run.request_id).where(
+        select(Run.request_id)
+        .where(
             Run.tenant_id == tenant_id,
             Run.station_id == station_id,
             Run.kind == kind,
             Run.answer_time.is_not(None),
             Run.finish_time.is_(None),
         )
+        .order_by(Run.answer_time)
     )
     return rows.all()
