@@ -110,6 +110,19 @@ class CoreSettings(BaseModel):
     Cores on several hosts need the same file. Without it whatever would store such a secret is refused.
     """
 
+    encryption_key_url: str = Field(default="", pattern="^(https?://[^/?#@]+/v1/([^/?#]+/)+keys/[A-Za-z0-9._-]+)?$")
+    """Key of the transit engine of Vault or OpenBao that encrypts them in place of a file: https://HOST/v1/MOUNT/keys/NAME.
+    """
+
+    encryption_token_file: Path | None = None
+    """File that holds the token for it, read at each request."""
+
+    encryption_trust_file: Path | None = None
+    """Roots in PEM by which its server is verified. Unset: those of the system."""
+
+    firmware_hosts: str = ""
+    """Hosts that the core may read firmware from, to verify it, although their addresses are private; with commas."""
+
     heartbeat_interval: Duration = timedelta(minutes=5)
     """What BootNotificationResponse tells a station to wait between heartbeats."""
 
@@ -339,6 +352,11 @@ class CoreSettings(BaseModel):
     def owners(self) -> frozenset[str]:
         """Names of who may own the certificates of stations. Empty: anybody."""
         return frozenset(name.strip() for name in self.certificate_owners.split(";") if name.strip())
+
+    @property
+    def hosts_of_firmware(self) -> frozenset[str]:
+        """Hosts with private addresses that firmware may be read from."""
+        return frozenset(name.strip() for name in self.firmware_hosts.split(",") if name.strip())
 
     @property
     def served_blocks(self) -> frozenset[str]:

@@ -4,18 +4,19 @@ import asyncio
 import binascii
 import secrets
 from base64 import b64decode, b64encode
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from citrine_core.clock import Clock, utc_now
-from citrine_core.encryption.cipher import PREFIX, Cipher, NoCipher, SecretUnreadable, is_encrypted, key_id_of
+from citrine_core.encryption.cipher import SecretUnreadable, is_encrypted, key_id_of, mark_of
 from citrine_core.encryption.key_file import EncryptionKey, KeyFile, KeyFileError
 from citrine_core.errors import FailedPrecondition
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["AesGcmCipher", "cipher_of"]
+__all__ = ["AesGcmCipher"]
+
+SCHEME = "aes-256-gcm"
 
 NONCE_BYTES = 12
 
@@ -43,7 +44,7 @@ class AesGcmCipher:
         key = await self._current()
         nonce = secrets.token_bytes(NONCE_BYTES)
         encrypted = nonce + _aes_gcm(key).encrypt(nonce, secret.encode(), _bound(key.key_id, context))
-        return f"{PREFIX}{key.key_id}${b64encode(encrypted).decode()}"
+        return f"{mark_of(SCHEME, key.key_id)}{b64encode(encrypted).decode()}"
 
     async def decrypt(self, stored: str, context: str) -> str:
         """Return a secret from its stored form.
@@ -72,13 +73,13 @@ class AesGcmCipher:
             raise SecretUnreadable(f"a secret that key {key_id} encrypted was changed") from None
         return text.decode()
 
-    async def current_key(self) -> str:
-        """Return the id of the key that encrypts now.
+    async def current_mark(self) -> str:
+        """Return what texts begin with that the present key encrypts.
 
         Raises:
             FailedPrecondition: When the file can't be read or written.
         """
-        return (await self._current()).key_id
+        return mark_of(SCHEME, (await self._current()).key_id)
 
     async def _current(self) -> EncryptionKey:
         now = self._clock()
@@ -91,11 +92,6 @@ class AesGcmCipher:
             raise FailedPrecondition("secrets can't be encrypted: no key of the encryption key file has begun")
         # Of two with the same time the one that was added later.
         return begun[-1]
-
-
-def cipher_of(file: Path | None, clock: Clock = utc_now) -> Cipher:
-    """Return the cipher with the keys of a file. None: there is no key."""
-    return NoCipher() if file is None else AesGcmCipher(KeyFile(file), clock)
 
 
 def _aes_gcm(key: EncryptionKey) -> "AESGCM":

@@ -1,17 +1,18 @@
-"""The interface of encryption, and the form of what is encrypted: `$aes-256-gcm$KEY_ID$BASE64`.
+"""The interface of encryption, and the form of what is encrypted: `$SCHEME$KEY_ID$TEXT`.
 
 The id of the key stands beside the text that it encrypted, so several keys may be in use. A text without that form was
 stored in clear, by a version that did not encrypt.
 """
 
+import re
 from typing import Protocol
 
 from citrine_core.errors import FailedPrecondition
 
-__all__ = ["PREFIX", "Cipher", "NoCipher", "SecretUnreadable", "is_encrypted", "key_id_of"]
+__all__ = ["Cipher", "NoCipher", "SecretUnreadable", "is_encrypted", "key_id_of", "mark_of"]
 
-PREFIX = "$aes-256-gcm$"
-"""What an encrypted text begins with."""
+_MARK = re.compile(r"\$(?:aes-256-gcm|vault-transit)\$([^$]+)\$")
+"""What an encrypted text begins with, by any scheme."""
 
 
 class SecretUnreadable(FailedPrecondition):
@@ -19,7 +20,7 @@ class SecretUnreadable(FailedPrecondition):
 
 
 class Cipher(Protocol):
-    """Encrypts secrets before they are stored. A key service (KMS) is another implementation.
+    """Encrypts secrets before they are stored: by keys of a file, or by a key service (KMS).
 
     Each method may ask another system, so none is called within a transaction of the database.
     """
@@ -44,8 +45,8 @@ class Cipher(Protocol):
         """
         ...
 
-    async def current_key(self) -> str:
-        """Return the id of the key that encrypts now. Empty: this core encrypts nothing.
+    async def current_mark(self) -> str:
+        """Return what texts begin with that the present key encrypts. Empty: this core encrypts nothing.
 
         Raises:
             FailedPrecondition: When that can't be found out.
@@ -59,28 +60,35 @@ class NoCipher:
     async def encrypt(self, secret: str, context: str) -> str:
         """Refuse."""
         raise FailedPrecondition(
-            "a secret would have to be stored, and the core has no key to encrypt it: set CITRINE_ENCRYPTION_KEY_FILE"
+            "a secret would have to be stored, and the core has no key to encrypt it: set CITRINE_ENCRYPTION_KEY_FILE "
+            "or CITRINE_ENCRYPTION_KEY_URL"
         )
 
     async def decrypt(self, stored: str, context: str) -> str:
         """Return a secret that is stored in clear."""
         if is_encrypted(stored):
             raise SecretUnreadable(
-                f"a secret is encrypted with key {key_id_of(stored)}, and the core has no key: "
-                "set CITRINE_ENCRYPTION_KEY_FILE"
+                f"a secret is encrypted with key {key_id_of(stored)}, and the core does not have it: "
+                "set CITRINE_ENCRYPTION_KEY_FILE or CITRINE_ENCRYPTION_KEY_URL"
             )
         return stored
 
-    async def current_key(self) -> str:
+    async def current_mark(self) -> str:
         """Return that there is none."""
         return ""
 
 
 def is_encrypted(stored: str) -> bool:
     """Return whether a stored text has the form of an encrypted one."""
-    return stored.startswith(PREFIX)
+    return _MARK.match(stored) is not None
 
 
 def key_id_of(stored: str) -> str:
-    """Return the id of the key that encrypted a text."""
-    return stored.removeprefix(PREFIX).partition("$")[0]
+    """Return the id of the key that encrypted a text; empty if it is in clear."""
+    found = _MARK.match(stored)
+    return "" if found is None else found[1]
+
+
+def mark_of(scheme: str, key_id: str) -> str:
+    """Return what texts begin with that a key encrypted."""
+    return f"${scheme}${key_id}$"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.encryption.cipher import Cipher, SecretUnreadable
+from citrine_core.encryption.cipher import Cipher, SecretUnreadable, key_id_of
 from citrine_core.encryption.repository import SecretColumn, SecretRepository
 from citrine_core.errors import FailedPrecondition
 from citrine_core.jobs import Job
@@ -37,28 +37,28 @@ class Reencryption:
         self._cipher = cipher
         self._columns = columns
         self._done = ""
-        """Key with which all was encrypted."""
+        """Mark of the key with which all was encrypted."""
         self.job = Job("secrets to encrypt anew", INTERVAL, self.run)
 
     async def run(self) -> None:
         """Encrypt what the present key did not encrypt, unless that is done."""
         try:
-            key_id = await self._cipher.current_key()
+            mark = await self._cipher.current_mark()
         except FailedPrecondition as error:
             logger.warning("stored secrets can't be encrypted", extra={"problem": str(error)})
             return
-        if not key_id or key_id == self._done:
+        if not mark or mark == self._done:
             return
         for column in self._columns:
-            await self._run(column, key_id)
-        self._done = key_id
+            await self._run(column, mark)
+        self._done = mark
 
-    async def _run(self, column: SecretColumn, key_id: str) -> None:
+    async def _run(self, column: SecretColumn, mark: str) -> None:
         after: tuple[str, ...] = ()
         encrypted = unreadable = 0
         while True:
             async with self._unit_of_work(read_only=True) as work:
-                found = await SecretRepository(work.session).find_others(column, key_id, after, MOST)
+                found = await SecretRepository(work.session).find_others(column, mark, after, MOST)
             if not found:
                 break
             after = found[-1].key
@@ -77,7 +77,7 @@ class Reencryption:
                     await repository.replace(column, secret, text)
                 await work.commit()
             encrypted += len(anew)
-        about = {"table": column.table.name, "key_id": key_id}
+        about = {"table": column.table.name, "key_id": key_id_of(mark)}
         if encrypted:
             logger.info("stored secrets were encrypted anew", extra={**about, "secrets": encrypted})
         if unreadable:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Table, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.encryption.cipher import PREFIX
-
 __all__ = ["SecretColumn", "SecretRepository", "StoredSecret"]
 
 
@@ -42,14 +40,12 @@ class SecretRepository:
         self._session = session
 
     async def find_others(
-        self, column: SecretColumn, key_id: str, after: tuple[str, ...], limit: int
+        self, column: SecretColumn, mark: str, after: tuple[str, ...], limit: int
     ) -> Sequence[StoredSecret]:
-        """Return secrets behind a key of their table that are in clear, or that another key encrypted."""
+        """Return secrets behind a key of their table that do not begin with a mark: of another key, or in clear."""
         text = column.table.c[column.column]
         keys = [column.table.c[name] for name in column.key]
-        query = select(*keys, text).where(
-            text.is_not(None), text != "", ~text.startswith(f"{PREFIX}{key_id}$", autoescape=True)
-        )
+        query = select(*keys, text).where(text.is_not(None), text != "", ~text.startswith(mark, autoescape=True))
         if column.where is not None:
             query = query.where(column.where)
         if after:

@@ -55,7 +55,7 @@ async def test_a_new_key_encrypts_from_its_time_and_the_old_one_still_decrypts(f
     cipher = AesGcmCipher(file, lambda: now)
     old = await cipher.encrypt("secret", "x")
     added = file.rotate(NOW + timedelta(minutes=5))
-    before = await cipher.current_key()
+    before = await cipher.current_mark()
     now = NOW + timedelta(minutes=6)
 
     new = await cipher.encrypt("secret", "x")
@@ -68,11 +68,11 @@ async def test_a_new_key_encrypts_from_its_time_and_the_old_one_still_decrypts(f
 async def test_a_missing_key_is_named(file: KeyFile, tmp_path: Path) -> None:
     stored = await AesGcmCipher(file, lambda: NOW).encrypt("secret", "x")
     other = AesGcmCipher(KeyFile(tmp_path / "others.keys"), lambda: NOW)
-    await other.current_key()
+    await other.current_mark()
 
     with pytest.raises(SecretUnreadable, match=f"key {file.read()[0].key_id}, which the encryption key file lacks"):
         await other.decrypt(stored, "x")
-    with pytest.raises(SecretUnreadable, match="the core has no key: set CITRINE_ENCRYPTION_KEY_FILE"):
+    with pytest.raises(SecretUnreadable, match="the core does not have it: set CITRINE_ENCRYPTION_KEY_FILE"):
         await NoCipher().decrypt(stored, "x")
     with pytest.raises(FailedPrecondition, match="set CITRINE_ENCRYPTION_KEY_FILE"):
         await NoCipher().encrypt("secret", "x")
