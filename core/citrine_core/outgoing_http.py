@@ -1,15 +1,18 @@
-"""Single bounded HTTP requests to other systems, whose URLs may come from stations and certificates."""
+"""Single bounded HTTP requests to other systems, whose URLs may come from stations, certificates and callers."""
 
+import base64
+import contextlib
+import hashlib
 import ipaddress
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-__all__ = ["HttpAnswer", "HttpFailed", "post"]
+__all__ = ["HttpAnswer", "HttpFailed", "post", "sha256_of"]
 
 _PLAIN = "identity"
 """Content encoding of answers: a compressed one could expand to any size."""
@@ -51,7 +54,50 @@ async def post(
     Raises:
         HttpFailed: When the URL is invalid or not allowed, the connection fails, or the answer is too large.
     """
-    try:
+    async with _asked("POST", url, hosts, data=body, headers=headers) as response:
+        return HttpAnswer(response.status, await _read(response, largest))
+
+
+async def sha256_of(url: str, *, largest: int, hosts: Collection[str] = ()) -> bytes:
+    """Return the SHA-256 of a file, which is read by a GET request piece by piece and not kept.
+
+    As `post` does it, but a user and a password in the URL are sent as Basic authentication.
+
+    Args:
+        url: Where the file is. Only http and https.
+        largest: Most bytes of the file.
+        hosts: Hosts that may be asked although their addresses are private.
+
+    Raises:
+        HttpFailed: Also when the status is not 200.
+    """
+    with _failing():
+        # Encoded as it is, because a signature in it may be over its spelling.
+        target = URL(url, encoded=True)
+        if target.scheme not in ("http", "https") or not target.raw_host:
+            raise HttpFailed("its URL is not one of HTTP")
+        headers = {}
+        if target.user:
+            login = base64.b64encode(f"{target.user}:{target.password or ''}".encode()).decode()
+            headers["Authorization"] = f"Basic {login}"
+    hashed, size = hashlib.sha256(), 0
+    async with _asked("GET", target.with_user(None), hosts, headers=headers) as response:
+        if response.status != 200:
+            raise HttpFailed(f"its status is {response.status}")
+        async for chunk in _chunks(response):
+            hashed.update(chunk)
+            size += len(chunk)
+            if size > largest:
+                raise HttpFailed(f"it is longer than {largest} bytes")
+    return hashed.digest()
+
+
+@contextlib.asynccontextmanager
+async def _asked(
+    method: str, url: str | URL, hosts: Collection[str] | None, *, headers: Mapping[str, str], data: bytes | None = None
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Send a request on a connection of its own; the block reads the answer."""
+    with _failing():
         target = URL(url)
         if target.scheme not in ("http", "https") or not target.raw_host or target.user or target.password:
             raise HttpFailed("its URL is not a plain HTTP URL")
@@ -65,24 +111,36 @@ async def post(
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
                 auto_decompress=False,
             ) as session,
-            session.post(
-                target, data=body, headers={"Accept-Encoding": _PLAIN, **headers}, allow_redirects=False
+            session.request(
+                method, target, data=data, headers={"Accept-Encoding": _PLAIN, **headers}, allow_redirects=False
             ) as response,
         ):
-            return HttpAnswer(response.status, await _read(response, largest))
+            yield response
+
+
+@contextlib.contextmanager
+def _failing() -> Iterator[None]:
+    """Raise what goes wrong within a block as HttpFailed."""
+    try:
+        yield
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise HttpFailed(type(error).__name__) from error
 
 
 async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:
-    if response.headers.get("Content-Encoding", _PLAIN) != _PLAIN:
-        raise HttpFailed("its answer is compressed")
     found = bytearray()
-    async for chunk in response.content.iter_any():
+    async for chunk in _chunks(response):
         found += chunk
         if len(found) > largest:
             raise HttpFailed(f"its answer is longer than {largest} bytes")
     return bytes(found)
+
+
+async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    if response.headers.get("Content-Encoding", _PLAIN) != _PLAIN:
+        raise HttpFailed("its answer is compressed")
+    async for chunk in response.content.iter_any():
+        yield chunk
 
 
 class _Resolver(AbstractResolver):

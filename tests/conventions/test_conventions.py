@@ -27,8 +27,12 @@ BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "queries.py", "handl
 """Files of a functional block; another one needs a reason here."""
 
 BLOCK_EXTRAS: dict[str, set[str]] = {
-    # Updates and publications have a life of their own each; campaigns are a package with the usual files.
-    "firmware_management": {"checks.py", "protos.py", "publications.py", "requests.py", "jobs.py", "updates.py"},
+    # Updates and publications have a life of their own each; campaigns are a package with the usual files. What is
+    # verified of signed firmware is decided in a module that certificates alone are read by.
+    "firmware_management": {
+        *("checks.py", "protos.py", "publications.py", "requests.py", "jobs.py", "updates.py"),
+        *("signatures.py", "verification.py"),
+    },
     # One subject of the block each: what stations say of logs and of monitors, and what the API shows.
     "diagnostics": {"alerts.py", "logs.py", "monitoring.py", "protos.py"},
     # Pure rules, tested by tables, that neither a handler nor a repository should hide.

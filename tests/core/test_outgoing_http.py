@@ -1,13 +1,15 @@
 """Requests to other systems: what is sent, what is let through, and what is never asked."""
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from aiohttp import web
 
-from citrine_core.outgoing_http import HttpFailed, post
+from citrine_core.outgoing_http import HttpFailed, post, sha256_of
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -141,3 +143,45 @@ async def test_who_is_not_there_is_an_error() -> None:
         pass
     with pytest.raises(HttpFailed, match="ClientConnectorError"):
         await send(url)
+
+
+async def test_a_file_is_hashed_as_it_comes() -> None:
+    """Also one that is larger than any buffer; who asks says who it is as its URL does."""
+    content = bytes(range(256)) * 20_000
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        assert request.path_qs == "/path?query=1&sig=a%2Fb"
+        assert request.headers["Authorization"] == f"Basic {base64.b64encode(b'user:p@ss').decode()}"
+        return web.Response(body=content)
+
+    async with server(answer) as url:
+        given = f"{url}&sig=a%2Fb".replace("http://", "http://user:p%40ss@")
+        found = await sha256_of(given, largest=len(content), hosts=["127.0.0.1"])
+
+    assert found == hashlib.sha256(content).digest()
+
+
+@pytest.mark.parametrize(
+    ("status", "largest", "hosts", "problem"),
+    [
+        pytest.param(404, 100, ["127.0.0.1"], "its status is 404", id="status"),
+        pytest.param(302, 100, ["127.0.0.1"], "its status is 302", id="redirect"),
+        pytest.param(200, 9, ["127.0.0.1"], "longer than 9 bytes", id="size"),
+        pytest.param(200, 100, [], "private", id="private address"),
+    ],
+)
+async def test_a_file_that_can_not_be_read_is_not_hashed(
+    status: int, largest: int, hosts: list[str], problem: str
+) -> None:
+    async def answer(request: web.BaseRequest) -> web.Response:
+        return web.Response(status=status, body=b"0123456789", headers={"Location": "/elsewhere"})
+
+    async with server(answer) as url:
+        with pytest.raises(HttpFailed, match=problem):
+            await sha256_of(url, largest=largest, hosts=hosts)
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/one.bin", "https://", "no url", "http://[::1"])
+async def test_only_files_of_http_are_read(url: str) -> None:
+    with pytest.raises(HttpFailed):
+        await sha256_of(url, largest=100)

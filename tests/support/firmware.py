@@ -86,6 +86,13 @@ class Garage:
         )
         self.edge.on_command = lambda command: answer
 
+    async def update_with(self, firmware: ocpp.Firmware, **fields: Any) -> pb.FirmwareUpdate:
+        """Ask CS-1 to install firmware, and return the update."""
+        request = pb.UpdateFirmwareRequest(
+            target=CommandTarget(station_id="CS-1"), request=ocpp.UpdateFirmwareRequest(firmware=firmware), **fields
+        )
+        return await self.get((await self.updates.UpdateFirmware(request)).request_id)
+
     async def update(self, station_id: str = "CS-1", **fields: Any) -> int:
         """Ask a station to update, and return the request id."""
         request = pb.UpdateFirmwareRequest(

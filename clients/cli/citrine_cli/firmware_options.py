@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from citrine.api.v1.firmware_campaigns_pb2 import FirmwareCampaign
+from citrine.api.v1.firmware_management_pb2 import FirmwareUpdate, FirmwareVerification
 from citrine.ocpp.v2.firmware_management_pb2 import Firmware
 from citrine_cli.errors import CliError
 from citrine_cli.forms import DurationOption
@@ -17,8 +19,11 @@ __all__ = [
     "Retries",
     "Retrieve",
     "RetryInterval",
+    "Sha256",
     "Signature",
+    "VerifyFile",
     "firmware_of",
+    "verified",
 ]
 
 Location = Annotated[str, typer.Argument(metavar="URL", help="Where it is to be downloaded from.")]
@@ -26,12 +31,26 @@ Certificate = Annotated[
     Path | None, typer.Option("--certificate", metavar="FILE", help="Signing certificate, X.509 in PEM.")
 ]
 Signature = Annotated[str, typer.Option("--signature", metavar="BASE64", help="Signature of the firmware.")]
+Sha256 = Annotated[
+    str, typer.Option("--sha256", metavar="HEX", help="SHA-256 of the file; the core verifies the signature by it.")
+]
+VerifyFile = Annotated[
+    bool, typer.Option("--verify-file", help="Have the core read the file, and verify the signature over it.")
+]
 Retrieve = Annotated[str, typer.Option("--retrieve", metavar="TIME", help="Download from then on.", show_default="now")]
 Install = Annotated[str, typer.Option("--install", metavar="TIME", help="Install from then on.")]
 Retries = Annotated[int | None, typer.Option("--retries", metavar="N", help="How often the download is tried again.")]
 RetryInterval = Annotated[
     int | None, DurationOption("--retry-interval", whole=True, help="How long between these attempts.")
 ]
+
+
+_VERIFIED = {
+    FirmwareVerification.FIRMWARE_VERIFICATION_UNSIGNED: "nothing: it is not signed",
+    FirmwareVerification.FIRMWARE_VERIFICATION_CERTIFICATE: "the certificate",
+    FirmwareVerification.FIRMWARE_VERIFICATION_HASH: "certificate, and signature by the SHA-256",
+    FirmwareVerification.FIRMWARE_VERIFICATION_FILE: "certificate, and signature over the file",
+}
 
 
 def firmware_of(location: str, certificate: Path | None, signature: str, retrieve: str, install: str) -> Firmware:
@@ -52,6 +71,11 @@ def firmware_of(location: str, certificate: Path | None, signature: str, retriev
     if last is not None:
         firmware.install_date_time.CopyFrom(last)
     return firmware
+
+
+def verified(shown: FirmwareUpdate | FirmwareCampaign) -> str:
+    """Return how far firmware was verified before stations were asked, in words."""
+    return _VERIFIED.get(shown.verification, "")
 
 
 def _read(path: Path) -> str:

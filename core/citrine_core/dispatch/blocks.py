@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf.message import Message
 from sqlalchemy import Table
 
 from citrine_core.db import UnitOfWork
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from citrine_core.blocks.authorization.decisions import Decision
     from citrine_core.dispatch.inquiries import Inquirer
     from citrine_core.link.registry import Link
+    from citrine_core.resources.tenants.quotas import Counted
     from citrine_core.resources.tokens import Token
 
 __all__ = [
     "Block",
+    "CheckCommand",
     "CreditLeft",
     "ForgetStation",
     "Inform",
@@ -29,6 +32,11 @@ __all__ = [
     "OnTokenChange",
     "Translate",
 ]
+
+
+CheckCommand = Callable[[str, Message], Awaitable[None]]
+"""`await check(tenant_id, message)` refuses a request to a station that CommandsService was asked to send, as the rpc
+of the block does; fields are named from "payload" on."""
 
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
@@ -85,6 +93,8 @@ class Block:
     """Ask other systems for what the handlers need, before a message is submitted to its lane."""
     observers: Sequence[Observer] = ()
     """Called with messages of stations, whichever block handles them, in the same transaction."""
+    check_command: CheckCommand | None = None
+    """Checks what CommandsService is asked to send. None: the schema says it all."""
     translations: "Sequence[Translate]" = ()
     """Translate commands into the station's own terms just before they are sent. They are stored untranslated."""
     on_token_change: Sequence[OnTokenChange] = ()
@@ -97,6 +107,8 @@ class Block:
     """Told of edges that link to this core."""
     secrets: Sequence[SecretColumn] = ()
     """Columns with encrypted secrets, which are encrypted anew once another key encrypts."""
+    counted: "Sequence[Counted]" = ()
+    """Rows that count for quotas of their tenant."""
     forget_station: ForgetStation | None = None
     """Removes the data that a station registered again under the same id must not inherit, in the transaction that
     removes the station. None: there is none."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from citrine_core.dispatch.blocks import (
     Block,
+    CheckCommand,
     CreditLeft,
     ForgetStation,
     Inform,
@@ -17,6 +19,9 @@ from citrine_core.dispatch.inquiries import Inquirer
 from citrine_core.dispatch.routes import Routes, collect_served
 from citrine_core.encryption import SecretColumn
 from citrine_core.jobs import Job
+
+if TYPE_CHECKING:
+    from citrine_core.resources.tenants.quotas import Counted
 
 __all__ = ["Registry"]
 
@@ -88,6 +93,11 @@ class Registry:
         return [one for block in self.blocks for one in block.translations]
 
     @cached_property
+    def check_command(self) -> Sequence[CheckCommand]:
+        """Check what CommandsService is asked to send."""
+        return [block.check_command for block in self.blocks if block.check_command is not None]
+
+    @cached_property
     def on_token_change(self) -> Sequence[OnTokenChange]:
         """Told of tokens that change."""
         return [one for block in self.blocks for one in block.on_token_change]
@@ -111,6 +121,11 @@ class Registry:
     def secrets(self) -> Sequence[SecretColumn]:
         """Columns with encrypted secrets."""
         return [one for block in self.blocks for one in block.secrets]
+
+    @cached_property
+    def counted(self) -> "Sequence[Counted]":
+        """Rows that count for quotas."""
+        return [one for block in self.blocks for one in block.counted]
 
     @cached_property
     def forget_station(self) -> Sequence[ForgetStation]:

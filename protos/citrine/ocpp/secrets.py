@@ -15,10 +15,15 @@ SECRET_KEYS = frozenset({"authorizationkey"})
 """Configuration keys of OCPP 1.6 whose value is secret, in lower case."""
 
 _LOCATIONS = frozenset({"remotelocation", "location"})
-"""Fields that hold the URL of a file, which may hold a password, in lower case."""
+"""Fields that hold the URL of a file, which may hold a password or a signature, in lower case."""
 
-_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+_PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/]*@")
 """User and password of a URL."""
+
+_SIGNED = re.compile(
+    r"(?<=[?&])([^=&#]*(?:sig|token|key|secret|passw(?:or)?d|credential|auth)[^=&#]*)=[^&#]*", re.IGNORECASE
+)
+"""Parameters of a URL that let its holder in, as those of presigned URLs do."""
 
 _ANYWHERE = frozenset({"password", "passwd", "pin", "secret", "privatekey"})
 """Fields that no message of OCPP has outside of a VPN, but that messages have which OCPP does not know."""
@@ -52,7 +57,7 @@ def mask_secrets(value: Any, mask: str) -> bool:
         if name in _FIELDS:
             found |= _mask_field(value, key, mask)
         elif name in _LOCATIONS and isinstance(each, str):
-            value[key] = _PASSWORD.sub(rf"\1:{mask}@", each)
+            value[key] = _SIGNED.sub(rf"\1={mask}", _PASSWORD.sub(rf"\1:{mask}@", each))
             found |= value[key] != each
         elif name == "vpn" and isinstance(each, dict):
             for field in each:

@@ -17,8 +17,11 @@ from citrine_cli.firmware_options import (
     Retries,
     Retrieve,
     RetryInterval,
+    Sha256,
     Signature,
+    VerifyFile,
     firmware_of,
+    verified,
 )
 from citrine_cli.prefixes import campaign_id_of
 from citrine_cli.targets import (
@@ -65,6 +68,8 @@ async def update(
     location: Location,
     certificate: Certificate = None,
     signature: Signature = "",
+    sha256: Sha256 = "",
+    verify_file: VerifyFile = False,
     retrieve: Retrieve = "",
     install: Install = "",
     version: Annotated[
@@ -85,7 +90,11 @@ async def update(
     )
     answer = await client.citrine.firmware_management.UpdateFirmware(
         pb.UpdateFirmwareRequest(
-            target=target(station_id, timeout, when_online), request=request, firmware_version=version
+            target=target(station_id, timeout, when_online),
+            request=request,
+            firmware_version=version,
+            sha256=sha256,
+            verify_file=verify_file,
         ),
         timeout=timeout + MARGIN,
     )
@@ -116,6 +125,7 @@ async def show_update(
             "answer": enum_word(found, "answer"),
             "location": found.request.firmware.location,
             "signed": "yes" if found.request.firmware.signature else "no",
+            "verified before": verified(found),
             "download from": time_word(found.request.firmware, "retrieve_date_time"),
             "install from": time_word(found.request.firmware, "install_date_time"),
             "download retries": number(found.request, "retries"),

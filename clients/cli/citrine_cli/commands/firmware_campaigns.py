@@ -16,8 +16,11 @@ from citrine_cli.firmware_options import (
     Retries,
     Retrieve,
     RetryInterval,
+    Sha256,
     Signature,
+    VerifyFile,
     firmware_of,
+    verified,
 )
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import with_campaign
@@ -68,6 +71,8 @@ async def create(
     name: Annotated[str, typer.Option("--name", metavar="TEXT", help="For people.")] = "",
     certificate: Certificate = None,
     signature: Signature = "",
+    sha256: Sha256 = "",
+    verify_file: VerifyFile = False,
     retrieve: Retrieve = "",
     install: Install = "",
     retries: Retries = None,
@@ -120,6 +125,8 @@ async def create(
         start_time=first,
         end_time=last,
         hours=_hours(hours, zone),
+        sha256=sha256,
+        verify_file=verify_file,
     )
     request = pb.CreateFirmwareCampaignRequest(campaign=campaign)
     _show(client, await client.citrine.firmware_campaigns.CreateFirmwareCampaign(request))
@@ -181,6 +188,7 @@ async def show(
             "because": campaign.reason,
             "stations": _progress(campaign),
             "location": campaign.firmware.location,
+            "verified before": verified(campaign),
             "version": campaign.firmware_version,
             "at a time": str(campaign.max_parallel),
             "failures": f"at most {campaign.max_failures}" if campaign.HasField("max_failures") else "",

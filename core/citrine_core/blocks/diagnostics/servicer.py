@@ -1,7 +1,6 @@
 """DiagnosticsService: the gRPC face of functional block N."""
 
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -24,11 +23,12 @@ from citrine_core.blocks.diagnostics.repository import (
 )
 from citrine_core.blocks.provisioning import PieceSender, merged
 from citrine_core.errors import InvalidArgument
+from citrine_core.file_urls import check_file_url
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.rpc import caller, check_length, open_page, required, time_or_none
 from citrine_core.services import Services
 
-__all__ = ["DiagnosticsServicer"]
+__all__ = ["DiagnosticsServicer", "check_log"]
 
 HIGHEST_SEVERITY = 9
 """Number of the least severe severity; 0 is the most severe."""
@@ -189,7 +189,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         request: pb.GetLogRequest,
         context: grpc.aio.ServicerContext[pb.GetLogRequest, pb.GetLogResponse],
     ) -> pb.GetLogResponse:
-        _check_log(request.request)
+        check_log("request", request.request)
         return await self._reports.request(context, request, pb.GetLogResponse, ReportKind.REPORT_KIND_LOG)
 
     async def CustomerInformation(
@@ -207,18 +207,21 @@ def _check_severity(field: str, severity: int) -> None:
         raise InvalidArgument(field, "must be 0 to 9, of which 0 is the most severe")
 
 
-def _check_log(request: ocpp.GetLogRequest) -> None:
+def check_log(field: str, request: ocpp.GetLogRequest) -> None:
+    """Refuse a request for a log whose upload can't be made as it says.
+
+    Raises:
+        InvalidArgument: With the path of the malformed field.
+    """
     log = request.log
-    url = urlsplit(log.remote_location)
-    if not url.scheme or not url.netloc:
-        raise InvalidArgument("request.log.remote_location", "must be a URL with a scheme and a host")
+    check_file_url(f"{field}.log.remote_location", log.remote_location)
     has_range = log.HasField("oldest_timestamp") and log.HasField("latest_timestamp")
     if has_range and _time(log.oldest_timestamp) >= _time(log.latest_timestamp):
-        raise InvalidArgument("request.log.latest_timestamp", "must be after oldest_timestamp")
+        raise InvalidArgument(f"{field}.log.latest_timestamp", "must be after oldest_timestamp")
     if request.retries < 0:
-        raise InvalidArgument("request.retries", "must not be negative")
+        raise InvalidArgument(f"{field}.retries", "must not be negative")
     if request.retry_interval < 0:
-        raise InvalidArgument("request.retry_interval", "must not be negative")
+        raise InvalidArgument(f"{field}.retry_interval", "must not be negative")
 
 
 def _check_customer(request: ocpp.CustomerInformationRequest) -> None:

@@ -3,10 +3,10 @@
 import base64
 import binascii
 import re
-import ssl
 
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_core.errors import InvalidArgument
+from citrine_core.file_urls import check_file_url
 from citrine_core.rpc import check_length, check_pattern
 
 __all__ = ["LONGEST_VERSION", "check_checksum", "check_firmware", "check_publication", "check_retries"]
@@ -14,23 +14,17 @@ __all__ = ["LONGEST_VERSION", "check_checksum", "check_firmware", "check_publica
 LONGEST_VERSION = 50
 """Most characters of a firmware version (firmwareVersion of BootNotification)."""
 
-LONGEST_LOCATION = 2000
-
 LONGEST_CERTIFICATE = 5500
 
 LONGEST_SIGNATURE = 800
 
-_LOCATION = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s\x00-\x1f]+")
-
 _CHECKSUM = re.compile(r"[0-9A-Fa-f]{32}")
-
-_ARMOUR = "-----BEGIN CERTIFICATE-----"
 
 
 def check_firmware(field: str, firmware: ocpp.Firmware) -> None:
-    """Refuse firmware whose location, certificate or signature is malformed.
+    """Refuse firmware whose location or signature is malformed, or whose certificate is too long.
 
-    The station verifies that the certificate is trusted and the signature valid (L01.FR.12).
+    What the certificate says, and whether the signature is its own, is verified by `FirmwareVerifier`.
 
     Args:
         field: Path of the firmware in the request.
@@ -39,7 +33,7 @@ def check_firmware(field: str, firmware: ocpp.Firmware) -> None:
     Raises:
         InvalidArgument: With the path of the malformed field.
     """
-    _check_location(f"{field}.location", firmware.location)
+    check_file_url(f"{field}.location", firmware.location)
     has_certificate, has_signature = firmware.HasField("signing_certificate"), firmware.HasField("signature")
     if has_certificate and not has_signature:
         raise InvalidArgument(f"{field}.signature", "must be given with a signing certificate")
@@ -47,7 +41,7 @@ def check_firmware(field: str, firmware: ocpp.Firmware) -> None:
         # L01.FR.11: a station can't verify a signature without the certificate.
         raise InvalidArgument(f"{field}.signing_certificate", "must be given with a signature")
     if has_certificate:
-        _check_certificate(f"{field}.signing_certificate", firmware.signing_certificate)
+        check_length(f"{field}.signing_certificate", firmware.signing_certificate, LONGEST_CERTIFICATE, 1)
         _check_signature(f"{field}.signature", firmware.signature)
 
 
@@ -57,7 +51,7 @@ def check_publication(field: str, request: ocpp.PublishFirmwareRequest) -> None:
     Raises:
         InvalidArgument: With the path of the malformed field.
     """
-    _check_location(f"{field}.location", request.location)
+    check_file_url(f"{field}.location", request.location)
     check_checksum(f"{field}.checksum", request.checksum)
 
 
@@ -80,21 +74,6 @@ def check_checksum(field: str, checksum: str) -> None:
         InvalidArgument: With the path of the checksum.
     """
     check_pattern(field, checksum, _CHECKSUM, "an MD5 of 32 hexadecimal digits")
-
-
-def _check_location(field: str, location: str) -> None:
-    check_length(field, location, LONGEST_LOCATION, 1)
-    check_pattern(field, location, _LOCATION, 'a URI such as "https://host/path"')
-
-
-def _check_certificate(field: str, pem: str) -> None:
-    check_length(field, pem, LONGEST_CERTIFICATE, 1)
-    if _ARMOUR not in pem:
-        raise InvalidArgument(field, f"must be an X.509 certificate in PEM, which begins with {_ARMOUR}")
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
-    except (ssl.SSLError, ValueError) as error:
-        raise InvalidArgument(field, "must be an X.509 certificate in PEM; this one can't be read") from error
 
 
 def _check_signature(field: str, signature: str) -> None:

@@ -38,6 +38,8 @@ class FirmwareUpdate(Model):
     """Why it is in its state, for people."""
     request: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.UpdateFirmwareRequest. None: it was not requested by this CSMS."""
+    verification: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """citrine.api.v1.FirmwareVerification: how far it was verified before the request."""
     firmware_version: Mapped[str] = mapped_column(String(50), default="")
     """Version with which the station should boot afterwards. Empty: not given."""
     version_before: Mapped[str] = mapped_column(String(50), default="")

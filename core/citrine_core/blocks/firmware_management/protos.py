@@ -62,6 +62,7 @@ def update_to_proto(row: FirmwareUpdate) -> pb.FirmwareUpdate:
         deadline_time=to_timestamp(row.deadline_time),
         finish_time=to_timestamp(row.finish_time),
         boot_time=to_timestamp(row.boot_time),
+        verification=pb.FirmwareVerification.ValueType(row.verification),
     )
     if row.request is not None:
         shown.request.ParseFromString(row.request)

@@ -12,6 +12,7 @@ from citrine.api.v1 import firmware_management_pb2 as pb
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareUpdate
 from citrine_core.blocks.firmware_management.protos import masked_publication, masked_update
 from citrine_core.blocks.firmware_management.repository import FirmwareRepository, Tracked
+from citrine_core.blocks.firmware_management.verification import FirmwareVerifier
 from citrine_core.errors import AlreadyExists, DatabaseUnavailable, InvalidArgument, NotFound, Overloaded
 from citrine_core.resources.commands.orders import LONGEST_TIMEOUT, WAITING_TIME
 from citrine_core.rpc import Caller, caller, required
@@ -29,6 +30,7 @@ class FirmwareRequests:
         self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
+        self._verifier = FirmwareVerifier(services)
 
     async def ask_to_update(
         self,
@@ -41,11 +43,19 @@ class FirmwareRequests:
             CoreError: As documented at CommandTarget in the contract.
         """
         message = request.request
+        verification = await self._verifier.verify(
+            "request.firmware",
+            caller(context).tenant_id,
+            message.firmware,
+            sha256=request.sha256,
+            read_file=request.verify_file,
+        )
         if not message.firmware.HasField("retrieve_date_time"):
             message.firmware.retrieve_date_time.FromDatetime(self._clock())
         columns: dict[str, Any] = {
             "state": pb.FIRMWARE_UPDATE_STATE_REQUESTED,
             "firmware_version": request.firmware_version,
+            "verification": verification,
         }
         await self._store(FirmwareUpdate, caller(context), request.target, message, columns)
         return await self._send(FirmwareUpdate, context, request)

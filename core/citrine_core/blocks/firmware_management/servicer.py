@@ -8,7 +8,6 @@ from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_core.blocks.firmware_management.checks import (
     LONGEST_VERSION,
     check_checksum,
-    check_firmware,
     check_publication,
     check_retries,
 )
@@ -39,7 +38,6 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
         request: pb.UpdateFirmwareRequest,
         context: grpc.aio.ServicerContext[pb.UpdateFirmwareRequest, pb.UpdateFirmwareResponse],
     ) -> pb.UpdateFirmwareResponse:
-        check_firmware("request.firmware", request.request.firmware)
         check_retries("request", request.request)
         check_length("firmware_version", request.firmware_version, LONGEST_VERSION)
         command, answer = await self._requests.ask_to_update(context, request)

@@ -35,6 +35,7 @@ class CommandsServicer(CommandsServiceServicer):
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
+        self._registry = services.registry
 
     async def GetCommand(
         self, request: pb.GetCommandRequest, context: "grpc.aio.ServicerContext[pb.GetCommandRequest, common.Command]"
@@ -79,6 +80,8 @@ class CommandsServicer(CommandsServiceServicer):
                 message = decode(_action(request.action).request, payload)
             except CodecError as error:
                 raise InvalidArgument("payload" + error.path.replace("/", "."), error.problem) from error
+            for check in self._registry.check_command:
+                await check(who.tenant_id, message)
             command, response = await self._commands.send(
                 who, request.target, message, context=context, payload_field="payload"
             )

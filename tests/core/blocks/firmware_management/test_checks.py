@@ -17,12 +17,7 @@ from tests.support.firmware import CERTIFICATE, LOCATION, SIGNATURE, signed_firm
         pytest.param({"location": "firmware.bin"}, "location", id="no-uri"),
         pytest.param({"signature": SIGNATURE}, "signing_certificate", id="signature-alone"),
         pytest.param({"signing_certificate": CERTIFICATE}, "signature", id="certificate-alone"),
-        pytest.param({"signing_certificate": "MII", "signature": SIGNATURE}, "signing_certificate", id="no-pem"),
-        pytest.param(
-            {"signing_certificate": CERTIFICATE.replace("MIIBsT", "MIIBsS"), "signature": SIGNATURE},
-            "signing_certificate",
-            id="no-certificate",
-        ),
+        pytest.param({"location": "file:///firmware.bin"}, "location", id="scheme"),
         pytest.param({"signing_certificate": CERTIFICATE, "signature": "no base64"}, "signature", id="no-signature"),
         pytest.param({"signing_certificate": CERTIFICATE, "signature": "A" * 801}, "signature", id="long-signature"),
     ],

@@ -2,10 +2,11 @@
 
 from citrine_core.blocks.firmware_management.campaigns.following import follow, let_wait_again
 from citrine_core.blocks.firmware_management.campaigns.jobs import CampaignRunner
-from citrine_core.blocks.firmware_management.campaigns.repository import SECRET_LOCATIONS, CampaignRepository
+from citrine_core.blocks.firmware_management.campaigns.repository import CAMPAIGNS, SECRET_LOCATIONS, CampaignRepository
 from citrine_core.blocks.firmware_management.campaigns.servicer import FirmwareCampaignsServicer
 
 __all__ = [
+    "CAMPAIGNS",
     "SECRET_LOCATIONS",
     "CampaignRepository",
     "CampaignRunner",

@@ -12,7 +12,7 @@ from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.repository import CampaignRepository
 from citrine_core.blocks.firmware_management.campaigns.rules import check_hours, first_state
-from citrine_core.blocks.firmware_management.checks import LONGEST_VERSION, check_firmware
+from citrine_core.blocks.firmware_management.checks import LONGEST_VERSION
 from citrine_core.blocks.firmware_management.protos import masked_location
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.rpc import Caller, check_length, check_pattern, time_or_none
@@ -47,7 +47,6 @@ def check_campaign(field: str, campaign: pb.FirmwareCampaign, now: datetime) -> 
         check_pattern(f"{field}.campaign_id", campaign.campaign_id, _CAMPAIGN_ID, wanted)
     check_length(f"{field}.name", campaign.name, 100)
     check_length(f"{field}.firmware_version", campaign.firmware_version, LONGEST_VERSION)
-    check_firmware(f"{field}.firmware", campaign.firmware)
     _check_selection(f"{field}.selection", campaign.selection)
     _check_range(f"{field}.max_parallel", campaign.max_parallel, 0, MOST_PARALLEL)
     _check_range(f"{field}.max_attempts", campaign.max_attempts, 0, MOST_ATTEMPTS)

@@ -291,6 +291,7 @@ def _update_row(
         "state": updates_pb.FIRMWARE_UPDATE_STATE_REQUESTED,
         "request": masked_update(order.message).SerializeToString(),
         "firmware_version": definition.firmware_version,
+        "verification": definition.verification,
         "version_before": version[:50],
         "silence": None if silence is None else round(silence.total_seconds()),
         "campaign_id": campaign.campaign_id,

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, literal,
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
+from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
@@ -18,13 +19,15 @@ from citrine_core.encryption import SecretColumn
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import is_accepted, list_hardware
+from citrine_core.resources.tenants.quotas import Counted
 
-__all__ = ["SECRET_LOCATIONS", "CampaignRepository", "Counts", "Progress"]
+__all__ = ["CAMPAIGNS", "SECRET_LOCATIONS", "CampaignRepository", "Counts", "Progress"]
 
 Counts: TypeAlias = Mapping[int, int]
 """Number of a campaign's stations by state."""
 
 _CAMPAIGNS = FirmwareCampaign.metadata.tables["firmware_campaigns"]
+CAMPAIGNS = Counted(QuotaKind.QUOTA_KIND_FIRMWARE_CAMPAIGNS, _CAMPAIGNS)
 _STATIONS = FirmwareCampaignStation.metadata.tables["firmware_campaign_stations"]
 
 SECRET_LOCATIONS = SecretColumn(_CAMPAIGNS, "secret_location", ("tenant_id", "campaign_id"))
@@ -63,7 +66,12 @@ class CampaignRepository:
         self._session = session
 
     async def add(self, row: Mapping[str, Any], stations: Sequence[Mapping[str, Any]]) -> bool:
-        """Store a campaign with its stations; return False if there is one with its id."""
+        """Store a campaign with its stations; return False if there is one with its id.
+
+        Raises:
+            QuotaExceeded: When the tenant may have no more.
+        """
+        await CAMPAIGNS.check(self._session, row["tenant_id"])
         if not await _ADD.fetch_mappings(self._session, [row]):
             return False
         await _ADD_STATIONS.execute_mappings(self._session, stations)

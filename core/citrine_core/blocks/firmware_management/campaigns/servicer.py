@@ -13,6 +13,7 @@ from citrine_core.blocks.firmware_management.campaigns.protos import campaign_to
 from citrine_core.blocks.firmware_management.campaigns.repository import SECRET_LOCATIONS, CampaignRepository
 from citrine_core.blocks.firmware_management.campaigns.rules import ENDED, changed_event, first_state, move_campaign
 from citrine_core.blocks.firmware_management.protos import masked_location
+from citrine_core.blocks.firmware_management.verification import FirmwareVerifier
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import AlreadyExists, FailedPrecondition
 from citrine_core.ids import new_id
@@ -34,6 +35,7 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         self._clock = services.clock
         self._cipher = services.cipher
         self._wake = wake
+        self._verifier = FirmwareVerifier(services)
 
     async def CreateFirmwareCampaign(
         self, request: pb.CreateFirmwareCampaignRequest, context: Context
@@ -41,6 +43,13 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         who, now = caller(context), self._clock()
         campaign = request.campaign
         check_campaign("campaign", campaign, now)
+        campaign.verification = await self._verifier.verify(
+            "campaign.firmware",
+            who.tenant_id,
+            campaign.firmware,
+            sha256=campaign.sha256,
+            read_file=campaign.verify_file,
+        )
         campaign.campaign_id = campaign.campaign_id or new_id()
         location, secret_location = campaign.firmware.location, None
         if masked_location(location) != location:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
-from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_core.blocks.firmware_management.campaigns.creation import check_campaign
 from citrine_core.errors import InvalidArgument
 from tests.support.blocks import NOW
@@ -16,7 +15,6 @@ from tests.support.firmware import signed_firmware
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        pytest.param({"firmware": ocpp.Firmware(location="x")}, "firmware.location", id="location"),
         pytest.param({"selection": pb.FirmwareSelection()}, "selection", id="nobody"),
         pytest.param(
             {"selection": pb.FirmwareSelection(all_stations=True, model="One")}, "selection.all_stations", id="all"
