@@ -23,14 +23,20 @@ from citrine_core.jobs import Job
 from citrine_core.link import LinkRegistry
 from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
 from citrine_core.resources import audit, certificate_store, refusals, reports
+from citrine_core.resources.certificate_store.repository import CERTIFICATES
 from citrine_core.resources.commands import CommandsServicer
+from citrine_core.resources.configurations.repository import CONFIGURATIONS
 from citrine_core.resources.connections import ConnectionsServicer
 from citrine_core.resources.edges import EdgesServicer
 from citrine_core.resources.keys import KeysServicer
+from citrine_core.resources.keys.repository import KEYS
 from citrine_core.resources.stations.queries import is_station
+from citrine_core.resources.stations.repository import STATIONS
 from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import TenantDirectory, TenantsServicer
+from citrine_core.resources.tenants.quotas import QuotaDirectory
 from citrine_core.resources.tokens import TokensServicer
+from citrine_core.resources.tokens.repository import TOKENS
 from citrine_core.rpc import Authenticator, RpcHealth
 from citrine_core.rpc.access import scopes_of
 from citrine_core.services import Services
@@ -66,6 +72,11 @@ def resource_blocks(services: Services, feed: EventFeed, links: LinkRegistry) ->
         refusals.block(services, links),
         certificate_store.block(services),
         audit.block(services),
+        Block(
+            "quotas",
+            jobs=[QuotaDirectory.of(services).job],
+            counted=[STATIONS, TOKENS, KEYS, CERTIFICATES, CONFIGURATIONS],
+        ),
     ]
 
 

@@ -44,7 +44,8 @@ from citrine_core.link import (
     SessionReconciler,
     Watchdog,
 )
-from citrine_core.link.admission import UNAVAILABLE, refused
+from citrine_core.link.admission import refused
+from citrine_core.link.connection_quota import ConnectionQuota
 from citrine_core.link.revocation import station_revocation
 from citrine_core.metrics import Metrics
 from citrine_core.resources import refusals
@@ -57,7 +58,8 @@ from citrine_core.resources.connections import newest_sessions, newest_sessions_
 from citrine_core.resources.edges import EdgeAuthenticator
 from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
 from citrine_core.resources.tenants import TenantDirectory
-from citrine_core.rpc import Access, RpcHealth, build_server
+from citrine_core.resources.tenants.quotas import QuotaDirectory
+from citrine_core.rpc import Access, Rates, RpcHealth, build_server, current_tenant
 from citrine_core.rpc.access import EDGE_LINK
 from citrine_core.rpc.listeners import Listeners
 from citrine_core.services import Services
@@ -76,8 +78,11 @@ MakeBlocks = Callable[[Services], Sequence[Block]]
 CALLERS = 8
 """Transactions of callers at a time; the others wait."""
 
+CALLERS_OF_TENANT = 6
+"""Most of them of one tenant."""
+
 CALLERS_WAITING = 2000
-"""Callers that may wait for a transaction; more are told that there are too many."""
+"""Callers of one tenant that may wait for a transaction; more are told that there are too many."""
 
 CALLERS_PATIENCE = 20.0
 """Seconds that a caller waits for a transaction."""
@@ -121,7 +126,7 @@ class Core:
         self.unit_of_work = UnitOfWorkFactory(engine, self.feed.write)
         # What stations send must not wait for connections that callers hold: that would look like an outage.
         self.callers = self.unit_of_work.limited(
-            Places(CALLERS, jobs=JOBS, waiting=CALLERS_WAITING, patience=CALLERS_PATIENCE)
+            Places(CALLERS, CALLERS_OF_TENANT, current_tenant, JOBS, waiting=CALLERS_WAITING, patience=CALLERS_PATIENCE)
         )
         self.lanes = Lanes(settings.lanes or database_of(engine).lanes)
         self.links = LinkRegistry()
@@ -129,7 +134,7 @@ class Core:
         self.registry = Registry()
         self.pending = PendingCommands()
         self.orphans = OrphanedCommands(self.callers, clock, self.pending, self.lanes.submit)
-        self.cipher = cipher_of(settings.encryption_key_file, clock)
+        self.cipher = cipher_of(settings, clock)
         self.sender = self._sender()
         self.queue = CommandQueue(self.callers, clock, self.sender)
         self.services = self._services()
@@ -146,10 +151,11 @@ class Core:
         self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, waiting, clock, is_linked)
         self.guard = SessionGuard(self.metrics.foreign)
         self.opener = SessionOpener(self.queue.stations_are_back, self.guard.refused)
-        self.dispatcher = self._dispatcher()
-        self.presence = Presence(self.unit_of_work, clock, self.links)
         observe = self.services.counters.station_refused
         self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)
+        self.quotas = QuotaDirectory.of(self.services)
+        self.dispatcher = self._dispatcher()
+        self.presence = Presence(self.unit_of_work, clock, self.links)
         what_for = (self.health, self.refused_stations, clock, settings.owners, find_refused_certificates)
         self.admission = Admission(self.unit_of_work, self.lanes.submit, *what_for, station_revocation(self.services))
         self.edge_servicer = self._edge_servicer()
@@ -251,6 +257,7 @@ class Core:
 
     def _dispatcher(self) -> Dispatcher:
         on_back = self.queue.stations_are_back
+        quota = ConnectionQuota(self.quotas.connections_of, self.refused_stations)
         routes, observers = self.registry.routes, self.registry.observers
         stages: list[Stage] = [
             OpenedStage(self.opener),
@@ -268,7 +275,7 @@ class Core:
             CommandsStage(routes, self.pending, self.sender.ends, self._clock, self.guard.refused),
             refusals.RefusalsStage(self._clock, self.metrics.refused),
             ClosedStage(self.guard.refused),
-            GrantStage(self._clock, self.links, partial(refused, status=UNAVAILABLE), record_certificate_use),
+            GrantStage(self._clock, self.links, refused, record_certificate_use, quota),
         ]
         return Dispatcher(stages, self.lanes, self.unit_of_work, self.health, self.metrics.batch)
 
@@ -305,7 +312,8 @@ class Core:
         is_known = partial(knows_station, self.callers)
         options = {"shares_port": self._worker > 0, "reflects": self.settings.grpc_reflection}
         log = AuditLog.of(self.services)
-        server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, audit=log, **options)
+        rates = Rates(self.quotas.requests_of)
+        server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, log, rates, **options)
         link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
         return server
 

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import grpc
 import pytest
 
+from citrine.api.v1.keys_pb2 import CreateKeyRequest
+from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine_core.blocks import blocks_of
 from citrine_core.config import CoreSettings
 from citrine_core.core import Core, MakeBlocks
@@ -69,6 +71,12 @@ class RunningCore:
         async with self.core.unit_of_work() as work:
             work.session.add(Tenant(tenant_id=tenant_id, display_name=tenant_id, create_time=datetime.now(UTC)))
             await work.commit()
+
+    async def add_key(self, tenant_id: str) -> str:
+        """Return a new key of a tenant, with all scopes."""
+        request = CreateKeyRequest(display_name=f"test of {tenant_id}", scopes=["*"])
+        created = await self.stub(KeysServiceStub).CreateKey(request, metadata=self.metadata(tenant_id))
+        return created.secret
 
     async def add_station(
         self, station_id: str, *, tenant_id: str = "default", password: str | None = PASSWORD, **columns: Any

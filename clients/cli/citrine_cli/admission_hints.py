@@ -55,6 +55,7 @@ _HINTS: Mapping[int, str] = {
         "let the core reach the OCSP responder that its certificate names, and add its issuer to the store: "
         "citrine {tenant}certificate add FILE --use station-ca"
     ),
+    StationRefused.REASON_QUOTA: "as many stations are connected as the tenant may have; the operator can raise that",
     StationRefused.REASON_TOO_MANY: (
         "it comes back by itself; where the edge is full, raise CITRINE_OCPP_MAX_SOCKETS or add an edge"
     ),

@@ -90,7 +90,7 @@ class _Request:
         return self.admit.security_profile or 1
 
 
-def refused(admit_id: int, status: int) -> Downstream:
+def refused(admit_id: int, status: int = UNAVAILABLE) -> Downstream:
     """Return the refusal of a handshake; a 503 has a Retry-After."""
     retry_after = Duration(seconds=random.randint(*RETRY_AFTER)) if status == UNAVAILABLE else None
     return Downstream(refused=Refused(id=admit_id, status=status, retry_after=retry_after))

@@ -1,9 +1,10 @@
 """Grants: an accepted handshake gets an epoch, and what it proved is stored."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row
 
@@ -18,14 +19,20 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Item
 from citrine_core.link.certificates import Presented
+from citrine_core.link.connection_quota import ConnectionQuota
 from citrine_core.link.registry import LinkRegistry
 from citrine_core.link.sessions import REPLACED, by_tenant
 from citrine_core.resources.connections import ConnectionRepository, GrantedSession
+from citrine_core.resources.connections.queries import may_be_open
 from citrine_core.resources.stations.client_certificates import ClientCertificates
 from citrine_core.resources.stations.credentials import Credentials
 
 __all__ = ["Grant", "GrantStage"]
 
+TOO_MANY_REQUESTS = 429
+
+Key: TypeAlias = tuple[str, str]
+"""Tenant and station."""
 
 RecordUse = Callable[[UnitOfWork, str, str, str, datetime], Awaitable[None]]
 """`await record_use(work, tenant_id, station_id, fingerprint, now)` is called with a certificate at its first use."""
@@ -53,6 +60,13 @@ class GrantStage:
 
     Runs last in a batch: all other items of the station in the batch came by an older session, and were read before
     the new one was admitted.
+
+    Args:
+        clock: Returns the time now.
+        links: The links of this core.
+        refuse: `refuse(admit_id, status)` returns a refusal; without a status, of a core that is unable now.
+        record_use: Called with a certificate at its first use. None: nothing is.
+        quota: Finds stations beyond the quota of their tenant. None: there are no quotas.
     """
 
     kinds = (Grant,)
@@ -61,10 +75,12 @@ class GrantStage:
         self,
         clock: Clock,
         links: LinkRegistry,
-        refuse: Callable[[int], Downstream],
+        refuse: Callable[..., Downstream],
         record_use: RecordUse | None = None,
+        quota: ConnectionQuota | None = None,
     ) -> None:
         self._record_use = record_use
+        self._quota = quota
         self._clock = clock
         self._links = links
         self._refuse = refuse
@@ -96,14 +112,15 @@ class GrantStage:
 
     async def _grant(self, work: UnitOfWork, items: Mapping[tuple[str, str], Item]) -> None:
         repository, credentials = ConnectionRepository(work.session), Credentials(work.session)
-        stations: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
-        older: dict[tuple[str, str], Row[*tuple[Any, ...]]] = {}
+        stations: dict[Key, Row[*tuple[Any, ...]]] = {}
+        older: dict[Key, Row[*tuple[Any, ...]]] = {}
         for tenant_id, group in by_tenant(list(items.values())).items():
             ids = {item.station_id for item in group}
             rows = await credentials.find_all(tenant_id, ids, lock=True)
             stations.update({(tenant_id, row.station_id): row for row in rows.values()})
             found = await repository.find_all(tenant_id, ids)
             older.update({(tenant_id, station_id): row for station_id, row in found.items()})
+        items = await self._within_quota(work, items, stations, older)
         grants = {key: item.content for key, item in items.items()}
         others = await self._use_certificates(work, grants)
         await credentials.raise_profiles(
@@ -130,6 +147,20 @@ class GrantStage:
             session = SessionRef(tenant_id=key[0], station_id=key[1], epoch=epochs[key])
             self._after_commit(work, item, _admitted(item.content, session, stations[key]))
             self._disconnect_older(work, older.get(key), item.content.edge_id)
+
+    async def _within_quota(
+        self, work: UnitOfWork, items: Mapping[Key, Item], stations: Collection[Key], older: Mapping[Key, Any]
+    ) -> Mapping[Key, Item]:
+        """Refuse the stations beyond the quota of their tenant, and return the others."""
+        if self._quota is None:
+            return items
+        now = self._clock()
+        connected = {key for key, row in older.items() if may_be_open(row, now)}
+        exceeding = await self._quota.find_exceeding(work, [key for key in items if key in stations], connected, now)
+        for key in exceeding:
+            self._after_commit(work, items[key], self._refuse(items[key].content.admit_id, TOO_MANY_REQUESTS))
+            work.after_commit(partial(self._quota.record, items[key]))
+        return {key: item for key, item in items.items() if key not in exceeding}
 
     async def _use_certificates(
         self, work: UnitOfWork, grants: Mapping[tuple[str, str], Grant]

@@ -74,6 +74,7 @@ _OF_KNOWN = frozenset(
         StationRefused.REASON_LOWER_SECURITY_PROFILE,
         StationRefused.REASON_VERSION_NOT_ALLOWED,
         StationRefused.REASON_CERTIFICATE_STATUS_UNKNOWN,
+        StationRefused.REASON_QUOTA,
     }
 )
 """Reasons that imply a station of this id, so their number of kinds is bounded by the number of stations."""

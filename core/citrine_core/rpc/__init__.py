@@ -1,7 +1,7 @@
 """Shared parts of all gRPC services: callers, errors, pages, masks, checks of input, and the server itself."""
 
 from citrine_core.rpc.access import Access, Authenticator, Identity
-from citrine_core.rpc.caller import Caller, acting_as, caller, system_caller
+from citrine_core.rpc.caller import Caller, acting_as, caller, current_tenant, system_caller
 from citrine_core.rpc.fields import (
     check_length,
     check_pattern,
@@ -13,6 +13,7 @@ from citrine_core.rpc.fields import (
 )
 from citrine_core.rpc.masks import apply_mask
 from citrine_core.rpc.pages import open_page
+from citrine_core.rpc.rates import Rates
 from citrine_core.rpc.server import RpcHealth, build_server
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Authenticator",
     "Caller",
     "Identity",
+    "Rates",
     "RpcHealth",
     "acting_as",
     "apply_mask",
@@ -28,6 +30,7 @@ __all__ = [
     "check_length",
     "check_pattern",
     "check_printable",
+    "current_tenant",
     "open_page",
     "required",
     "system_caller",

@@ -11,7 +11,7 @@ import grpc
 
 from citrine_core.errors import Unauthenticated
 
-__all__ = ["Caller", "acting_as", "caller", "current_caller", "set_caller", "system_caller"]
+__all__ = ["Caller", "acting_as", "caller", "current_caller", "current_tenant", "set_caller", "system_caller"]
 
 ALL_SCOPES = "*"
 """The scope that includes all others."""
@@ -57,6 +57,12 @@ def caller(context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
 def current_caller() -> Caller | None:
     """Return the caller of the current rpc, or None if no caller was identified."""
     return _current.get(None)
+
+
+def current_tenant() -> str:
+    """Return the tenant that the current rpc acts on; empty outside of one."""
+    who = _current.get(None)
+    return "" if who is None else who.tenant_id
 
 
 def system_caller(tenant_id: str, name: str) -> Caller:

@@ -16,6 +16,7 @@ from citrine_core.rpc.audits import Audit, changes_something, is_audited, is_den
 from citrine_core.rpc.caller import Caller, current_caller, set_caller
 from citrine_core.rpc.checks import check_request
 from citrine_core.rpc.load import Load, Reader
+from citrine_core.rpc.rates import Rates
 from citrine_core.rpc.rechecks import Recheck
 from citrine_core.rpc.statuses import failure_of
 from citrine_core.rpc.unknown_stations import KnowsStation, refuse_unknown_station
@@ -41,11 +42,13 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         observe: Observe | None = None,
         knows_station: KnowsStation | None = None,
         audit: Audit | None = None,
+        rates: Rates | None = None,
     ) -> None:
         self._access = access
         self._observe = observe
         self._knows_station = knows_station
         self._audit = audit
+        self._rates = rates or Rates(lambda tenant_id: None)
         self._wrapped: dict[str, tuple[_Rpc | None, Handler]] = {}
         self._load = Load()
 
@@ -74,7 +77,8 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         their requests must not be read all at once.
         """
         reader = Reader(method, handler.request_deserializer, self._load)
-        rpc = _Rpc(self._access, self._observe, method, self._knows_station, self._load, reader, self._audit)
+        about = (self._access, self._observe, method, self._knows_station, self._load, reader, self._audit, self._rates)
+        rpc = _Rpc(*about)
         serializer = handler.response_serializer
         one, many = handler.unary_unary or handler.stream_unary, handler.unary_stream or handler.stream_stream
         if handler.unary_unary is not None and method[1:].partition("/")[0] not in PUBLIC_SERVICES:
@@ -98,7 +102,9 @@ class _Rpc:
         load: Load,
         reader: Reader,
         audit: Audit | None,
+        rates: Rates,
     ) -> None:
+        self._rates = rates
         self._access = access
         self._observe = observe
         self._method = method
@@ -115,6 +121,7 @@ class _Rpc:
         started = time.monotonic()
         try:
             caller = await self._identify(_to_mapping(details.invocation_metadata))
+            self._rates.begin(caller)
             self._load.check(caller)
         except Exception as error:
             return self._refusal(error, started)
@@ -197,7 +204,9 @@ class _Rpc:
     async def _admit(self, context: Context) -> Caller | None:
         # Only edges have certificates, and the certificate of every rpc need not be read.
         certificate = None if self._checks_input else _certificate(context)
-        return await self._identify(_metadata(context), certificate)
+        caller = await self._identify(_metadata(context), certificate)
+        self._rates.begin(caller)
+        return caller
 
     async def _identify(self, metadata: Mapping[str, str], certificate: bytes | None = None) -> Caller | None:
         """Identify the caller and the trace, and set both for the rest of the task."""

@@ -1,4 +1,4 @@
-"""Limits of the load by callers: concurrent rpcs per key and in total, and the size of requests per method."""
+"""Limits of the load by callers: concurrent rpcs per key, per tenant and in total, and the size of requests."""
 
 import asyncio
 import contextlib
@@ -28,11 +28,17 @@ CALLS = 2000
 CALLS_OF_KEY = 1000
 """Most of them with the same key."""
 
+CALLS_OF_TENANT = 1500
+"""Most of them of the same tenant, so that others have places left. The operator is none."""
+
 STREAMS = 1000
 """Most concurrent streams, without the links of edges."""
 
 STREAMS_OF_KEY = 400
 """Most of them with the same key."""
+
+STREAMS_OF_TENANT = 700
+"""Most of them of the same tenant."""
 
 PUBLIC = 100
 """Most concurrent rpcs, and as many streams, of services that need no key: health and reflection."""
@@ -54,8 +60,8 @@ class Load:
     """
 
     def __init__(self) -> None:
-        self._calls: Counter[str | None] = Counter()
-        self._streams: Counter[str | None] = Counter()
+        self._calls = _Counts("calls", lambda: (CALLS_OF_KEY, CALLS_OF_TENANT, CALLS))
+        self._streams = _Counts("streams", lambda: (STREAMS_OF_KEY, STREAMS_OF_TENANT, STREAMS))
         self.readings = asyncio.Semaphore(PUBLIC_READINGS)
 
     def check(self, caller: Caller | None) -> None:
@@ -64,7 +70,7 @@ class Load:
         Raises:
             Overloaded: When there are too many.
         """
-        _check(self._calls, _key_of(caller), CALLS_OF_KEY, CALLS, "calls")
+        self._calls.check(caller)
 
     @contextlib.contextmanager
     def call(self, caller: Caller | None, method: str) -> Iterator[None]:
@@ -73,7 +79,7 @@ class Load:
         Raises:
             Overloaded: When there are too many.
         """
-        with self._counted(self._calls, caller, method, CALLS_OF_KEY, CALLS, "calls"):
+        with self._counted(self._calls, caller, method):
             yield
 
     @contextlib.contextmanager
@@ -83,36 +89,64 @@ class Load:
         Raises:
             Overloaded: When there are too many.
         """
-        with self._counted(self._streams, caller, method, STREAMS_OF_KEY, STREAMS, "streams"):
+        with self._counted(self._streams, caller, method):
             yield
 
     @contextlib.contextmanager
-    def _counted(
-        self, counts: Counter[str | None], caller: Caller | None, method: str, of_key: int, most: int, what: str
-    ) -> Iterator[None]:
+    def _counted(self, counts: "_Counts", caller: Caller | None, method: str) -> Iterator[None]:
         if method.startswith(f"/{EDGE_LINK}/"):
             yield
             return
-        key = _key_of(caller)
-        _check(counts, key, of_key, most, what)
-        counts[key] += 1
+        counts.check(caller)
+        counts.add(caller, 1)
         try:
             yield
         finally:
-            counts[key] -= 1
-            if not counts[key]:
-                del counts[key]
+            counts.add(caller, -1)
+
+
+class _Counts:
+    """Rpcs in progress of one kind.
+
+    Args:
+        what: Of what kind, in errors.
+        limits: Returns the most of one key, of one tenant, and of all.
+    """
+
+    def __init__(self, what: str, limits: Callable[[], tuple[int, int, int]]) -> None:
+        self._what = what
+        self._limits = limits
+        self._keys: Counter[str | None] = Counter()
+        self._tenants: Counter[str] = Counter()
+
+    def check(self, caller: Caller | None) -> None:
+        """Check whether one more may begin."""
+        of_key, of_tenant, most = self._limits()
+        key = _key_of(caller)
+        if self._keys[key] >= (PUBLIC if key is None else of_key):
+            raise Overloaded(f"{self._what} without a key" if key is None else f"{self._what} with this key")
+        if caller is None:
+            return
+        if not caller.is_operator and self._tenants[caller.tenant_id] >= of_tenant:
+            raise Overloaded(f"{self._what} of this tenant")
+        if self._keys.total() - self._keys[None] >= most:
+            raise Overloaded(self._what)
+
+    def add(self, caller: Caller | None, number: int) -> None:
+        """Count one that begins (1) or ends (-1)."""
+        _add(self._keys, _key_of(caller), number)
+        if caller is not None and not caller.is_operator:
+            _add(self._tenants, caller.tenant_id, number)
+
+
+def _add(counts: Counter[Any], of: Any, number: int) -> None:
+    counts[of] += number
+    if not counts[of]:
+        del counts[of]
 
 
 def _key_of(caller: Caller | None) -> str | None:
     return None if caller is None else caller.key_id or caller.name
-
-
-def _check(counts: Counter[str | None], key: str | None, of_key: int, most: int, what: str) -> None:
-    if counts[key] >= (PUBLIC if key is None else of_key):
-        raise Overloaded(f"{what} without a key" if key is None else f"{what} with this key")
-    if key is not None and counts.total() - counts[None] >= most:
-        raise Overloaded(what)
 
 
 class Reader:

@@ -11,6 +11,7 @@ from citrine_core.rpc.access import Access
 from citrine_core.rpc.audits import Audit
 from citrine_core.rpc.interceptor import Observe, RpcInterceptor
 from citrine_core.rpc.load import LARGEST_REQUEST
+from citrine_core.rpc.rates import Rates
 from citrine_core.rpc.unknown_stations import KnowsStation
 
 __all__ = ["RpcHealth", "build_server"]
@@ -73,10 +74,11 @@ def build_server(
     observe: Observe | None = None,
     knows_station: KnowsStation | None = None,
     rpc_health: RpcHealth | None = None,
+    audit: Audit | None = None,
+    rates: Rates | None = None,
     *,
     shares_port: bool = False,
     reflects: bool = True,
-    audit: Audit | None = None,
 ) -> grpc.aio.Server:
     """Return a server with the services of the blocks; it does not listen yet.
 
@@ -87,12 +89,14 @@ def build_server(
         knows_station: Called if a list of one station is empty, so that a station that does not exist is NOT_FOUND.
             None: such a list is empty.
         rpc_health: The health to report. None: there is no health service.
+        audit: Records who changed what, and who was denied. None: nobody does.
+        rates: Limits how many rpcs a tenant may begin within a second. None: any number.
         shares_port: Whether other processes listen on the same port, each of which gets a part of the connections.
         reflects: Whether there is a reflection service, which shows the contract to callers without a key.
-        audit: Records who changed what, and who was denied. None: nobody does.
     """
     options = [*_OPTIONS, ("grpc.so_reuseport", int(shares_port))]
-    server = grpc.aio.server(interceptors=[RpcInterceptor(access, observe, knows_station, audit)], options=options)
+    interceptor = RpcInterceptor(access, observe, knows_station, audit, rates)
+    server = grpc.aio.server(interceptors=[interceptor], options=options)
     names: list[str] = []
     for block in blocks:
         for add in block.add_servicers:

@@ -18,6 +18,7 @@ from citrine_core.core import CALLERS
 from citrine_core.resources.keys.secrets import new_key
 from citrine_core.rpc import load
 from citrine_core.rpc.load import largest_request
+from tests.support.api import auth
 from tests.support.core import RunningCore, running_core
 from tests.support.databases import somebody_waits
 from tests.support.deployment import Deployment, deploy
@@ -156,6 +157,29 @@ async def test_streams_lock_out_no_call_and_no_link(core: RunningCore, monkeypat
 async def first_of(stream: Any) -> None:
     await stream.read()
     stream.cancel()
+
+
+async def test_one_tenant_has_a_bound_that_leaves_others_their_places(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many keys it has. The operator is none of them."""
+    await core.add_tenant("acme")
+    keys = [await core.add_key("acme") for _ in range(2)]
+    other = await core.add_key("default")
+    monkeypatch.setattr(load, "STREAMS_OF_TENANT", 2)
+    async with grpc.aio.insecure_channel(core.address) as channel, contextlib.AsyncExitStack() as stack:
+        subscribe = EventsServiceStub(channel).Subscribe
+        for key in keys:
+            stream = subscribe(events_pb2.SubscribeRequest(), metadata=auth(key))
+            stack.callback(stream.cancel)
+            await stream.read()
+
+        with pytest.raises(grpc.aio.AioRpcError, match="streams of this tenant"):
+            await subscribe(events_pb2.SubscribeRequest(), metadata=auth(keys[0])).read()
+        for key in (other, core.key):
+            stream = subscribe(events_pb2.SubscribeRequest(), metadata=auth(key))
+            stack.callback(stream.cancel)
+            await stream.read()
 
 
 async def test_one_key_has_a_bound_of_its_own(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1.stations_pb2 import DeleteStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
-from citrine_core.core import CALLERS
+from citrine_core.core import CALLERS_OF_TENANT
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore, running_core
 
@@ -107,7 +107,7 @@ async def test_to_look_whether_a_station_exists_takes_no_more_connections_than_a
             calls = [asyncio.ensure_future(code_of(core, method, "NOPE")) for _ in range(asked)]
             most = 0
             async with asyncio.timeout(10):
-                while most < CALLERS:
+                while most < CALLERS_OF_TENANT:
                     await asyncio.sleep(0.01)
                     most = await looking(postgres_engine)
             # As many as come on: they are told apart from those that wait for a place by nothing but time.
@@ -116,7 +116,7 @@ async def test_to_look_whether_a_station_exists_takes_no_more_connections_than_a
                 most = max(most, await looking(postgres_engine))
             await gate.rollback()
         codes = {code for code, _ in await asyncio.gather(*calls)}
-    assert most == CALLERS
+    assert most == CALLERS_OF_TENANT
     assert codes == {grpc.StatusCode.NOT_FOUND}
 
 

@@ -10,7 +10,7 @@ from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.corrections.operations import current_version, waive
 from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
-from citrine_core.blocks.tariff_and_cost.repository import end_assignments
+from citrine_core.blocks.tariff_and_cost.repository import TARIFFS, end_assignments
 from citrine_core.blocks.tariff_and_cost.reservation_costs import INTERVAL as BILLING_INTERVAL
 from citrine_core.blocks.tariff_and_cost.reservation_costs import ReservationCosts, ReservationCostsServicer
 from citrine_core.blocks.tariff_and_cost.rules import to_micros
@@ -82,6 +82,7 @@ def block(services: Services) -> Block:
             "citrine.api.v1.TariffsService",
             "citrine.api.v1.ReservationCostsService",
         ],
+        counted=[TARIFFS],
         informers=[PriceMessages(services).inform],
         forget_station=forget_station,
         jobs=[running, reservations],

@@ -7,12 +7,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.db import Listed, Page, UnitOfWork, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.tenants.quotas import Counted
 
-__all__ = ["TariffRepository", "VersionKey", "end_assignments"]
+__all__ = ["TARIFFS", "TariffRepository", "VersionKey", "end_assignments"]
+
+TARIFFS = Counted(
+    QuotaKind.QUOTA_KIND_TARIFFS, StoredTariff.metadata.tables["tariffs"], StoredTariff.delete_time.is_(None)
+)
 
 VersionKey = tuple[str, int]
 """Tariff and version."""
@@ -82,7 +88,9 @@ class TariffRepository:
 
         Raises:
             AlreadyExists: When there is one of this id.
+            QuotaExceeded: When the tenant may have no more.
         """
+        await TARIFFS.check(self._session, version.tenant_id)
         key = {"tenant_id": version.tenant_id, "tariff_id": version.tariff_id}
         versions = TariffVersion
         of_tariff = (versions.tenant_id == version.tenant_id, versions.tariff_id == version.tariff_id)

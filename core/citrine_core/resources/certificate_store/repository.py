@@ -7,12 +7,16 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.db import Due, Listed, Page
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, NotFound
 from citrine_core.resources.certificate_store.models import StoredCertificate
+from citrine_core.resources.tenants.quotas import Counted
 
-__all__ = ["CertificateStoreRepository", "is_used_for", "mask_of"]
+__all__ = ["CERTIFICATES", "CertificateStoreRepository", "is_used_for", "mask_of"]
+
+CERTIFICATES = Counted(QuotaKind.QUOTA_KIND_CERTIFICATES, StoredCertificate.metadata.tables["stored_certificates"])
 
 
 def mask_of(uses: Collection[int]) -> int:
@@ -69,7 +73,9 @@ class CertificateStoreRepository:
         Raises:
             AlreadyExists: When it is stored already.
             NotFound: When the tenant is gone.
+            QuotaExceeded: When the tenant may have no more.
         """
+        await CERTIFICATES.check(self._session, certificate.tenant_id)
         self._session.add(certificate)
         try:
             await self._session.flush()

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import configurations_pb2 as pb
+from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.db import Due, Listed, Page, one_of
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of_packed, pack
@@ -18,8 +19,10 @@ from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
 from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import may_be_sent_to, names_configuration
+from citrine_core.resources.tenants.quotas import Counted
 
 __all__ = [
+    "CONFIGURATIONS",
     "Choices",
     "ConfigurationRepository",
     "DueStation",
@@ -27,6 +30,8 @@ __all__ = [
     "has_provisioning",
     "has_selectors",
 ]
+
+CONFIGURATIONS = Counted(QuotaKind.QUOTA_KIND_CONFIGURATIONS, Configuration.metadata.tables["configurations"])
 
 _PUT = BulkUpsert(Provisioning.metadata.tables["provisionings"], key=("tenant_id", "station_id"))
 
@@ -122,7 +127,9 @@ class ConfigurationRepository:
         Raises:
             AlreadyExists: When there is one of this id.
             NotFound: When the tenant is gone.
+            QuotaExceeded: When the tenant may have no more.
         """
+        await CONFIGURATIONS.check(self._session, row.tenant_id)
         self._session.add(row)
         try:
             await self._session.flush()

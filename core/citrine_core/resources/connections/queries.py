@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, func, select
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -19,6 +19,7 @@ __all__ = [
     "certificate_due",
     "claim_expired",
     "connected_stations",
+    "count_connected",
     "find_ocpp_version",
     "has_expired_certificate",
     "is_connected",
@@ -91,6 +92,16 @@ async def connected_stations(session: AsyncSession, keys: Collection[tuple[str, 
         )
     )
     return {(row[0], row[1]) for row in rows}
+
+
+async def count_connected(session: AsyncSession, tenant_ids: Collection[str], now: datetime) -> Mapping[str, int]:
+    """Return how many stations of each of some tenants are connected, or were admitted and may open their session."""
+    is_opening = and_(_TABLE.close_time.is_(None), _TABLE.admit_time > now - OPENING_TIME)
+    query = select(_TABLE.tenant_id, func.count()).where(
+        one_of(_TABLE.tenant_id, tenant_ids), or_(_TABLE.is_open, is_opening)
+    )
+    rows = await session.execute(query.group_by(_TABLE.tenant_id))
+    return {**dict.fromkeys(tenant_ids, 0), **{row[0]: row[1] for row in rows}}
 
 
 async def linked_processes(session: AsyncSession, since: datetime) -> Mapping[str, int]:

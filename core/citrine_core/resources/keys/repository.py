@@ -7,11 +7,15 @@ from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.db import Listed, Page, one_of
 from citrine_core.errors import NotFound
 from citrine_core.resources.keys.models import ApiKey
+from citrine_core.resources.tenants.quotas import Counted
 
-__all__ = ["KeyRepository"]
+__all__ = ["KEYS", "KeyRepository"]
+
+KEYS = Counted(QuotaKind.QUOTA_KIND_KEYS, ApiKey.metadata.tables["api_keys"], ApiKey.revoke_time.is_(None))
 
 
 class KeyRepository:
@@ -97,7 +101,10 @@ class KeyRepository:
 
         Raises:
             NotFound: When the tenant is gone.
+            QuotaExceeded: When the tenant may have no more.
         """
+        if key.tenant_id is not None:
+            await KEYS.check(self._session, key.tenant_id)
         self._session.add(key)
         try:
             await self._session.flush()

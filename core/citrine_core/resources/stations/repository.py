@@ -7,16 +7,19 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
-from citrine_core.errors import AlreadyExists, NotFound, QuotaExceeded
+from citrine_core.errors import AlreadyExists, NotFound
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.connections.queries import NewestSession
 from citrine_core.resources.stations.models import Station, StationSighting
-from citrine_core.resources.tenants.queries import lock_station_limit
+from citrine_core.resources.tenants.quotas import Counted
 
-__all__ = ["StationRepository", "StationWithConnection"]
+__all__ = ["STATIONS", "StationRepository", "StationWithConnection"]
+
+STATIONS = Counted(QuotaKind.QUOTA_KIND_STATIONS, Station.metadata.tables["stations"], Station.held_time.is_(None))
 
 StationWithConnection = tuple[Station, Connection | None]
 """A station and its newest session; None if it never connected."""
@@ -79,19 +82,6 @@ class StationRepository:
         if connected_only:
             statement = statement.where(NewestSession.is_open)
         return await page.read_rows(self._session, statement, Station.station_id)
-
-    async def check_quota(self, tenant_id: str) -> None:
-        """Check, until the commit, that a tenant may have one station more.
-
-        Raises:
-            QuotaExceeded: When it may not.
-        """
-        most = await lock_station_limit(self._session, tenant_id)
-        if most is None:
-            return
-        registered = select(func.count()).where(Station.tenant_id == tenant_id, Station.held_time.is_(None))
-        if (await self._session.scalar(registered) or 0) >= most:
-            raise QuotaExceeded("stations", most)
 
     async def add(self, station: Station) -> None:
         """Store a new station.

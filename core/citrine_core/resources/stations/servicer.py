@@ -32,7 +32,7 @@ from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.password_changes import PasswordChanges
 from citrine_core.resources.stations.passwords import generate_password, hash_generated, hash_password
 from citrine_core.resources.stations.protos import to_proto
-from citrine_core.resources.stations.repository import StationRepository, StationWithConnection
+from citrine_core.resources.stations.repository import STATIONS, StationRepository, StationWithConnection
 from citrine_core.resources.stations.sightings import Sightings
 from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
@@ -111,7 +111,7 @@ class StationsServicer(StationsServiceServicer):
         async with self._unit_of_work() as work:
             await _check_configuration(work, station)
             await self._replace_held(work, station)
-            await StationRepository(work.session).check_quota(station.tenant_id)
+            await STATIONS.check(work.session, station.tenant_id)
             await StationRepository(work.session).add(station)
             # Its handshakes were refused because it was unknown, which it no longer is.
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
@@ -190,7 +190,7 @@ class StationsServicer(StationsServiceServicer):
                 raise FailedPrecondition(f"station {station_id} is not held")
             assign(station, given, fields)
             await _check_configuration(work, station)
-            await StationRepository(work.session).check_quota(station.tenant_id)
+            await STATIONS.check(work.session, station.tenant_id)
             station.held_time = None
             if password_hash is not None:
                 station.password_hash = password_hash

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Integer, String, true
+from sqlalchemy import Integer, String, Text, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -23,6 +23,6 @@ class Tenant(Model):
     """Most unknown stations that are held at a time."""
     asks_inventory: Mapped[bool] = mapped_column(default=True, server_default=true())
     """Whether stations that are new, or boot with other hardware or firmware, get a request for their inventory."""
-    max_stations: Mapped[int | None] = mapped_column(Integer)
-    """Most stations that it may have, without those that are held. None: any number."""
+    quotas: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    """How much it may have of something, by names of citrine.api.v1.QuotaKind in lower case, JSON. Empty: no quota."""
     create_time: Mapped[datetime]

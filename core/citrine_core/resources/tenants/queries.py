@@ -9,7 +9,7 @@ from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.tenants.models import Tenant
 
-__all__ = ["asks_inventory", "find_holding", "lock_hold_limit", "lock_station_limit"]
+__all__ = ["asks_inventory", "find_holding", "lock_hold_limit"]
 
 _TABLE = Tenant.__table__.c
 
@@ -37,15 +37,5 @@ async def lock_hold_limit(session: AsyncSession, tenant_id: str) -> int | None:
     query = select(_TABLE.max_held_stations).where(
         _TABLE.tenant_id == tenant_id, _TABLE.unknown_stations == UNKNOWN_STATIONS_HOLD
     )
-    found: int | None = await (await session.connection()).scalar(query.with_for_update())
-    return found
-
-
-async def lock_station_limit(session: AsyncSession, tenant_id: str) -> int | None:
-    """Return the most stations that a tenant may have; None if it may have any number.
-
-    A tenant with a limit is locked until the commit, so that two writers can't both get the last place.
-    """
-    query = select(_TABLE.max_stations).where(_TABLE.tenant_id == tenant_id, _TABLE.max_stations.is_not(None))
     found: int | None = await (await session.connection()).scalar(query.with_for_update())
     return found

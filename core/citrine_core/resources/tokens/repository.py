@@ -6,15 +6,19 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine.ocpp.id_tags import MAX_ID_TAG, is_surrogate, surrogate_of
 from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, InvalidArgument, NotFound
+from citrine_core.resources.tenants.quotas import Counted
 from citrine_core.resources.tokens.formats import TYPES, lookup_of, lookups_of, type_of
 from citrine_core.resources.tokens.models import Token
 
-__all__ = ["TokenKey", "TokenRepository"]
+__all__ = ["TOKENS", "TokenKey", "TokenRepository"]
+
+TOKENS = Counted(QuotaKind.QUOTA_KIND_TOKENS, Token.metadata.tables["tokens"])
 
 TokenKey = tuple[str, str]
 """idToken and type, as a station sends them."""
@@ -119,9 +123,11 @@ class TokenRepository:
         Raises:
             AlreadyExists: When there is one of this id and type.
             NotFound: When the tenant is gone.
+            QuotaExceeded: When the tenant may have no more.
         """
         if len(token.id_token) > MAX_ID_TAG:
             token.surrogate = surrogate_of(token.id_token, token.type)
+        await TOKENS.check(self._session, token.tenant_id)
         self._session.add(token)
         try:
             await self._session.flush()

@@ -30,7 +30,14 @@ from citrine.api.v1.stations_pb2 import (
     Station,
     StationAddress,
 )
-from citrine.api.v1.tenants_pb2 import CreateTenantRequest, DeleteTenantRequest, ListTenantsResponse, Tenant
+from citrine.api.v1.tenants_pb2 import (
+    CreateTenantRequest,
+    DeleteTenantRequest,
+    ListTenantsResponse,
+    Quota,
+    QuotaKind,
+    Tenant,
+)
 from citrine.api.v1.tokens_pb2 import (
     TOKEN_STATUS_BLOCKED,
     CreateTokenRequest,
@@ -264,6 +271,35 @@ def test_tenants_are_added_listed_and_removed(citrine: Cli, core: ScriptedCore) 
     assert citrine("tenant", "remove", "acme").out == "tenant acme removed\n"
     assert core.requests("CreateTenant") == [CreateTenantRequest(tenant=tenant)]
     assert core.requests("DeleteTenant") == [DeleteTenantRequest(tenant_id="acme")]
+
+
+def test_quotas_of_a_tenant_are_shown_and_changed(citrine: Cli, core: ScriptedCore) -> None:
+    """Those that are not named stay."""
+    quotas = [
+        Quota(kind=QuotaKind.QUOTA_KIND_STATIONS, limit=5, used=3),
+        Quota(kind=QuotaKind.QUOTA_KIND_TOKENS, limit=7),
+    ]
+    tenant = Tenant(tenant_id="acme", quotas=quotas)
+    core.on("GetTenant", tenant)
+    core.on("ListTenants", ListTenantsResponse(tenants=[tenant]))
+    core.on("UpdateTenant", tenant)
+
+    shown = citrine("tenant", "show", "acme").lines
+    assert ["stations", "3", "5"] in [line.split() for line in shown]
+    assert "stations 5, tokens 7" in citrine("tenant", "list").out
+    flags = ("--quota", "tokens=none", "--quota", "requests-per-second=50")
+    assert citrine("tenant", "update", "acme", *flags).code == 0
+
+    [request] = core.requests("UpdateTenant")
+    assert list(request.update_mask.paths) == ["quotas"]
+    assert [(quota.kind, quota.limit) for quota in request.tenant.quotas] == [(1, 5), (3, 50)]
+
+
+@pytest.mark.parametrize("quota", ["tokens", "tokens=", "tokens=-1", "tokens=many", "cards=1"])
+def test_a_quota_is_a_kind_and_a_number(citrine: Cli, core: ScriptedCore, quota: str) -> None:
+    core.on("GetTenant", Tenant(tenant_id="acme"))
+
+    assert citrine("tenant", "update", "acme", "--quota", quota).code == 2
 
 
 def test_keys_are_added_listed_and_revoked(citrine: Cli, core: ScriptedCore) -> None:
