@@ -13,7 +13,7 @@ PROTOS := $(shell find protos -name '*.proto')
 ARGS ?=
 # Three processes for two cores, as some tests wait for what they started; whole files each: a file's fixtures (a
 # database server, say) are made once.
-WORKERS ?= 3
+WORKERS ?= 4
 BUF_VERSION := 1.75.0
 
 .PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz protos docs install clean

@@ -61,6 +61,9 @@ def apply_event(state: "TransactionState", occurrence: "Occurrence") -> Measured
         state.start_time, state.start_trigger = occurrence.event_time, request.trigger_reason
     if occurrence.event_type == _ENDED and not is_over:
         state.end_time, state.end_trigger = occurrence.event_time, request.trigger_reason
+        if state.unnumbered:
+            # The last state came from the connector, and no end of such a station says another one.
+            state.charging_state = info.charging_state or None
     if info.stopped_reason and state.stopped_reason is None:
         state.stopped_reason = info.stopped_reason
     elif state.end_time is not None and state.stopped_reason is None:

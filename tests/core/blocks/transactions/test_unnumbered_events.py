@@ -359,6 +359,14 @@ async def test_the_detail_of_the_connector_is_the_charging_state_of_its_transact
     assert await charging_state(api, number) == state
 
 
+async def test_a_transaction_that_ended_charges_no_more(station: UnnumberedStation, api: Any) -> None:
+    number = await station.start()
+    await station.status("OCCUPIED", 1, state="CHARGING")
+    await station.stop(number, 10, 2000)
+
+    assert not (await transaction(api, number)).HasField("charging_state")
+
+
 async def test_a_status_from_before_the_start_says_nothing_of_the_transaction(
     station: UnnumberedStation, api: Any
 ) -> None:
