@@ -11,7 +11,7 @@ STEP := $(BIN)/python tools/step.py
 PROTOS := $(shell find protos -name '*.proto')
 # Arguments of what a target starts: make up ARGS="--no-demo", make test ARGS="tests/core -x".
 ARGS ?=
-# Three processes for two cores, as some tests wait for what they started; whole files each: a file's fixtures (a
+# Four processes for two cores, as many tests wait for what they started; whole files each: a file's fixtures (a
 # database server, say) are made once.
 WORKERS ?= 4
 BUF_VERSION := 1.75.0
