@@ -43,6 +43,7 @@ from citrine_core.db.engine import POOL_SIZE
 from citrine_core.db.upgrade import upgrade
 from citrine_core.errors import Overloaded
 from citrine_core.resources.keys import ApiKey
+from citrine_core.rpc import Caller, acting_as
 from citrine_process.settings import InvalidSetting
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, RefusedByCore, fake_edge, timestamp
@@ -206,8 +207,7 @@ async def test_a_core_stops_in_order_where_callers_have_all_places(
         # A use of the key, which is stored at the end.
         await core.stub(StationsServiceStub).ListStations(ListStationsRequest())
         async with contextlib.AsyncExitStack() as stack:
-            for _ in range(CALLERS):
-                await stack.enter_async_context(core.core.services.unit_of_work(read_only=True))
+            await occupy_places(core, stack)
             core.stop.set()
             used = None
             async with asyncio.timeout(10):
@@ -310,8 +310,7 @@ async def test_callers_that_find_no_place_are_told_so(core: RunningCore, monkeyp
     opened = core.core.services.unit_of_work
     list_stations = core.stub(StationsServiceStub).ListStations
     async with contextlib.AsyncExitStack() as stack:
-        for _ in range(CALLERS):
-            await stack.enter_async_context(opened(read_only=True))
+        await occupy_places(core, stack)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await list_stations(ListStationsRequest())
         with in_background():
@@ -332,9 +331,18 @@ async def test_only_so_many_callers_wait(core: RunningCore, monkeypatch: pytest.
     places = core.core.services.unit_of_work._places
     assert places is not None
     monkeypatch.setattr(places, "_most_waiting", 0)
-    with pytest.raises(Overloaded):
-        async with core.core.services.unit_of_work(read_only=True):
-            pass
+    async with contextlib.AsyncExitStack() as stack:
+        await occupy_places(core, stack)
+        with pytest.raises(Overloaded):
+            async with core.core.services.unit_of_work(read_only=True):
+                pass
+
+
+async def occupy_places(core: RunningCore, stack: contextlib.AsyncExitStack) -> None:
+    """Occupy all places of callers, until the stack ends; each is of another tenant, as one alone has fewer."""
+    for number in range(CALLERS):
+        with acting_as(Caller(f"tenant-{number}", "test")):
+            await stack.enter_async_context(core.core.services.unit_of_work(read_only=True))
 
 
 async def test_a_burst_of_200_commands_gets_its_answers(core: RunningCore) -> None:
