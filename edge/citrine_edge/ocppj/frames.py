@@ -50,8 +50,8 @@ MAX_DEPTH = 40
 """Most levels of nested arrays and objects in a frame. Schemas need less than half; vendor data may have 24."""
 
 _OTHER_SPELLINGS: Mapping[str, str] = {
-    "FormationViolation": Code.FORMAT_VIOLATION,
-    "OccurenceConstraintViolation": Code.OCCURRENCE_CONSTRAINT_VIOLATION,
+    "FormationViolation": Code.FORMAT_VIOLATION.value,
+    "OccurenceConstraintViolation": Code.OCCURRENCE_CONSTRAINT_VIOLATION.value,
 }
 """Error codes as OCPP 1.6 spells them; stations of all versions have been seen to use either."""
 

@@ -39,6 +39,8 @@ V21 = frozenset({2, 3, 4, 5, 6})
         ('[3,"a",[]]', CallResult("a", [])),
         ('[4,"a","NotSupported","no",{"c":1}]', CallError("a", "NotSupported", "no", {"c": 1})),
         ('[4,"a","",null,null]', CallError("a", "GenericError", "", {})),
+        ('[4,"a","FormationViolation","no",{}]', CallError("a", "FormatViolation", "no", {})),
+        ('[4,"a","OccurenceConstraintViolation","",{}]', CallError("a", "OccurrenceConstraintViolation", "", {})),
         ('[4,"a"]', CallError("a", "GenericError", "", {})),
         ('[4,"a","X","Y",{},"more"]', CallError("a", "X", "Y", {})),
         ('[5,"a","FormatViolation","no",{}]', CallResultError("a", "FormatViolation", "no", {})),

@@ -122,6 +122,29 @@ async def test_N01_FR_13_a_station_that_uploads_nothing_has_none_under_way(asked
     assert await asked.logs() == {log: ("EXPIRED", "Idle")}
 
 
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (UPLOADED, ("COMPLETE", "Uploaded")),
+        (ocpp.UPLOAD_LOG_STATUS_ENUM_UPLOAD_FAILURE, ("FAILED", "UploadFailure")),
+    ],
+    ids=["uploaded", "upload failure"],
+)
+async def test_a_status_that_names_no_request_is_of_the_upload_that_was_asked_for_last(
+    asked: Asked, status: "ocpp.UploadLogStatusEnum.ValueType", state: tuple[str, str]
+) -> None:
+    first, second = await asked.log(), await asked.log()
+
+    await asked.tell(None, UPLOADING)
+    uploading = await asked.logs()
+    await asked.tell(None, status)
+    await asked.tell(None, ocpp.UPLOAD_LOG_STATUS_ENUM_IDLE)
+    await asked.tell(None, UPLOADING)
+
+    assert uploading[second][1] == "Uploading"
+    assert await asked.logs() == {first: ("EXPIRED", "Idle"), second: state}
+
+
 async def test_N01_FR_05_a_refused_log_says_so(asked: Asked) -> None:
     log = await asked.log(ocpp.LOG_STATUS_ENUM_REJECTED)
 
