@@ -226,4 +226,6 @@ async def ask_version(client: Client, station: StationId) -> None:
     if client.out.as_json:
         client.out.message(answer)
         return
-    client.out.line(f"station {station} has version {answer.response.version_number}")
+    version = answer.response.version_number
+    # A station of OCPP 1.6 that knows no lists says -1.
+    client.out.line(f"station {station} stores no lists" if version < 0 else f"station {station} has version {version}")
