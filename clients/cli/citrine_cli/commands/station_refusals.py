@@ -36,7 +36,7 @@ async def list_refusals(
         client.out.messages(found)
         return
     client.out.table(
-        ["station", "reason", "attempts", "last", "first", "from", "registered", "offered or TLS"],
+        ["station", "reason", "attempts", "last", "first", "from", "registered", "offered or tls"],
         (
             [
                 one.station_id or "-",
