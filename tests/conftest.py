@@ -2,6 +2,8 @@
 
 import signal
 
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = [
     "tests.support.garbage",
     "tests.conformance.report",
@@ -16,3 +18,7 @@ pytest_plugins = [
 
 # A shell has what it starts in the background ignore Ctrl-C, and so have what that starts; tests send it to commands.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is: no test is about that.
+settings.register_profile("citrine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("citrine")

@@ -15,7 +15,6 @@ REASONS = {
     "needs a station that is not registered",
     "needs a station that reserves any EVSE",
     "needs a station that uses an id again",
-    "needs a station with slots of network profiles",
     "needs a vehicle of ISO 15118",
     "needs an authorizer and its credential",
     "needs the certificate and signature of a manufacturer",

@@ -1,6 +1,7 @@
 """Energy of a transaction from sources other than its events: power limits and MeterValues of its EVSE."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from citrine_core.blocks.meter_values.queries import find_evse_registers
 from citrine_core.blocks.provisioning.queries import find_evse_powers
@@ -49,16 +50,18 @@ async def fold_meter_values(
     state: TransactionState,
     fresh: Iterable[Occurrence] = (),
     whole: Sequence[Occurrence] | None = None,
+    until: datetime | None = None,
 ) -> TransactionState | None:
     """Return a transaction with the energy by MeterValues of its EVSE, if its events contain none.
 
     Args:
         work: A transaction of the database.
-        state: A transaction that just ended.
+        state: A transaction that just ended, or gets no end.
         fresh: Its events that are not stored yet.
         whole: All its events, if they are already read.
+        until: Until when its EVSE was in use, if it gets no end.
     """
-    start, end = state.start_time, state.end_time
+    start, end = state.start_time, state.end_time or until
     if state.energy_wh is not None or not state.evse_id or start is None or end is None or start >= end:
         return None
     readings = await find_evse_registers(work.session, state.tenant_id, state.station_id, state.evse_id, start, end)

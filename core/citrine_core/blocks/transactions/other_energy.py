@@ -89,7 +89,7 @@ def reckon_without_register(state: "TransactionState", intervals: Counted, last:
     """Compute the energy of a transaction whose import register was read at one time at most.
 
     Args:
-        state: The energy is set in it; unset if nothing provides it and the transaction is over.
+        state: The energy is set in it; unset if nothing provides it and the transaction is over, or settled.
         intervals: Energy of intervals.
         last: Its last event.
     """
@@ -104,7 +104,7 @@ def reckon_without_register(state: "TransactionState", intervals: Counted, last:
         state.energy_wh = found.energy_wh if len(found.energies) > 1 else None
         if state.energy_wh is not None:
             energies = {id(last): [(readings[place].time, found.energies[place]) for place in sorted(found.energies)]}
-    elif state.end_time is not None:
+    elif state.end_time is not None or state.settle_time is not None:
         # A single reading does not determine the energy.
         state.energy_wh = None
     if energies:

@@ -180,6 +180,7 @@ class TransactionCosts:
         cause: Cause | None = None,
         fresh: Mapping[TransactionKey, Sequence[Occurrence]] = MappingProxyType({}),
         at_hand: Mapping[TransactionKey, AtHand] = MappingProxyType({}),
+        anew: Collection[TransactionKey] = (),
     ) -> Mapping[TransactionKey, CorrectionRow]:
         """Compute the costs of settled transactions, and return the corrections of final costs.
 
@@ -190,6 +191,7 @@ class TransactionCosts:
             cause: Reason of corrections. None: that of the transaction.
             fresh: Late events of them that are not stored yet.
             at_hand: All events that count, of transactions for which they are already read.
+            anew: Transactions whose energy was found anew.
         """
         if not (cause is not None and cause.version) and not await self._pricing.is_wanted(work, tenant_id):
             return {}
@@ -220,6 +222,7 @@ class TransactionCosts:
         measured = {key for key, ordered in doubtful.items() if await _is_measured(by_key[key], ordered)}
         charged = [_settled(state, whole.get(key), cause) for key, state in by_key.items()]
         for one in charged:
+            one.is_late = one.is_late or one.key in anew
             if one.key in doubtful:
                 one.energy_known = one.key in measured
         await self._pricing.price(work, tenant_id, charged, history)
@@ -347,12 +350,7 @@ def _moments_in_steps(state: TransactionState, ordered: Sequence[Occurrence]) ->
 
 
 def _moment(occurrence: Occurrence, time: datetime) -> Moment:
-    """Return the moment of an event.
-
-    Args:
-        occurrence: The event.
-        time: When it counts. Its readings are moved accordingly, and never into the future.
-    """
+    """Return the moment of an event, which counts at a time; its readings are moved too, and never into the future."""
     readings = occurrence.energies
     if readings and time != occurrence.event_time:
         shift = time - occurrence.event_time

@@ -18,6 +18,7 @@ __all__ = [
     "count_running",
     "find_ends",
     "find_event_requests",
+    "find_next_start",
     "find_open",
     "find_open_of_tokens",
     "find_open_unnumbered",
@@ -170,6 +171,22 @@ async def find_open_of_tokens(
         )
     )
     return rows.all()
+
+
+async def find_next_start(
+    session: AsyncSession, tenant_id: str, station_id: str, evse_id: int, sequence: int, start: datetime
+) -> datetime | None:
+    """Return when the next transaction began at the EVSE of one with this sequence and start. None: none did."""
+    found: datetime | None = await session.scalar(
+        select(func.min(_TABLE.start_time)).where(
+            _TABLE.tenant_id == tenant_id,
+            _TABLE.station_id == station_id,
+            _TABLE.sequence > sequence,
+            _TABLE.evse_id == evse_id,
+            _TABLE.start_time > start,
+        )
+    )
+    return found
 
 
 async def find_ends(

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.events.v1.events_pb2 import Event, TransactionAnomalyFound
 from citrine_core.blocks.transactions.evse_energy import fold_meter_values
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, fold_in_steps
 from citrine_core.blocks.transactions.late_events import counts, is_settled
+from citrine_core.blocks.transactions.queries import find_next_start
 from citrine_core.blocks.transactions.register_memory import Anomaly, RegisterMemory, load_anomalies
 from citrine_core.blocks.transactions.remote_starts import retain_remote_start
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
@@ -60,9 +62,18 @@ async def read_snapshot(work: UnitOfWork, state: TransactionState) -> Snapshot:
         found += (one for one in page if counts(state, one))
     found.sort(key=lambda one: one.order)
     folded = await run_cooperatively(fold_in_steps(state, found))
-    if folded.end_time is not None and state.end_time is None and folded.energy_wh is None:
-        folded = await fold_meter_values(work, folded, whole=found) or folded
+    if state.end_time is None and folded.energy_wh is None:
+        until = await _until(work, folded)
+        folded = await fold_meter_values(work, folded, whole=found, until=until) or folded
     return Snapshot(state, folded, found)
+
+
+async def _until(work: UnitOfWork, state: TransactionState) -> datetime | None:
+    """Return until when a transaction that is settled without an end had its EVSE: until the next one began there."""
+    if state.settle_time is None or state.evse_id is None or state.start_time is None:
+        return None
+    place = (state.tenant_id, state.station_id, state.evse_id)
+    return await find_next_start(work.session, *place, state.sequence, state.start_time) or state.settle_time
 
 
 def adopt(state: TransactionState, snapshot: Snapshot) -> TransactionState | None:

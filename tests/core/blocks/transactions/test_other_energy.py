@@ -2,6 +2,7 @@
 
 import pytest
 
+from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_OVER
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
 from citrine.ocpp.v2.provisioning_pb2 import (
@@ -18,6 +19,7 @@ from tests.core.blocks.tariff_and_cost.test_corrections import Bills, core, edge
 from tests.support.charging import at, ended, meter_value, sampled, started, updated
 from tests.support.core import RunningCore
 from tests.support.fake_edge import FakeSession
+from tests.support.settling import settle_all
 
 __all__ = ["core", "edge", "station"]
 
@@ -122,6 +124,33 @@ async def test_meter_values_of_the_evse_tell_the_energy_where_the_events_do_not(
     assert transaction.energy_wh == 3000.0
     assert [one.kind for one in transaction.anomalies] == [TransactionAnomaly.KIND_ENERGY_OF_EVSE]
     assert (await bills.cost()).cost.total.after_tax == "3.00"
+
+
+@pytest.mark.parametrize(
+    ("values", "energy"),
+    [
+        pytest.param([(1, 1000.0), (5, 1600.0), (30, 9000.0)], 600.0, id="until the next one begins"),
+        pytest.param([], None, id="none, so that one reading says nothing"),
+    ],
+)
+async def test_meter_values_of_the_evse_tell_the_energy_of_what_gets_no_end(
+    core: RunningCore, station: FakeSession, values: list[tuple[int, float]], energy: float | None
+) -> None:
+    bills = Bills(core)
+    await bills.assign(PRICE)
+    await station.call(started(0, 1000.0, evse=(1, 1)))
+    for minutes, value in values:
+        await station.call(MeterValuesRequest(evse_id=1, meter_value=[meter_value(minutes, value)]))
+    await station.call(started(0, 1600.0, evse=(1, 1), transaction_id="T-2", minutes=10))
+
+    await settle_all(core)
+
+    transaction, cost = await bills.transaction(), (await bills.cost()).cost
+    assert transaction.settlement == SETTLEMENT_OVER
+    assert (transaction.energy_wh if transaction.HasField("energy_wh") else None) == energy
+    assert (cost.total.after_tax if cost.HasField("total") else None) == (None if energy is None else "0.60")
+    kinds = [] if energy is None else [TransactionAnomaly.KIND_ENERGY_OF_EVSE]
+    assert [one.kind for one in transaction.anomalies] == kinds
 
 
 async def test_energy_that_nothing_tells_is_unset_and_costs_nothing_known(

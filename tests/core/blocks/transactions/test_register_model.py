@@ -102,6 +102,24 @@ CASES = [
     pytest.param(
         [started(0, begin(1000)), updated(1, 3000.0), ended(2, end(1183))], 183.0, [OUTLIER], id="context, far above"
     ),
+    pytest.param(
+        [started(0, begin(0)), updated(1, 51000.0), updated(2, 52000.0), ended(3, end(0))],
+        1000.0,
+        [OUTLIER],
+        id="0 at beginning and end, which stands for no reading",
+    ),
+    pytest.param(
+        [started(0, begin(0)), updated(1, 51000.0), updated(2, 51000.0), ended(3, end(0))],
+        0.0,
+        [OUTLIER],
+        id="0 at beginning and end, and a register that stands still",
+    ),
+    pytest.param(
+        [started(0, begin(0)), updated(1, 1000.0), updated(2, 1900.0), ended(3, end(0))],
+        1900.0,
+        [],
+        id="a register that begins at 0, and 0 at the end",
+    ),
     pytest.param(series(1000, 1500, 4294967295, 2000), 1000.0, [OUTLIER], id="all bits set"),
     pytest.param(series(1000, 1500, 4294967295), 500.0, [OUTLIER], id="all bits set, at the end"),
     pytest.param(series(4294967295, 1000, 1500, 2000), 1000.0, [OUTLIER], id="all bits set, at the beginning"),

@@ -49,20 +49,29 @@ class Settlements:
             return []
         repository, now = TransactionRepository(work.session), self._clock()
         found = await repository.find_for_update(tenant_id, keys)
-        states = [await _whole(work, state) for state in found.values() if state.settle_time is None]
+        known = [state for state in found.values() if state.settle_time is None]
+        states = [await _whole(work, state, now) for state in known]
         if not states:
             return []
+        refolded = [after for before, after in zip(known, states, strict=True) if after is not before]
         for state in states:
             _settle(work, state, settlement or _by_time(state), now)
-        await self._costs.reckon(work, tenant_id, states)
+        anew = {(state.station_id, state.transaction_id) for state in refolded}
+        await self._costs.reckon(work, tenant_id, states, anew=anew)
         await repository.save(states)
         return states
 
 
-async def _whole(work: UnitOfWork, state: TransactionState) -> TransactionState:
-    """Return a transaction with all of its events folded, deferred ones included, because its cost becomes final."""
-    if state.refold_due_time is None:
+async def _whole(work: UnitOfWork, state: TransactionState, now: datetime) -> TransactionState:
+    """Return a transaction with all of its events folded, deferred ones included, because its cost becomes final.
+
+    One that gets no end may have nothing but its first reading, of which the energy is not known, and MeterValues of
+    its EVSE.
+    """
+    is_unmeasured = state.end_time is None and not state.energy_wh
+    if state.refold_due_time is None and not is_unmeasured:
         return state
+    state.settle_time = now
     whole = adopt(state, await read_snapshot(work, state)) or state
     whole.refold_due_time = None
     return whole
