@@ -63,7 +63,7 @@ def test_every_word_stands_under_one_heading_of_the_help() -> None:
     ("words", "offered"),
     [
         pytest.param(["sta"], ["station"], id="word"),
-        pytest.param(["tenant", ""], ["add", "list", "remove", "update"], id="word of a word"),
+        pytest.param(["tenant", ""], ["add", "list", "remove", "show", "update"], id="word of a word"),
         pytest.param(["station", "list", "--conn"], ["--connected"], id="option"),
         pytest.param(["station", "show", "CS-39"], [f"CS-39{n}" for n in range(10)], id="station"),
         pytest.param(["station", "add", "CS-39"], [], id="station that is new"),
