@@ -77,6 +77,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         "refolds.py",
         "register_memory.py",
         "register_model.py",
+        "register_readings.py",
         "lives.py",
         "pricing_input.py",
         "protos.py",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine_core.blocks.meter_values import exact, total_of
+from citrine_core.blocks.transactions.register_readings import SLACK_S, Reading, beside_placeholders
 from citrine_core.steps import Steps, in_one_go
 
 __all__ = [
@@ -33,9 +34,6 @@ MOST_POWER_W = 1_000_000.0
 MARGIN = 1.25
 """Factor by which an EVSE may exceed the power of its device model."""
 
-SLACK_S = 60.0
-"""Seconds by which the times of two readings may be inaccurate."""
-
 NOISE_WH = 10.0
 """A decrease by less is rounding, and is ignored."""
 
@@ -47,24 +45,10 @@ NEAR = 0.05
 NOT_FAR = 0.5
 """The same for the first of two readings that agree on the unit."""
 
-STEEP = 3.0
-"""How much faster than ever after a register that began at 0 may rise to its first reading."""
-
 OUTLIER = int(TransactionAnomaly.KIND_OUTLIER_DROPPED)
 RESTART = int(TransactionAnomaly.KIND_RESTART_ASSUMED)
 REBASED = int(TransactionAnomaly.KIND_REGISTER_JUMPED)
 UNIT = int(TransactionAnomaly.KIND_UNIT_ASSUMED)
-
-
-class Reading(NamedTuple):
-    """One reading of the import register that a transaction counts."""
-
-    time: datetime
-    wh: float
-    rank: int = 1
-    """0: at the beginning of the transaction; 2: at its end; 1: any other (ReadingContextEnumType)."""
-    boots: int = 0
-    """Number of known boots of the station since the transaction began."""
 
 
 class Doubt(NamedTuple):
@@ -158,37 +142,6 @@ def reckon_in_steps(
     return _Walk(confirmed, power_w).over(readings)
 
 
-def _beside_placeholders(readings: Sequence[Reading], begin: int, rest: Sequence[int]) -> list[int]:
-    """Return the places of the readings that count where beginning and end are both 0, and stand for no reading.
-
-    A station without a register of its own may send 0 at both, and what a meter says in between. Where a register does
-    begin at 0, and only its end is a glitch, it rises to its first reading about as fast as later on.
-
-    Args:
-        readings: All readings.
-        begin: Place of the beginning.
-        rest: Places of all that may count besides.
-
-    Returns:
-        Nothing if beginning and end are readings like others.
-    """
-    ends = [place for place in rest if readings[place].rank == 2]
-    others = [place for place in rest if readings[place].rank == 1 and readings[place].wh > 0]
-    if readings[begin].wh != 0 or len(others) < 2 or not ends or any(readings[place].wh != 0 for place in ends):
-        return []
-    rates = [
-        (readings[other].wh - readings[one].wh) / (_seconds(readings[one], readings[other]) or SLACK_S)
-        for one, other in pairwise(others)
-    ]
-    first = readings[others[0]]
-    is_steep = first.wh / (_seconds(readings[begin], first) or SLACK_S) > STEEP * max(0.0, *rates)
-    return others if is_steep else []
-
-
-def _seconds(one: Reading, other: Reading) -> float:
-    return max(0.0, (other.time - one.time).total_seconds())
-
-
 class _Doubts:
     """Doubts in the order in which they arose, indexed, so that many of them do not slow down look-ups."""
 
@@ -237,7 +190,7 @@ class _Walk:
         begin = next((place for place, one in enumerate(readings) if one.rank == 0 and one.wh >= 0), None)
         rest = [place for place, one in enumerate(readings) if place != begin and one.rank != 0]
         order = ([] if begin is None else [begin]) + rest
-        if begin is not None and (others := _beside_placeholders(readings, begin, rest)):
+        if begin is not None and (others := beside_placeholders(readings, begin, rest)):
             self._drop((place, readings[place]) for place in order if place not in others)
             begin, order = None, others
         for place in order:
