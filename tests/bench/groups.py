@@ -175,7 +175,7 @@ async def _tls(bench: Bench) -> Mapping[str, Any]:
             found[name] = {"idle": asdict(held), "storm": _storm(storming), "messages": _load(loaded)}
             for kind in HANDSHAKES if name == "tls" else ():
                 bench.say(f"TLS handshakes, {HANDSHAKES[kind]}")
-                found["handshakes"][kind] = asdict(await handshakes(sut, kind, options.window))
+                found["handshakes"][kind] = asdict(await handshakes(sut, kind, options.window or WINDOW))
     return found
 
 
