@@ -1,5 +1,6 @@
 """Refused handshakes: published as events with their reason, and the last one of each station is stored."""
 
+import asyncio
 import logging
 import time
 from collections import deque
@@ -198,6 +199,7 @@ class RefusedStations:
         self._of_known = _Kinds(MOST_KNOWN, MOST_KNOWN)
         self._of_others = _Kinds(MOST_KINDS, MOST_EVENTS)
         self._of_sources = _Kinds(MOST_SOURCES, MOST_SOURCES, most_events=0)
+        self._one_at_a_time = asyncio.Lock()
         self._publishing = Job("refused stations", INTERVAL, self.publish, idle_interval=IDLE_INTERVAL)
         self.jobs = [
             self._publishing,
@@ -243,19 +245,22 @@ class RefusedStations:
     async def publish(self) -> bool:
         """Publish and store what is due; return whether anything waits for its turn.
 
+        What was counted before the call is stored when it returns, also if another call dequeued it.
+
         Raises:
             DatabaseUnavailable: When it can't be stored now. It is requeued.
         """
-        now = self._now()
-        for kinds in (self._of_known, self._of_others, self._of_sources):
-            due, events = kinds.dequeue(now)
-            if not due:
-                continue
-            try:
-                await self._store(due, events)
-            except Exception:
-                kinds.requeue(due, events)
-                raise
+        async with self._one_at_a_time:
+            now = self._now()
+            for kinds in (self._of_known, self._of_others, self._of_sources):
+                due, events = kinds.dequeue(now)
+                if not due:
+                    continue
+                try:
+                    await self._store(due, events)
+                except Exception:
+                    kinds.requeue(due, events)
+                    raise
         return bool(self._of_known or self._of_others or self._of_sources)
 
     async def forget(self) -> None:
