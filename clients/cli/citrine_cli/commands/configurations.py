@@ -13,11 +13,11 @@ from citrine.api.v1.configurations_pb2 import (
     CreateConfigurationRequest,
     DeleteConfigurationRequest,
     GetConfigurationRequest,
+    HardwareSelector,
     ListConfigurationsRequest,
     ListDriftReportsRequest,
     ListProvisioningsRequest,
     ProvisioningState,
-    StationSelector,
     UpdateConfigurationRequest,
 )
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
@@ -181,12 +181,12 @@ def _setting(text: str) -> ocpp.SetVariableData:
     return ocpp.SetVariableData(component=component, variable=variable, attribute_type=attribute, attribute_value=value)
 
 
-def _selector(text: str) -> StationSelector:
+def _selector(text: str) -> HardwareSelector:
     vendor, _, model = ("", "", "") if text == "*" else text.partition("/")
-    return StationSelector(vendor_name=vendor, model=model)
+    return HardwareSelector(vendor_name=vendor, model=model)
 
 
-def _selector_word(selector: StationSelector) -> str:
+def _selector_word(selector: HardwareSelector) -> str:
     return "/".join(filter(None, (selector.vendor_name, selector.model))) or "*"
 
 

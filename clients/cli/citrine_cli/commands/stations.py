@@ -17,27 +17,28 @@ from citrine.api.v1.stations_pb2 import (
     CreateStationRequest,
     DeleteStationRequest,
     GetStationRequest,
-    ListStationsRequest,
     Station,
     UpdateStationRequest,
 )
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_cli.admission_hints import not_let_in_words
-from citrine_cli.cells import NOTHING
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, client_command
 from citrine_cli.commands import (
     station_care,
     station_certificates,
     station_configuration,
+    station_list,
     station_refusals,
     station_security,
     station_watch,
 )
 from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.commands.station_certificates import security_facts
+from citrine_cli.commands.station_list import last_seen_word
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
+from citrine_cli.station_selectors import groups_of, labels_of
 from citrine_cli.tolerance_kinds import remedy_hint
 from citrine_cli.words import connected_word, count, detail_words, enum_word, skew_word, time_word
 
@@ -62,6 +63,13 @@ Configuration = Annotated[
     typer.Option("--configuration", metavar="ID", help="Its configuration; empty: the one for such stations."),
 ]
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="For people.")]
+Location = Annotated[str | None, typer.Option("--location", metavar="ID", help="Where it stands; empty: nowhere.")]
+Labels = Annotated[
+    list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help='Repeat it. Replaces all; "none": none.')
+]
+Groups = Annotated[
+    list[str] | None, typer.Option("--group", metavar="NAME", help='Repeat it. Replaces all; "none": none.')
+]
 _POLICIES = {
     "--accept": BOOT_POLICY_ACCEPTED,
     "--pending": BOOT_POLICY_PENDING,
@@ -74,7 +82,7 @@ def build() -> typer.Typer:
     """Return the commands of `citrine station`."""
     app = typer.Typer(help="Charging stations: registered, accepted, configured, reset, in and out of service.")
     client_command(app, "add")(add_station)
-    client_command(app, "list")(list_stations)
+    client_command(app, "list")(station_list.list_stations)
     client_command(app, "show")(show_station)
     client_command(app, "refusals")(station_refusals.list_refusals)
     client_command(app, "update")(update_station)
@@ -112,6 +120,9 @@ async def add_station(
     interval: Interval = None,
     configuration: Configuration = None,
     description: Description = None,
+    location: Location = None,
+    label: Labels = None,
+    group: Groups = None,
 ) -> None:
     """Register a station, and print what to set in it: URL, user name, password. Without a policy it is accepted.
 
@@ -126,6 +137,9 @@ async def add_station(
         configuration_id=configuration or "",
         allow_no_password=no_password,
         description=description or "",
+        location_id=location or "",
+        labels=labels_of(label),
+        groups=groups_of(group),
     )
     request = CreateStationRequest(station=station, password=password or "")
     created = await client.citrine.stations.CreateStation(request)
@@ -147,80 +161,6 @@ async def add_station(
     client.out.line(f"  citrine --tenant {created.station.tenant_id} station watch {created.station.station_id}")
 
 
-async def list_stations(
-    client: Client,
-    connected: Annotated[bool, typer.Option("--connected", help="Only those with an open websocket.")] = False,
-    held: Annotated[bool, typer.Option("--held", help="Only unknown ones that wait to be accepted.")] = False,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
-) -> None:
-    """List the stations."""
-    request = ListStationsRequest(connected_only=connected, held=held)
-    pages = collect(client.citrine.stations.ListStations, request, limit)
-    stations = [station async for page in pages for station in page.stations]
-    if client.out.as_json:
-        client.out.messages(stations)
-        return
-    if held:
-        _show_held(client, stations)
-        return
-    client.out.table(
-        ["station", "connected", "version", "registration", "vendor", "model", "seen", "clock", "refused"],
-        (
-            [
-                station.station_id,
-                connected_word(station.connected),
-                station.ocpp_version,
-                enum_word(station, "registration"),
-                station.hardware.vendor_name,
-                station.hardware.model,
-                _last_seen_word(station),
-                skew_word(station, "clock_skew") if station.clock_is_off else _clock_word(station),
-                _refused_word(station),
-            ]
-            for station in stations
-        ),
-        empty="no stations",
-        remark="refused",
-    )
-
-
-def _last_seen_word(station: Station) -> str:
-    return time_word(station, "last_seen_time") or "never"
-
-
-def _clock_word(station: Station) -> str:
-    return "right" if station.HasField("clock_skew") else NOTHING
-
-
-def _refused_word(station: Station) -> str:
-    """Return in short the refused connections since the last successful one, and the refused messages."""
-    parts = []
-    if station.HasField("handshake_refusal") and not station.connected:
-        parts.append(f"connection: {enum_word(station.handshake_refusal, 'reason')}")
-    if station.refused.count:
-        parts.append(f"{station.refused.count} ({refusal_words(station.refused.gravest)})")
-    return ", ".join(parts)
-
-
-def _show_held(client: Client, stations: list[Station]) -> None:
-    client.out.table(
-        ["station", "held", "from", "vendor", "model", "serial number", "last seen"],
-        (
-            [
-                station.station_id,
-                time_word(station, "held_time"),
-                station.remote_address,
-                station.hardware.vendor_name,
-                station.hardware.model,
-                station.hardware.serial_number,
-                _last_seen_word(station),
-            ]
-            for station in stations
-        ),
-        empty="no stations are held",
-    )
-
-
 async def show_station(client: Client, station_id: StationId) -> None:
     """Show a station with its EVSEs and connectors."""
     station = await client.citrine.stations.GetStation(GetStationRequest(station_id=station_id))
@@ -232,6 +172,9 @@ async def show_station(client: Client, station_id: StationId) -> None:
             "station": station.station_id,
             "tenant": station.tenant_id,
             "description": station.description,
+            "location": station.location_id,
+            "labels": " ".join(f"{key}={value}" for key, value in sorted(station.labels.items())),
+            "groups": " ".join(station.groups),
             "connected": connected_word(station.connected),
             "version": station.ocpp_version,
             "address": station.remote_address,
@@ -261,7 +204,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
             "times": {
                 "connected": time_word(station, "connect_time"),
                 "booted": time_word(station, "boot_time"),
-                "last seen": _last_seen_word(station),
+                "last seen": last_seen_word(station),
                 "clock": (skew_word(station, "clock_skew") or "not measured: it spoke of no transaction yet")
                 + (", transactions go by ours" if station.clock_is_off else ""),
                 "created": time_word(station, "create_time"),
@@ -311,6 +254,9 @@ async def update_station(
     interval: Interval = None,
     configuration: Configuration = None,
     description: Description = None,
+    location: Location = None,
+    label: Labels = None,
+    group: Groups = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Let it connect, or refuse it and close its websocket.")
     ] = None,
@@ -330,6 +276,9 @@ async def update_station(
         "description": description,
         "enabled": enabled,
         "allowed_versions": versions or None,
+        "location_id": location,
+        "labels": label or None,
+        "groups": group or None,
     }
     mask = FieldMask(paths=[name for name, value in given.items() if value is not None])
     if not mask.paths:
@@ -342,6 +291,9 @@ async def update_station(
         description=description or "",
         enabled=enabled,
         allowed_versions=[] if versions == ["any"] else versions,
+        location_id=location or "",
+        labels=labels_of(label),
+        groups=groups_of(group),
     )
     updated = await client.citrine.stations.UpdateStation(UpdateStationRequest(station=station, update_mask=mask))
     if client.out.as_json:

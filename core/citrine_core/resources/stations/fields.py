@@ -8,6 +8,7 @@ from citrine.api.v1 import stations_pb2 as pb
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import LONGEST, SHORTEST
+from citrine_core.resources.stations.tags import check_groups, check_labels
 from citrine_core.resources.stations.versions import VERSION_NAMES
 from citrine_core.rpc import check_length, check_pattern, check_printable
 
@@ -34,9 +35,13 @@ CHANGEABLE = frozenset(
     {
         *("boot_policy", "boot_interval", "allow_no_password", "description", "enabled", "configuration_id"),
         *("certificate_name", "certificate_sha256", "accept_expired_certificate", "allowed_versions"),
+        *("location_id", "labels", "groups"),
     }
 )
 """Fields that UpdateStation may change."""
+
+TAGS = frozenset({"labels", "groups"})
+"""Those of them that are rows of their own."""
 
 
 def new_credential_version() -> int:
@@ -86,6 +91,10 @@ def check_fields(station: pb.Station, fields: Collection[str]) -> None:
         check_length("station.certificate_name", station.certificate_name, 64)
     if "certificate_sha256" in fields and station.certificate_sha256:
         fingerprint("station.certificate_sha256", station.certificate_sha256)
+    if "labels" in fields:
+        check_labels("station.labels", station.labels)
+    if "groups" in fields:
+        check_groups("station.groups", station.groups)
     if "allowed_versions" in fields:
         known = sorted(filter(None, VERSION_NAMES.values()))
         if not set(known).issuperset(station.allowed_versions):
@@ -104,14 +113,14 @@ def fingerprint(field: str, text: str) -> str:
 
 
 def assign(row: Station, station: pb.Station, fields: Collection[str]) -> None:
-    """Assign fields of a station to its row; unset fields get their default."""
+    """Assign fields of a station to its row, except its tags; unset fields get their default."""
     for name in fields:
         if name == "boot_policy":
             row.boot_policy = station.boot_policy or pb.BOOT_POLICY_ACCEPTED
         elif name == "boot_interval":
             row.boot_interval = station.boot_interval if station.HasField("boot_interval") else None
-        elif name == "configuration_id":
-            row.configuration_id = station.configuration_id or None
+        elif name in ("configuration_id", "location_id"):
+            setattr(row, name, getattr(station, name) or None)
         elif name == "certificate_sha256":
             given = station.certificate_sha256
             row.certificate_sha256 = fingerprint("station.certificate_sha256", given) if given else None
@@ -121,5 +130,5 @@ def assign(row: Station, station: pb.Station, fields: Collection[str]) -> None:
             row.certificate_name = station.certificate_name or None
         elif name == "enabled":
             row.enabled = station.enabled if station.HasField("enabled") else True
-        else:
+        elif name not in TAGS:
             setattr(row, name, getattr(station, name))

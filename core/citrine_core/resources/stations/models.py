@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model, PartialIndex
 
-__all__ = ["ClientCertificate", "HandshakeRefusal", "Station", "StationSighting"]
+__all__ = ["ClientCertificate", "HandshakeRefusal", "Station", "StationGroup", "StationLabel", "StationSighting"]
 
 
 class Station(Model):
@@ -19,6 +19,9 @@ class Station(Model):
             "ix_stations_inventory_due",
             "inventory_due_time",
             where=text("inventory_due_time IS NOT NULL"),
+        ),
+        PartialIndex(
+            "ix_stations_location", "tenant_id", "location_id", "station_id", where=text("location_id IS NOT NULL")
         ),
     )
 
@@ -68,9 +71,34 @@ class Station(Model):
     """Versions of OCPP that it may connect with, separated by blanks. None: all."""
     accept_expired_certificate: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether it may connect with an expired certificate, to order another one."""
+    location_id: Mapped[str | None] = mapped_column(String(36))
+    """Location that it stands at. None: none."""
     create_time: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases with each change by an operator; the etag."""
+
+
+class StationLabel(Model):
+    """A label of a station."""
+
+    __tablename__ = "station_labels"
+    __table_args__ = (Index(None, "tenant_id", "label_key", "label_value", "station_id"),)
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    label_key: Mapped[str] = mapped_column(String(63), primary_key=True)
+    label_value: Mapped[str] = mapped_column(String(255))
+
+
+class StationGroup(Model):
+    """A station in a group."""
+
+    __tablename__ = "station_groups"
+    __table_args__ = (Index(None, "tenant_id", "group_name", "station_id"),)
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    group_name: Mapped[str] = mapped_column(String(63), primary_key=True)
 
 
 class ClientCertificate(Model):

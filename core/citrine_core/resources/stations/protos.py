@@ -13,6 +13,7 @@ from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.stations.client_certificates import client_certificate_to_proto
 from citrine_core.resources.stations.handshake_refusals import handshake_refusal_to_proto
 from citrine_core.resources.stations.models import ClientCertificate, HandshakeRefusal, Station
+from citrine_core.resources.stations.tags import Tags
 from citrine_core.resources.stations.versions import VERSION_NAMES
 from citrine_core.rpc import to_timestamp
 
@@ -28,6 +29,7 @@ def to_proto(
     turned_away: HandshakeRefusal | None = None,
     seen: datetime | None = None,
     certificates: Sequence[ClientCertificate] = (),
+    tags: Tags | None = None,
 ) -> pb.Station:
     """Return a station as the API shows it.
 
@@ -40,7 +42,9 @@ def to_proto(
         turned_away: The refusal of its handshakes since it last connected. None: there is none.
         seen: When it was last seen. None: never, or not since it connected.
         certificates: Those that it connected with.
+        tags: Its labels and groups. None: it has none.
     """
+    tags = tags or Tags()
     shown = pb.Station(
         station_id=station.station_id,
         tenant_id=station.tenant_id,
@@ -64,6 +68,9 @@ def to_proto(
         clock_skew_time=to_timestamp(station.clock_skew_time),
         clock_is_off=station.clock_is_off,
         etag=str(station.version),
+        location_id=station.location_id,
+        labels=tags.labels,
+        groups=tags.groups,
         refused=refused,
         handshake_refusal=handshake_refusal_to_proto(turned_away, registered=True) if turned_away else None,
     )

@@ -1,6 +1,7 @@
 """StationsService: the operator's access to stations."""
 
 import asyncio
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import grpc
@@ -15,6 +16,7 @@ from citrine_core.blocks.security.queries import revoke_issued_certificate
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.configurations import ConfigurationRepository, ProvisioningRepository
+from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.refusals.queries import find_summaries
 from citrine_core.resources.stations.addresses import station_address
 from citrine_core.resources.stations.client_certificates import ClientCertificates
@@ -28,12 +30,14 @@ from citrine_core.resources.stations.fields import (
     new_credential_version,
 )
 from citrine_core.resources.stations.handshake_refusals import HandshakeRefusals, handshake_refusal_to_proto
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.models import ClientCertificate, Station
 from citrine_core.resources.stations.password_changes import PasswordChanges
 from citrine_core.resources.stations.passwords import generate_password, hash_generated, hash_password
 from citrine_core.resources.stations.protos import to_proto
 from citrine_core.resources.stations.repository import STATIONS, StationRepository, StationWithConnection
+from citrine_core.resources.stations.selection import check_selector
 from citrine_core.resources.stations.sightings import Sightings
+from citrine_core.resources.stations.tags import StationTags
 from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
 
@@ -67,7 +71,8 @@ class StationsServicer(StationsServiceServicer):
             turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, [station_id])
             seen = await Sightings(work.session).find_all(tenant_id, [station_id])
             certificates = await ClientCertificates(work.session).list_of(tenant_id, station_id)
-        others = (refused.get(station_id), turned_away.get(station_id), seen.get(station_id), certificates)
+            tags = (await StationTags(work.session).find_all(tenant_id, [station_id])).get(station_id)
+        others = (refused.get(station_id), turned_away.get(station_id), seen.get(station_id), certificates, tags)
         return to_proto(station, connection, connectors, availabilities, *others)
 
     async def ListStations(
@@ -76,16 +81,28 @@ class StationsServicer(StationsServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListStationsRequest, pb.ListStationsResponse],
     ) -> pb.ListStationsResponse:
         tenant_id = caller(context).tenant_id
+        check_selector("stations", request.stations)
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await StationRepository(work.session).list(
-                tenant_id, open_page(request), connected_only=request.connected_only, held=request.held
+                tenant_id,
+                open_page(request),
+                connected_only=request.connected_only,
+                held=request.held,
+                stations=request.stations,
             )
             ids = [station.station_id for station, _ in rows]
             refused = await find_summaries(work.session, tenant_id, ids)
             turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, ids)
             seen = await Sightings(work.session).find_all(tenant_id, ids)
+            tags = await StationTags(work.session).find_all(tenant_id, ids)
         stations = [
-            to_proto(*row, refused=refused.get(id_), turned_away=turned_away.get(id_), seen=seen.get(id_))
+            to_proto(
+                *row,
+                refused=refused.get(id_),
+                turned_away=turned_away.get(id_),
+                seen=seen.get(id_),
+                tags=tags.get(id_),
+            )
             for id_, row in zip(ids, rows, strict=True)
         ]
         return pb.ListStationsResponse(stations=stations, next_page_token=token)
@@ -113,12 +130,14 @@ class StationsServicer(StationsServiceServicer):
             await self._replace_held(work, station)
             await STATIONS.check(work.session, station.tenant_id)
             await StationRepository(work.session).add(station)
+            await _replace_tags(work, station, request.station, CHANGEABLE)
             # Its handshakes were refused because it was unknown, which it no longer is.
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
             _changed(work, station, StationChanged.KIND_CREATED)
+            shown = await _shown(work, station, None)
             await work.commit()
         return pb.CreateStationResponse(
-            station=to_proto(station, None),
+            station=shown,
             generated_password=generated,
             address=station_address(self._public_urls(), station.tenant_id, station.station_id),
         )
@@ -162,13 +181,14 @@ class StationsServicer(StationsServiceServicer):
             await _check_configuration(work, station)
             if station.boot_policy != policy:
                 await self._ask_to_boot(work, station)
+            await _replace_tags(work, station, request.station, fields)
             station.version += 1
             _changed(work, station, StationChanged.KIND_UPDATED)
-            seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
+            shown = await _shown(work, station, connection)
             await work.commit()
         if was_enabled and not station.enabled:
             await self._disconnect(station.tenant_id, station_id, "the station was disabled")
-        return to_proto(station, connection, seen=seen.get(station_id))
+        return shown
 
     async def AcceptStation(
         self,
@@ -198,9 +218,9 @@ class StationsServicer(StationsServiceServicer):
             station.version += 1
             await self._ask_to_boot(work, station)
             _changed(work, station, StationChanged.KIND_UPDATED)
-            seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
+            shown = await _shown(work, station, connection)
             await work.commit()
-        return pb.AcceptStationResponse(station=to_proto(station, connection, seen=seen.get(station_id)))
+        return pb.AcceptStationResponse(station=shown)
 
     async def SetStationPassword(
         self,
@@ -237,9 +257,9 @@ class StationsServicer(StationsServiceServicer):
             station.security_profile = wanted
             station.version += 1
             _changed(work, station, StationChanged.KIND_UPDATED)
-            seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
+            shown = await _shown(work, station, connection)
             await work.commit()
-        return to_proto(station, connection, seen=seen.get(station_id))
+        return shown
 
     async def RevokeStationCertificate(
         self,
@@ -256,13 +276,13 @@ class StationsServicer(StationsServiceServicer):
             was_issued = await revoke_issued_certificate(work.session, *about)
             if not was_used and not was_issued:
                 raise NotFound(f"certificate {sha256} of station", station_id)
-            shown = await certificates.list_of(station.tenant_id, station_id)
+            of_station = await certificates.list_of(station.tenant_id, station_id)
             _changed(work, station, StationChanged.KIND_UPDATED)
-            seen = await Sightings(work.session).find_all(station.tenant_id, [station_id])
+            shown = await _shown(work, station, connection, of_station)
             await work.commit()
         if was_used:
             await self._disconnect(station.tenant_id, station_id, "its certificate was revoked")
-        return to_proto(station, connection, seen=seen.get(station_id), certificates=shown)
+        return shown
 
     async def DeleteStation(
         self, request: pb.DeleteStationRequest, context: grpc.aio.ServicerContext[pb.DeleteStationRequest, Empty]
@@ -300,6 +320,27 @@ class StationsServicer(StationsServiceServicer):
         self, work: UnitOfWork, context: grpc.aio.ServicerContext[Any, Any], station_id: str
     ) -> StationWithConnection:
         return await StationRepository(work.session).get(caller(context).tenant_id, station_id, for_update=True)
+
+
+async def _shown(
+    work: UnitOfWork,
+    station: Station,
+    connection: Connection | None,
+    certificates: Sequence[ClientCertificate] = (),
+) -> pb.Station:
+    """Return a station as it is after a change."""
+    found = (station.tenant_id, [station.station_id])
+    seen = (await Sightings(work.session).find_all(*found)).get(station.station_id)
+    tags = (await StationTags(work.session).find_all(*found)).get(station.station_id)
+    return to_proto(station, connection, seen=seen, certificates=certificates, tags=tags)
+
+
+async def _replace_tags(work: UnitOfWork, station: Station, given: pb.Station, fields: Collection[str]) -> None:
+    tags = StationTags(work.session)
+    if "labels" in fields:
+        await tags.replace_labels(station.tenant_id, station.station_id, given.labels)
+    if "groups" in fields:
+        await tags.replace_groups(station.tenant_id, station.station_id, given.groups)
 
 
 async def _check_configuration(work: UnitOfWork, station: Station) -> None:

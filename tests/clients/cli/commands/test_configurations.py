@@ -37,7 +37,7 @@ def test_configuration_is_added_as_options_say(citrine: Cli, core: ScriptedCore)
     assert request.configuration == pb.Configuration(
         configuration_id="site",
         variables=[data],
-        selectors=[pb.StationSelector(vendor_name="Example", model="Wallbox"), pb.StationSelector()],
+        selectors=[pb.HardwareSelector(vendor_name="Example", model="Wallbox"), pb.HardwareSelector()],
         base_report=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY,
         hold_refused=True,
     )
@@ -62,7 +62,7 @@ def test_configuration_is_read_from_a_file(citrine: Cli, core: ScriptedCore, tmp
 
 
 def test_configurations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
-    found = pb.Configuration(configuration_id="site", selectors=[pb.StationSelector()], description="all sites")
+    found = pb.Configuration(configuration_id="site", selectors=[pb.HardwareSelector()], description="all sites")
     core.on("ListConfigurations", pb.ListConfigurationsResponse(configurations=[found]))
     core.on("GetConfiguration", found)
 

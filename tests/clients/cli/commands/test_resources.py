@@ -15,6 +15,7 @@ from citrine.api.v1.keys_pb2 import (
     RotateKeyRequest,
     RotateKeyResponse,
 )
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import (
     BOOT_POLICY_ACCEPTED,
     BOOT_POLICY_PENDING,
@@ -148,6 +149,32 @@ def test_an_empty_list_says_so(citrine: Cli, core: ScriptedCore) -> None:
 
     assert citrine("station", "list").out == "no stations\n"
     assert citrine("station", "list", "--json").json == []
+
+
+def test_stations_are_listed_by_location_group_and_label(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ListStations", ListStationsResponse())
+
+    where = ("--location", "north", "--group", "fast", "--label", "owner=acme", "--label", "bay=")
+    citrine("station", "list", *where)
+
+    (request,) = core.requests("ListStations")
+    assert request.stations == StationSelector(
+        location_ids=["north"], groups=["fast"], labels={"owner": "acme", "bay": ""}
+    )
+    refused = citrine("station", "list", "--label", "bay")
+    assert refused.code == 2
+    assert "--label: 'bay' is not KEY=VALUE" in refused.err
+
+
+def test_labels_and_groups_of_a_station_are_replaced(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("UpdateStation", Station(station_id="CS-1"))
+
+    citrine("station", "update", "CS-1", "--label", "owner=acme", "--group", "none")
+
+    (request,) = core.requests("UpdateStation")
+    assert request.update_mask.paths == ["labels", "groups"]
+    assert dict(request.station.labels) == {"owner": "acme"}
+    assert not request.station.groups
 
 
 def test_a_station_is_shown_with_its_connectors(citrine: Cli, core: ScriptedCore) -> None:

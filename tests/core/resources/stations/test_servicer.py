@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1 import stations_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.tenants_pb2 import DeleteTenantRequest
 from citrine.edge.v1 import link_pb2 as link
 from citrine.events.v1.events_pb2 import Event, StationChanged
@@ -283,3 +284,69 @@ async def test_station_of_a_tenant_that_was_just_deleted_is_not_made(api: Api) -
     error = await refused(create(api, who))
 
     assert error.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_stations_are_selected_by_location_group_and_label(api: Api, who: Any) -> None:
+    """Of the caller's tenant alone; a station meets each part of the selector, and all labels."""
+    await create(api, who, "A-1", location_id="north", groups=["fast", "depot"], labels={"owner": "acme", "bay": "1"})
+    await create(api, who, "A-2", location_id="north", groups=["depot"], labels={"owner": "acme", "bay": "2"})
+    await create(api, who, "B-1", location_id="south", groups=["fast"], labels={"owner": "other"})
+    await create(api, who, "C-1")
+    other = auth(await api.tenant("acme"))
+    await create(api, other, "A-1", location_id="north", groups=["fast"], labels={"owner": "acme"})
+
+    async def selected(**parts: Any) -> list[str]:
+        found: list[str] = []
+        request = pb.ListStationsRequest(stations=StationSelector(**parts), page_size=1)
+        while True:
+            page = await api.stations.ListStations(request, metadata=who)
+            found += [one.station_id for one in page.stations]
+            if not page.next_page_token:
+                return found
+            request.page_token = page.next_page_token
+
+    assert await selected(location_ids=["north", "nowhere"]) == ["A-1", "A-2"]
+    assert await selected(groups=["fast", "depot"]) == ["A-1", "A-2", "B-1"]
+    assert await selected(labels={"owner": "acme", "bay": "2"}) == ["A-2"]
+    assert await selected(labels={"owner": "2"}) == []
+    assert await selected(groups=["fast"], labels={"owner": "acme"}, location_ids=["north"]) == ["A-1"]
+    assert await selected(station_ids=["A-2", "B-1", "X"], groups=["depot"]) == ["A-2"]
+    assert await selected() == ["A-1", "A-2", "B-1", "C-1"]
+
+
+async def test_tags_of_a_station_are_replaced_as_a_whole_and_end_with_it(api: Api, who: Any) -> None:
+    created = await create(api, who, labels={"bay": "1", "a/b.c": ""}, groups=["x", "b", "b"])
+
+    assert dict(created.station.labels) == {"bay": "1", "a/b.c": ""}
+    assert created.station.groups == ["b", "x"]
+
+    request = pb.UpdateStationRequest(
+        station=pb.Station(station_id="S-1", labels={"row": "7"}), update_mask=FieldMask(paths=["labels"])
+    )
+    updated = await api.stations.UpdateStation(request, metadata=who)
+
+    assert dict(updated.labels) == {"row": "7"}
+    assert updated.groups == ["b", "x"]
+    assert await api.stations.GetStation(pb.GetStationRequest(station_id="S-1"), metadata=who) == updated
+
+    await api.stations.DeleteStation(pb.DeleteStationRequest(station_id="S-1"), metadata=who)
+    again = await create(api, who)
+    assert not again.station.labels
+    assert not again.station.groups
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        pytest.param({"labels": {"Key": ""}}, "station.labels", id="large letter"),
+        pytest.param({"labels": {"": ""}}, "station.labels", id="no key"),
+        pytest.param({"labels": {"k": "x" * 256}}, "station.labels['k']", id="long value"),
+        pytest.param({"labels": {str(n): "" for n in range(33)}}, "station.labels", id="too many labels"),
+        pytest.param({"groups": ["ok", "a b"]}, "station.groups[1]", id="blank in a group"),
+    ],
+)
+async def test_invalid_tag_is_refused_by_name(api: Api, who: Any, fields: dict[str, Any], field: str) -> None:
+    error = await refused(create(api, who, **fields))
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert field_violations(error) == [field]

@@ -167,7 +167,7 @@ async def station(core: RunningCore) -> AsyncIterator[Played]:
 async def configure(station: Played, *variables: ocpp.SetVariableData, report: bool = True, **fields: Any) -> None:
     configuration = pb.Configuration(
         configuration_id="site",
-        selectors=[pb.StationSelector(vendor_name="EXAMPLE", model="wallbox")],
+        selectors=[pb.HardwareSelector(vendor_name="EXAMPLE", model="wallbox")],
         variables=variables,
         base_report=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY if report else None,
         **fields,

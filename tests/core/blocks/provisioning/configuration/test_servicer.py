@@ -98,9 +98,9 @@ async def test_station_has_the_configuration_that_says_most_of_it(
     core: RunningCore, api: "ConfigurationsServiceAsyncStub"
 ) -> None:
     """Its own, or that of its vendor and model, of its vendor, of all. No two are for the same."""
-    await create(api, "all", variables=[data("A")], selectors=[pb.StationSelector()])
-    await create(api, "vendor", variables=[data("A")], selectors=[pb.StationSelector(vendor_name="EXAMPLE")])
-    both = pb.StationSelector(vendor_name="example", model="WALLBOX")
+    await create(api, "all", variables=[data("A")], selectors=[pb.HardwareSelector()])
+    await create(api, "vendor", variables=[data("A")], selectors=[pb.HardwareSelector(vendor_name="EXAMPLE")])
+    both = pb.HardwareSelector(vendor_name="example", model="WALLBOX")
     await create(api, "model", variables=[data("A")], selectors=[both])
     await create(api, "own", variables=[data("A")])
     other = ocpp.ChargingStation(vendor_name="Example", model="Post").SerializeToString()
@@ -126,7 +126,7 @@ async def test_drift_is_told_by_what_stations_reported(
     core: RunningCore, api: "ConfigurationsServiceAsyncStub"
 ) -> None:
     """Names know no case. What was never told is not known to differ."""
-    await create(api, "site", variables=[data("A"), data("B"), data("C")], selectors=[pb.StationSelector()])
+    await create(api, "site", variables=[data("A"), data("B"), data("C")], selectors=[pb.HardwareSelector()])
     for number in range(3):
         await core.add_station(f"CS-{number}")
         await has(core, f"CS-{number}", "A", "1")
