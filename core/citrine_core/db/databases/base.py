@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from sqlalchemy import Column, Connection, Dialect, FromClause, Select, Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from citrine_core.db.databases.change_times import ChangeTimes
 from citrine_core.db.databases.order import OutboxOrder
 from citrine_core.db.notices import Notices
 
@@ -44,6 +45,9 @@ class Database(ABC):
 
     outbox_order: OutboxOrder
     """How far the outbox may be read."""
+
+    change_times: ChangeTimes
+    """Which time changes have, and up to which time they may be read."""
 
     to_time: Callable[[datetime | None], Any] | None
     """What binds a time in UTC as the driver takes it; None: as SQLAlchemy's own type does."""

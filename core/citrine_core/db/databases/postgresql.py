@@ -8,6 +8,7 @@ from sqlalchemy import Column, Connection, Dialect, FromClause, String, Table, t
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db.databases.base import Database, QueryT
+from citrine_core.db.databases.change_times import TimesOfServer
 from citrine_core.db.databases.order import SharedBounds
 from citrine_core.db.notices import Notices, NoticesOfServer
 from citrine_core.db.pooler import find_pooler_problem
@@ -29,6 +30,7 @@ class Postgresql(Database):
     row_address = "CAST(ctid AS text)"
     first_parameter = "$1"
     outbox_order = SharedBounds()
+    change_times = TimesOfServer()
     to_time = None
     from_time = None
 

@@ -10,6 +10,7 @@ from sqlalchemy import Column, Connection, Dialect, FromClause, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db.databases.base import Database, QueryT
+from citrine_core.db.databases.change_times import TimesOfOneWriter
 from citrine_core.db.databases.order import OneWriter
 from citrine_core.db.direct import Direct
 from citrine_core.db.notices import Notices, NoticesOfFile
@@ -46,6 +47,7 @@ class Sqlite(Database):
     row_address = "rowid"
     first_parameter = "?"
     outbox_order = OneWriter()
+    change_times = TimesOfOneWriter()
     to_time = staticmethod(_to_time)
     from_time = staticmethod(_from_time)
 
