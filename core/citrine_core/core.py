@@ -294,6 +294,7 @@ class Core:
             handshake_refused=self.refused_stations.add_of_edge,
             reconciler=SessionReconciler(self.unit_of_work, self._clock, self.opener),
             presence=self.presence,
+            send_dropped=partial(self.metrics.refused, "dropped", "too_many_sends_of_tenant", 1),
             command_sent=self.sender.sent,
             observed=self.frames.publish,
             watching=self.frames.confirm,
@@ -311,8 +312,7 @@ class Core:
         access = Access([self.keys, *self.tokens.authenticators], self.tenants.exists, self.edges.identify)
         is_known = partial(knows_station, self.callers)
         options = {"shares_port": self._worker > 0, "reflects": self.settings.grpc_reflection}
-        log = AuditLog.of(self.services)
-        rates = Rates(self.quotas.requests_of)
+        log, rates = AuditLog.of(self.services), Rates(self.quotas.requests_of)
         server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, log, rates, **options)
         link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
         return server

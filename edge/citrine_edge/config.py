@@ -211,7 +211,8 @@ class EdgeSettings(BaseModel):
     ocpp_max_waiting: int = Field(default=64 << 20, ge=1 << 20)
     """Bytes of CALLs of all stations together that wait for their answer.
 
-    Above it stations are read no further, whichever brings more; nothing is dropped.
+    Above it stations are read no further, whichever brings more, but those of a tenant with less than its share of it.
+    Nothing is dropped.
     """
 
     ocpp_max_command_queue: int = Field(default=100, ge=1)

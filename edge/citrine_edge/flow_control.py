@@ -2,7 +2,7 @@
 
 import asyncio
 
-from citrine_edge.backlog import Backlog
+from citrine_edge.backlog import Share
 from citrine_edge.inbox import Inbox
 from citrine_edge.rates import TokenBucket
 from citrine_edge.transport import Transport
@@ -14,18 +14,18 @@ RATE_BURST = 2.0
 
 
 class FlowControl:
-    """Pauses a station that exceeds its frame rate or its queue, or while the backlog of all stations is full.
+    """Pauses a station that exceeds its frame rate or its queue, or while too much waits of all and of its tenant.
 
     `resume` may deliver messages to the session before it returns.
     """
 
-    __slots__ = ("_backlog", "_crowded", "_inbox", "_loop", "_max_inbound", "_paused", "_rate", "_slowed", "_transport")
+    __slots__ = ("_crowded", "_inbox", "_loop", "_max_inbound", "_paused", "_rate", "_share", "_slowed", "_transport")
 
     def __init__(
         self,
         transport: Transport,
         inbox: Inbox,
-        backlog: Backlog,
+        share: Share,
         loop: asyncio.AbstractEventLoop,
         *,
         frame_rate: float,
@@ -33,7 +33,7 @@ class FlowControl:
     ) -> None:
         self._transport = transport
         self._inbox = inbox
-        self._backlog = backlog
+        self._share = share
         self._loop = loop
         self._max_inbound = max_inbound
         self._rate = TokenBucket(frame_rate, frame_rate * RATE_BURST, loop.time())
@@ -53,16 +53,16 @@ class FlowControl:
 
     def call_waits(self, size: int) -> None:
         """Count a CALL that was put into the inbox, and pause the station if that is too much."""
-        if not self._backlog.add(size):
+        if not self._share.add(size):
             self._crowded = True
-            self._backlog.stop(self._read_on)
+            self._share.stop(self._read_on)
             self._pause()
         if self._inbox.flight is not None and len(self._inbox) >= self._max_inbound:
             self._pause()
 
     def call_ended(self, size: int) -> None:
         """Subtract a CALL that is answered or refused."""
-        self._backlog.remove(size)
+        self._share.remove(size)
 
     def resume(self) -> None:
         """Resume reading, unless a limit still forbids it. Messages that were read before are delivered at once."""
@@ -72,8 +72,8 @@ class FlowControl:
 
     def end(self) -> None:
         """Subtract everything of this station: its session is over."""
-        self._backlog.remove(self._inbox.size)
-        self._backlog.forget(self._read_on)
+        self._share.remove(self._inbox.size)
+        self._share.forget(self._read_on)
 
     def _pause(self) -> None:
         self._paused = True

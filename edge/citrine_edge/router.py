@@ -11,6 +11,7 @@ from citrine.edge.v1 import link_pb2 as pb
 from citrine_edge import upstream
 from citrine_edge.admits import Admits, Decided, PendingAdmit
 from citrine_edge.availability import Availability
+from citrine_edge.call_windows import CallWindows, PendingCall
 from citrine_edge.clock import timestamp
 from citrine_edge.gathering import Gathering
 from citrine_edge.greeting import OpenSession
@@ -63,16 +64,6 @@ class Stations(Protocol):
         """Schedule the close of all sockets; a socket whose time comes after a core serves again stays open."""
 
 
-@dataclass(slots=True)
-class _PendingCall:
-    session: "Session"
-    action: str
-    data: bytes
-    since: float
-    link: Link | None
-    unrouted_since: float
-
-
 class Router:
     """Routes items of stations to cores, and items of cores to sessions, over all links of the edge.
 
@@ -80,6 +71,7 @@ class Router:
 
     - The router tracks a call from `call` until the session receives the answer, or calls `forget`. Meanwhile the
       call is either assigned to one link, or unrouted because no link accepts its action.
+    - A core has only so many calls of one tenant to answer at a time; the others wait here for their window.
     - When a link ends, or its core can no longer commit, its calls are resent to the next core in their station's
       ranking, in the order of their ids. One call may therefore reach two cores; cores deduplicate it by epoch and id.
     - A session receives exactly one answer for each call: the first that arrives. Later ones are dropped.
@@ -99,11 +91,12 @@ class Router:
         self._loop = loop
         self._stations: Stations
         self._links: list[Link] = []
+        self._windows: dict[Link, CallWindows] = {}
         self._version = 0
         self._served: frozenset[str] = frozenset()
         self._last_id = 0
-        self._calls: dict[int, _PendingCall] = {}
-        self._unrouted: dict[int, _PendingCall] = {}
+        self._calls: dict[int, PendingCall] = {}
+        self._unrouted: dict[int, PendingCall] = {}
         self._gathering = Gathering(limits.gather_time)
         self._admits = Admits(self._links, self._ranking)
         self._reports = Reports(self._links, metrics, loop)
@@ -141,11 +134,13 @@ class Router:
     def add(self, link: Link) -> None:
         """Add a link, which need not be up."""
         self._links.append(link)
+        self._windows[link] = CallWindows(link)
         self._change()
 
     def remove(self, link: Link) -> None:
         """Remove a link, which must be down."""
         self._links.remove(link)
+        del self._windows[link]
         self._change()
 
     # What sessions and handshakes ask for.
@@ -169,17 +164,19 @@ class Router:
         """
         now = self._loop.time()
         link = self._route(session, action)
-        call = self._calls[call_id] = _PendingCall(session, action, data, now, link, now)
+        call = self._calls[call_id] = PendingCall(session, action, data, now, link, now)
         if link is None:
             self._unrouted[call_id] = call
         else:
             self._gathering.count(session.key, now)
-            link.push(data, may_wait=self._gathering.expects_more(len(self._calls), len(session.route)))
+            may_wait = self._gathering.expects_more(len(self._calls), len(session.route))
+            self._windows[link].add(call, may_wait=may_wait)
 
     def forget(self, call_id: int) -> None:
         """Drop a call: its session no longer needs the answer."""
-        self._calls.pop(call_id, None)
-        self._unrouted.pop(call_id, None)
+        call = self._calls.pop(call_id, None)
+        if call is not None:
+            self._end(call_id, call)
 
     def send(self, session: "Session", action: str, data: bytes) -> bool:
         """Send a SEND to a core; return False if it was dropped because no core accepts it."""
@@ -319,7 +316,7 @@ class Router:
             call.link = self._route(call.session, call.action)
             if call.link is not None:
                 del self._unrouted[call_id]
-                call.link.push(call.data)
+                self._windows[call.link].add(call)
         self._admits.send()
 
     def _say_whether_open(self) -> None:
@@ -330,12 +327,15 @@ class Router:
 
     def _reroute_calls(self, link: Link) -> None:
         now = self._loop.time()
+        self._windows[link].clear()
         for call_id, call in self._calls.items():
             if call.link is link:
-                call.data = upstream.resent(call.data)
+                if call.is_sent:
+                    call.data = upstream.resent(call.data)
+                    call.is_sent = False
                 call.link = self._route(call.session, call.action)
                 if call.link is not None:
-                    call.link.push(call.data)
+                    self._windows[call.link].add(call)
                 else:
                     call.unrouted_since = now
                     self._unrouted[call_id] = call
@@ -346,13 +346,20 @@ class Router:
             # The handshake timed out. The core must not believe that the station is connected.
             self.report_to("", upstream.closed(decision.session, 1006, "", timestamp()))
 
-    def _pop_call(self, call_id: int) -> _PendingCall | None:
+    def _pop_call(self, call_id: int) -> PendingCall | None:
         call = self._calls.pop(call_id, None)
-        self._unrouted.pop(call_id, None)
         if call is None:
             # Answered before by another core, or its session is gone.
             self._metrics.dropped.inc("late_core_answer")
+        else:
+            self._end(call_id, call)
         return call
+
+    def _end(self, call_id: int, call: PendingCall) -> None:
+        if call.link is None:
+            self._unrouted.pop(call_id, None)
+        else:
+            self._windows[call.link].remove(call)
 
     def _sweep_calls(self, now: float) -> None:
         # Ids grow, so the oldest come first.

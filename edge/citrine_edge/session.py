@@ -110,7 +110,7 @@ class Session:
         self._flow = FlowControl(
             transport,
             self._inbox,
-            context.backlog,
+            context.backlog.of(ref.tenant_id),
             context.loop,
             frame_rate=context.limits.frame_rate,
             max_inbound=context.limits.max_inbound_queue,

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 
 from citrine.ocpp.v2 import data_transfer_pb2
 from citrine_edge.backlog import Backlog
@@ -12,17 +13,18 @@ from tests.support.fake_core import FakeCore, default_reply, fake_core
 async def test_who_is_stopped_is_read_on_in_turn_and_not_before_enough_is_answered() -> None:
     loop = asyncio.get_running_loop()
     backlog = Backlog(100, loop)
+    share = backlog.of("default")
     read_on: list[str] = []
     first, second = (lambda: read_on.append("first")), (lambda: read_on.append("second"))
-    assert backlog.add(100)
+    assert share.add(100)
     for each in (first, second):
-        assert not backlog.add(1)
-        backlog.stop(each)
+        assert not share.add(1)
+        share.stop(each)
 
-    backlog.remove(20)
+    share.remove(20)
     await asyncio.sleep(0)
     assert read_on == []
-    backlog.remove(10)
+    share.remove(10)
     await asyncio.sleep(0)
 
     assert read_on == ["first", "second"]
@@ -30,40 +32,71 @@ async def test_who_is_stopped_is_read_on_in_turn_and_not_before_enough_is_answer
 
 
 async def test_who_brings_too_much_again_is_stopped_before_the_next_is_read_on() -> None:
-    backlog = Backlog(100, asyncio.get_running_loop())
+    share = Backlog(100, asyncio.get_running_loop()).of("default")
     read_on: list[str] = []
 
     def greedy() -> None:
         read_on.append("greedy")
-        assert not backlog.add(100)
-        backlog.stop(greedy)
+        assert not share.add(100)
+        share.stop(greedy)
 
-    backlog.add(101)
-    backlog.stop(greedy)
-    backlog.stop(lambda: read_on.append("other"))
-    backlog.remove(90)
+    share.add(101)
+    share.stop(greedy)
+    share.stop(lambda: read_on.append("other"))
+    share.remove(90)
     await asyncio.sleep(0)
     assert read_on == ["greedy"]
-    backlog.remove(100)
+    share.remove(100)
     await asyncio.sleep(0)
 
     assert read_on == ["greedy", "other", "greedy"]
 
 
 async def test_who_is_gone_is_not_called_back() -> None:
-    backlog = Backlog(100, asyncio.get_running_loop())
+    share = Backlog(100, asyncio.get_running_loop()).of("default")
     called: list[bool] = []
 
     def read_on() -> None:
         called.append(True)
 
-    backlog.add(101)
-    backlog.stop(read_on)
-    backlog.forget(read_on)
-    backlog.remove(101)
+    share.add(101)
+    share.stop(read_on)
+    share.forget(read_on)
+    share.remove(101)
     await asyncio.sleep(0)
 
     assert called == []
+
+
+async def test_a_tenant_that_has_too_much_has_nobody_elses_stations_stopped() -> None:
+    backlog = Backlog(100, asyncio.get_running_loop())
+    greedy, modest = backlog.of("greedy"), backlog.of("modest")
+    greedy.add(100)
+
+    assert modest.add(50)
+    assert not modest.add(1)
+    assert not greedy.add(1)
+
+
+async def test_tenants_are_read_on_in_turn() -> None:
+    backlog = Backlog(100, asyncio.get_running_loop())
+    greedy, modest = backlog.of("greedy"), backlog.of("modest")
+    read_on: list[str] = []
+    greedy.add(150)
+    for station in ("g1", "g2", "g3"):
+        greedy.stop(partial(read_on.append, station))
+    modest.add(60)
+    modest.stop(lambda: read_on.append("m1"))
+
+    # It has less than its share again, although all together have too much.
+    modest.remove(30)
+    await asyncio.sleep(0)
+    assert read_on == ["m1"]
+    modest.stop(lambda: read_on.append("m2"))
+    greedy.remove(110)
+    await asyncio.sleep(0)
+
+    assert read_on == ["m1", "g1", "m2", "g2", "g3"]
 
 
 async def test_stations_that_bring_more_than_the_edge_may_hold_are_held_back_and_lose_nothing() -> None:

@@ -23,7 +23,8 @@ class Station:
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.transport, self.inbox, self.backlog = Gateway(), Inbox(), Backlog(100, loop)
-        self.flow = FlowControl(self.transport, self.inbox, self.backlog, loop, frame_rate=20, max_inbound=2)
+        self.share = self.backlog.of("default")
+        self.flow = FlowControl(self.transport, self.inbox, self.share, loop, frame_rate=20, max_inbound=2)
 
     def call(self, size: int) -> None:
         self.inbox.put(Inbound(CALL, timestamp(), size))
@@ -62,12 +63,12 @@ async def test_station_that_is_too_fast_is_paused_until_its_rate_allows(station:
 
 
 async def test_station_is_not_read_while_all_together_have_too_much(station: Station) -> None:
-    station.backlog.add(100)
+    station.share.add(100)
     station.call(1)
     station.flow.resume()
     assert station.transport.paused
 
-    station.backlog.remove(100)
+    station.share.remove(100)
     await asyncio.sleep(0)
 
     assert not station.transport.paused

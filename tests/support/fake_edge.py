@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -260,6 +260,10 @@ class FakeEdge:
         if answer.WhichOneof("item") == "answer_error":
             raise RefusedByCore(answer.answer_error.error)
         return unwrap(answer.answer.response)
+
+    def answered(self, call_ids: Iterable[int]) -> int:
+        """Tell how many of these calls are answered."""
+        return sum(self._answers[call_id].done() for call_id in call_ids)
 
     async def number_in(self, call_id: int) -> int | None:
         """Wait for the answer to a call that wants a number of its transaction; None where it has none."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from citrine.edge.v1.link_pb2 import Downstream, StationCall
 from citrine.ocpp.actions import unwrap
 from citrine_core.dispatch.calls import Call
+from citrine_core.dispatch.turns import Turns
 from citrine_core.times import to_datetime
 
 __all__ = ["Item", "Lane", "Lanes", "to_call"]
@@ -116,6 +116,9 @@ class Lanes:
     all that waits, since one transaction of many costs little more than one of a single item. Further lanes take part
     when SPILL items wait while the others are busy, or when one has waited for PATIENCE.
 
+    What waits beyond one batch is dequeued by tenant in turn: a batch has as many items of one as of another, and what
+    one has less, the others have more. So a tenant waits for no more than the batch under way, whatever others bring.
+
     Items whose rows others have locked are set aside. Further items of their stations wait for them; nobody else does.
 
     Producers call `submit`; the dispatcher dequeues. It has no dependencies, so it is created before both. All methods
@@ -128,7 +131,7 @@ class Lanes:
 
     def __init__(self, count: int = 1) -> None:
         self._lanes = tuple(Lane(self) for _ in range(count))
-        self._waiting: deque[Item] = deque()
+        self._waiting: Turns[Item] = Turns()
         self._since = 0.0
         self._busy: set[tuple[str, str]] = set()
         self._aside: list[Item] = []
@@ -144,11 +147,11 @@ class Lanes:
 
     def submit(self, item: Item) -> None:
         """Queue an item behind the other items of its station."""
-        if not self._waiting:
+        if not self._waiting.size:
             self._since = time.monotonic()
             self._idle.clear()
-        self._waiting.append(item)
-        if len(self._waiting) > MAX_WAITING:
+        self._waiting.append(item.tenant_id, item)
+        if self._waiting.size > MAX_WAITING:
             self._has_capacity.clear()
         self.rouse()
 
@@ -156,10 +159,14 @@ class Lanes:
         """Wait until not too many items wait. Links are not read meanwhile, which is the backpressure on edges."""
         await self._has_capacity.wait()
 
+    def waiting_of(self, tenant_id: str) -> int:
+        """Return how many items of a tenant wait."""
+        return self._waiting.size_of(tenant_id)
+
     @property
     def waiting(self) -> int:
         """How many items wait or are in progress."""
-        return len(self._waiting) + len(self._aside) + sum(len(lane.under_way) for lane in self._lanes)
+        return self._waiting.size + len(self._aside) + sum(len(lane.under_way) for lane in self._lanes)
 
     async def drained(self) -> None:
         """Wait until no item waits or is in progress."""
@@ -175,15 +182,14 @@ class Lanes:
     def dequeue_for(self, lane: Lane, most: int) -> list[Item]:
         """Return at most so many items for a lane; none while those that work will soon take them."""
         others_work = any(other.under_way for other in self._lanes if other is not lane)
-        if others_work and len(self._waiting) < SPILL and self.waited < PATIENCE:
+        if others_work and self._waiting.size < SPILL and self.waited < PATIENCE:
             self.rouse()
             return []
-        if len(self._lanes) == 1 and not self._busy:
-            batch = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
-        else:
-            batch = self._dequeue_idle(most)
+        batch = self._waiting.dequeue(most, self._is_busy if self._busy else None)
+        if len(self._lanes) > 1:
+            self._busy.update(map(_station, batch))
         self._since = time.monotonic()
-        if len(self._waiting) < MAX_WAITING // 2:
+        if self._waiting.size <= MAX_WAITING:
             self._has_capacity.set()
         return batch
 
@@ -218,58 +224,42 @@ class Lanes:
             self._has_aside.clear()
         self._busy.discard(station)
         if not done:
-            if not self._waiting:
+            if not self._waiting.size:
                 self._since = time.monotonic()
-            self._waiting.extendleft(reversed(items))
+            self._waiting.put_back(station[0], items)
         self._say_whether_idle()
         self.rouse()
 
     def put_back(self, items: Sequence[Item], is_forgotten: Callable[[Item], bool]) -> tuple[int, int]:
         """Do as `Lane.put_back`."""
-        everything = [*items, *self._waiting]
-        self._waiting.clear()
+        everything = [*items, *self._waiting.dequeue_all()]
         for item in everything:
             item.forgotten = is_forgotten(item)
             if not item.forgotten:
-                self._waiting.append(item)
+                self._waiting.append(item.tenant_id, item)
         self._has_capacity.set()
-        return len(self._waiting), len(everything) - len(self._waiting)
+        return self._waiting.size, len(everything) - self._waiting.size
 
-    def _dequeue_idle(self, most: int) -> list[Item]:
-        """Return items of stations of which no lane has some under way."""
-        batch: list[Item] = []
-        left: list[Item] = []
-        keys: set[tuple[str, str]] = set()
-        while self._waiting and len(batch) < most:
-            item = self._waiting.popleft()
-            key = _station(item)
-            if key in self._busy:
-                left.append(item)
-            else:
-                batch.append(item)
-                keys.add(key)
-        self._waiting.extendleft(reversed(left))
-        if len(self._lanes) > 1:
-            self._busy |= keys
-        return batch
+    def _is_busy(self, item: Item) -> bool:
+        return _station(item) in self._busy
 
     def _say_whether_idle(self) -> None:
-        if not self._waiting and not self._aside and not any(lane.under_way for lane in self._lanes):
+        if not self._waiting.size and not self._aside and not any(lane.under_way for lane in self._lanes):
             self._idle.set()
 
     def rouse(self) -> None:
         """Have a lane that has nothing under way look, if there is something for it, or as soon as there is."""
-        if not self._waiting:
+        if not self._waiting.size:
             return
         idle = [lane for lane in self._lanes if not lane.under_way]
-        if len(idle) == len(self._lanes) or (idle and len(self._waiting) >= SPILL):
+        if len(idle) == len(self._lanes) or (idle and self._waiting.size >= SPILL):
             idle[0].roused.set()
         elif idle and self._patience is None:
             self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._lose_patience)
 
     def _lose_patience(self) -> None:
         self._patience = None
-        if self._waiting:
+        if self._waiting.size:
             for lane in self._lanes:
                 if not lane.under_way:
                     lane.roused.set()

@@ -56,6 +56,10 @@ RECONCILE_TIME = 3.0
 MAX_URL = 2000
 """Longest public URL of an edge, in characters."""
 
+MOST_SENDS = 5000
+"""Items of a tenant that may wait when a SEND of its stations comes. Above it SENDs are dropped: without answers
+nothing else holds their stations back, and before long no other tenant would be read either."""
+
 STALE = 1000
 """Close code of a websocket that is not the newest of its station."""
 
@@ -86,6 +90,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         admission: Admission,
         reconciler: SessionReconciler,
         presence: Presence,
+        send_dropped: Callable[[], None],
         command_sent: Callable[[CommandSent, registry.Link], None],
         observed: Callable[[ObservedFrame], None],
         watching: Callable[[str, Watching], None],
@@ -105,6 +110,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         self._admission = admission
         self._reconciler = reconciler
         self._presence = presence
+        self._send_dropped = send_dropped
         self._command_sent = command_sent
         self._observed = observed
         self._watching = watching
@@ -244,6 +250,9 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
             tenant_id, station_id = session.tenant_id, session.station_id
             if kind in _SIGNS_OF_LIFE:
                 self._presence.seen[tenant_id, station_id] = self._clock()
+            if kind == "send" and self._lanes.waiting_of(tenant_id) >= MOST_SENDS:
+                self._send_dropped()
+                return
             self._submit(Item(tenant_id, station_id, content, link.send, edge_id=link.edge_id))
         elif kind == "admit":
             self._admission.ask(upstream.admit, link)

@@ -1,7 +1,9 @@
 """Several lanes: which takes what, and the order of a station's items."""
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 
@@ -148,3 +150,80 @@ async def test_more_than_a_batch_is_taken_by_the_next_lane() -> None:
             await first.dequeue(256)
             first.done()
         await lanes.drained()
+
+
+async def test_a_batch_has_as_many_items_of_one_tenant_as_of_another_however_many_wait() -> None:
+    lanes = Lanes()
+    (lane,) = lanes
+    for number in range(1000):
+        lanes.submit(Item("greedy", f"CS-{number}", number, _nobody))
+    lanes.submit(Item("small", "CS-1", "only", _nobody))
+    for number in range(300):
+        lanes.submit(Item("middle", "CS-1", number, _nobody))
+
+    items, _ = await lane.dequeue(256)
+
+    of_tenant = Counter(item.tenant_id for item in items)
+    assert of_tenant.total() == 256
+    assert of_tenant["small"] == 1
+    assert abs(of_tenant["greedy"] - of_tenant["middle"]) <= 1
+
+
+async def test_of_more_tenants_than_a_batch_has_items_none_has_a_second_turn_before_each_had_one() -> None:
+    lanes = Lanes()
+    (lane,) = lanes
+    for number in range(900):
+        lanes.submit(Item(f"T-{number % 300}", "CS-1", number, _nobody))
+    turns: list[str] = []
+    while lanes.waiting:
+        items, _ = await lane.dequeue(100)
+        turns += [item.tenant_id for item in items]
+        lane.done()
+
+    assert [len(set(turns[begin : begin + 300])) for begin in (0, 300, 600)] == [300, 300, 300]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_tenant_whose_stations_are_under_way_leaves_its_share_to_others() -> None:
+    lanes = Lanes(2)
+    first, second = lanes
+    lanes.submit(Item("busy", "CS-1", "B0", _nobody))
+    await first.dequeue(256)
+    for number in range(1, 100):
+        lanes.submit(Item("busy", "CS-1", f"B{number}", _nobody))
+        lanes.submit(Item("free", "CS-1", f"F{number}", _nobody))
+
+    taken, _ = await second.dequeue(60)
+    first.done()
+    second.done()
+    rest, _ = await second.dequeue(1000)
+
+    assert contents(taken) == [f"F{number}" for number in range(1, 61)]
+    assert sorted(contents(rest)) == sorted(f"B{n}" for n in range(1, 100)) + [f"F{n}" for n in range(61, 100)]
+    assert [each for each in contents(rest) if each[0] == "B"] == [f"B{number}" for number in range(1, 100)]
+
+
+async def test_whatever_is_taken_and_put_back_the_items_of_a_station_stay_in_order() -> None:
+    chance = Random(7)
+    lanes = Lanes(3)
+    submitted, done = 0, defaultdict[str, list[int]](list)
+    under_way: dict[Lane, list[Item]] = {}
+    while submitted < 3000 or lanes.waiting:
+        for _ in range(min(chance.randrange(60), 3000 - submitted)):
+            tenant = chance.choice("AAAAAB")
+            lanes.submit(Item(tenant, f"CS-{chance.randrange(9)}", submitted, _nobody))
+            submitted += 1
+        for lane in lanes:
+            if lane in under_way:
+                items = under_way.pop(lane)
+                if chance.random() < 0.2:
+                    lane.put_back(items, lambda item: False)
+                else:
+                    for item in items:
+                        done[item.tenant_id + item.station_id].append(item.content)
+                lane.done()
+            elif items := lanes.dequeue_for(lane, 20):
+                lane._under_way = under_way[lane] = items
+
+    assert sum(map(len, done.values())) == 3000
+    assert all(numbers == sorted(numbers) for numbers in done.values())
