@@ -130,7 +130,8 @@ class Core:
         )
         self.lanes = Lanes(settings.lanes or database_of(engine).lanes)
         self.links = LinkRegistry()
-        self.frames = FrameHub(self.links.watch, self.links.edge_ids)
+        self.guard = SessionGuard(self.metrics.foreign)
+        self.frames = FrameHub(self.links.watch, self.links.edge_ids, self.guard.refused)
         self.registry = Registry()
         self.pending = PendingCommands()
         self.orphans = OrphanedCommands(self.callers, clock, self.pending, self.lanes.submit)
@@ -149,7 +150,6 @@ class Core:
         self.health = Health(self.unit_of_work, clock, announce)
         waiting, is_linked = (lambda: self.lanes.waiting), (lambda: len(self.links) > 0)
         self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, waiting, clock, is_linked)
-        self.guard = SessionGuard(self.metrics.foreign)
         self.opener = SessionOpener(self.queue.stations_are_back, self.guard.refused)
         observe = self.services.counters.station_refused
         self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)

@@ -10,7 +10,7 @@ from typing import Protocol
 from citrine.edge.v1.link_pb2 import ObservedFrame, Watching
 from citrine_core.errors import Stopping
 
-__all__ = ["FrameHub", "FrameWatch", "OnEdges", "OnWatch", "WatchedEdge"]
+__all__ = ["ForeignFrame", "FrameHub", "FrameWatch", "OnEdges", "OnWatch", "WatchedEdge"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,10 @@ OnWatch = Callable[[str, str, bool], None]
 
 OnEdges = Callable[[], Collection[str]]
 """`on_edges()` returns the ids of the edges that are linked now."""
+
+ForeignFrame = Callable[[str, str, str, str], None]
+"""`foreign(edge_id, "observed", tenant_id, station_id)` records that an edge reported a frame of a session that it does
+not hold."""
 
 CONFIRM_TIMEOUT = 2.0
 """Seconds to wait for edges to confirm that they report the frames of a station."""
@@ -42,18 +46,18 @@ class FrameWatch:
 
     def __init__(self, stations: Collection[StationKey]) -> None:
         self.stations = frozenset(stations)
-        self._waiting: deque[ObservedFrame] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[tuple[str, ObservedFrame]] = deque(maxlen=MAX_WAITING)
         self._filled = asyncio.Event()
         self._missed = 0
         self._stopping = False
 
-    def put(self, frame: ObservedFrame) -> None:
-        """Queue a frame; drop the oldest one if too many wait."""
+    def put(self, edge_id: str, frame: ObservedFrame) -> None:
+        """Queue a frame of an edge; drop the oldest one if too many wait."""
         if len(self._waiting) == MAX_WAITING:
             self._missed += 1
             if self._missed == 1:
                 logger.warning("a watcher is too slow and misses frames", extra={"waiting": MAX_WAITING})
-        self._waiting.append(frame)
+        self._waiting.append((edge_id, frame))
         self._filled.set()
 
     def stop(self) -> None:
@@ -61,8 +65,8 @@ class FrameWatch:
         self._stopping = True
         self._filled.set()
 
-    async def frames(self) -> AsyncIterator[ObservedFrame]:
-        """Yield frames as they arrive, until closed.
+    async def frames(self) -> AsyncIterator[tuple[str, ObservedFrame]]:
+        """Yield frames and the ids of the edges that reported them, as they arrive, until closed.
 
         Raises:
             Stopping: When the process stops.
@@ -82,9 +86,12 @@ class FrameHub:
     Args:
         on_watch: Called at the first watcher of a station and after its last one.
         on_edges: Returns the edges that are linked now.
+        foreign: Called by watchers with frames of edges that do not hold the session.
     """
 
-    def __init__(self, on_watch: OnWatch, on_edges: OnEdges) -> None:
+    def __init__(self, on_watch: OnWatch, on_edges: OnEdges, foreign: ForeignFrame = lambda *frame: None) -> None:
+        self.foreign = foreign
+        """Called by watchers with frames of edges that do not hold the session."""
         self._on_watch = on_watch
         self._on_edges = on_edges
         self._watches: set[FrameWatch] = set()
@@ -98,13 +105,13 @@ class FrameHub:
         for key in self._watchers:
             edge.watch(*key, True)
 
-    def publish(self, frame: ObservedFrame) -> None:
-        """Pass a frame to the watchers of its station."""
+    def publish(self, edge_id: str, frame: ObservedFrame) -> None:
+        """Pass a frame of an edge to the watchers of its station."""
         key = (frame.session.tenant_id, frame.session.station_id)
         if key in self._watchers:
             for watch in self._watches:
                 if key in watch.stations:
-                    watch.put(frame)
+                    watch.put(edge_id, frame)
 
     def confirm(self, edge_id: str, watching: Watching) -> None:
         """Record that an edge reports the frames of a station from now on."""

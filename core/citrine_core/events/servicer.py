@@ -11,6 +11,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_core.blocks.provisioning.queries import find_write_only
 from citrine_core.errors import InvalidArgument, NotFound, OutOfRange
 from citrine_core.events.feed import EventFeed
+from citrine_core.events.frame_sources import FrameSources
 from citrine_core.events.frames import FrameHub
 from citrine_core.events.repository import OutboxRepository
 from citrine_core.resources.commands.secrets import Name, masked_frame
@@ -91,7 +92,10 @@ class EventsServicer(EventsServiceServicer):
         with self._frames.watch(tenant_id, station_ids) as watch:
             await self._frames.confirmed(watch)
             yield pb.WatchMessagesResponse()
-            async for frame in watch.frames():
+            sources = FrameSources(self._unit_of_work, tenant_id, self._frames.foreign)
+            async for edge_id, frame in watch.frames():
+                if not await sources.holds(edge_id, frame):
+                    continue
                 yield pb.WatchMessagesResponse(
                     station_id=frame.session.station_id,
                     epoch=frame.session.epoch,

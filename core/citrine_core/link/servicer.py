@@ -92,7 +92,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         presence: Presence,
         send_dropped: Callable[[], None],
         command_sent: Callable[[CommandSent, registry.Link], None],
-        observed: Callable[[ObservedFrame], None],
+        observed: Callable[[str, ObservedFrame], None],
         watching: Callable[[str, Watching], None],
         handshake_refused: Callable[[HandshakeRefused], None],
         on_linked: Sequence[OnLink],
@@ -259,7 +259,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
         elif kind == "command_sent":
             self._command_sent(upstream.command_sent, link)
         elif kind == "observed":
-            self._observed(upstream.observed)
+            self._observed(link.edge_id, upstream.observed)
         elif kind == "watching":
             self._watching(link.edge_id, upstream.watching)
         elif kind == "handshake_refused":

@@ -40,15 +40,15 @@ async def test_slow_watcher_misses_the_oldest_and_keeps_the_order() -> None:
 
     with hub.watch("T", ["S"]) as watch:
         for number in range(MAX_WAITING + 3):
-            hub.publish(frame(number))
+            hub.publish("E", frame(number))
         frames = watch.frames()
-        seen = [int((await anext(frames)).frame) for _ in range(MAX_WAITING)]
+        seen = [int((await anext(frames))[1].frame) for _ in range(MAX_WAITING)]
 
     assert seen == list(range(3, MAX_WAITING + 3))
 
 
 def test_frames_that_nobody_watches_go_nowhere() -> None:
-    FrameHub(lambda *what: None, tuple).publish(frame(1))
+    FrameHub(lambda *what: None, tuple).publish("E", frame(1))
 
 
 async def test_a_watch_is_confirmed_when_every_edge_has_said_so() -> None:

@@ -14,13 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine.api.v1 import events_pb2 as pb
 from citrine.api.v1 import stations_pb2
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
-from citrine.edge.v1.link_pb2 import ObservedFrame, SessionRef
+from citrine.edge.v1.link_pb2 import OCPP_VERSION_21, ObservedFrame, SessionRef
 from citrine.events.v1.events_pb2 import Event, ReportFinished, StationConnected
 from citrine_core.config import read_settings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.events import OutboxRepository, write_events
 from citrine_core.events.servicer import PAGE
 from citrine_core.housekeeping import Housekeeping
+from citrine_core.resources.connections.models import Connection
 from tests.support.api import Api, auth, field_violations
 from tests.support.core import running_core
 
@@ -305,14 +306,33 @@ async def register(api: Api, who: Any, *station_ids: str) -> None:
         await api.stations.CreateStation(stations_pb2.CreateStationRequest(station=station), metadata=who)
 
 
+async def connect(api: Api, station_id: str, edge_id: str) -> None:
+    """Store that an edge holds the session of a station which `frame` is of."""
+    async with api.unit_of_work() as work:
+        session = Connection(
+            tenant_id="default",
+            station_id=station_id,
+            epoch=5,
+            edge_id=edge_id,
+            is_open=True,
+            ocpp_version=OCPP_VERSION_21,
+            remote_address="",
+            admit_time=api.clock.utc_now(),
+        )
+        work.session.add(session)
+        await work.commit()
+
+
 async def test_frames_of_watched_stations_are_seen_as_long_as_somebody_watches(api: Api, who: Any) -> None:
     await register(api, who, "S-1", "S-2")
+    await connect(api, "S-1", "edge-1")
     call = api.events.WatchMessages(pb.WatchMessagesRequest(station_ids=["S-1", "S-1"]), metadata=who)
     assert await call.read() == pb.WatchMessagesResponse()
 
-    api.frames.publish(frame("elsewhere", tenant_id="acme"))
-    api.frames.publish(frame("not watched", "S-2"))
-    api.frames.publish(frame("[2]"))
+    api.frames.publish("edge-1", frame("elsewhere", tenant_id="acme"))
+    api.frames.publish("edge-1", frame("not watched", "S-2"))
+    api.frames.publish("edge-2", frame("of an edge that does not hold the session"))
+    api.frames.publish("edge-1", frame("[2]"))
 
     seen = await call.read()
     assert isinstance(seen, pb.WatchMessagesResponse)

@@ -5,7 +5,14 @@ import urllib.request
 
 import pytest
 
-from citrine.api.v1 import connections_pb2, connections_pb2_grpc, remote_control_pb2, remote_control_pb2_grpc
+from citrine.api.v1 import (
+    connections_pb2,
+    connections_pb2_grpc,
+    events_pb2,
+    events_pb2_grpc,
+    remote_control_pb2,
+    remote_control_pb2_grpc,
+)
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
@@ -19,7 +26,7 @@ from citrine.ocpp.v2.remote_control_pb2 import (
 from citrine.ocpp.v2.security_pb2 import SecurityEventNotificationRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.support.core import PASSWORD, RunningCore
-from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+from tests.support.fake_edge import WAIT, FakeEdge, FakeSession, timestamp
 
 
 async def is_connected(core: RunningCore) -> bool:
@@ -149,3 +156,25 @@ async def test_a_command_is_answered_by_the_edge_alone_that_it_was_sent_to(core:
 
         assert (await asking).response.status == UNLOCK_STATUS_ENUM_UNLOCKED
         assert await metric(core, "command") == 1
+
+
+async def test_a_frame_that_another_edge_made_up_is_shown_to_nobody(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge("edge-1") as own, core.edge("edge-2") as other:
+        session = await own.connect("CS-1", PASSWORD)
+        stub = core.stub(events_pb2_grpc.EventsServiceStub)
+        watching = stub.WatchMessages(events_pb2.WatchMessagesRequest(station_ids=["CS-1"]))
+        await watching.read()
+
+        for edge, text in ((other, "made up"), (own, "said")):
+            frame = link.ObservedFrame(session=session.ref, from_station=True, frame=text, time=timestamp())
+            edge.put(link.Upstream(observed=frame))
+            if edge is other:
+                async with asyncio.timeout(WAIT):
+                    while await metric(core, "observed") == 0:
+                        await asyncio.sleep(0.01)
+
+        seen = await watching.read()
+        assert isinstance(seen, events_pb2.WatchMessagesResponse)
+        assert seen.frame == "said"
+        watching.cancel()
