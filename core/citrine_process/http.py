@@ -11,6 +11,12 @@ REQUEST_TIMEOUT = 5.0
 MAX_REQUEST = 16 * 1024
 """Bytes of a request, with its headers."""
 
+MOST_CONNECTIONS = 100
+"""Connections at a time; for one more the oldest is dropped, so that nobody takes all open files of the process."""
+
+RENDER_INTERVAL = 0.1
+"""Seconds between two renderings of the metrics at least."""
+
 _TEXT = "text/plain; charset=utf-8"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,6 +33,9 @@ class HealthServer:
         self._missing = missing
         self._metrics = metrics
         self._server: asyncio.Server | None = None
+        self._connections: dict[asyncio.StreamWriter, None] = {}
+        self._rendered = -RENDER_INTERVAL
+        self._rendering: asyncio.Task[bytes] | None = None
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Answer from now on; return the address.
@@ -44,6 +53,11 @@ class HealthServer:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= MOST_CONNECTIONS:
+            oldest = next(iter(self._connections))
+            del self._connections[oldest]
+            oldest.transport.abort()
+        self._connections[writer] = None
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -62,6 +76,7 @@ class HealthServer:
             writer.transport.abort()
         finally:
             writer.close()
+            self._connections.pop(writer, None)
 
     async def _answer(self, method: bytes, path: bytes) -> tuple[str, str, bytes]:
         if method not in (b"GET", b"HEAD"):
@@ -75,5 +90,24 @@ class HealthServer:
                     return "503 Service Unavailable", _TEXT, f"{missing}\n".encode()
                 return "200 OK", _TEXT, b"ok\n"
             case b"/metrics":
-                return "200 OK", _PROMETHEUS, await self._metrics()
+                return "200 OK", _PROMETHEUS, await self._render()
         return "404 Not Found", _TEXT, b"/healthz, /readyz, /metrics\n"
+
+    async def _render(self) -> bytes:
+        """Return the metrics: one rendering for all who ask at the same time."""
+        if self._rendering is None:
+            self._rendering = asyncio.create_task(self._render_in_time(), name="metrics")
+            self._rendering.add_done_callback(self._end_rendering)
+        return await asyncio.shield(self._rendering)
+
+    async def _render_in_time(self) -> bytes:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._rendered + RENDER_INTERVAL - loop.time())
+        self._rendered = loop.time()
+        return await self._metrics()
+
+    def _end_rendering(self, rendering: "asyncio.Task[bytes]") -> None:
+        self._rendering = None
+        if not rendering.cancelled():
+            # Those who asked have it, if they are still there.
+            rendering.exception()

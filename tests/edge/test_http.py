@@ -6,6 +6,7 @@ import contextlib
 import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
+from citrine_process import http
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import WAIT, FakeCore
 
@@ -80,3 +81,33 @@ async def test_slow_request_is_dropped(edge: RunningEdge, monkeypatch: pytest.Mo
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await asyncio.wait_for(reader.readexactly(1), WAIT)
     writer.close()
+
+
+async def test_connections_that_say_nothing_lock_nobody_out(edge: RunningEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MOST_CONNECTIONS", 5)
+    silent = [await asyncio.open_connection(*edge.http.split(":")) for _ in range(20)]
+
+    assert await edge.get("/healthz") == (200, "ok\n")
+
+    ended = asyncio.gather(*(reader.read() for reader, _ in silent[:15]), return_exceptions=True)
+    async with asyncio.timeout(http.REQUEST_TIMEOUT / 2):
+        await ended
+    for _, writer in silent:
+        writer.close()
+
+
+async def test_a_flood_of_scrapes_is_one_now_and_then(edge: RunningEdge, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = 0
+    render = edge.edge.metrics.render
+
+    def count() -> bytes:
+        nonlocal rendered
+        rendered += 1
+        return render()
+
+    monkeypatch.setattr(edge.edge.metrics, "render", count)
+
+    answers = await asyncio.gather(*(edge.get("/metrics") for _ in range(50)))
+
+    assert {status for status, _ in answers} == {200}
+    assert rendered <= 3

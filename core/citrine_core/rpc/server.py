@@ -11,10 +11,15 @@ from citrine_core.rpc.access import Access
 from citrine_core.rpc.audits import Audit
 from citrine_core.rpc.interceptor import Observe, RpcInterceptor
 from citrine_core.rpc.load import LARGEST_REQUEST
+from citrine_core.rpc.open_files import allow_connections
 from citrine_core.rpc.rates import Rates
 from citrine_core.rpc.unknown_stations import KnowsStation
 
 __all__ = ["RpcHealth", "build_server"]
+
+HANDSHAKE_TIMEOUT = 10.0
+"""Seconds in which a connection must have begun to speak HTTP/2, and finished its TLS handshake; gRPC's default is two
+minutes."""
 
 LARGEST_RESPONSE = 64 * 1024 * 1024
 """Most bytes of a response."""
@@ -79,6 +84,7 @@ def build_server(
     *,
     shares_port: bool = False,
     reflects: bool = True,
+    connections: int | None = None,
 ) -> grpc.aio.Server:
     """Return a server with the services of the blocks; it does not listen yet.
 
@@ -93,8 +99,14 @@ def build_server(
         rates: Limits how many rpcs a tenant may begin within a second. None: any number.
         shares_port: Whether other processes listen on the same port, each of which gets a part of the connections.
         reflects: Whether there is a reflection service, which shows the contract to callers without a key.
+        connections: How many there may be at a time; more are cut off. None: as many as open files allow.
     """
-    options = [*_OPTIONS, ("grpc.so_reuseport", int(shares_port))]
+    options = [
+        *_OPTIONS,
+        ("grpc.so_reuseport", int(shares_port)),
+        ("grpc.max_allowed_incoming_connections", allow_connections() if connections is None else connections),
+        ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_TIMEOUT * 1000)),
+    ]
     interceptor = RpcInterceptor(access, observe, knows_station, audit, rates)
     server = grpc.aio.server(interceptors=[interceptor], options=options)
     names: list[str] = []

@@ -1,5 +1,6 @@
 """Health and reflection of the server."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from citrine_core.rpc import Access, RpcHealth, server
 from tests.support.api import Api
 from tests.support.core import running_core
 
@@ -70,3 +72,27 @@ async def test_unknown_method_is_unimplemented(api: Api) -> None:
         await call(b"")
 
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_connections_that_say_nothing_are_dropped_and_those_beyond_the_limit_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "HANDSHAKE_TIMEOUT", 0.5)
+    access = Access([], _nobody_asks, _nobody_asks)
+    limited = server.build_server([], access, rpc_health=RpcHealth([]), connections=5)
+    port = limited.add_insecure_port("127.0.0.1:0")
+    await limited.start()
+    try:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+        async with asyncio.timeout(5):
+            await asyncio.gather(*(reader.read() for reader, _ in silent), return_exceptions=True)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            assert await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+    finally:
+        for _, writer in silent:
+            writer.close()
+        await limited.stop(None)
+
+
+async def _nobody_asks(*_: object) -> Any:
+    raise AssertionError

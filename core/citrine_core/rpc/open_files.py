@@ -1,0 +1,31 @@
+"""Open files of a core: how many connections of callers and edges its limit allows."""
+
+import logging
+import resource
+
+__all__ = ["allow_connections"]
+
+MOST_CONNECTIONS = 10_000
+"""Connections of callers and edges at a time."""
+
+OTHER_FILES = 300
+"""Open files of a core besides these: those of the database, and connections to other systems."""
+
+_logger = logging.getLogger(__name__)
+
+
+def allow_connections() -> int:
+    """Raise the limit of open files as far as it goes without privileges; return how many connections there may be.
+
+    Whoever opens more is cut off, so that no number of callers takes the files that the database needs.
+    """
+    wanted = MOST_CONNECTIONS + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    connections = max(wanted // 2, wanted - OTHER_FILES)
+    if connections < MOST_CONNECTIONS:
+        _logger.info("few open files allow few connections", extra={"connections": connections, "open_files": hard})
+    return connections
