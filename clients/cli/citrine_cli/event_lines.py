@@ -93,6 +93,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "report_finished": lambda body: (
         f"report {body.request_id} of {body.kind.lower().replace('_', ' ')} {body.state.lower()}: {body.items} items"
     ),
+    "token_changed": lambda body: (
+        f"token {body.id_token.id_token} {enum_word(body, 'kind').removeprefix('kind ')}"
+        + (", blocked" if body.blocked else "" if body.valid else ", invalid")
+    ),
     "local_list_changed": lambda body: (
         f"local list {body.state.lower().replace('_', ' ')}{f': {body.problem}' if body.problem else ''}"
     ),

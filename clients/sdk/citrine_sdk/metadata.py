@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 from grpc.aio import ClientCallDetails, Metadata
 
-__all__ = ["StreamMetadata", "Token", "UnaryMetadata", "interceptors"]
+__all__ = ["BothStreamsMetadata", "StreamMetadata", "Token", "UnaryMetadata", "interceptors"]
 
 Token = str | Callable[[], str]
 """A token, or what returns the one to send now: tokens live for minutes, and clients for longer."""
@@ -67,6 +67,21 @@ class StreamMetadata(grpc.aio.UnaryStreamClientInterceptor):
         return await continuation(_details(client_call_details, self._entries(), None), request)
 
 
+class BothStreamsMetadata(grpc.aio.StreamStreamClientInterceptor):
+    """Adds the same to streams of requests and responses. A class of its own: a channel counts each as of one kind."""
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+
+    async def intercept_stream_stream(
+        self,
+        continuation: Callable[[ClientCallDetails, Any], Any],
+        client_call_details: ClientCallDetails,
+        request_iterator: Any,
+    ) -> Any:
+        return await continuation(_details(client_call_details, self._entries(), None), request_iterator)
+
+
 def interceptors(key: str | None, tenant: str | None, token: Token | None = None) -> list[grpc.aio.ClientInterceptor]:
     """Return the interceptors of a channel.
 
@@ -81,4 +96,4 @@ def interceptors(key: str | None, tenant: str | None, token: Token | None = None
         found = [("authorization", f"Bearer {credential}")] if credential else []
         return (*found, ("citrine-tenant", tenant)) if tenant else tuple(found)
 
-    return [UnaryMetadata(entries), StreamMetadata(entries)]
+    return [UnaryMetadata(entries), StreamMetadata(entries), BothStreamsMetadata(entries)]

@@ -187,7 +187,10 @@ class _Rpc:
             async with _Ending(self, context):
                 caller = await self._admit(context)
                 with self._load.stream(caller, self._method):
-                    responses = behavior(await self._read(requests, context, caller, streamed), context)
+                    request = await self._read(requests, context, caller, streamed)
+                    if streamed and caller is not None and self._changes:
+                        request = self._each_audited(request, context, caller)
+                    responses = behavior(request, context)
                     async with Recheck(partial(self._admit, context)) as recheck:
                         if not hasattr(responses, "__aiter__"):
                             # A handler that writes with context.write() is a coroutine.
@@ -200,6 +203,17 @@ class _Rpc:
                                 recheck.sent()
 
         return handle
+
+    async def _each_audited(self, requests: AsyncIterator[Any], context: Context, who: Caller) -> AsyncIterator[Any]:
+        """Yield requests of a stream; what is committed before the next one is stored with a record of it."""
+        attempt = None
+        async for request in requests:
+            if attempt is not None:
+                # What committed nothing changed nothing.
+                attempt.failed()
+            if self._audit is not None:
+                attempt = self._audit.attempt(self._method, who, context.peer(), request)
+            yield request
 
     async def _admit(self, context: Context) -> Caller | None:
         # Only edges have certificates, and the certificate of every rpc need not be read.

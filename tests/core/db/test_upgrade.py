@@ -15,6 +15,7 @@ from sqlalchemy import Connection, MetaData, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from citrine.api.v1.certificate_store_pb2 import CERTIFICATE_USE_MO_ROOT
+from citrine.api.v1.tokens_pb2 import TOKEN_WHITELIST_ALLOWED
 from citrine.ocpp.id_tags import surrogate_of
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
@@ -29,6 +30,7 @@ from citrine_core.db.upgrade import alembic_config, main, upgrade
 from citrine_core.events import write_events
 from citrine_core.resources.certificate_store import CertificateStoreRepository
 from citrine_core.resources.keys import KeyRepository
+from citrine_core.resources.tokens import TokenFilter, TokenRepository
 from tests.support.contracts import issue, pem
 from tests.support.plug_in import install_example_block
 from tests.support.terminal import on_terminal
@@ -305,18 +307,23 @@ async def test_the_stations_of_campaigns_before_are_counted(empty_database_url: 
     await engine.dispose()
 
 
-async def test_tokens_of_before_have_surrogates_where_they_are_long(empty_database_url: str) -> None:
+_OLD_TOKEN = text(
+    "INSERT INTO tokens (tenant_id, lookup, type, id_token, status, group_id, master_pass, language,"
+    " second_language, message, charging_priority, description, create_time, version)"
+    " VALUES ('default', :lookup, :type, :id_token, 1, '', false, '', '', '', 0, '', :time, 1)"
+)
+
+
+async def test_tokens_of_before_are_as_old_as_they_were_and_have_surrogates(
+    empty_database_url: str,
+) -> None:
     engine = create_engine(empty_database_url)
     async with engine.begin() as connection:
         await connection.run_sync(_up_to, "0038")
         for id_token in ("SHORT", "A-Driver-of-the-app-4711"):
             await connection.execute(
-                text(
-                    "INSERT INTO tokens (tenant_id, lookup, type, id_token, status, group_id, master_pass, language,"
-                    " second_language, message, charging_priority, description, create_time, version)"
-                    " VALUES ('default', :lookup, 'Central', :id_token, 1, '', false, '', '', '', 0, '', :time, 1)"
-                ),
-                {"lookup": id_token.lower(), "id_token": id_token, "time": _day(connection, 1)},
+                _OLD_TOKEN,
+                {"lookup": id_token.lower(), "type": "Central", "id_token": id_token, "time": _day(connection, 1)},
             )
 
     await upgrade(empty_database_url)
@@ -327,6 +334,10 @@ async def test_tokens_of_before_have_surrogates_where_they_are_long(empty_databa
             ("SHORT", None),
             ("A-Driver-of-the-app-4711", surrogate_of("A-Driver-of-the-app-4711", "Central")),
         ]
+    async with UnitOfWorkFactory(engine, write_events)(read_only=True) as work:
+        tokens, _ = await TokenRepository(work.session).list("default", Page(10), TokenFilter(by_time=True))
+    assert [(one.valid, one.whitelist) for one in tokens] == [(True, TOKEN_WHITELIST_ALLOWED)] * 2
+    assert all(one.update_time == one.create_time for one in tokens)
     await engine.dispose()
 
 
@@ -373,8 +384,10 @@ async def test_tokens_of_older_versions_are_found_by_every_spelling(database_url
         await connection.run_sync(_down, "0017")
         for kind, spelled in ids.items():
             for one in spelled:
-                row = {"tenant_id": "default", "lookup": one.lower(), "type": kind, "id_token": one, "create_time": now}
-                await connection.execute(insert(tables["tokens"]).values(row))
+                await connection.execute(
+                    _OLD_TOKEN,
+                    {"lookup": one.lower(), "type": kind, "id_token": one, "time": _day(connection, 1)},
+                )
         await connection.execute(
             text(
                 "INSERT INTO local_list_entries (tenant_id, station_id, lookup, type, id_token, stale)"

@@ -1,6 +1,5 @@
 """`citrine token`: the identification tokens of drivers."""
 
-from datetime import UTC
 from typing import Annotated, Any
 
 import typer
@@ -14,28 +13,34 @@ from citrine.api.v1.tokens_pb2 import (
     CreateTokenRequest,
     DeleteTokenRequest,
     GetTokenRequest,
-    ListTokensRequest,
     Token,
     TokenRules,
     TokenStatus,
     UpdateTokenRequest,
 )
-from citrine_cli.cells import State
-from citrine_cli.client import Client, client_command, collect
-from citrine_cli.clock import Clock, utc_now
+from citrine_cli.client import Client, client_command
+from citrine_cli.commands import token_files
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
-from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
+from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.named_things import check_station
-from citrine_cli.token_rules import parse_rules, rule_words
+from citrine_cli.token_contracts import (
+    Contract,
+    Issuer,
+    Owner,
+    Preference,
+    Valid,
+    VisualNumber,
+    Whitelist,
+    contract_fields,
+)
+from citrine_cli.token_rules import parse_rules
+from citrine_cli.token_types import MaybeType, TokenId, TokenType, type_name
+from citrine_cli.token_views import list_tokens, prepaid_words, show_token
 from citrine_cli.values import parse_time
-from citrine_cli.words import duration_word, enum_word, time_word
 
 __all__ = ["build"]
-
-TokenId = Annotated[str, typer.Argument(metavar="ID", help="Token as stations send it.")]
-MaybeType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type, where one id has several.")]
 
 Language = Annotated[str, typer.Option("--language", metavar="TAG", help="Of the driver, e.g. de.")]
 SecondLanguage = Annotated[str, typer.Option("--second-language", metavar="TAG", help="Fallback language.")]
@@ -65,37 +70,20 @@ MaybeMaxTransactions = Annotated[
 NoCredit = Annotated[bool, typer.Option("--no-credit", help="Its driver can't pay.")]
 
 
-_TYPES = (
-    "ISO14443",
-    "ISO15693",
-    "KeyCode",
-    "Local",
-    "eMAID",
-    "Central",
-    "MacAddress",
-    "NoAuthorization",
-    "EVCCID",
-    "VIN",
-    "DirectPayment",
-)
 _STATUSES = {"accepted": TOKEN_STATUS_ACCEPTED, "blocked": TOKEN_STATUS_BLOCKED}
 
 
 def build() -> typer.Typer:
     """Return the commands of `citrine token`."""
-    app = typer.Typer(help="Tokens of drivers: add, set, list, show, credit, remove.")
+    app = typer.Typer(help="Tokens of drivers: add, set, list, show, credit, remove, import, export.")
     client_command(app, "add")(add_token)
     client_command(app, "set")(set_token)
     client_command(app, "list")(list_tokens)
     client_command(app, "show")(show_token)
     client_command(app, "credit")(add_credit)
     client_command(app, "remove")(remove_token)
+    token_files.add_commands(app)
     return app
-
-
-def _type(text: str) -> str:
-    # OCPP's types are case-insensitive here. The core decides on others.
-    return {name.lower(): name for name in _TYPES}.get(text.lower(), text)
 
 
 def _status(text: str) -> TokenStatus.ValueType:
@@ -112,7 +100,7 @@ async def _check_places(client: Client, rules: TokenRules) -> None:
 async def add_token(
     client: Client,
     id_token: TokenId,
-    token_type: Annotated[str, typer.Option("--type", metavar="TYPE", help=f"One of {', '.join(_TYPES)}.")],
+    token_type: TokenType,
     status: Annotated[str, typer.Option("--status", metavar="S", help="Accepted or Blocked.")] = "Accepted",
     group: Annotated[str, typer.Option("--group", metavar="G", help="Tokens of a group may stop each other.")] = "",
     expires: Annotated[str | None, typer.Option("--expires", metavar="TIME", help="Not valid from then on.")] = None,
@@ -132,6 +120,13 @@ async def add_token(
     max_cost: MaxCost = "",
     max_energy: MaxEnergy = 0.0,
     max_time: MaxTime = 0.0,
+    contract: Contract = None,
+    issuer: Issuer = None,
+    visual_number: VisualNumber = None,
+    whitelist: Whitelist = None,
+    preference: Preference = None,
+    owner: Owner = None,
+    valid: Valid = None,
 ) -> None:
     """Register a token. Rules say where, when and how often it may charge."""
     if cache_time is not None and cache_time < 0:
@@ -140,7 +135,7 @@ async def add_token(
     await _check_places(client, rules)
     token = Token(
         id_token=id_token,
-        type=_type(token_type),
+        type=type_name(token_type),
         status=_status(status),
         group_id=group,
         expire_time=parse_time("--expires", expires) if expires else None,
@@ -154,6 +149,9 @@ async def add_token(
         rules=rules if rules.ByteSize() else None,
         limit=parse_limit(max_cost, max_energy, max_time),
     )
+    of_contract = contract_fields(contract, issuer, visual_number, whitelist, preference, owner, valid)
+    for name, value in of_contract.items():
+        setattr(token, name, value)
     created = await client.citrine.tokens.CreateToken(CreateTokenRequest(token=token))
     if client.out.as_json:
         client.out.message(created)
@@ -182,7 +180,7 @@ def _change(token: Token, given: dict[str, Any], expires: str | None, cache_time
 async def set_token(
     client: Client,
     id_token: TokenId,
-    token_type: Annotated[str, typer.Option("--type", metavar="TYPE", help=f"One of {', '.join(_TYPES)}.")],
+    token_type: TokenType,
     status: Annotated[str | None, typer.Option("--status", metavar="S", help="Accepted or Blocked.")] = None,
     group: Annotated[str | None, typer.Option("--group", metavar="G", help='Its group; "" for none.')] = None,
     expires: Annotated[str | None, typer.Option("--expires", metavar="TIME", help='When; "" for never.')] = None,
@@ -213,10 +211,17 @@ async def set_token(
     max_cost: MaxCost = "",
     max_energy: MaxEnergy = 0.0,
     max_time: MaxTime = 0.0,
+    contract: Contract = None,
+    issuer: Issuer = None,
+    visual_number: VisualNumber = None,
+    whitelist: Whitelist = None,
+    preference: Preference = None,
+    owner: Owner = None,
+    valid: Valid = None,
     no_limit: Annotated[bool, typer.Option("--no-limit", help="Its transactions may take any.")] = False,
 ) -> None:
     """Change a token. Omitted options remain as they are; given rules replace all rules."""
-    token = Token(id_token=id_token, type=_type(token_type))
+    token = Token(id_token=id_token, type=type_name(token_type))
     given = {
         "group_id": group,
         "master_pass": master_pass,
@@ -225,6 +230,7 @@ async def set_token(
         "message": message,
         "charging_priority": priority,
         "status": None if status is None else _status(status),
+        **contract_fields(contract, issuer, visual_number, whitelist, preference, owner, valid),
     }
     fields = _change(token, given, expires, cache_time)
     rules = parse_rules(places, connectors, times, zone, max_transactions or 0, no_credit)
@@ -255,92 +261,19 @@ async def add_credit(
     token_type: MaybeType = "",
 ) -> None:
     """Add credit to a token. The token is a prepaid one from then on."""
-    request = AddCreditRequest(id_token=id_token, type=_type(token_type), amount=amount)
+    request = AddCreditRequest(id_token=id_token, type=type_name(token_type), amount=amount)
     changed = await client.citrine.tokens.AddCredit(request)
     if client.out.as_json:
         client.out.message(changed)
         return
-    client.out.line(f"{_prepaid_words(changed)} for token {changed.id_token}")
-
-
-async def list_tokens(
-    client: Client,
-    group: Annotated[str, typer.Option("--group", metavar="G", help="Only of this group.")] = "",
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
-) -> None:
-    """List the tokens."""
-    pages = collect(client.citrine.tokens.ListTokens, ListTokensRequest(group_id=group), limit)
-    tokens = [token async for page in pages for token in page.tokens]
-    if client.out.as_json:
-        client.out.messages(tokens)
-        return
-    client.out.table(
-        ["token", "type", "status", "group", "expires", "description"],
-        (
-            [
-                token.id_token,
-                token.type,
-                _status_word(token),
-                token.group_id,
-                time_word(token, "expire_time"),
-                token.description,
-            ]
-            for token in tokens
-        ),
-        empty="no tokens",
-    )
-
-
-def _prepaid_words(token: Token) -> str:
-    # The credit has no currency of its own: the costs of all tariffs are subtracted from it.
-    return f"{token.prepaid.left} left of {token.prepaid.paid} (in the currency of the tariffs)"
-
-
-def _status_word(token: Token, clock: Clock = utc_now) -> str:
-    """Return the status of a token, by its settings and the current time."""
-    if token.status == TOKEN_STATUS_ACCEPTED and token.HasField("expire_time"):
-        try:
-            is_over = token.expire_time.ToDatetime(UTC) <= clock()
-        except (ValueError, OverflowError):
-            is_over = False
-        if is_over:
-            return State("expired")
-    return enum_word(token, "status")
-
-
-async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = "") -> None:
-    """Show a token."""
-    token = await client.citrine.tokens.GetToken(GetTokenRequest(id_token=id_token, type=_type(token_type)))
-    if client.out.as_json:
-        client.out.message(token)
-        return
-    client.out.facts(
-        {
-            "token": token.id_token,
-            "type": token.type,
-            "tenant": token.tenant_id,
-            "status": _status_word(token),
-            "group": token.group_id,
-            "expires": time_word(token, "expire_time"),
-            "master pass": "yes" if token.master_pass else "",
-            "each transaction": limit_words(token.limit),
-            "prepaid": _prepaid_words(token) if token.HasField("prepaid") else "",
-            "language": ", ".join(filter(None, (token.language, token.second_language))),
-            "charging priority": str(token.charging_priority or ""),
-            "message": token.message,
-            "remembered for": duration_word(token.cache_time) if token.HasField("cache_time") else "",
-            **rule_words(token.rules),
-            "description": token.description,
-            "created": time_word(token, "create_time"),
-        }
-    )
+    client.out.line(f"{prepaid_words(changed)} for token {changed.id_token}")
 
 
 async def remove_token(client: Client, id_token: TokenId, token_type: MaybeType = "", yes: Yes = False) -> None:
     """Remove a token. It is unknown from then on."""
-    shown = GetTokenRequest(id_token=id_token, type=_type(token_type))
+    shown = GetTokenRequest(id_token=id_token, type=type_name(token_type))
     await ask_consent(f"remove token {id_token}?", yes=yes, look=lambda: client.citrine.tokens.GetToken(shown))
-    request = DeleteTokenRequest(id_token=id_token, type=_type(token_type))
+    request = DeleteTokenRequest(id_token=id_token, type=type_name(token_type))
     answer = await client.citrine.tokens.DeleteToken(request)
     if client.out.as_json:
         client.out.message(answer)

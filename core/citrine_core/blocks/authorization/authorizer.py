@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.authorization_pb2 import Authorizer
+from citrine.api.v1.tokens_pb2 import TokenWhitelist
 from citrine.authorizer.v1 import authorizer_pb2 as pb
 from citrine.authorizer.v1.authorizer_pb2_grpc import AuthorizerServiceStub
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
@@ -20,12 +21,13 @@ from citrine_core.blocks.authorization.decisions import Asked, Finding
 from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS
+from citrine_core.blocks.authorization.rules import ASKED_EACH_TIME
 from citrine_core.blocks.authorization.untyped_tokens import name_types
 from citrine_core.dispatch import Call
 from citrine_core.encryption import SecretUnreadable
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.resources.certificate_store import ContractRoots
-from citrine_core.resources.tokens import NO_AUTHORIZATION, TokenKey, TokenRepository, type_of
+from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, TokenKey, TokenRepository, type_of
 from citrine_core.services import Services
 
 if TYPE_CHECKING:
@@ -120,11 +122,11 @@ class AuthorizationInquirer:
         found: list[Asked | None] = [None] * len(calls)
         if settings is None or not settings.authorizer_address:
             return found
-        known = await self._name_and_find(settings, calls)
+        decided = await self._name_and_find(settings, calls)
         places = [
             place
             for place, call in enumerate(calls)
-            if type_of(call.message.id_token.type) != NO_AUTHORIZATION and _key(call) not in known
+            if type_of(call.message.id_token.type) != NO_AUTHORIZATION and _key(call) not in decided
         ]
         if not places:
             return found
@@ -136,20 +138,20 @@ class AuthorizationInquirer:
         return found
 
     async def _name_and_find(self, settings: AuthorizationSettings, calls: Sequence[Call[Any]]) -> set[TokenKey]:
-        """Return the stored tokens that the authorizer need not be asked about; untyped tokens get their types."""
-        asks_all = settings.authorizer_ask == Authorizer.ASK_ALL_TOKENS
-        if asks_all and all(call.message.id_token.type for call in calls):
-            return set()
+        """Return the stored tokens that the authorizer is not asked about; untyped tokens get their types."""
         try:
             async with self._unit_of_work(read_only=True) as work:
                 await name_types(work, self._services, calls)
-                if asks_all:
-                    return set()
                 found = await TokenRepository(work.session).find_all(settings.tenant_id, set(map(_key, calls)))
         except DatabaseUnavailable:
             return set()
+        asks_all = settings.authorizer_ask == Authorizer.ASK_ALL_TOKENS
         same = self._directory.same_token
-        return {key for key, token in found.items() if same(settings.tenant_id, token.id_token, key[0])}
+        return {
+            key
+            for key, token in found.items()
+            if same(settings.tenant_id, token.id_token, key[0]) and not _is_asked(token, asks_all=asks_all)
+        }
 
     async def _call(
         self, settings: AuthorizationSettings, presentations: Sequence[pb.Presentation], waited: float
@@ -244,6 +246,11 @@ def usable(info: IdTokenInfo) -> IdTokenInfo:
     if any(evse_id < 0 for evse_id in found.evse_id):
         del found.evse_id[:]
     return found
+
+
+def _is_asked(token: Token, *, asks_all: bool) -> bool:
+    """Return whether the authorizer is asked about a stored token, by its whitelist mode and the tenant's settings."""
+    return token.whitelist in ASKED_EACH_TIME or (asks_all and token.whitelist != TokenWhitelist.TOKEN_WHITELIST_ALWAYS)
 
 
 def _has_contract(message: Any) -> bool:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from citrine.api.v1.authorization_pb2 import Authorizer
-from citrine.api.v1.tokens_pb2 import TokenRules
+from citrine.api.v1.tokens_pb2 import TokenRules, TokenWhitelist
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
 from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.repository import AuthorizationRepository
 from citrine_core.blocks.authorization.rules import (
+    ASKED_EACH_TIME,
     Facts,
     OpenTransaction,
     Presented,
@@ -25,6 +26,8 @@ __all__ = ["Asked", "Authorizations", "Decision", "Finding", "read_facts"]
 
 _ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 _INVALID = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID
+
+_ALWAYS, _NEVER = TokenWhitelist.TOKEN_WHITELIST_ALWAYS, TokenWhitelist.TOKEN_WHITELIST_NEVER
 
 _OURS = frozenset({"Central", "DirectPayment"})
 """Types of tokens that a CSMS creates to start a transaction (C05, C24 of OCPP 2.1)."""
@@ -171,16 +174,38 @@ def _decide(decision: Decision, facts: Facts, ours: set[tuple[str, str, str]]) -
     presented, finding = decision.presented, decision.presented.finding
     asked: Asked | None = finding.asked if isinstance(finding, Finding) else None
     if decision.token is not None:
-        known = decide_known(decision.token, presented, facts)
-        is_asked = asked is not None and asked.ask == Authorizer.ASK_ALL_TOKENS
-        # A token that its stored rules refuse is refused, whatever the authorizer answered.
-        return _asked(asked, known, facts) if asked and is_asked and known.status == _ACCEPTED else known
+        return _decide_known(decision.token, presented, asked, facts)
     id_token = presented.id_token
     if (presented.station_id, lookup_of(id_token.id_token, id_token.type), type_of(id_token.type)) in ours:
         # F01, F02: a RequestStartTransaction of the CSMS named this token.
         return IdTokenInfo(status=_ACCEPTED)
     unknown = decide_unknown(presented.id_token)
     return unknown if asked is None else _asked(asked, unknown, facts)
+
+
+def _decide_known(token: Token, presented: Presented, asked: Asked | None, facts: Facts) -> IdTokenInfo:
+    """Return the answer on a token of the tenant, by whoever decides on it according to its whitelist mode."""
+    known = decide_known(token, presented, facts)
+    # A token that its stored rules refuse is refused, whatever the authorizer answered.
+    if known.status != _ACCEPTED:
+        return known
+    if token.whitelist not in ASKED_EACH_TIME:
+        is_asked = asked is not None and asked.ask == Authorizer.ASK_ALL_TOKENS
+        return _asked(asked, known, facts) if asked and is_asked and token.whitelist != _ALWAYS else known
+    if asked is not None and asked.answered:
+        return _uncached(asked.info or known, facts)
+    goes_on = presented.purpose is Purpose.STOP or presented.transaction_goes_on
+    if token.whitelist == _NEVER and not goes_on:
+        return _uncached(IdTokenInfo(status=_INVALID), facts)
+    return known
+
+
+def _uncached(info: IdTokenInfo, facts: Facts) -> IdTokenInfo:
+    """Return an answer that stations must not cache."""
+    found = IdTokenInfo()
+    found.CopyFrom(info)
+    found.cache_expiry_date_time.FromDatetime(facts.now)
+    return found
 
 
 def _asked(asked: Asked, local: IdTokenInfo, facts: Facts) -> IdTokenInfo:

@@ -8,11 +8,21 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from citrine.api.v1.tokens_pb2 import TokenRules, TokenStatus, TokenTimes
+from citrine.api.v1.tokens_pb2 import TokenRules, TokenStatus, TokenTimes, TokenWhitelist
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo, MessageContent, MessageFormatEnum
 from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, format_problem, type_of
 
-__all__ = ["Facts", "OpenTransaction", "Presented", "Purpose", "Status", "decide_known", "decide_unknown", "until"]
+__all__ = [
+    "ASKED_EACH_TIME",
+    "Facts",
+    "OpenTransaction",
+    "Presented",
+    "Purpose",
+    "Status",
+    "decide_known",
+    "decide_unknown",
+    "until",
+]
 
 Status = AuthorizationStatusEnum
 
@@ -21,6 +31,9 @@ _GROUP_TYPE = "Central"
 """Type of groupIdToken: the CSMS made it (C09.FR.13)."""
 
 _ACCEPTED = Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+
+ASKED_EACH_TIME = frozenset({TokenWhitelist.TOKEN_WHITELIST_ALLOWED_OFFLINE, TokenWhitelist.TOKEN_WHITELIST_NEVER})
+"""Whitelist modes of tokens about which the authorizer is asked each time."""
 
 
 class Purpose(enum.Enum):
@@ -113,8 +126,8 @@ def decide_known(token: Token, presented: Presented, facts: Facts) -> IdTokenInf
     ends = [token.expire_time, verdict.until]
     if token.cache_time is not None:
         ends.append(facts.now + timedelta(seconds=token.cache_time))
-    if token.prepaid is not None:
-        # C17.FR.01, C17.FR.02: stations must ask for the credit each time.
+    if token.prepaid is not None or token.whitelist in ASKED_EACH_TIME:
+        # C17.FR.01, C17.FR.02: stations must ask for the credit each time. So must they where the authorizer decides.
         ends.append(facts.now)
     if any(end is not None for end in ends):
         info.cache_expiry_date_time.FromDatetime(min(end for end in ends if end is not None))
@@ -140,6 +153,8 @@ def decide_known(token: Token, presented: Presented, facts: Facts) -> IdTokenInf
 def _judge(token: Token, presented: Presented, facts: Facts) -> _Verdict:
     if _is_blocked(token, presented.time):
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_BLOCKED)
+    if token.valid is False and _since(token.valid_time, presented.time):
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_INVALID)
     # A token that was presented offline is judged at that time: later changes are not the driver's fault.
     if token.expire_time is not None and token.expire_time <= (presented.time or facts.now):
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_EXPIRED)
@@ -166,7 +181,12 @@ def _is_blocked(token: Token, time: datetime | None) -> bool:
     # Every status other than these two blocks, also one that is unknown to this version.
     if token.status in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED):
         return False
-    return time is None or token.status_time is None or token.status_time <= time
+    return _since(token.status_time, time)
+
+
+def _since(change: datetime | None, time: datetime | None) -> bool:
+    """Return whether something holds at a time since its last change. None: now; a change that is not known."""
+    return time is None or change is None or change <= time
 
 
 def _is_master_pass(token: Token, group_id: str) -> bool:

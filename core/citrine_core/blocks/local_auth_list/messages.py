@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
-from citrine.api.v1.tokens_pb2 import TokenRules
+from citrine.api.v1.tokens_pb2 import TokenRules, TokenWhitelist
 from citrine.ocpp.codec import encode
 from citrine.ocpp.v2.local_auth_list_pb2 import AuthorizationData, SendLocalListRequest, UpdateEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo
@@ -135,12 +135,16 @@ def wanted_of(token: Token, station_id: str, facts: Facts, *, include_refused: b
     """Return the serialised IdTokenInfo that a station should have for a token; None if it should have none.
 
     A station can't check rules about times or concurrent transactions. It gets such a token with a status that
-    forbids charging, and asks the CSMS about it while it is online (C14.FR.03).
+    forbids charging, and asks the CSMS about it while it is online (C14.FR.03). So it does with one that it must not
+    accept by itself.
     """
     presented = Presented(station_id, IdToken(id_token=token.id_token, type=token.type), Purpose.ASK)
     info = decide_known(token, presented, facts)
     if info.status == _Status.AUTHORIZATION_STATUS_ENUM_NOT_AT_THIS_TIME or token.rules is not None:
         _be_careful(info, TokenRules.FromString(token.rules or b""))
+    is_accepted = info.status == _Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+    if is_accepted and token.whitelist == TokenWhitelist.TOKEN_WHITELIST_NEVER:
+        info.status = _Status.AUTHORIZATION_STATUS_ENUM_INVALID
     if info.status != _Status.AUTHORIZATION_STATUS_ENUM_ACCEPTED and not include_refused:
         return None
     info.ClearField("cache_expiry_date_time")

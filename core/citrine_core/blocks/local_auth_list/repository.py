@@ -1,7 +1,7 @@
 """Queries of functional block D; each reads or writes a whole list."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,6 +26,12 @@ _LISTS = LocalList.metadata.tables["local_lists"]
 _ENTRIES = LocalListEntry.metadata.tables["local_list_entries"]
 _KEY = ("tenant_id", "station_id", "lookup", "type")
 _NAMES = (*_KEY, "id_token", "wanted", "held", "stale")
+
+_MANY = 100
+"""Most tokens that are marked in each list."""
+
+_PAUSE = timedelta(seconds=5)
+"""How long after a change of more tokens lists are due: more of them are likely to follow."""
 
 _ADD_LIST = BulkInsert(_LISTS, ignore=True, key=("tenant_id", "station_id"))
 _SET_STALE = BulkUpsert(_ENTRIES, (*_KEY, "id_token", "stale"), _KEY, ("stale",))
@@ -195,8 +201,15 @@ class LocalListRepository:
         return [Entry(*found) for found in rows]
 
     async def tokens_changed(self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime) -> bool:
-        """Mark tokens as stale in all lists that are kept in step; return False if there is no such list."""
+        """Mark tokens as stale in all lists that are kept in step; return False if none of them is due by that.
+
+        Where many change at a time, as with an import, all tokens of these lists are compared a little later, and
+        once for the pages of tokens that come one after another.
+        """
         in_step = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
+        if len(keys) > _MANY:
+            await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now + _PAUSE, refresh=True))
+            return False
         result = await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now))
         if not result.rowcount:  # type: ignore[attr-defined]  # of a cursor
             return False

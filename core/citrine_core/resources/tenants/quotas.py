@@ -70,14 +70,14 @@ class Counted:
         query = select(func.count()).select_from(self.table).where(self.table.c.tenant_id == tenant_id)
         return await session.scalar(query if self.where is None else query.where(self.where)) or 0
 
-    async def check(self, session: AsyncSession, tenant_id: str) -> None:
-        """Check, until the commit, that a tenant may have one row more.
+    async def check(self, session: AsyncSession, tenant_id: str, more: int = 1) -> None:
+        """Check, until the commit, that a tenant may have so many rows more.
 
         Raises:
             QuotaExceeded: When it may not.
         """
         most = await find_quota(session, tenant_id, self.kind)
-        if most is not None and await self.count(session, tenant_id) >= most:
+        if most is not None and await self.count(session, tenant_id) + more > most:
             raise QuotaExceeded(what_is_limited(self.kind), most)
 
 

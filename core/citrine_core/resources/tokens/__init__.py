@@ -1,5 +1,6 @@
 """Tokens: the cards, apps and contracts that identify drivers."""
 
+from citrine_core.resources.tokens.filters import TokenFilter
 from citrine_core.resources.tokens.formats import (
     NO_AUTHORIZATION,
     TYPES,
@@ -17,6 +18,7 @@ __all__ = [
     "NO_AUTHORIZATION",
     "TYPES",
     "Token",
+    "TokenFilter",
     "TokenKey",
     "TokenRepository",
     "TokensServicer",

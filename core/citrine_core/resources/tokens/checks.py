@@ -9,7 +9,7 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.resources.tokens.formats import NO_AUTHORIZATION, TYPES, format_problem, type_of
 from citrine_core.rpc import check_length, check_pattern, check_printable, required
 
-__all__ = ["check_fields", "check_languages", "check_name"]
+__all__ = ["check_fields", "check_languages", "check_name", "check_owner"]
 
 PRIORITY = 9
 """Highest charging priority; the lowest is its negative."""
@@ -21,6 +21,19 @@ PLACES, CONNECTOR_TYPES, TIMES, EVSES = 1000, 50, 100, 100
 """Most of each that the rules of a token may name."""
 
 TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
+COUNTRY, PARTY = re.compile("[A-Za-z]{2}"), re.compile("[A-Za-z0-9]{3}")
+
+TEXTS = (
+    ("group_id", 255),
+    ("language", 8),
+    ("second_language", 8),
+    ("message", 512),
+    ("contract_id", 36),
+    ("issuer", 64),
+    ("visual_number", 64),
+)
+"""Fields of text, and the most characters of each."""
+
 END_TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]|24:00")
 
 
@@ -54,10 +67,17 @@ def check_fields(token: pb.Token, fields: Collection[str]) -> None:
     Raises:
         InvalidArgument: When one is invalid.
     """
-    for name, most in (("group_id", 255), ("language", 8), ("second_language", 8), ("message", 512)):
+    for name, most in TEXTS:
         if name in fields:
             check_length(f"token.{name}", getattr(token, name), most)
             check_printable(f"token.{name}", getattr(token, name))
+    for name, pattern, wanted in (
+        ("country_code", COUNTRY, "2 letters"),
+        ("party_id", PARTY, "3 letters or digits"),
+    ):
+        value = getattr(token, name)
+        if name in fields and value:
+            check_pattern(f"token.{name}", value, pattern, wanted)
     if "description" in fields:
         check_length("token.description", token.description, 255)
     if "charging_priority" in fields and abs(token.charging_priority) > PRIORITY:
@@ -76,6 +96,18 @@ def check_languages(first: str, second: str) -> None:
     """
     if second and (not first or second.lower() == first.lower()):
         raise InvalidArgument("token.second_language", "must be another one than language, which must be set with it")
+
+
+def check_owner(country_code: str, party_id: str, prefix: str = "token.") -> None:
+    """Refuse a party without its country, and a country without a party.
+
+    Raises:
+        InvalidArgument: When one of them is missing.
+    """
+    if country_code and not party_id:
+        raise InvalidArgument(f"{prefix}party_id", "must be set with country_code")
+    if party_id and not country_code:
+        raise InvalidArgument(f"{prefix}country_code", "must be set with party_id")
 
 
 def _check_rules(rules: pb.TokenRules) -> None:

@@ -3,7 +3,17 @@
 import re
 from collections.abc import Mapping
 
-__all__ = ["NO_AUTHORIZATION", "TYPES", "format_problem", "lookup_of", "lookups_of", "same_spelling", "type_of"]
+__all__ = [
+    "NO_AUTHORIZATION",
+    "SEPARATED",
+    "TYPES",
+    "contract_lookup_of",
+    "format_problem",
+    "lookup_of",
+    "lookups_of",
+    "same_spelling",
+    "type_of",
+]
 
 NO_AUTHORIZATION = "NoAuthorization"
 """Type of the id token that a start button sends: there is no token (C02)."""
@@ -25,13 +35,15 @@ TYPES = (
 
 _TYPES: Mapping[str, str] = {name.lower(): name for name in TYPES}
 
-_SEPARATED = frozenset({"ISO14443", "ISO15693", "MacAddress"})
+SEPARATED = frozenset({"ISO14443", "ISO15693", "MacAddress"})
 """Types whose ids are bytes, which readers write with or without separators."""
 
-_READ = _SEPARATED - {"MacAddress"}
+_READ = SEPARATED - {"MacAddress"}
 """Types whose ids come from a card reader, which may use any separator."""
 
 _NO_SEPARATORS = str.maketrans("", "", ":-. ")
+
+_NO_CONTRACT_SEPARATORS = str.maketrans("", "", "-* ")
 
 _MAC = r"[0-9A-F]{12}|[0-9A-F]{2}(?::[0-9A-F]{2}){5}|[0-9A-F]{2}(?:-[0-9A-F]{2}){5}"
 
@@ -69,12 +81,17 @@ def lookup_of(id_token: str, type_name: str) -> str:
     """
     folded = id_token.lower() if id_token.isascii() else id_token
     # An id that consists of separators only is not bytes.
-    return (folded.translate(_NO_SEPARATORS) or folded) if type_of(type_name) in _SEPARATED else folded
+    return (folded.translate(_NO_SEPARATORS) or folded) if type_of(type_name) in SEPARATED else folded
 
 
 def lookups_of(id_token: str) -> set[str]:
     """Return all results of `lookup_of` for an id, for any type."""
     return {lookup_of(id_token, ""), lookup_of(id_token, "ISO14443")}
+
+
+def contract_lookup_of(contract_id: str) -> str:
+    """Return the spelling of a contract id without case and separators: DE-ABC-C00000001-X is deabcc00000001x."""
+    return contract_id.lower().translate(_NO_CONTRACT_SEPARATORS)
 
 
 def same_spelling(one: str, other: str) -> bool:

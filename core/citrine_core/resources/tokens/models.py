@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model, PartialIndex
@@ -16,8 +16,18 @@ class Token(UsageLimitColumns, Model):
 
     __tablename__ = "tokens"
     __table_args__ = (
-        Index(None, "tenant_id", "group_id"),
         PartialIndex("ix_tokens_surrogate", "tenant_id", "surrogate", where=text("surrogate IS NOT NULL")),
+        # Each list is in the order of its index, so that a page reads no more than its rows.
+        Index("ix_tokens_status", "tenant_id", "status", "lookup", "type"),
+        Index("ix_tokens_update_time", "tenant_id", "update_time", "lookup", "type"),
+        PartialIndex("ix_tokens_group", "tenant_id", "group_id", "lookup", "type", where=text("group_id <> ''")),
+        PartialIndex(
+            "ix_tokens_contract", "tenant_id", "contract_lookup", "lookup", "type", where=text("contract_lookup <> ''")
+        ),
+        PartialIndex(
+            "ix_tokens_owner", "tenant_id", "country_code", "party_id", "lookup", "type", where=text("party_id <> ''")
+        ),
+        PartialIndex("ix_tokens_invalid", "tenant_id", "lookup", "type", where=text("NOT valid")),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
@@ -33,10 +43,27 @@ class Token(UsageLimitColumns, Model):
     """citrine.api.v1.TokenStatus"""
     status_time: Mapped[datetime | None]
     """When status last changed. None: never, or before this was recorded."""
+    valid: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """False: it is not to be used, whatever its status."""
+    valid_time: Mapped[datetime | None]
+    """When `valid` last changed. None: never."""
     group_id: Mapped[str] = mapped_column(String(255), default="")
     """groupIdToken. Empty: none."""
     expire_time: Mapped[datetime | None]
     """When it expires. None: it does not."""
+    contract_id: Mapped[str] = mapped_column(String(36), default="", server_default=text("''"))
+    """The contract that it belongs to. Empty: none."""
+    contract_lookup: Mapped[str] = mapped_column(String(36), default="", server_default=text("''"))
+    """The normalised spelling of contract_id (see contract_lookup_of)."""
+    issuer: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    visual_number: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    country_code: Mapped[str] = mapped_column(String(2), default="", server_default=text("''"))
+    """Country of the party that it belongs to. Empty: the operator's own."""
+    party_id: Mapped[str] = mapped_column(String(3), default="", server_default=text("''"))
+    whitelist: Mapped[int] = mapped_column(Integer, default=2, server_default="2")
+    """citrine.api.v1.TokenWhitelist"""
+    charging_preference: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """citrine.api.v1.ChargingPreference"""
     master_pass: Mapped[bool] = mapped_column(default=False)
     """Whether it is a master pass, which may stop any transaction and start none (C16)."""
     language: Mapped[str] = mapped_column(String(8), default="")
@@ -54,5 +81,7 @@ class Token(UsageLimitColumns, Model):
     charging_priority: Mapped[int] = mapped_column(Integer, default=0)
     description: Mapped[str] = mapped_column(String(255), default="")
     create_time: Mapped[datetime]
+    update_time: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01 00:00:00'"))
+    """When it last changed, as `citrine_core.db.changes` has it."""
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases with each change; the etag."""

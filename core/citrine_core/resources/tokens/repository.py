@@ -1,24 +1,46 @@
 """Queries of the tokens."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import Row, bindparam, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine.ocpp.id_tags import MAX_ID_TAG, is_surrogate, surrogate_of
-from citrine_core.db import Listed, Page
-from citrine_core.db.one_of import one_of
+from citrine_core.db import Listed, LockedQuery, Page, database_of
+from citrine_core.db.bulk import BulkUpsert
+from citrine_core.db.changes import changed_within
+from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, InvalidArgument, NotFound
 from citrine_core.resources.tenants.quotas import Counted
+from citrine_core.resources.tokens.filters import TokenFilter
 from citrine_core.resources.tokens.formats import TYPES, lookup_of, lookups_of, type_of
 from citrine_core.resources.tokens.models import Token
 
-__all__ = ["TOKENS", "TokenKey", "TokenRepository"]
+__all__ = ["TOKENS", "TokenKey", "TokenRepository", "surrogate_or_none"]
 
 TOKENS = Counted(QuotaKind.QUOTA_KIND_TOKENS, Token.metadata.tables["tokens"])
+
+_TABLE = Token.metadata.tables["tokens"]
+
+_KEY = ("tenant_id", "lookup", "type")
+
+_PUT = BulkUpsert(
+    _TABLE,
+    key=_KEY,
+    # The spelling of an id stays as it was first written.
+    preserve=("id_token", "surrogate", "create_time", "version"),
+    changes={"version": _TABLE.c.version + 1},
+)
+
+_OF_KEYS = select(_TABLE).where(
+    _TABLE.c.tenant_id == bindparam("tenant_id"), one_of_packed((_TABLE.c.lookup, _TABLE.c.type), "keys")
+)
+
+_LOCK = LockedQuery(_OF_KEYS, _TABLE.c.lookup, _TABLE.c.type)
 
 TokenKey = tuple[str, str]
 """idToken and type, as a station sends them."""
@@ -110,12 +132,33 @@ class TokenRepository:
             raise InvalidArgument("type", "must be given, because there are tokens of several types with this id")
         return rows[0]
 
-    async def list(self, tenant_id: str, page: Page, *, group_id: str = "") -> Listed[Token]:
-        """Return tokens in the order of id and type."""
-        statement = select(Token).where(Token.tenant_id == tenant_id)
-        if group_id:
-            statement = statement.where(Token.group_id == group_id)
-        return await page.read(self._session, statement, Token.lookup, Token.type)
+    async def list(self, tenant_id: str, page: Page, wanted: TokenFilter) -> Listed[Token]:
+        """Return tokens in the order of id and type, or of their last change."""
+        statement = select(Token).where(Token.tenant_id == tenant_id, *wanted.conditions())
+        if not wanted.by_time:
+            return await page.read(self._session, statement, Token.lookup, Token.type)
+        changed = await changed_within(self._session, Token.update_time, wanted.changed_from, wanted.changed_until)
+        return await page.read(self._session, statement.where(*changed), Token.update_time, Token.lookup, Token.type)
+
+    async def find_rows(
+        self, tenant_id: str, keys: Collection[TokenKey], *, for_update: bool
+    ) -> dict[TokenKey, Row[Any]]:
+        """Return the rows of those tokens, given by lookup and type, that exist, in one query.
+
+        Args:
+            tenant_id: Tenant of the tokens.
+            keys: Their lookups and types.
+            for_update: Whether to lock them until the commit.
+        """
+        query = _LOCK.on(database_of(self._session)) if for_update else _OF_KEYS
+        rows = await self._session.execute(query, {"tenant_id": tenant_id, "keys": pack(sorted(keys))})
+        return {(row.lookup, row.type): row for row in rows}
+
+    async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store tokens, new ones and others, in the order of their keys. All rows have the same columns."""
+        # In one order, so that two who store the same tokens can't deadlock.
+        ordered = sorted(rows, key=lambda row: (row["lookup"], row["type"]))
+        await _PUT.execute_mappings(self._session, ordered)
 
     async def add(self, token: Token) -> None:
         """Store a new token.
@@ -125,8 +168,7 @@ class TokenRepository:
             NotFound: When the tenant is gone.
             QuotaExceeded: When the tenant may have no more.
         """
-        if len(token.id_token) > MAX_ID_TAG:
-            token.surrogate = surrogate_of(token.id_token, token.type)
+        token.surrogate = surrogate_or_none(token.id_token, token.type)
         await TOKENS.check(self._session, token.tenant_id)
         self._session.add(token)
         try:
@@ -139,3 +181,8 @@ class TokenRepository:
     async def remove(self, token: Token) -> None:
         """Remove a token."""
         await self._session.delete(token)
+
+
+def surrogate_or_none(id_token: str, type_name: str) -> str | None:
+    """Return what stations call a token that can't hold its id; None if they can."""
+    return surrogate_of(id_token, type_name) if len(id_token) > MAX_ID_TAG else None

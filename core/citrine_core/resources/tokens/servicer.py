@@ -1,55 +1,49 @@
 """TokensService: the operator's access to tokens."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from decimal import Decimal
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceServicer
-from citrine_core.db import UnitOfWork
+from citrine.events.v1.events_pb2 import TokenChanged
+from citrine_core.db import Page, UnitOfWork
+from citrine_core.db.changes import change_time
 from citrine_core.errors import Conflict, InvalidArgument
-from citrine_core.resources.tokens.checks import check_fields, check_languages, check_name
+from citrine_core.resources.tokens.checks import check_fields, check_languages, check_name, check_owner
+from citrine_core.resources.tokens.conversion import CHANGEABLE, changed_event, columns_of, to_proto
+from citrine_core.resources.tokens.filters import TokenFilter
 from citrine_core.resources.tokens.formats import lookup_of, type_of
+from citrine_core.resources.tokens.imports import TokenImport
 from citrine_core.resources.tokens.models import Token
 from citrine_core.resources.tokens.repository import TokenRepository
-from citrine_core.resources.usage_limits import NO_LIMIT, Limit, parse_amount
-from citrine_core.rpc import apply_mask, caller, open_page, required, time_or_none, to_timestamp
+from citrine_core.resources.usage_limits import parse_amount
+from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
 
 __all__ = ["TokensServicer"]
 
-CHANGEABLE = frozenset(
-    {
-        "status",
-        "group_id",
-        "expire_time",
-        "master_pass",
-        "language",
-        "charging_priority",
-        "description",
-        "second_language",
-        "cache_time",
-        "message",
-        "rules",
-        "limit",
-    }
-)
-"""Fields that UpdateToken may change."""
+EXPORTED = 1000
+"""Tokens of one response of ExportTokens."""
+
+ImportContext = grpc.aio.ServicerContext[pb.ImportTokensRequest, pb.ImportTokensResponse]
+ExportContext = grpc.aio.ServicerContext[pb.ExportTokensRequest, pb.ExportTokensResponse]
 
 
 class TokensServicer(TokensServiceServicer):
     """Tokens as the API shows them."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._registry = services.registry
 
-    async def _changed(self, work: UnitOfWork, token: Token) -> None:
-        """Notify blocks of a token that was added, changed or removed, in the same database transaction."""
+    async def _changed(self, work: UnitOfWork, token: Token, kind: "TokenChanged.Kind.ValueType") -> None:
+        """Notify blocks and clients of a token that was added, changed or removed, in the same database transaction."""
+        work.emit(changed_event(token, kind))
         for notify in self._registry.on_token_change:
             await notify(work, token.tenant_id, [(token.id_token, token.type)])
 
@@ -77,14 +71,15 @@ class TokensServicer(TokensServiceServicer):
                 raise InvalidArgument("amount", "must not be more than was paid")
             token.prepaid = f"{total:f}"
             token.version += 1
-            await self._changed(work, token)
+            token.update_time = await change_time(work.session, self._clock)
+            await self._changed(work, token, TokenChanged.KIND_UPDATED)
             shown = await self._with_credit(work, token)
             await work.commit()
         return shown
 
     async def _with_credit(self, work: UnitOfWork, token: Token) -> pb.Token:
         """Return a token with its remaining credit if it is prepaid."""
-        shown = _to_proto(token)
+        shown = to_proto(token)
         for credit_left in self._registry.credit_left if token.prepaid is not None else ():
             left = await credit_left(work, token.tenant_id, [token])
             shown.prepaid.left = f"{left[token.lookup, token.type]:f}"
@@ -95,11 +90,10 @@ class TokensServicer(TokensServiceServicer):
         request: pb.ListTokensRequest,
         context: grpc.aio.ServicerContext[pb.ListTokensRequest, pb.ListTokensResponse],
     ) -> pb.ListTokensResponse:
+        page, wanted = open_page(request), TokenFilter.of(request)
         async with self._unit_of_work(read_only=True) as work:
-            rows, token = await TokenRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), group_id=request.group_id
-            )
-        return pb.ListTokensResponse(tokens=map(_to_proto, rows), next_page_token=token)
+            rows, token = await TokenRepository(work.session).list(caller(context).tenant_id, page, wanted)
+        return pb.ListTokensResponse(tokens=map(to_proto, rows), next_page_token=token)
 
     async def CreateToken(
         self, request: pb.CreateTokenRequest, context: grpc.aio.ServicerContext[pb.CreateTokenRequest, pb.Token]
@@ -111,16 +105,15 @@ class TokensServicer(TokensServiceServicer):
             lookup=lookup_of(request.token.id_token, request.token.type),
             type=type_of(request.token.type),
             id_token=request.token.id_token,
-            create_time=self._clock(),
             version=1,
         )
         _assign(token, request.token, CHANGEABLE)
-        check_languages(token.language, token.second_language)
         async with self._unit_of_work() as work:
+            token.create_time = token.update_time = await change_time(work.session, self._clock)
             await TokenRepository(work.session).add(token)
-            await self._changed(work, token)
+            await self._changed(work, token, TokenChanged.KIND_CREATED)
             await work.commit()
-        return _to_proto(token)
+        return to_proto(token)
 
     async def UpdateToken(
         self, request: pb.UpdateTokenRequest, context: grpc.aio.ServicerContext[pb.UpdateTokenRequest, pb.Token]
@@ -135,15 +128,17 @@ class TokensServicer(TokensServiceServicer):
             )
             if request.token.etag and request.token.etag != str(token.version):
                 raise Conflict(f"token {token.id_token} was changed in between")
-            status = token.status
+            status, valid = token.status, token.valid
             _assign(token, request.token, fields)
             if token.status != status:
                 token.status_time = self._clock()
-            check_languages(token.language, token.second_language)
+            if token.valid != valid:
+                token.valid_time = self._clock()
             token.version += 1
-            await self._changed(work, token)
+            token.update_time = await change_time(work.session, self._clock)
+            await self._changed(work, token, TokenChanged.KIND_UPDATED)
             await work.commit()
-        return _to_proto(token)
+        return to_proto(token)
 
     async def DeleteToken(
         self, request: pb.DeleteTokenRequest, context: grpc.aio.ServicerContext[pb.DeleteTokenRequest, Empty]
@@ -153,50 +148,34 @@ class TokensServicer(TokensServiceServicer):
             tokens = TokenRepository(work.session)
             tenant_id = caller(context).tenant_id
             token = await tokens.get(tenant_id, request.id_token, request.type, for_update=True)
+            token.update_time = await change_time(work.session, self._clock)
             await tokens.remove(token)
-            await self._changed(work, token)
+            await self._changed(work, token, TokenChanged.KIND_DELETED)
             await work.commit()
         return Empty()
 
+    async def ImportTokens(
+        self, request_iterator: AsyncIterator[pb.ImportTokensRequest], context: ImportContext
+    ) -> AsyncIterator[pb.ImportTokensResponse]:
+        async for response in TokenImport(self._services, caller(context).tenant_id).run(request_iterator):
+            yield response
+
+    async def ExportTokens(
+        self, request: pb.ExportTokensRequest, context: ExportContext
+    ) -> AsyncIterator[pb.ExportTokensResponse]:
+        page, wanted = Page(EXPORTED), TokenFilter.of(request)
+        while True:
+            async with self._unit_of_work(read_only=True) as work:
+                rows, token = await TokenRepository(work.session).list(caller(context).tenant_id, page, wanted)
+            if rows:
+                yield pb.ExportTokensResponse(tokens=map(to_proto, rows))
+            if not token:
+                return
+            page = Page.of_token(token, EXPORTED, "")
+
 
 def _assign(row: Token, token: pb.Token, fields: Collection[str]) -> None:
-    for name in fields:
-        if name == "expire_time":
-            row.expire_time = time_or_none(token.expire_time, is_set=token.HasField("expire_time"))
-        elif name == "status":
-            row.status = token.status or pb.TOKEN_STATUS_ACCEPTED
-        elif name == "cache_time":
-            row.cache_time = token.cache_time.seconds if token.HasField("cache_time") else None
-        elif name == "limit":
-            limit = Limit.read("token.limit", token.limit) if token.HasField("limit") else NO_LIMIT
-            for column, value in limit.columns.items():
-                setattr(row, column, value)
-        elif name == "rules":
-            content = token.rules.SerializeToString(deterministic=True)
-            # Rules that restrict nothing are stored as NULL.
-            row.rules = content or None
-        else:
-            setattr(row, name, getattr(token, name))
-
-
-def _to_proto(row: Token) -> pb.Token:
-    return pb.Token(
-        id_token=row.id_token,
-        type=row.type,
-        tenant_id=row.tenant_id,
-        status=pb.TokenStatus.ValueType(row.status),
-        group_id=row.group_id,
-        expire_time=to_timestamp(row.expire_time),
-        master_pass=row.master_pass,
-        language=row.language,
-        charging_priority=row.charging_priority,
-        description=row.description,
-        create_time=to_timestamp(row.create_time),
-        etag=str(row.version),
-        second_language=row.second_language,
-        cache_time=None if row.cache_time is None else Duration(seconds=row.cache_time),
-        message=row.message,
-        rules=None if row.rules is None else pb.TokenRules.FromString(row.rules),
-        limit=Limit.of(row).to_proto(),
-        prepaid=None if row.prepaid is None else pb.Prepaid(paid=row.prepaid, since=to_timestamp(row.prepaid_since)),
-    )
+    for column, value in columns_of(token, fields).items():
+        setattr(row, column, value)
+    check_languages(row.language, row.second_language)
+    check_owner(row.country_code, row.party_id)

@@ -15,8 +15,11 @@ from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.tokens_pb2 import (
     TOKEN_STATUS_ACCEPTED,
     TOKEN_STATUS_BLOCKED,
+    TOKEN_WHITELIST_ALLOWED_OFFLINE,
+    TOKEN_WHITELIST_NEVER,
     CreateTokenRequest,
     DeleteTokenRequest,
+    ImportTokensRequest,
     Token,
     TokenPlace,
     TokenRules,
@@ -279,6 +282,39 @@ async def test_a_station_that_lost_its_list_gets_it_again(
 
     assert station.sent == [(FULL, 1, 1), (FULL, 2, 1), (FULL, 3, 2)]
     assert sorted(station.held) == ["A", "B"]
+
+
+async def test_a_list_follows_an_import_of_many_tokens(
+    core: RunningCore, api: Any, tokens: Any, station: ListStation, session: FakeSession
+) -> None:
+    await add(tokens, "T-1")
+    await api.UpdateLocalList(pb.UpdateLocalListRequest(local_list=pb.LocalList(station_id="CS-1", keep_in_step=True)))
+    await in_step(core, 1)
+
+    async def requests() -> AsyncIterator[ImportTokensRequest]:
+        yield ImportTokensRequest(tokens=[Token(id_token=f"T-{number}", type="Central") for number in range(150)])
+
+    assert [one.created async for one in tokens.ImportTokens(requests(), metadata=core.metadata())] == [149]
+    await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+
+    assert len(station.held) == 150
+    assert [kind for kind, _, _ in station.sent] == [FULL, DIFFERENTIAL, DIFFERENTIAL]
+
+
+async def test_a_list_has_no_token_that_a_station_must_not_accept_by_itself(
+    api: Any, tokens: Any, station: ListStation, session: FakeSession
+) -> None:
+    await add(tokens, "NEVER", whitelist=TOKEN_WHITELIST_NEVER)
+    await add(tokens, "OFFLINE", whitelist=TOKEN_WHITELIST_ALLOWED_OFFLINE)
+
+    await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+    assert {name: info.status for name, info in station.held.items()} == {"OFFLINE": ACCEPTED}
+
+    refusing = pb.LocalList(station_id="CS-1", include_refused=True)
+    await api.UpdateLocalList(pb.UpdateLocalListRequest(local_list=refusing))
+    await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+    invalid = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID
+    assert {name: info.status for name, info in station.held.items()} == {"OFFLINE": ACCEPTED, "NEVER": invalid}
 
 
 async def test_more_tokens_than_the_station_holds_are_not_sent(

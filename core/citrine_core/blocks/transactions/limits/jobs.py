@@ -247,7 +247,8 @@ def _is_blocked(token: Token | None, now: datetime) -> bool:
         return True
     accepted = token.status in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED)
     expired = token.expire_time is not None and token.expire_time <= now
-    return not accepted or expired or (token.rules is not None and TokenRules.FromString(token.rules).no_credit)
+    unfit = not accepted or not token.valid or expired
+    return unfit or (token.rules is not None and TokenRules.FromString(token.rules).no_credit)
 
 
 def _start_of(row: Row[Any]) -> datetime:
