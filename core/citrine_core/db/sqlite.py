@@ -13,8 +13,10 @@ from citrine_core.db.direct import Deferred, Direct, Parameters
 
 __all__ = ["CACHE_SIZE", "SqliteConnection", "SqliteCursor", "SqliteDirect", "connect", "spilling"]
 
-CACHE_SIZE = -65536
-"""Page cache of a connection, in SQLite's notation: a negative number is KiB."""
+CACHE_SIZE = -16384
+"""Page cache of a connection, in SQLite's notation: a negative number is KiB.
+
+With a large database, four times as much costs as much CPU per message and 50 MB more memory."""
 
 
 class SqliteCursor:
