@@ -11,6 +11,7 @@ from citrine.api.v1 import (
     edges_pb2_grpc,
     events_pb2_grpc,
     keys_pb2_grpc,
+    locations_pb2_grpc,
     stations_pb2_grpc,
     tenants_pb2_grpc,
     tokens_pb2_grpc,
@@ -30,6 +31,8 @@ from citrine_core.resources.connections import ConnectionsServicer
 from citrine_core.resources.edges import EdgesServicer
 from citrine_core.resources.keys import KeysServicer
 from citrine_core.resources.keys.repository import KEYS
+from citrine_core.resources.locations.queries import retire_evses
+from citrine_core.resources.locations.servicer import LocationsServicer
 from citrine_core.resources.stations.queries import is_station
 from citrine_core.resources.stations.repository import STATIONS
 from citrine_core.resources.stations.servicer import StationsServicer
@@ -72,6 +75,7 @@ def resource_blocks(services: Services, feed: EventFeed, links: LinkRegistry) ->
         refusals.block(services, links),
         certificate_store.block(services),
         audit.block(services),
+        Block("locations", forget_station=partial(retire_evses, clock=services.clock)),
         Block(
             "quotas",
             jobs=[QuotaDirectory.of(services).job],
@@ -89,6 +93,7 @@ def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: 
         (tenants_pb2_grpc.add_TenantsServiceServicer_to_server, TenantsServicer(services), "Tenants"),
         (commands_pb2_grpc.add_CommandsServiceServicer_to_server, CommandsServicer(services), "Commands"),
         (connections_pb2_grpc.add_ConnectionsServiceServicer_to_server, ConnectionsServicer(services), "Connections"),
+        (locations_pb2_grpc.add_LocationsServiceServicer_to_server, LocationsServicer(services), "Locations"),
         (edges_pb2_grpc.add_EdgesServiceServicer_to_server, EdgesServicer(services), "Edges"),
         (events_pb2_grpc.add_EventsServiceServicer_to_server, EventsServicer(services, feed, frames), "Events"),
     ]

@@ -257,9 +257,10 @@ def test_blocks_have_the_same_files() -> None:
 def test_one_word_stands_for_one_thing() -> None:
     """The words of the glossary: station, not charger; id token, not tag. 1.6 has its own in its own dialect.
 
-    What a token is called there is computed by one module, `citrine.ocpp.id_tags`.
+    What a token is called there is computed by one module, `citrine.ocpp.id_tags`. Locations have the words of OCPI.
     """
-    paths = [path for path in MODULES if "v16" not in path.parts and path.name != "id_tags.py"]
+    other = {"v16", "locations"}
+    paths = [path for path in MODULES if other.isdisjoint(path.parts) and path.name != "id_tags.py"]
     # SignChargePointCertificate is a trigger of 1.6, which the registration of a station has to know.
     id_tag = r"(?<!max_)id_tag(?!s\b|_of\b)"
     words = rf"(?i)\bcharger|charge_?point(?!Certificate)|charge ?box|rfid|{id_tag}|session_id|message_uuid"

@@ -15,6 +15,8 @@ from citrine.api.v1 import (
     events_pb2_grpc,
     keys_pb2,
     keys_pb2_grpc,
+    locations_pb2,
+    locations_pb2_grpc,
     stations_pb2,
     stations_pb2_grpc,
     tenants_pb2,
@@ -29,6 +31,7 @@ from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.resources.edges import EdgeAuthenticator
 from citrine_core.resources.keys import ApiKey, KeyAuthenticator, KeyRepository, KeysServicer
 from citrine_core.resources.keys.secrets import new_key
+from citrine_core.resources.locations.servicer import LocationsServicer
 from citrine_core.resources.stations.servicer import StationsServicer
 from citrine_core.resources.tenants import Tenant, TenantDirectory, TenantRepository, TenantsServicer
 from citrine_core.resources.tokens import TokensServicer
@@ -90,6 +93,7 @@ class Api:
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.channel: grpc.aio.Channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
         self.stations = stations_pb2_grpc.StationsServiceStub(self.channel)
+        self.locations = locations_pb2_grpc.LocationsServiceStub(self.channel)
         self.tokens = tokens_pb2_grpc.TokensServiceStub(self.channel)
         self.tenants = tenants_pb2_grpc.TenantsServiceStub(self.channel)
         self.keys = keys_pb2_grpc.KeysServiceStub(self.channel)
@@ -127,6 +131,7 @@ class Api:
         services = self.services
         return [
             _block(stations_pb2, stations_pb2_grpc, "StationsService", StationsServicer(services)),
+            _block(locations_pb2, locations_pb2_grpc, "LocationsService", LocationsServicer(services)),
             _block(tokens_pb2, tokens_pb2_grpc, "TokensService", TokensServicer(services)),
             _block(tenants_pb2, tenants_pb2_grpc, "TenantsService", TenantsServicer(services)),
             _block(keys_pb2, keys_pb2_grpc, "KeysService", KeysServicer(services)),

@@ -96,6 +96,14 @@ async def _campaigns(citrine: Any, prefix: str) -> AsyncIterator[str]:
             yield campaign.campaign_id
 
 
+async def _locations(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.locations_pb2 import ListLocationsRequest
+
+    async for page in citrine.pages(citrine.locations.ListLocations, ListLocationsRequest(page_size=1000)):
+        for location in page.locations:
+            yield location.location_id
+
+
 def _offer(ids: Callable[[Any, str], AsyncIterator[str]]) -> _Offer:
     """Return a completion function for typer."""
 
@@ -142,12 +150,14 @@ _OFFERS: dict[str, _Offer] = {
     **dict.fromkeys(("transaction_id", "transaction"), _offer(_transactions)),
     "assignment_id": _offer(_assignments),
     **dict.fromkeys(("tariff_id", "tariff"), _offer(_tariffs)),
+    **dict.fromkeys(("location_id", "location"), _offer(_locations)),
     "command_id": _offer(_commands),
     "campaign_id": _offer(_campaigns),
 }
 """Completions of parameters by name, or by command and name for one command alone."""
 
 _NEW = {
+    "add_location": "location_id",
     "add_station": "station_id",
     "add_token": "id_token",
     "create": "campaign_id",

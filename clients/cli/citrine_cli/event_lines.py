@@ -126,6 +126,9 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "availability_answered": lambda body: (
         f"{enum_word(body, 'wanted')} for {_place(body.evse_id, body.connector_id)}: {enum_word(body, 'answer')}"
     ),
+    "location_changed": lambda body: (
+        f"{f'EVSE {body.evse_uid} of ' if body.evse_uid else ''}location {body.location_id} {enum_word(body, 'kind')}"
+    ),
     "station_changed": lambda body: f"station {enum_word(body, 'kind')}",
     "transaction_checked": lambda body: (
         f"transaction {short_id(body.transaction_id)} checked: {_ongoing(body)}"

@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Noun] = {
 GROUPS: Mapping[str, Noun] = {
     "db": _group("processes", "The database.", "build_database"),
     "station": _group("stations", "Charging stations: registered, accepted, configured, reset, in and out of service."),
+    "location": _group("locations", "Locations: the sites where stations stand, and the EVSEs at them."),
     "configuration": _group(
         "configurations", "Configurations: what stations should have set, and which of them differ."
     ),
@@ -98,7 +99,7 @@ GROUPS: Mapping[str, Noun] = {
 """Nouns that are groups of commands."""
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Stations": ("station", "configuration", "connection", "refused", "tolerance"),
+    "Stations": ("station", "location", "configuration", "connection", "refused", "tolerance"),
     "Charging": ("transaction", "limit", "meter", "profile", "reservation"),
     "Access": ("token", "locallist", "authorization", "certificate"),
     "Money": ("tariff", "cost"),

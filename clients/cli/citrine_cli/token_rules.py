@@ -94,7 +94,7 @@ def rule_words(rules: TokenRules) -> dict[str, str]:
     return {
         "only at": " ".join(places),
         "only connectors": " ".join(rules.connector_types),
-        "only at times": "; ".join(f"{_times_word(one)} ({rules.time_zone})" for one in rules.times),
+        "only at times": "; ".join(f"{_times_word(one)} ({rules.time_zone or 'local'})" for one in rules.times),
         "transactions at a time": str(rules.max_transactions or ""),
         "credit": "none" if rules.no_credit else "",
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceAsyncStub
     from citrine.api.v1.keys_pb2_grpc import KeysServiceAsyncStub
     from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceAsyncStub
+    from citrine.api.v1.locations_pb2_grpc import LocationsServiceAsyncStub
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
     from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceAsyncStub
@@ -65,6 +66,7 @@ class Stubs:
     firmware_management: "FirmwareManagementServiceAsyncStub"
     keys: "KeysServiceAsyncStub"
     local_auth_list: "LocalAuthListServiceAsyncStub"
+    locations: "LocationsServiceAsyncStub"
     meter_values: "MeterValuesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
     refusals: "RefusalsServiceAsyncStub"
@@ -129,6 +131,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     ),
     "KeysService": ("GetKey", "ListKeys"),
     "LocalAuthListService": ("GetLocalList", "ListLocalListEntries", "ListLocalLists"),
+    "LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
     "MeterValuesService": ("ListSamples",),
     "ProvisioningService": ("ListNetworkProfiles", "ListResets", "ListVariables"),
     "RefusalsService": ("ListRefusals", "ListToleranceRules"),

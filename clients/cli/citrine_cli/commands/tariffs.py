@@ -1,15 +1,12 @@
 """`citrine tariff`: tariffs, and previews of costs."""
 
 import contextlib
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import grpc
 import typer
-from google.protobuf.json_format import ParseDict
-from google.protobuf.json_format import ParseError as JsonError
 
 from citrine.api.v1.tariffs_pb2 import (
     TARIFF_DIMENSION_CHARGING_TIME,
@@ -46,7 +43,8 @@ from citrine_cli.commands.tariff_assignments import (
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.costs import cost_lines, element_lines
 from citrine_cli.errors import UsageError, warn
-from citrine_cli.values import parse_object, parse_seconds, parse_span, parse_time
+from citrine_cli.message_files import read_message
+from citrine_cli.values import parse_seconds, parse_span, parse_time
 from citrine_cli.words import count, money, time_word
 
 __all__ = ["build"]
@@ -300,16 +298,7 @@ async def preview_cost(
 
 
 def _read(file: Path | None, tariff_id: str) -> Tariff:
-    content: dict[str, Any] = {}
-    if file is not None:
-        try:
-            content = parse_object(sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"--file: {file} can't be read: {error.strerror}") from error
-    try:
-        tariff: Tariff = ParseDict(content, Tariff())
-    except JsonError as error:
-        raise UsageError(f"--file: {error}") from error
+    tariff = read_message(file, Tariff())
     tariff.tariff_id = tariff_id
     return tariff
 

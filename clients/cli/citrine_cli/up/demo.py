@@ -1,4 +1,4 @@
-"""The demo: a tenant with stations and tokens, created at the first start and reused later."""
+"""The demo: a tenant with locations, stations and tokens, created at the first start and reused later."""
 
 import json
 import secrets
@@ -11,6 +11,15 @@ from google.protobuf.message import Message
 from grpc.aio import UnaryUnaryMultiCallable
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from citrine.api.v1.locations_pb2 import (
+    PARKING_TYPE_ON_STREET,
+    PARKING_TYPE_PARKING_GARAGE,
+    CreateLocationRequest,
+    GeoLocation,
+    GetLocationRequest,
+    Location,
+    OpeningTimes,
+)
 from citrine.api.v1.stations_pb2 import (
     CreateStationRequest,
     GetStationRequest,
@@ -29,6 +38,40 @@ TENANT = "demo"
 
 STATIONS = {"DEMO-1": "2.0.1", "DEMO-2": "2.0.1", "DEMO-3": "2.0.1", "DEMO-4": "1.6"}
 """OCPP versions by station."""
+
+LOCATIONS = {
+    "harbour": Location(
+        name="Harbour",
+        address="Zeemanskade 1",
+        city="Rotterdam",
+        postal_code="3016 CR",
+        country="NLD",
+        coordinates=GeoLocation(latitude="51.906710", longitude="4.481750"),
+        time_zone="Europe/Amsterdam",
+        parking_type=PARKING_TYPE_ON_STREET,
+        opening_times=OpeningTimes(twentyfourseven=True),
+        publish=True,
+    ),
+    "garage": Location(
+        name="Garage",
+        address="Havenstraat 2",
+        city="Antwerpen",
+        postal_code="2000",
+        country="BEL",
+        coordinates=GeoLocation(latitude="51.221340", longitude="4.405150"),
+        time_zone="Europe/Brussels",
+        parking_type=PARKING_TYPE_PARKING_GARAGE,
+    ),
+}
+"""Locations by id."""
+
+PLACES = {
+    "DEMO-1": Station(location_id="harbour", groups=["public"], labels={"row": "quay"}),
+    "DEMO-2": Station(location_id="harbour", groups=["public"], labels={"row": "street"}),
+    "DEMO-3": Station(location_id="garage", groups=["staff"], labels={"row": "level-1"}),
+    "DEMO-4": Station(location_id="garage", groups=["public", "staff"], labels={"row": "level-1"}),
+}
+"""Location, groups and labels of stations."""
 
 TOKENS = {"DEADBEEF": "ISO14443", "CAFEBABE": "ISO14443", "0A1B2C3D4E5F60": "ISO14443"}
 """Types by token."""
@@ -71,11 +114,20 @@ async def _exists(get: UnaryUnaryMultiCallable[RequestT, ResponseT], request: Re
     return await _find(get, request) is not None
 
 
+async def _seed_locations(citrine: Citrine) -> None:
+    for location_id, location in LOCATIONS.items():
+        if not await _exists(citrine.locations.GetLocation, GetLocationRequest(location_id=location_id)):
+            request = CreateLocationRequest(location=location)
+            request.location.location_id = location_id
+            await citrine.locations.CreateLocation(request)
+
+
 async def _seed_stations(citrine: Citrine, stations: Mapping[str, str], *, replace_passwords: bool) -> None:
     for station_id, password in stations.items():
         found = await _find(citrine.stations.GetStation, GetStationRequest(station_id=station_id))
         if found is None:
             station = Station(station_id=station_id, description="simulated")
+            station.MergeFrom(PLACES.get(station_id, Station()))
             await citrine.stations.CreateStation(CreateStationRequest(station=station, password=password))
         elif replace_passwords:
             request = SetStationPasswordRequest(station_id=station_id, password=password)
@@ -117,6 +169,7 @@ async def seed(operator: Citrine, citrine: Citrine, path: Path) -> Demo:
     if not tenant_exists:
         tenant = Tenant(tenant_id=TENANT, display_name="Demo")
         await operator.tenants.CreateTenant(CreateTenantRequest(tenant=tenant))
+    await _seed_locations(citrine)
     await _seed_stations(citrine, demo.stations, replace_passwords=remembered is None)
     await _seed_tokens(citrine, demo.tokens)
     _unfinished(path).unlink()

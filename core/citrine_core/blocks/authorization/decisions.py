@@ -19,6 +19,7 @@ from citrine_core.blocks.authorization.rules import (
     decide_unknown,
 )
 from citrine_core.db import UnitOfWork
+from citrine_core.resources.locations.queries import find_time_zones
 from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, TokenKey, TokenRepository, lookup_of, type_of
 from citrine_core.services import Services
 
@@ -128,9 +129,17 @@ async def read_facts(
     if not directory.loaded:
         await directory.load(work.session)
     facts = Facts(services.clock(), directory.master_pass_group_id(tenant_id))
-    if any(token.rules is not None and TokenRules.FromString(token.rules).connector_types for token in tokens):
+    rules = [TokenRules.FromString(token.rules) for token in tokens if token.rules is not None]
+    if any(one.connector_types for one in rules):
         facts.connector_types = await AuthorizationRepository(work.session).connector_types(tenant_id, [station_id])
+    if any(map(_is_local, rules)):
+        facts.time_zones = await find_time_zones(work.session, tenant_id, [station_id])
     return facts
+
+
+def _is_local(rules: TokenRules) -> bool:
+    """Return whether the times of rules are in the time zone of the station."""
+    return bool(rules.times) and not rules.time_zone
 
 
 async def _find_facts(work: UnitOfWork, facts: Facts, tenant_id: str, decisions: Sequence[Decision]) -> None:
@@ -138,6 +147,7 @@ async def _find_facts(work: UnitOfWork, facts: Facts, tenant_id: str, decisions:
     limited: set[tuple[str, str]] = set()
     asking: set[str] = set()
     choosy: set[str] = set()
+    local: set[str] = set()
     for decision in decisions:
         token, presented = decision.token, decision.presented
         if token is None or token.rules is None or presented.purpose is Purpose.STOP:
@@ -149,12 +159,16 @@ async def _find_facts(work: UnitOfWork, facts: Facts, tenant_id: str, decisions:
             asking.add(presented.station_id)
         if rules.connector_types:
             choosy.add(presented.station_id)
+        if _is_local(rules):
+            local.add(presented.station_id)
     if limited:
         await repository.lock_tokens(tenant_id, limited)
     if limited or asking:
         facts.open = await repository.open_transactions(tenant_id, {lookup for lookup, _ in limited}, asking)
     if choosy:
         facts.connector_types = await repository.connector_types(tenant_id, choosy)
+    if local:
+        facts.time_zones = await find_time_zones(work.session, tenant_id, local)
 
 
 async def _started_by_us(

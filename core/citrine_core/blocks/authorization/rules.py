@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from citrine.api.v1.tokens_pb2 import TokenRules, TokenStatus, TokenTimes, TokenWhitelist
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo, MessageContent, MessageFormatEnum
+from citrine_core.resources.locations.queries import NO_LOCATION_ZONE
 from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, format_problem, type_of
 
 __all__ = [
@@ -87,6 +88,8 @@ class Facts:
     master_pass_group_id: str = ""
     connector_types: Mapping[str, Mapping[int, frozenset[str]]] = field(default_factory=dict)
     """Types of the connectors of each EVSE of each station, as far as reported."""
+    time_zones: Mapping[str, str] = field(default_factory=dict)
+    """Time zones of the stations that stand at a location."""
     open: list[OpenTransaction] = field(default_factory=list)
     credit_left: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Credit left of prepaid tokens, by lookup and type."""
@@ -218,7 +221,8 @@ def _apply(rules: TokenRules, token: Token, presented: Presented, facts: Facts) 
                 return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NOT_AT_THIS_LOCATION)
     end = None
     if rules.times:
-        end = until(rules, presented.time or facts.now)
+        zone = rules.time_zone or facts.time_zones.get(presented.station_id, NO_LOCATION_ZONE)
+        end = until(rules, presented.time or facts.now, zone)
         if end is None:
             return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_NOT_AT_THIS_TIME)
     if rules.no_credit:
@@ -255,9 +259,9 @@ def _others(token: Token, presented: Presented, facts: Facts) -> int:
     )
 
 
-def until(rules: TokenRules, now: datetime) -> datetime | None:
+def until(rules: TokenRules, now: datetime, time_zone: str) -> datetime | None:
     """Return the latest end of the time spans that contain `now`; None if none does."""
-    local = now.astimezone(zoneinfo.ZoneInfo(rules.time_zone))
+    local = now.astimezone(zoneinfo.ZoneInfo(time_zone))
     ends = [end for times in rules.times for end in _ends(times, local)]
     return max(ends) if ends else None
 

@@ -18,6 +18,7 @@ from citrine.ocpp.v2.availability_pb2 import (
 from citrine_core.blocks.availability.repository import AvailabilityRepository, ConnectorKey, ConnectorRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Call, Failed, handles, handles_answer, handles_failure
+from citrine_core.resources.locations.queries import enrol_evses
 from citrine_core.resources.stations.queries import find_boot_times, order_time_of
 from citrine_core.services import Services
 from citrine_core.status_info import problem_of
@@ -123,7 +124,8 @@ async def record_statuses(
     """Store reports of stations of one tenant on their connectors.
 
     A report that is older than the newest one changes only the history. A status that does not change adds nothing to
-    the history. It runs four statements, whatever the number of reports.
+    the history. It runs four statements, whatever the number of reports, and some more for an EVSE that is reported for
+    the first time.
 
     Args:
         work: The unit of work to write in.
@@ -143,6 +145,8 @@ async def record_statuses(
         key: _State(row["status"], row["status_time"], row["order_time"], row["receive_time"], row["detail"])
         for key, row in stored.items()
     }
+    new = {(one.station_id, one.evse_id) for one in reports if one.evse_id > 0}
+    new -= {(station_id, evse_id) for station_id, evse_id, _ in stored}
     changes: list[tuple[ConnectorKey, int, datetime]] = []
     reported: dict[ConnectorKey, None] = {}
     for report in reports:
@@ -164,6 +168,8 @@ async def record_statuses(
             changes.extend((key, status, time) for status, time in state.insert_late(report, order_time))
     await repository.put_states([_state_row(tenant_id, key, states[key]) for key in sorted(reported)])
     await repository.add_changes([_change_row(tenant_id, change, now) for change in changes])
+    if new:
+        await enrol_evses(work, tenant_id, new, lambda: now)
 
 
 @dataclass(slots=True)

@@ -1,7 +1,8 @@
 """Queries about the device models of stations for other packages."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,10 +17,12 @@ from citrine_core.blocks.provisioning.repository import name_key
 from citrine_core.db.one_of import one_of
 
 __all__ = [
+    "EvseVariable",
     "find_available",
     "find_connector_types",
     "find_currencies",
     "find_evse_powers",
+    "find_evse_variables",
     "find_max_limit",
     "find_variables",
     "find_write_only",
@@ -97,6 +100,51 @@ async def find_evse_powers(
         factor = 1000.0 if characteristics.unit.lower() == "kw" else 1.0
         if characteristics.HasField("max_limit") and characteristics.max_limit > 0:
             found[station_id, evse_id] = characteristics.max_limit * factor
+    return found
+
+
+class EvseVariable(NamedTuple):
+    """The actual value of a variable, of an EVSE, a connector or the station."""
+
+    component: str
+    """In lower case, as is the variable."""
+    variable: str
+    evse_id: int
+    """-1: the station."""
+    connector_id: int
+    """-1: the EVSE or the station."""
+    value: str
+    max_limit: float
+    """maxLimit of its characteristics, in W where it is a power. 0: not said."""
+
+
+async def find_evse_variables(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str], names: Iterable[tuple[str, str]]
+) -> dict[str, list[EvseVariable]]:
+    """Return the actual values of some variables by station; of all instances that have no name.
+
+    Args:
+        session: The session of the database.
+        tenant_id: Tenant of the stations.
+        station_ids: The stations.
+        names: Components and variables.
+    """
+    keys = [name_key(component, "", variable, "") for component, variable in names]
+    wanted = [(station_id, key) for station_id in station_ids for key in keys]
+    columns = (_TABLE.station_id, _TABLE.component, _TABLE.variable, _TABLE.evse_id, _TABLE.connector_id)
+    rows = await session.execute(
+        select(*columns, func.coalesce(_TABLE.value, ""), _TABLE.characteristics).where(
+            _TABLE.tenant_id == tenant_id,
+            one_of((_TABLE.station_id, _TABLE.name_key), wanted),
+            _TABLE.attribute == ATTRIBUTE_ENUM_ACTUAL,
+        )
+    )
+    found: dict[str, list[EvseVariable]] = defaultdict(list)
+    for station_id, component, variable, evse_id, connector_id, value, content in rows:
+        limits = VariableCharacteristics.FromString(content or b"")
+        factor = 1000.0 if limits.unit.lower() == "kw" else 1.0
+        names_of = (component.lower(), variable.lower())
+        found[station_id].append(EvseVariable(*names_of, evse_id, connector_id, value, limits.max_limit * factor))
     return found
 
 

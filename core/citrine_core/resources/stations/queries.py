@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, and_, case, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.provisioning_pb2 import (
     BOOT_REASON_ENUM_TRIGGERED,
     REGISTRATION_STATUS_ENUM_ACCEPTED,
@@ -18,12 +19,16 @@ from citrine_core.db.one_of import one_of
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.client_certificates import ClientCertificates
 from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = [
     "BOOTS",
+    "PLACES",
+    "Presence",
     "count_stations",
     "find_boot_times",
     "find_hardware",
+    "find_presences",
     "find_profile",
     "find_station",
     "find_with_session",
@@ -31,6 +36,8 @@ __all__ = [
     "is_accepted",
     "is_station",
     "list_hardware",
+    "location_has_stations",
+    "lock_locations_of",
     "lock_station",
     "may_be_sent_to",
     "names_configuration",
@@ -43,6 +50,9 @@ _TABLE = Station.__table__.c
 
 BOOTS = select(_TABLE.tenant_id, _TABLE.station_id, _TABLE.registration, _TABLE.boot_time).subquery("boots")
 """Time of each station's last boot and its registration, to be joined by tenant_id and station_id."""
+
+PLACES = select(_TABLE.tenant_id, _TABLE.station_id, _TABLE.location_id).subquery("places")
+"""Location of each station, NULL where it stands at none, to be joined by tenant_id and station_id."""
 
 _STATES = ("connected", "pending", "rejected", "not_booted", "offline", "never_seen", "held", "disabled")
 
@@ -148,12 +158,19 @@ async def find_hardware(
 
 
 async def list_hardware(
-    session: AsyncSession, tenant_id: str, station_ids: Collection[str] | None, *, after: str, limit: int
+    session: AsyncSession,
+    tenant_id: str,
+    station_ids: Collection[str] | None,
+    selector: StationSelector,
+    *,
+    after: str,
+    limit: int,
 ) -> Sequence[tuple[str, ChargingStation]]:
-    """Return the hardware that stations reported, by id, after a given id; of all stations if none are given."""
+    """Return the hardware that selected stations reported, by id, after a given id; of any ids if none are given."""
     query = select(_TABLE.station_id, _TABLE.hardware).where(_TABLE.tenant_id == tenant_id, _TABLE.station_id > after)
     if station_ids is not None:
         query = query.where(one_of(_TABLE.station_id, station_ids))
+    query = query.where(*stations_selected(tenant_id, _TABLE.station_id, selector))
     rows = await session.execute(query.order_by(_TABLE.station_id).limit(limit))
     return [(row[0], ChargingStation.FromString(row[1] or b"")) for row in rows]
 
@@ -195,6 +212,51 @@ def order_time_of(time: datetime, receive_time: datetime, boot_time: datetime | 
     if boot_time is not None and receive_time >= boot_time:
         return max(order_time, boot_time)
     return order_time
+
+
+class Presence(NamedTuple):
+    """Whether a station may connect, and does."""
+
+    enabled: bool
+    is_open: bool
+    """Whether it is connected."""
+    was_connected: bool
+    """Whether it ever was."""
+    close_time: datetime | None
+    """When its last session closed. None: it is connected, or never was."""
+
+
+async def find_presences(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, Presence]:
+    """Return whether stations may connect and are connected; only of stations that exist."""
+    stations = Station.metadata.tables["stations"]
+    same = and_(SESSIONS.c.tenant_id == _TABLE.tenant_id, SESSIONS.c.station_id == _TABLE.station_id)
+    columns = (SESSIONS.c.is_open, SESSIONS.c.open_time, SESSIONS.c.close_time)
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.enabled, *columns)
+        .select_from(stations.outerjoin(SESSIONS, same))
+        .where(_TABLE.tenant_id == tenant_id, one_of(_TABLE.station_id, station_ids))
+    )
+    return {
+        station_id: Presence(enabled, bool(is_open), open_time is not None, None if is_open else close_time)
+        for station_id, enabled, is_open, open_time, close_time in rows
+    }
+
+
+async def lock_locations_of(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:
+    """Return the locations of those of the stations that stand at one. They stand there until the commit."""
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.location_id)
+        .where(_TABLE.tenant_id == tenant_id, one_of(_TABLE.station_id, station_ids), _TABLE.location_id.is_not(None))
+        .order_by(_TABLE.station_id)
+        .with_for_update(read=True, key_share=True)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def location_has_stations(session: AsyncSession, tenant_id: str, location_id: str) -> bool:
+    """Return whether any station stands at a location."""
+    stands = exists().where(_TABLE.tenant_id == tenant_id, _TABLE.location_id == location_id)
+    return bool(await session.scalar(select(stands)))
 
 
 async def names_configuration(session: AsyncSession, tenant_id: str, configuration_id: str) -> bool:

@@ -17,6 +17,7 @@ from citrine_core.db import UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.configurations import ConfigurationRepository, ProvisioningRepository
 from citrine_core.resources.connections.models import Connection
+from citrine_core.resources.locations.queries import move_station
 from citrine_core.resources.refusals.queries import find_summaries
 from citrine_core.resources.stations.addresses import station_address
 from citrine_core.resources.stations.client_certificates import ClientCertificates
@@ -131,6 +132,7 @@ class StationsServicer(StationsServiceServicer):
             await STATIONS.check(work.session, station.tenant_id)
             await StationRepository(work.session).add(station)
             await _replace_tags(work, station, request.station, CHANGEABLE)
+            await self._place(work, station)
             # Its handshakes were refused because it was unknown, which it no longer is.
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
             _changed(work, station, StationChanged.KIND_CREATED)
@@ -176,12 +178,14 @@ class StationsServicer(StationsServiceServicer):
             _check_etag(station, request.station.etag)
             if station.held_time is not None and _NOT_WHILE_HELD.intersection(fields):
                 raise FailedPrecondition(f"station {station_id} is held: accept it first")
-            was_enabled, policy = station.enabled, station.boot_policy
+            was_enabled, policy, location_id = station.enabled, station.boot_policy, station.location_id
             assign(station, request.station, fields)
             await _check_configuration(work, station)
             if station.boot_policy != policy:
                 await self._ask_to_boot(work, station)
             await _replace_tags(work, station, request.station, fields)
+            if station.location_id != location_id:
+                await self._place(work, station)
             station.version += 1
             _changed(work, station, StationChanged.KIND_UPDATED)
             shown = await _shown(work, station, connection)
@@ -306,6 +310,12 @@ class StationsServicer(StationsServiceServicer):
             await ProvisioningRepository(work.session).ask_to_boot(
                 station.tenant_id, station.station_id, self._clock(), anew=anew
             )
+
+    async def _place(self, work: UnitOfWork, station: Station) -> None:
+        """Move the EVSEs of a station to the location where it stands."""
+        place = (station.tenant_id, station.station_id)
+        connectors = await ConnectorRepository(work.session).connectors_of(*place)
+        await move_station(work, *place, station.location_id, {one.evse_id for one in connectors}, self._clock)
 
     async def _replace_held(self, work: UnitOfWork, station: Station) -> None:
         """Remove an unknown station that is held under the same id, as anybody may have connected with that id."""

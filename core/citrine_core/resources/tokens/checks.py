@@ -131,12 +131,11 @@ def _check_rules(rules: pb.TokenRules) -> None:
             check_pattern(f"{field}.end_time", times.end_time, END_TIME, "a time from 00:00 to 24:00")
         if 0 in times.days:
             raise InvalidArgument(f"{field}.days", "must be days of the week")
-    if rules.times or rules.time_zone:
+    if rules.time_zone:
         _check_zone(rules.time_zone)
 
 
 def _check_zone(name: str) -> None:
-    required("token.rules.time_zone", name)
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:

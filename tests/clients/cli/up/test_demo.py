@@ -15,18 +15,21 @@ from tests.clients.scripted_core import ScriptedCore
 
 
 class Stored:
-    """Tenants, stations and tokens as a core keeps them."""
+    """Tenants, locations, stations and tokens as a core keeps them."""
 
     def __init__(self, core: ScriptedCore) -> None:
         self.tenants: dict[str, Message] = {}
         self.stations: dict[str, Message] = {}
         self.passwords: dict[str, str] = {}
         self.tokens: dict[str, Message] = {}
+        self.locations: dict[str, Message] = {}
         core.on("GetTenant", lambda request, context: self._get(self.tenants, request.tenant_id, context))
         core.on("GetStation", lambda request, context: self._get(self.stations, request.station_id, context))
         core.on("GetToken", lambda request, context: self._get(self.tokens, request.id_token, context))
         core.on("CreateTenant", lambda request, context: self._add(self.tenants, "tenant_id", request.tenant))
         core.on("CreateToken", lambda request, context: self._add(self.tokens, "id_token", request.token))
+        core.on("GetLocation", lambda request, context: self._get(self.locations, request.location_id, context))
+        core.on("CreateLocation", lambda request, context: self._add(self.locations, "location_id", request.location))
         core.on("CreateStation", self._create_station)
         core.on("SetStationPassword", self._set_password)
         core.on("LowerSecurityProfile", self._lower)
@@ -73,6 +76,9 @@ async def test_a_first_start_makes_the_demo(citrine: Citrine, stored: Stored, tm
     assert stored.passwords == demo.stations
     assert len(demo.stations) == 4
     assert set(stored.tokens) == set(demo.tokens)
+    placed = [one for one in stored.stations.values() if isinstance(one, Station)]
+    assert {one.location_id for one in placed} == set(stored.locations) == {"harbour", "garage"}
+    assert all(one.labels and one.groups for one in placed)
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
 
 

@@ -15,6 +15,7 @@ from citrine_core.blocks.firmware_management.campaigns.rules import check_hours,
 from citrine_core.blocks.firmware_management.checks import LONGEST_VERSION
 from citrine_core.blocks.firmware_management.protos import masked_location
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.stations.selection import check_selector, selects_all
 from citrine_core.rpc import Caller, check_length, check_pattern, time_or_none
 
 __all__ = ["campaign_row", "check_campaign", "chosen_stations"]
@@ -74,7 +75,7 @@ async def chosen_stations(
     named = set(selection.station_ids)
     rows: list[dict[str, Any]] = []
     found: set[str] = set()
-    async for station_id, hardware in repository.hardware(tenant_id, named or None):
+    async for station_id, hardware in repository.hardware(tenant_id, named or None, selection.stations):
         found.add(station_id)
         if _is_meant(selection, hardware):
             rows.append(_station_row(tenant_id, campaign.campaign_id, station_id, now))
@@ -162,7 +163,9 @@ def _check_selection(field: str, selection: pb.FirmwareSelection) -> None:
         selection.vendor_name,
         selection.model,
         selection.firmware_version,
+        not selects_all(selection.stations),
     )
+    check_selector(f"{field}.stations", selection.stations)
     if selection.all_stations and any(chosen):
         raise InvalidArgument(f"{field}.all_stations", "must be the only field that is set in the selection")
     if not selection.all_stations and not any(chosen):

@@ -6,7 +6,7 @@ If a core ends between a claim and the command, another core sends the command a
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ from citrine_core.blocks.firmware_management.repository import FirmwareRepositor
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import CoreError
 from citrine_core.ids import new_request_id
+from citrine_core.resources.locations.queries import list_time_zones
 from citrine_core.rpc import system_caller
 from citrine_core.services import Services
 
@@ -177,8 +178,10 @@ class CampaignRunner:
         orders = [
             _order(campaign, definition, station, now) for station in await self._left_behind(repository, campaign, now)
         ]
-        if not definition.HasField("hours") or is_within(definition.hours, now):
-            orders += await self._begin(work, campaign, definition, campaign.max_parallel - progress.busy, now)
+        zones = await _zones_within(work, campaign, definition, now)
+        if zones is None or zones:
+            free = campaign.max_parallel - progress.busy
+            orders += await self._begin(work, campaign, definition, free, now, zones)
         progress = await repository.progress(campaign, 0)
         if not progress.has_pending and not progress.busy:
             work.emit(move_campaign(campaign, pb.FIRMWARE_CAMPAIGN_STATE_COMPLETED, "", now))
@@ -203,14 +206,20 @@ class CampaignRunner:
         return stations
 
     async def _begin(
-        self, work: UnitOfWork, campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, free: int, now: datetime
+        self,
+        work: UnitOfWork,
+        campaign: FirmwareCampaign,
+        definition: pb.FirmwareCampaign,
+        free: int,
+        now: datetime,
+        zones: Collection[str] | None,
     ) -> list[UpdateOrder]:
         """Claim at most `free` stations; those that have the firmware already are skipped, and don't count."""
         repository, updates = CampaignRepository(work.session), FirmwareRepository(work.session)
         orders: list[UpdateOrder] = []
         rows: list[dict[str, Any]] = []
         while len(orders) < min(free, MOST):
-            ready = await self._ready(repository, campaign, now, min(free, MOST) - len(orders))
+            ready = await self._ready(repository, campaign, now, min(free, MOST) - len(orders), zones)
             if not ready:
                 break
             versions = await updates.versions(campaign.tenant_id, [station.station_id for station in ready])
@@ -236,7 +245,12 @@ class CampaignRunner:
         return orders
 
     async def _ready(
-        self, repository: CampaignRepository, campaign: FirmwareCampaign, now: datetime, limit: int
+        self,
+        repository: CampaignRepository,
+        campaign: FirmwareCampaign,
+        now: datetime,
+        limit: int,
+        zones: Collection[str] | None,
     ) -> Sequence[FirmwareCampaignStation]:
         """Return the next stations of the round; none while it pauses."""
         key = (campaign.tenant_id, campaign.campaign_id)
@@ -247,7 +261,7 @@ class CampaignRunner:
         began = loop.time()
         if began < current.begin:
             return ()
-        ready = await repository.ready(campaign, now, limit, current.after)
+        ready = await repository.ready(campaign, now, limit, current.after, zones)
         ended = loop.time()
         current.seconds += ended - began
         if len(ready) == limit:
@@ -256,6 +270,18 @@ class CampaignRunner:
             pause = min(ROUND_PAUSE * current.seconds, LONGEST_ROUND_PAUSE)
             self._rounds[key] = _Round(campaign.update_time, begin=ended + pause)
         return ready
+
+
+async def _zones_within(
+    work: UnitOfWork, campaign: FirmwareCampaign, definition: pb.FirmwareCampaign, now: datetime
+) -> set[str] | None:
+    """Return the time zones in which it is within the hours of a campaign; None if that is so in any."""
+    if not definition.HasField("hours"):
+        return None
+    if definition.hours.time_zone:
+        return None if is_within(definition.hours, now) else set()
+    zones = await list_time_zones(work.session, campaign.tenant_id)
+    return {zone for zone in zones if is_within(definition.hours, now, zone)}
 
 
 def _order(

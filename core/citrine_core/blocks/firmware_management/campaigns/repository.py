@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, literal,
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
@@ -18,6 +19,7 @@ from citrine_core.db.bulk import BulkInsert
 from citrine_core.encryption import SecretColumn
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
+from citrine_core.resources.locations.queries import is_in_zone
 from citrine_core.resources.stations.queries import is_accepted, list_hardware
 from citrine_core.resources.tenants.quotas import Counted
 
@@ -177,11 +179,11 @@ class CampaignRepository:
         return {row[0]: row[1] for row in rows}
 
     async def ready(
-        self, campaign: FirmwareCampaign, now: datetime, limit: int, after: str
+        self, campaign: FirmwareCampaign, now: datetime, limit: int, after: str, zones: Collection[str] | None
     ) -> Sequence[FirmwareCampaignStation]:
         """Return pending stations that are due, connected, accepted and without another update, locked.
 
-        They are those next to a station's id, in the order of their ids.
+        They are those next to a station's id, in the order of their ids, and in some time zones (None: in any).
         """
         busy = exists().where(
             FirmwareUpdate.tenant_id == FirmwareCampaignStation.tenant_id,
@@ -199,6 +201,7 @@ class CampaignRepository:
                 is_connected(*of_station),
                 is_accepted(*of_station),
                 ~busy,
+                *([] if zones is None else [is_in_zone(*of_station, zones)]),
             )
             .order_by(FirmwareCampaignStation.station_id)
             .limit(limit)
@@ -261,12 +264,12 @@ class CampaignRepository:
         return await page.read_rows(self._session, query, row.station_id)
 
     async def hardware(
-        self, tenant_id: str, station_ids: Collection[str] | None
+        self, tenant_id: str, station_ids: Collection[str] | None, selector: StationSelector
     ) -> AsyncIterator[tuple[str, ChargingStation]]:
-        """Yield the hardware in the last boot of stations (None: all stations), by id."""
+        """Yield the hardware in the last boot of selected stations (of these ids; None: of any), by id."""
         after = ""
         while True:
-            rows = await list_hardware(self._session, tenant_id, station_ids, after=after, limit=STEP)
+            rows = await list_hardware(self._session, tenant_id, station_ids, selector, after=after, limit=STEP)
             for row in rows:
                 yield row
             if len(rows) < STEP:

@@ -136,9 +136,9 @@ def check_hours(field: str, hours: pb.DailyHours) -> None:
         raise InvalidArgument(f"{field}.time_zone", 'must be a time zone such as "Europe/Berlin"') from error
 
 
-def is_within(hours: pb.DailyHours, now: datetime) -> bool:
-    """Return whether a time is within hours of the day."""
-    minute = now.astimezone(_zone(hours.time_zone)).time().replace(second=0, microsecond=0)
+def is_within(hours: pb.DailyHours, now: datetime, time_zone: str = "") -> bool:
+    """Return whether a time is within hours of the day, in a time zone if the hours name none."""
+    minute = now.astimezone(_zone(hours.time_zone or time_zone)).time().replace(second=0, microsecond=0)
     begin, end = _minute(hours.begin), _minute(hours.end)
     if begin < end:
         return begin <= minute < end

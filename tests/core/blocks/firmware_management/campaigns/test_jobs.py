@@ -13,7 +13,10 @@ import pytest
 from google.protobuf.message import Message
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
-from citrine.api.v1.stations_pb2 import DeleteStationRequest
+from citrine.api.v1.locations_pb2 import CreateLocationRequest
+from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
+from citrine.api.v1.station_selector_pb2 import StationSelector
+from citrine.api.v1.stations_pb2 import DeleteStationRequest, Station, UpdateStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1.link_pb2 import Command, CommandFailure
 from citrine.ocpp.actions import unwrap
@@ -22,6 +25,7 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine_core.blocks.firmware_management import CampaignRunner
 from citrine_core.blocks.firmware_management.campaigns import jobs
 from citrine_core.blocks.firmware_management.campaigns.jobs import LEASE
+from tests.core.resources.locations.test_servicer import place
 from tests.support.core import PASSWORD, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.firmware import Garage, boot, signed_firmware, tell
@@ -321,6 +325,32 @@ async def test_what_a_core_took_and_did_not_ask_another_asks(garage: Garage, sta
     assert await asked(garage.edge) == ("CS-1", taken.request_id)
     await garage.until(lambda event: event.firmware_update_changed.state == "ACCEPTED")
     assert (await outcomes(garage, campaign))["CS-1"][0] == "RUNNING"
+
+
+async def test_hours_without_a_zone_are_those_of_the_location_of_each_station(
+    garage: Garage, sessions: dict[str, FakeSession]
+) -> None:
+    """A station of Tokyo waits for its own night; of those that are chosen by location, group and label."""
+    now = garage.core.core.services.clock()
+    places: Any = garage.core.stub(LocationsServiceStub)
+    await places.CreateLocation(CreateLocationRequest(location=place("tokyo", time_zone="Asia/Tokyo")))
+    stations: Any = garage.core.stub(StationsServiceStub)
+    for station_id, location_id in (("CS-1", ""), ("CS-2", "tokyo")):
+        station = Station(station_id=station_id, location_id=location_id, groups=["depot"], labels={"row": "1"})
+        await stations.UpdateStation(UpdateStationRequest(station=station))
+    hours = pb.DailyHours(
+        begin=(now - timedelta(hours=1)).strftime("%H:%M"), end=(now + timedelta(hours=1)).strftime("%H:%M")
+    )
+    chosen = pb.FirmwareSelection(stations=StationSelector(groups=["depot"], labels={"row": "1"}))
+
+    campaign = await create(garage, selection=chosen, hours=hours, max_parallel=5)
+
+    assert set(await outcomes(garage, campaign)) == {"CS-1", "CS-2"}
+    assert (await asked(garage.edge))[0] == "CS-1"
+    await run(garage)
+    assert garage.edge.received("command") == 0
+    await run(garage, hours=15)
+    assert (await asked(garage.edge))[0] == "CS-2"
 
 
 def _hours_without(now: Any) -> pb.DailyHours:

@@ -1,0 +1,134 @@
+"""Where stations stand, for other packages: EVSEs that come and go with them, and their time zones."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.events.v1.events_pb2 import Event, LocationChanged
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWork, one_of
+from citrine_core.db.changes import change_time
+from citrine_core.ids import new_id
+from citrine_core.resources.locations.models import Location
+from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
+from citrine_core.resources.stations.queries import PLACES, lock_locations_of
+
+__all__ = [
+    "NO_LOCATION_ZONE",
+    "enrol_evses",
+    "find_time_zones",
+    "is_in_zone",
+    "list_time_zones",
+    "location_changed",
+    "move_station",
+    "retire_evses",
+]
+
+NO_LOCATION_ZONE = "UTC"
+"""Time zone of a station that stands at no location."""
+
+_STANDS_THERE = and_(Location.tenant_id == PLACES.c.tenant_id, Location.location_id == PLACES.c.location_id)
+
+
+async def enrol_evses(work: UnitOfWork, tenant_id: str, evses: Collection[tuple[str, int]], clock: Clock) -> None:
+    """Add EVSEs that stations report for the first time, by station and number, to the locations of the stations.
+
+    One whose station stands nowhere is added when it is placed.
+    """
+    locations = await lock_locations_of(work.session, tenant_id, {station_id for station_id, _ in evses})
+    placed = [(locations[one[0]], *one) for one in sorted(set(evses)) if one[0] in locations and one[1] > 0]
+    if placed:
+        await _add(work, tenant_id, placed, clock)
+
+
+async def move_station(
+    work: UnitOfWork, tenant_id: str, station_id: str, location_id: str | None, evse_ids: Iterable[int], clock: Clock
+) -> None:
+    """Have the EVSEs of a station end at other locations, and add them to the one where it stands from now on.
+
+    The caller has locked the station.
+
+    Args:
+        work: The unit of work to write in.
+        tenant_id: Tenant of the station.
+        station_id: The station.
+        location_id: Where it stands. None: nowhere.
+        evse_ids: Numbers of the EVSEs that it reported.
+        clock: The core's clock.
+
+    Raises:
+        NotFound: When there is no such location.
+    """
+    if location_id is not None:
+        await LocationRepository(work.session).retain(tenant_id, location_id)
+    await retire_evses(work, tenant_id, station_id, clock, but_at=location_id)
+    if location_id is not None:
+        await _add(work, tenant_id, [(location_id, station_id, one) for one in sorted(set(evse_ids)) if one > 0], clock)
+
+
+async def retire_evses(
+    work: UnitOfWork, tenant_id: str, station_id: str, clock: Clock, *, but_at: str | None = None
+) -> None:
+    """Have the EVSEs of a station end, as it moves or is deleted; but not those at one location."""
+    there = await EvseRepository(work.session).of_station(tenant_id, station_id)
+    ending = [row for row in there if row.location_id != but_at]
+    if not ending:
+        return
+    now = await change_time(work.session, clock)
+    for row in ending:
+        row.remove_time = row.update_time = now
+        row.version += 1
+        location_changed(work, tenant_id, row.location_id, LocationChanged.KIND_DELETED, row.uid, station_id)
+    await LocationRepository(work.session).touch(tenant_id, {row.location_id for row in ending}, now)
+
+
+async def find_time_zones(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:
+    """Return the time zones of the locations of those of the stations that stand at one."""
+    rows = await session.execute(
+        select(PLACES.c.station_id, Location.time_zone)
+        .join_from(PLACES, Location, _STANDS_THERE)
+        .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def list_time_zones(session: AsyncSession, tenant_id: str) -> set[str]:
+    """Return all time zones that stations of a tenant may be in."""
+    zones = await session.scalars(select(Location.time_zone).where(Location.tenant_id == tenant_id).distinct())
+    return {NO_LOCATION_ZONE, *zones}
+
+
+def is_in_zone(tenant_id: Any, station_id: Any, zones: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that the station of two columns is in one of some time zones."""
+    is_it = (PLACES.c.tenant_id == tenant_id, PLACES.c.station_id == station_id)
+    zone = select(Location.time_zone).join_from(PLACES, Location, _STANDS_THERE).where(*is_it).scalar_subquery()
+    return func.coalesce(zone, NO_LOCATION_ZONE).in_(sorted(zones))
+
+
+def location_changed(
+    work: UnitOfWork,
+    tenant_id: str,
+    location_id: str,
+    kind: LocationChanged.Kind.ValueType,
+    uid: str = "",
+    station_id: str | None = None,
+) -> None:
+    """Tell of a change of a location, or of one of its EVSEs by its uid."""
+    body = LocationChanged(location_id=location_id, evse_uid=uid, kind=kind)
+    work.emit(Event(tenant_id=tenant_id, station_id=station_id or "", location_changed=body))
+
+
+async def _add(work: UnitOfWork, tenant_id: str, placed: Iterable[tuple[str, str, int]], clock: Clock) -> None:
+    new = {new_id(): one for one in placed}
+    if not new:
+        return
+    now = await change_time(work.session, clock)
+    rows = [(uid, *one) for uid, one in new.items()]
+    added = await EvseRepository(work.session).add_all(tenant_id, rows, now)
+    for uid in sorted(added):
+        location_id, station_id, _ = new[uid]
+        location_changed(work, tenant_id, location_id, LocationChanged.KIND_CREATED, uid, station_id)
+    if added:
+        await LocationRepository(work.session).touch(tenant_id, {new[uid][0] for uid in added}, now)
