@@ -24,6 +24,7 @@ from citrine_cli.firmware_options import (
 )
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import with_campaign
+from citrine_cli.station_selectors import InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_seconds, parse_span
 from citrine_cli.words import connected_word, count, enum_word, time_word
@@ -59,6 +60,11 @@ async def create(
         list[str] | None, typer.Option("--station", metavar="ID", help="This station; may be given several times.")
     ] = None,
     all_stations: Annotated[bool, typer.Option("--all", help="All stations of the tenant.")] = False,
+    at_location: Annotated[
+        list[str] | None, typer.Option("--at-location", metavar="ID", help="Only stations that stand there; repeat it.")
+    ] = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     vendor: Annotated[str, typer.Option("--vendor", metavar="V", help="Only stations of this vendor.")] = "",
     model: Annotated[str, typer.Option("--model", metavar="M", help="Only stations of this model.")] = "",
     from_version: Annotated[str, typer.Option("--from-version", metavar="V", help="Only with this firmware.")] = "",
@@ -97,7 +103,9 @@ async def create(
     hours: Annotated[
         str, typer.Option("--hours", metavar="HH:MM-HH:MM", help="Ask stations in these hours of the day only.")
     ] = "",
-    zone: Annotated[str, typer.Option("--zone", metavar="Z", help="Time zone of the hours.", show_default="UTC")] = "",
+    zone: Annotated[
+        str, typer.Option("--zone", metavar="Z", help="Time zone of the hours.", show_default="the location's")
+    ] = "",
 ) -> None:
     """Update many stations. Those that are offline wait."""
     selection = pb.FirmwareSelection(
@@ -106,6 +114,7 @@ async def create(
         model=model,
         firmware_version=from_version,
         all_stations=all_stations,
+        stations=station_selector(at_location, group, label),
     )
     delay = None if attempt_delay is None else parse_seconds("--attempt-delay", attempt_delay, LONGEST_DELAY)
     first, last = parse_span("--start", start, "--end", end)
