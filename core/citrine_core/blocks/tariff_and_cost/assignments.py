@@ -8,6 +8,7 @@ from typing import Any
 
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
 from citrine_core.db import UnitOfWork
+from citrine_core.resources.locations.queries import find_time_zones
 from citrine_core.resources.tokens import TokenRepository, lookup_of, type_of
 
 __all__ = ["Subject", "find_tariffs"]
@@ -58,7 +59,7 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
     The assignments in force when a subject was first reported decide. Therefore the lookup may be repeated when more is
     known about a subject, and later assignments change nothing.
 
-    It executes three statements for any number of subjects.
+    It executes four statements for any number of subjects.
     """
     if not subjects:
         return []
@@ -79,9 +80,14 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
     since = min(one.begins for one in subjects)
     for row in await repository.find_versions(tenant_id, {row.tariff_id for row in assigned}, since):
         versions.setdefault(row.tariff_id, []).append(row)
-    return [
+    zones = await find_time_zones(work.session, tenant_id, {one.station_id for one in subjects})
+    chosen = [
         _choose(one, groups.get((one.id_token or "", one.id_token_type or ""), ""), assigned, versions)
         for one in subjects
+    ]
+    return [
+        None if key is None else key._replace(time_zone=zones.get(one.station_id, ""))
+        for one, key in zip(subjects, chosen, strict=True)
     ]
 
 
@@ -102,7 +108,7 @@ def _choose(
         since = max(times, default=float("-inf"))
         rank = (whose, where, since, row.id)
         if best is None or rank > best:
-            best, chosen = rank, (version.tariff_id, version.version)
+            best, chosen = rank, VersionKey(version.tariff_id, version.version)
     return chosen
 
 

@@ -116,6 +116,8 @@ class TransactionCost(Model):
     """When it became final."""
     station_currency: Mapped[str | None] = mapped_column(String(20))
     """Currency of the station, if it differs from that of the tariff: then no cost is sent. None: it does not."""
+    time_zone: Mapped[str | None] = mapped_column(String(64))
+    """Zone of the station's location when the tariff was chosen, for a tariff that names none. None: UTC."""
 
 
 class ReservationCost(Model):

@@ -27,11 +27,7 @@ class RunningTotals:
         They are computed up to the same time as the running cost that is sent to stations.
         """
         rows = await CostRepository(work.session).find_all(tenant_id, keys)
-        versions = {
-            key: (row.tariff_id, row.tariff_version)
-            for key, row in rows.items()
-            if row.accrual and row.tariff_id is not None and row.tariff_version is not None
-        }
+        versions = {key: version for key, row in rows.items() if row.accrual and (version := row.tariff) is not None}
         tariffs = await self._tariffs.find(work, tenant_id, versions.values())
         return {
             key: Decimal(breakdown_of(rows[key], tariffs[version][1], now).total.after_tax)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,8 +20,15 @@ TARIFFS = Counted(
     QuotaKind.QUOTA_KIND_TARIFFS, StoredTariff.metadata.tables["tariffs"], StoredTariff.delete_time.is_(None)
 )
 
-VersionKey = tuple[str, int]
-"""Tariff and version."""
+
+class VersionKey(NamedTuple):
+    """A version of a tariff, as it applies at a station."""
+
+    tariff_id: str
+    version: int
+    time_zone: str = ""
+    """Zone of the location of the station, which counts where the tariff names none. Empty: UTC."""
+
 
 TariffAndVersion = tuple[StoredTariff, TariffVersion]
 
@@ -220,7 +227,7 @@ class TariffRepository:
         )
         return (await self._session.execute(query)).all()
 
-    async def find_definitions(self, tenant_id: str, keys: Collection[VersionKey]) -> dict[VersionKey, bytes]:
+    async def find_definitions(self, tenant_id: str, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
         """Return the definitions of versions of tariffs."""
         table = _VERSIONS.c
         rows = await self._session.execute(

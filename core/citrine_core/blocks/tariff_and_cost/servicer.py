@@ -39,6 +39,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import (
 )
 from citrine_core.db import Page, UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.locations.queries import find_time_zones
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
@@ -244,8 +245,12 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             (found,) = await find_tariffs(work, tenant_id, [subject])
             if found is None:
                 raise FailedPrecondition("no tariff applies there")
-            tariff_id, version = found
-        return tariff_to_proto(*await TariffRepository(work.session).get(tenant_id, tariff_id, version=version))
+            tariff_id, version = found[:2]
+        tariff = tariff_to_proto(*await TariffRepository(work.session).get(tenant_id, tariff_id, version=version))
+        if request.station_id and not tariff.time_zone:
+            zones = await find_time_zones(work.session, tenant_id, [request.station_id])
+            tariff.time_zone = zones.get(request.station_id, "")
+        return tariff
 
 
 class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceServicer):
@@ -276,6 +281,7 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
                     tenant_id, row.tariff_id, version=row.tariff_version or 0
                 )
                 tariff = tariff_to_proto(*stored)
+                tariff.time_zone = tariff.time_zone or row.time_zone or ""
             key = (row.station_id, row.transaction_id)
             latest = (await CorrectionRepository(work.session).find_latest(tenant_id, [key])).get(key)
         now = self._services.clock()
@@ -324,7 +330,7 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
             rows, token = await CostRepository(work.session).list(
                 tenant_id, open_page(request), station_id=request.station_id, state=request.state
             )
-            keys = {(row.tariff_id or "", row.tariff_version or 0) for row in rows}
+            keys = {row.tariff for row in rows if row.tariff is not None}
             tariffs = await self._tariffs.find(work, tenant_id, keys)
             latest = await CorrectionRepository(work.session).find_latest(
                 tenant_id, [(row.station_id, row.transaction_id) for row in rows]
@@ -333,7 +339,7 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         costs = [
             _in_list(
                 row,
-                tariffs.get((row.tariff_id or "", row.tariff_version or 0)),
+                None if row.tariff is None else tariffs.get(row.tariff),
                 now,
                 latest.get((row.station_id, row.transaction_id)),
             )

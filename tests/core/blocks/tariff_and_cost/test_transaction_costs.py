@@ -11,6 +11,10 @@ from google.protobuf.duration_pb2 import Duration
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.api.v1 import transactions_pb2
+from citrine.api.v1.locations_pb2 import CreateLocationRequest
+from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
+from citrine.api.v1.stations_pb2 import Station, UpdateStationRequest
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
@@ -27,6 +31,7 @@ from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.tariff_and_cost.models import TariffVersion
 from citrine_core.blocks.tariff_and_cost.transaction_costs import RunningCosts
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
+from tests.core.resources.locations.test_servicer import place
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession
@@ -125,6 +130,31 @@ async def test_a_tariff_that_changes_later_changes_no_transaction(core: RunningC
     assert (await api.of()).tariff.version == 1
     current = await api.tariffs.GetTariff(pb.GetTariffRequest(tariff_id="KWH"))
     assert (current.version, len(current.elements[0].price_components)) == (2, 1)
+
+
+async def test_times_of_day_without_a_zone_are_those_of_the_location_at_the_start(core: RunningCore) -> None:
+    """At noon by UTC it is night in Tokyo, and it stays so for a transaction whose station moves meanwhile."""
+    api = Costs(core)
+    noon = element(component("ENERGY", "1.00"), start_time="11:00", end_time="13:00")
+    await api.assign(tariff(noon, element(component("ENERGY", "0.10"))))
+    places: Any = core.stub(LocationsServiceStub)
+    for location_id, zone in (("tokyo", "Asia/Tokyo"), ("accra", "Africa/Accra")):
+        await places.CreateLocation(CreateLocationRequest(location=place(location_id, time_zone=zone)))
+    await core.add_station("CS-1", registration=1, location_id="tokyo")
+    await core.add_station("CS-2", registration=1)
+    async with core.edge() as edge:
+        night, day = await edge.connect("CS-1", PASSWORD), await edge.connect("CS-2", PASSWORD)
+        await night.call(started(0, 0, transaction_id="T-1"))
+        await day.call(started(0, 0, transaction_id="T-2"))
+        stations: Any = core.stub(StationsServiceStub)
+        moved = Station(station_id="CS-1", location_id="accra")
+        await stations.UpdateStation(UpdateStationRequest(station=moved))
+        await night.call(updated(1, 5000, transaction_id="T-1"))
+        ends = [await night.call(ended(2, 10000, transaction_id="T-1"))]
+        ends.append(await day.call(ended(1, 10000, transaction_id="T-2")))
+
+    assert [end.total_cost for end in ends] == [1.0, 10.0]
+    assert ((await api.of("T-1")).cost.total.after_tax, (await api.of("T-2")).cost.total.after_tax) == ("1.00", "10.00")
 
 
 async def test_late_events_make_the_cost_final(core: RunningCore) -> None:

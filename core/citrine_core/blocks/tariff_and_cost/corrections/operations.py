@@ -21,7 +21,7 @@ async def current_version(work: UnitOfWork, tenant_id: str, tariff_id: str, vers
         NotFound: When there is none.
     """
     _, found = await TariffRepository(work.session).get(tenant_id, tariff_id, version=version)
-    return (found.tariff_id, found.version)
+    return VersionKey(found.tariff_id, found.version)
 
 
 async def waive(work: UnitOfWork, key: tuple[str, str, str], cause: Cause, now: datetime) -> CorrectionRow:
@@ -40,7 +40,9 @@ async def waive(work: UnitOfWork, key: tuple[str, str, str], cause: Cause, now: 
     latest = (await CorrectionRepository(work.session).find_latest(key[0], [key[1:]])).get(key[1:])
     # What had no tariff, or another one, may have been priced afterwards: the price that stands is waived.
     priced = row if latest is None else latest
-    version = None if priced is None or priced.tariff_id is None else (priced.tariff_id, priced.tariff_version or 0)
+    version = (
+        None if priced is None or priced.tariff_id is None else VersionKey(priced.tariff_id, priced.tariff_version or 0)
+    )
     if row is None or version is None:
         raise FailedPrecondition("no tariff applies to the transaction")
     tariff = (await Tariffs().find(work, key[0], [version])).get(version)

@@ -88,7 +88,7 @@ def correction_of(reckoned: Reckoned, latest: CorrectionRow | None, now: datetim
         return None
     cause, number = reckoned.cause, 1 if latest is None else latest.number + 1
     return CorrectionRow(
-        *reckoned.key, number, cause.reason, cause.detail, cause.author, *reckoned.version, total.before_tax,
+        *reckoned.key, number, cause.reason, cause.detail, cause.author, *reckoned.version[:2], total.before_tax,
         total.after_tax, before.before_tax, before.after_tax, reckoned.breakdown, now,
     )  # fmt: skip
 

@@ -158,7 +158,7 @@ def _change(
         return False
     stored.state, stored.is_withdrawn, stored.breakdown = row.state, False, content
     stored.end_time, stored.update_time = _end(row), now
-    stored.tariff_id, stored.tariff_version = version
+    stored.tariff_id, stored.tariff_version = version[:2]
     return True
 
 

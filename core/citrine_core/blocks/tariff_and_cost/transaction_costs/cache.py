@@ -33,12 +33,21 @@ class Tariffs:
     async def find(
         self, work: UnitOfWork, tenant_id: str, keys: Iterable[VersionKey]
     ) -> dict[VersionKey, tuple[pb.Tariff, Rules]]:
-        """Return versions of tariffs and what they say, in one query at most."""
+        """Return versions of tariffs and what they say, in one query at most.
+
+        One that names no time zone has that of its key.
+        """
         wanted = set(keys)
         missing = [key for key in wanted if (tenant_id, key) not in self._read]
         if missing:
-            for key, content in (await TariffRepository(work.session).find_definitions(tenant_id, missing)).items():
+            named = {(key.tariff_id, key.version) for key in missing}
+            contents = await TariffRepository(work.session).find_definitions(tenant_id, named)
+            for key in missing:
+                content = contents.get((key.tariff_id, key.version))
+                if content is None:
+                    continue
                 tariff = pb.Tariff.FromString(content)
+                tariff.time_zone = tariff.time_zone or key.time_zone
                 try:
                     self._read[tenant_id, key] = (tariff, read_rules(tariff))
                 except InvalidArgument as error:

@@ -34,7 +34,7 @@ async def other_currencies(
     asked: dict[TransactionKey, str] = {}
     for one in charged:
         row, version = rows.get(one.key), chosen[one.key]
-        if row is not None and version == (row.tariff_id, row.tariff_version):
+        if row is not None and version == row.tariff:
             if row.station_currency is not None:
                 found[one.key] = row.station_currency
         elif version in tariffs and version is not None:

@@ -67,12 +67,11 @@ class RunningCosts:
             for tenant_id in {row.tenant_id for row in rows}:
                 settings = await self._tenants.get(work, tenant_id)
                 of_tenant = [row for row in rows if row.tenant_id == tenant_id]
-                keys = {(row.tariff_id, row.tariff_version) for row in of_tenant}
-                tariffs = await self._tariffs.find(work, tenant_id, keys)
+                tariffs = await self._tariffs.find(work, tenant_id, {row.tariff for row in of_tenant})
                 for row in of_tenant:
-                    if (row.tariff_id, row.tariff_version) not in tariffs:
+                    if row.tariff not in tariffs:
                         continue
-                    rules = tariffs[row.tariff_id, row.tariff_version][1]
+                    rules = tariffs[row.tariff][1]
                     times[row[:3]] = now + (rules.interval or settings.interval)
                     accrual = Accrual.load(row.accrual)
                     settled = accrual.until(rules, accrual.moment_after(now - row.update_time))

@@ -35,6 +35,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     TransactionKey,
 )
 from citrine_core.db import UnitOfWork
+from citrine_core.resources.locations.queries import find_time_zones
 from citrine_core.services import Services
 
 __all__ = ["Charged", "ChargedEvent", "History", "Pricing"]
@@ -123,7 +124,7 @@ class Pricing:
     ) -> Prepared:
         """Reckon beforehand what a transaction took, so that `price` need not, which stores it."""
         row = (await CostRepository(work.session).find_all(tenant_id, [key])).get(key)
-        version = None if row is None else _version_of(row)
+        version = None if row is None else row.tariff
         tariffs = {} if version is None else await self._tariffs.find(work, tenant_id, [version])
         accrual = (await accrue_all({key: moments}, {key: version}, tariffs))[key].accrual
         return Prepared(moments, version, None if accrual is None else accrual.dump())
@@ -142,7 +143,7 @@ class Pricing:
         rows = await costs.find_all(tenant_id, [one.key for one in charged])
         charged = [one for one in charged if not _is_final(rows.get(one.key)) or one.is_reckoned]
         chosen = await self._choose(work, tenant_id, charged, rows)
-        moved = [key for key, row in rows.items() if _version_of(row) not in (None, chosen[key])]
+        moved = [key for key, row in rows.items() if row.tariff not in (None, chosen[key])]
         shows = await stations_shown_costs(work, tenant_id, {key[0] for key in moved}, settings)
         tariffs = await self._tariffs.find(work, tenant_id, [key for key in chosen.values() if key is not None])
         anew = [one.key for one in charged if _is_anew(one, rows.get(one.key), chosen[one.key])]
@@ -164,7 +165,9 @@ class Pricing:
             if one.key in moved and tariff is not None and one.subject.station_id in shows:
                 _show_other_tariff(one, tariff[0])
             if row is None and one.cause is not None:
-                row = computed._replace(tariff_id=None, tariff_version=None, accrual=None, breakdown=None)
+                row = computed._replace(
+                    tariff_id=None, tariff_version=None, accrual=None, breakdown=None, time_zone=None
+                )
                 row = row._replace(before_tax=None, after_tax=None)
                 new.append(row)
             if row is not None and _is_final(row):
@@ -188,10 +191,15 @@ class Pricing:
             if (row := rows.get(one.key)) is None or (row.subject != one.subject.key and not _is_final(row))
         ]
         found = await find_tariffs(work, tenant_id, [one.subject for one in asked])
-        chosen = {key: _version_of(row) for key, row in rows.items()}
+        chosen = {key: row.tariff for key, row in rows.items()}
         # Another tariff may take the place of one that applies, but never none.
         chosen |= {one.key: version or chosen.get(one.key) for one, version in zip(asked, found, strict=True)}
-        chosen.update((one.key, one.cause.version) for one in charged if one.cause is not None and one.cause.version)
+        repriced = {one.key: one.cause.version for one in charged if one.cause is not None and one.cause.version}
+        zones = await find_time_zones(work.session, tenant_id, {key[0] for key in repriced}) if repriced else {}
+        for key, version in repriced.items():
+            known = chosen.get(key)
+            zone = zones.get(key[0], "") if known is None else known.time_zone
+            chosen[key] = version._replace(time_zone=zone)
         return chosen
 
     def _compute(
@@ -207,11 +215,12 @@ class Pricing:
         foreign: Mapping[TransactionKey, str],
     ) -> CostRow:
         now = self._clock()
-        tariff_id, number = version or (None, None)
+        tariff_id, number, time_zone = version or (None, None, None)
         base = CostRow(
             tenant_id, *one.key, one.sequence, one.subject.key, tariff_id, number, _state(one), None, None, None, None,
             row.told_total if row is not None else None, None, now,
             station_currency=foreign.get(one.key),
+            time_zone=time_zone or None,
         )  # fmt: skip
         if one.is_over:
             base = base._replace(**_of_end(one, now))
@@ -234,7 +243,7 @@ async def _correct(work: UnitOfWork, final: Sequence[tuple[Charged, CostRow, Cos
             Total(row.before_tax, row.after_tax, currency_of(row.breakdown)),
         )
         for one, row, computed in final
-        if one.settlement and computed.breakdown is not None and (version := _version_of(computed)) is not None
+        if one.settlement and computed.breakdown is not None and (version := computed.tariff) is not None
     ]  # fmt: skip
     made = await correct(work, reckoned, now) if reckoned else {}
     for one, row, _ in final:
@@ -316,11 +325,7 @@ def _is_anew(one: Charged, row: CostRow | None, version: VersionKey | None) -> b
         return False
     if one.is_new:
         return one.is_late
-    return one.is_late or row is None or row.accrual is None or _version_of(row) != version or _is_final(row)
-
-
-def _version_of(row: CostRow) -> VersionKey | None:
-    return None if row.tariff_id is None or row.tariff_version is None else (row.tariff_id, row.tariff_version)
+    return one.is_late or row is None or row.accrual is None or row.tariff != version or _is_final(row)
 
 
 def _is_final(row: CostRow | None) -> bool:

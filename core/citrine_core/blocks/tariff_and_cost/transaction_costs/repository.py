@@ -16,6 +16,7 @@ from citrine_core.blocks.provisioning.queries import find_available
 from citrine_core.blocks.reservation.queries import find_times
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
+from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.blocks.transactions.queries import store_total_cost
 from citrine_core.db import Due, Listed, Page
 from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
@@ -57,6 +58,14 @@ class CostRow(NamedTuple):
     settlement: int | None = None
     settle_time: datetime | None = None
     station_currency: str | None = None
+    time_zone: str | None = None
+
+    @property
+    def tariff(self) -> VersionKey | None:
+        """Return the tariff that applies; None if there is none."""
+        if self.tariff_id is None or self.tariff_version is None:
+            return None
+        return VersionKey(self.tariff_id, self.tariff_version, self.time_zone or "")
 
 
 _KEY = ("tenant_id", "station_id", "transaction_id")
@@ -118,6 +127,12 @@ class DueCost(NamedTuple):
     told_total: str | None
     update_time: datetime
     """When something was heard of the transaction."""
+    time_zone: str | None = None
+
+    @property
+    def tariff(self) -> VersionKey:
+        """Return the tariff that applies."""
+        return VersionKey(self.tariff_id, self.tariff_version, self.time_zone or "")
 
 
 class CostRepository:

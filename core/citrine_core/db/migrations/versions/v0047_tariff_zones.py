@@ -1,0 +1,19 @@
+"""Zones of tariffs that name none: those of the locations of stations."""
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__ = ["down_revision", "downgrade", "revision", "upgrade"]
+
+revision = "0047"
+down_revision = "0046"
+
+
+def upgrade() -> None:
+    """Add the column. What is billed already goes on by UTC."""
+    op.add_column("transaction_costs", sa.Column("time_zone", sa.String(64), nullable=True))
+
+
+def downgrade() -> None:
+    """Take it back."""
+    op.drop_column("transaction_costs", "time_zone")
