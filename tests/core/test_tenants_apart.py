@@ -164,6 +164,12 @@ async def key_of(core: RunningCore, tenant_id: str) -> str:
     return made.secret
 
 
+PLACE = {
+    **{"address": "x", "city": "x", "country": "NLD", "time_zone": "UTC", "party_id": ""},
+    "coordinates": {"latitude": "51.04759", "longitude": "3.72994"},
+}
+"""What a location needs besides ids."""
+
 MORE: dict[str, dict[str, Any]] = {
     "AvailabilityService.ChangeAvailability": {"request": {"operational_status": 1}},
     "CertificateStoreService.CreateStoredCertificate": {"certificate": {"uses": [1], "pem": "x"}},
@@ -185,6 +191,12 @@ MORE: dict[str, dict[str, Any]] = {
     },
     "KeysService.CreateKey": {"display_name": "x", "scopes": ["stations:read"]},
     "LocalAuthListService.SendLocalList": {"request": {"update_type": 2, "version_number": 9}},
+    "LocationsService.CreateLocation": {"location": PLACE},
+    "LocationsService.CreateLocationEvse": {"evse": {"public_id": ""}},
+    "LocationsService.DeleteLocationEvse": {"uid": marked("uid")},
+    "LocationsService.GetLocationEvse": {"uid": marked("uid")},
+    "LocationsService.UpdateLocation": {"location": PLACE},
+    "LocationsService.UpdateLocationEvse": {"evse": {"uid": marked("uid"), "public_id": ""}},
     "ProvisioningService.GetBaseReport": {"request": {"report_base": 2}},
     "ProvisioningService.Reset": {"request": {"type": 1}},
     "RefusalsService.SetToleranceRule": {"rule": {"kinds": [1], "rule_id": "x"}},
