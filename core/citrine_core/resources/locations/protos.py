@@ -16,6 +16,7 @@ from citrine_core.resources.locations.repository import LocationRepository
 from citrine_core.resources.locations.statuses import status_of
 from citrine_core.resources.stations.queries import find_presences
 from citrine_core.rpc import to_timestamp
+from citrine_core.times import set_time
 
 __all__ = ["assign_evse", "assign_location", "open_filled", "show_evses", "show_location"]
 
@@ -66,8 +67,8 @@ def show_location(row: Location, evses: Iterable[pb.LocationEvse] = ()) -> pb.Lo
     shown = pb.Location.FromString(row.content)
     shown.location_id, shown.tenant_id, shown.etag = row.location_id, row.tenant_id, str(row.version)
     shown.evses.extend(evses)
-    shown.create_time.CopyFrom(to_timestamp(row.create_time))
-    shown.update_time.CopyFrom(to_timestamp(row.update_time))
+    set_time(shown.create_time, row.create_time)
+    set_time(shown.update_time, row.update_time)
     return shown
 
 
@@ -116,7 +117,7 @@ async def show_evses(session: AsyncSession, tenant_id: str, rows: Sequence[Locat
 def _copy(content: Message, given: Message, fields: Collection[str]) -> None:
     said = {descriptor.name: value for descriptor, value in given.ListFields()}
     for name in fields:
-        content.ClearField(name)  # type: ignore[arg-type]  # it is a field
+        content.ClearField(name)
         if name in said:
             part = type(given)()
             descriptor = given.DESCRIPTOR.fields_by_name[name]

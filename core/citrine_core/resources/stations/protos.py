@@ -68,7 +68,7 @@ def to_proto(
         clock_skew_time=to_timestamp(station.clock_skew_time),
         clock_is_off=station.clock_is_off,
         etag=str(station.version),
-        location_id=station.location_id,
+        location_id=station.location_id or "",
         labels=tags.labels,
         groups=tags.groups,
         refused=refused,

@@ -53,12 +53,12 @@ class StationTags:
         )
         for station_id, key, value in rows:
             found.setdefault(station_id, Tags()).labels[key] = value
-        rows = await connection.execute(
+        of_groups = await connection.execute(
             select(groups.station_id, groups.group_name)
             .where(groups.tenant_id == tenant_id, one_of(groups.station_id, set(station_ids)))
             .order_by(groups.station_id, groups.group_name)
         )
-        for station_id, name in rows:
+        for station_id, name in of_groups:
             found.setdefault(station_id, Tags()).groups.append(name)
         return found
 

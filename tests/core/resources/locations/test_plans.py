@@ -1,5 +1,6 @@
 """Lists of stations, locations and EVSEs by what users look for read a page and no more of 500,000 rows."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -123,6 +124,7 @@ async def test_a_page_of_a_list_is_read_from_an_index(engine: AsyncEngine) -> No
     if is_filled:
         await fill(engine)
     unit_of_work, wrong = UnitOfWorkFactory(engine, write_events), []
+    rows: Sequence[Any]
     for number, parts in enumerate(STATIONS):
         for after in (None, ("CS-2",)):
             with statements(engine) as seen:

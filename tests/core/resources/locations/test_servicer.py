@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -84,7 +85,7 @@ FULL: dict[str, Any] = {
         pb.ParkingPlace(
             parking_id="P1",
             vehicle_types=[pb.VEHICLE_TYPE_PERSONAL_VEHICLE],
-            time_limit={"seconds": 3600},
+            time_limit=Duration(seconds=3600),
             roofed=False,
             direction=pb.PARKING_DIRECTION_PARALLEL,
         )
@@ -126,7 +127,7 @@ async def test_a_location_is_made_read_changed_and_deleted(api: Api, who: Who) -
     assert created == await api.locations.GetLocation(pb.GetLocationRequest(location_id="north"), metadata=who)
     shown = pb.Location.FromString(created.SerializeToString())
     for name in ("tenant_id", "create_time", "update_time", "etag"):
-        shown.ClearField(name)  # type: ignore[arg-type]  # it is a field
+        shown.ClearField(name)
     assert shown == place(**FULL)
 
     change = pb.Location(location_id="north", name="South", etag=created.etag)

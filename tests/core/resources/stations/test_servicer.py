@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1 import stations_pb2 as pb
+from citrine.api.v1.locations_pb2 import CreateLocationRequest
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.tenants_pb2 import DeleteTenantRequest
 from citrine.edge.v1 import link_pb2 as link
@@ -20,6 +21,7 @@ from citrine_core.events import OutboxRepository
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.stations import Station, StationRepository, verify
 from citrine_core.resources.stations.passwords import generate_password, is_fast
+from tests.core.resources.locations.test_servicer import place
 from tests.support.api import Api, auth, field_violations
 
 T0 = datetime(2025, 1, 31, 12, 0, tzinfo=UTC)
@@ -288,11 +290,13 @@ async def test_station_of_a_tenant_that_was_just_deleted_is_not_made(api: Api) -
 
 async def test_stations_are_selected_by_location_group_and_label(api: Api, who: Any) -> None:
     """Of the caller's tenant alone; a station meets each part of the selector, and all labels."""
+    other = auth(await api.tenant("acme"))
+    for location_id, whose in (("north", who), ("south", who), ("north", other)):
+        await api.locations.CreateLocation(CreateLocationRequest(location=place(location_id)), metadata=whose)
     await create(api, who, "A-1", location_id="north", groups=["fast", "depot"], labels={"owner": "acme", "bay": "1"})
     await create(api, who, "A-2", location_id="north", groups=["depot"], labels={"owner": "acme", "bay": "2"})
     await create(api, who, "B-1", location_id="south", groups=["fast"], labels={"owner": "other"})
     await create(api, who, "C-1")
-    other = auth(await api.tenant("acme"))
     await create(api, other, "A-1", location_id="north", groups=["fast"], labels={"owner": "acme"})
 
     async def selected(**parts: Any) -> list[str]:
