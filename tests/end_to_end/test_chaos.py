@@ -2,7 +2,9 @@
 
 import contextlib
 import random
+import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,13 @@ while True:
 """What ends in order on SIGTERM."""
 
 
+def _start_python(
+    arguments: Sequence[str], directory: Path, variables: Mapping[str, str], output: int
+) -> "subprocess.Popen[bytes]":
+    program = [sys.executable, *arguments]
+    return subprocess.Popen(program, env=variables, cwd=directory, stdout=output, stderr=output)
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -80,7 +89,7 @@ async def test_two_faults_of_the_same_process(
     names: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is started again once: a second process would be left behind, and have its port."""
-    monkeypatch.setattr(deployment, "CITRINE", sys.executable)
+    monkeypatch.setattr(deployment, "start", _start_python)
     core = Process("core-0", ["-c", PROGRAM], {}, tmp_path)
     site = Site(Deployment("", tmp_path, cores=[core]), [], [], [], [], None, None, None)
     with deployment.stopped_at_the_end(site.deployment):

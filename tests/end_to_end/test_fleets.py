@@ -15,8 +15,9 @@ from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
 from citrine_sdk import Citrine
 from citrine_simulator import read_journal
 from citrine_simulator.fleets import FleetFile, read_fleet
-from tests.support.deployment import CITRINE, Deployment
+from tests.support.deployment import Deployment
 from tests.support.load import stored_events
+from tests.support.quick_commands import quick_citrine
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -40,7 +41,7 @@ async def _register(citrine: Citrine, fleet: FleetFile) -> list[str]:
 async def _simulate(deployment: Deployment, fleet: Path, directory: Path, seconds: int) -> tuple[int, dict[str, Any]]:
     report = directory / "report.json"
     process = await asyncio.create_subprocess_exec(
-        *(str(CITRINE), "simulate", "--fleet", str(fleet), "--url", deployment.url(), "--for", f"{seconds}s"),
+        *(str(quick_citrine()), "simulate", "--fleet", str(fleet), "--url", deployment.url(), "--for", f"{seconds}s"),
         *("--report", str(report), "--journal", str(directory / "journal.jsonl"), "--drain", "60s"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -14,7 +14,7 @@ from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine_cli.main import main
 from tests.support.core import RunningCore
-from tests.support.deployment import CITRINE
+from tests.support.quick_commands import quick_citrine
 from tests.support.terminal import on_terminal
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -176,7 +176,9 @@ async def test_one_of_thousands_is_found(run: Run, core: RunningCore) -> None:
 async def test_a_stream_says_on_a_terminal_what_it_waits_for(run: Run) -> None:
     for words in (("events", "--station", "DEPOT-1"), ("events", "--json"), ("messages", "DEPOT-1", "DEPOT-2")):
         ours, theirs = pty.openpty()
-        process = await asyncio.create_subprocess_exec(CITRINE, *words, stdout=asyncio.subprocess.PIPE, stderr=theirs)
+        process = await asyncio.create_subprocess_exec(
+            quick_citrine(), *words, stdout=asyncio.subprocess.PIPE, stderr=theirs
+        )
         os.close(theirs)
         async with asyncio.timeout(60):
             shown = await asyncio.to_thread(os.read, ours, 1000)
@@ -200,7 +202,7 @@ async def test_commands_are_listed_by_what_finds_them(run: Run, core: RunningCor
     ids = {command.id for command in (await stub.ListCommands(listed)).commands}
 
     ours, theirs = pty.openpty()
-    process = await asyncio.create_subprocess_exec(CITRINE, "command", "list", stdout=theirs)
+    process = await asyncio.create_subprocess_exec(quick_citrine(), "command", "list", stdout=theirs)
     assert await process.wait() == 0
     os.close(theirs)
     lines = os.read(ours, 10_000).decode().splitlines()[1:]

@@ -19,7 +19,7 @@ from citrine_cli.main import main
 from citrine_cli.nouns import GROUPS
 from citrine_sdk import Citrine
 from tests.support.core import RunningCore
-from tests.support.deployment import CITRINE
+from tests.support.quick_commands import quick_citrine
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def run(*arguments: str) -> int:
 async def on_a_terminal(*arguments: str) -> tuple[str, str]:
     """Return stdout, and what a terminal shows of stderr, of a command."""
     ours, theirs = pty.openpty()
-    process = await asyncio.create_subprocess_exec(CITRINE, *arguments, stdout=subprocess.PIPE, stderr=theirs)
+    process = await asyncio.create_subprocess_exec(quick_citrine(), *arguments, stdout=subprocess.PIPE, stderr=theirs)
     out, _ = await process.communicate()
     assert process.returncode == 0
     os.close(theirs)

@@ -20,6 +20,7 @@ from citrine.api.v1.stations_pb2 import GetStationAddressRequest
 from citrine.api.v1.tenants_pb2 import CreateTenantRequest, Tenant
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from tests.support.deployment import Deployment, deploy
+from tests.support.quick_commands import quick_citrine
 from tests.support.raw_station import basic, raw_station
 
 PASSWORD = "correct-horse-battery"
@@ -61,7 +62,7 @@ async def command(deployment: Deployment, *arguments: str) -> Command:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
     return Command(
         await asyncio.create_subprocess_exec(
-            "citrine",
+            quick_citrine(),
             *arguments,
             env={**kept, "CITRINE_CORE": deployment.core_addresses[0], "CITRINE_KEY": deployment.key},
             stdout=asyncio.subprocess.PIPE,

@@ -25,8 +25,9 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     NetworkConnectionProfile,
 )
 from tests.edge.tls_files import tls_settings
-from tests.support.deployment import CITRINE, Deployment, deploy
+from tests.support.deployment import Deployment, deploy
 from tests.support.pki import Authority
+from tests.support.quick_commands import quick_citrine
 
 PASSWORD = "correct-horse-battery"
 AUTHORITY = Authority.root()
@@ -54,7 +55,7 @@ async def simulate(deployment: Deployment, listener: str, *options: str) -> tupl
     url = f"{'ws' if listener == 'ocpp' else 'wss'}://{address}"
     done = await asyncio.to_thread(
         subprocess.run,
-        [str(CITRINE), "simulate", "--stations=2", "--scenario=boot-storm", f"--url={url}", *options],
+        [str(quick_citrine()), "simulate", "--stations=2", "--scenario=boot-storm", f"--url={url}", *options],
         cwd=deployment.directory,
         capture_output=True,
         text=True,
@@ -84,7 +85,7 @@ async def test_stations_rise_through_the_security_profiles_and_do_not_come_back(
 
     lowered = await asyncio.to_thread(
         subprocess.run,
-        [str(CITRINE), "station", "lower-profile", "SIM-0001", "2"],
+        [str(quick_citrine()), "station", "lower-profile", "SIM-0001", "2"],
         env={"CITRINE_CORE": deployment.core_addresses[0], "CITRINE_KEY": deployment.key, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
@@ -118,7 +119,7 @@ async def test_A05_a_station_is_moved_from_profile_1_to_3_and_orders_its_certifi
 ) -> None:
     addresses = json.loads(deployment.edges[0].ready_file.read_text())
     station = await asyncio.create_subprocess_exec(
-        *(str(CITRINE), "simulate", "--station=SIM-0001", f"--password={PASSWORD}", "--for=2m", "--pause=1h"),
+        *(str(quick_citrine()), "simulate", "--station=SIM-0001", f"--password={PASSWORD}", "--for=2m", "--pause=1h"),
         *(f"--url=ws://{addresses['ocpp']}", "--ca-file=stations.pem", "--state-dir=state"),
         *("--variable", "OCPPCommCtrlr.RetryBackOffWaitMinimum=1"),
         cwd=deployment.directory,

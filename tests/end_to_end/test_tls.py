@@ -13,8 +13,9 @@ import pytest
 from citrine.api.v1.edges_pb2 import ListEdgesRequest, RevokeEdgeRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, ListStationsRequest, Station
 from citrine_sdk import Citrine
-from tests.support.deployment import CITRINE, Process, free_port, stopped_at_the_end
 from tests.support.deployment import Deployment as Processes
+from tests.support.deployment import Process, free_port, stopped_at_the_end
+from tests.support.quick_commands import quick_citrine
 from tests.support.raw_station import raw_station
 
 PASSWORD = "correct-horse-battery"
@@ -24,7 +25,8 @@ REVOKED_WITHIN = 60.0
 
 
 def run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([str(CITRINE), *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    command = [quick_citrine(), *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
 
 
 class Site:

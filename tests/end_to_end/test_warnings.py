@@ -13,7 +13,7 @@ from citrine.api.v1 import tariffs_pb2 as tariffs
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine_cli.main import main
 from tests.support.core import RunningCore
-from tests.support.deployment import CITRINE
+from tests.support.quick_commands import quick_citrine
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -138,7 +138,7 @@ async def test_a_removal_asks_on_a_terminal(run: Run, core: RunningCore) -> None
     async def answered(answer: str, *words: str) -> tuple[int | None, str]:
         ours, theirs = pty.openpty()
         process = await asyncio.create_subprocess_exec(
-            CITRINE, *words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+            quick_citrine(), *words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
         )
         os.close(theirs)
         shown = ""
@@ -167,7 +167,7 @@ async def test_a_removal_asks_on_a_terminal(run: Run, core: RunningCore) -> None
     await core.add_station("CS-4")
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        CITRINE, "station", "remove", "CS-4", stdin=theirs, stdout=theirs, stderr=theirs
+        quick_citrine(), "station", "remove", "CS-4", stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
     async with asyncio.timeout(60):

@@ -11,9 +11,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -53,6 +54,28 @@ def free_port() -> int:
         return port
 
 
+class Running(Protocol):
+    """A process that was started, as `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+def _start(arguments: Sequence[str], directory: Path, variables: Mapping[str, str], output: int) -> Running:
+    return subprocess.Popen([str(CITRINE), *arguments], env=variables, cwd=directory, stdout=output, stderr=output)
+
+
+start: Callable[[Sequence[str], Path, Mapping[str, str], int], Running] = _start
+"""Starts `citrine` with arguments, in a directory and with variables, writing to a descriptor."""
+
+
 @dataclass
 class Process:
     """One core or edge process with the settings it is always started with."""
@@ -61,7 +84,7 @@ class Process:
     arguments: list[str]
     settings: dict[str, str]
     directory: Path
-    popen: subprocess.Popen[bytes] | None = None
+    popen: Running | None = None
     starts: int = 0
 
     @property
@@ -83,13 +106,8 @@ class Process:
         self.starts += 1
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
         with self.log.open("ab") as log:
-            self.popen = subprocess.Popen(
-                [str(CITRINE), *self.arguments],
-                env={**inherited, **self.settings, "CITRINE_READY_FILE": str(self.ready_file)},
-                cwd=self.directory,
-                stdout=log,
-                stderr=log,
-            )
+            variables = {**inherited, **self.settings, "CITRINE_READY_FILE": str(self.ready_file)}
+            self.popen = start(self.arguments, self.directory, variables, log.fileno())
 
     async def ready(self) -> dict[str, str]:
         """Return the addresses once it listens.
@@ -141,11 +159,10 @@ class Process:
         """Wait until it ends, or end it, and return its exit code."""
         assert self.popen is not None
         try:
-            self.popen.wait(timeout=30)
+            return self.popen.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.popen.kill()
-            self.popen.wait()
-        return self.popen.returncode
+            return self.popen.wait()
 
     def cpu_seconds(self) -> float:
         """Return the user and system time that it and its children have used so far."""
@@ -256,8 +273,10 @@ async def deploy(
 
 async def upgrade_database(database: str, directory: Path) -> None:
     """Give a database its tables, by `citrine db upgrade` in a directory."""
-    upgrade = [str(CITRINE), "db", "upgrade", "--database", database]
-    await asyncio.to_thread(subprocess.run, upgrade, check=True, capture_output=True, cwd=directory)
+    with (directory / "upgrade.log").open("ab") as log:
+        upgrade = start(["db", "upgrade", "--database", database], directory, os.environ, log.fileno())
+    if code := await asyncio.to_thread(upgrade.wait):
+        raise RuntimeError(f"the upgrade ended with {code}:\n{(directory / 'upgrade.log').read_text()[-4000:]}")
 
 
 def _address(workers: int) -> str:

@@ -1,10 +1,5 @@
-"""A `citrine` for tests that type many commands: each is a fork of one process that has imported everything.
+"""A `citrine` for tests that start many processes: each is a fork of one that has imported everything (forks.py)."""
 
-It is a process of its own as ever, with its own arguments, variables, directory, input, output and exit code, and takes
-signals. What it saves is to import the same again, nine tenths of what a short command costs.
-"""
-
-import atexit
 import json
 import os
 import select
@@ -15,21 +10,25 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-__all__ = ["commands"]
+from tests.support import deployment
+
+__all__ = ["Fork", "commands", "fork", "pytest_configure", "pytest_unconfigure", "quick_citrine"]
 
 _ROOT = Path(__file__).parents[2]
 
 # Without `site` and what tests have installed, such a process starts in a hundredth of a second. It hands on its three
-# files, its arguments, its place and its variables, and waits; what goes on for long is started as it is.
+# files, its arguments, its place and its variables, and waits.
 _PROGRAM = """#!{python} -IS
 import json, os, signal, socket, sys
 arguments = sys.argv[1:]
-if not arguments or arguments[0] in ("core", "edge", "simulate", "db") or arguments == ["up"]:
+if arguments == ["up"]:
     os.execv({citrine!r}, [{citrine!r}, *arguments])
 begun = []
 for number in (signal.SIGINT, signal.SIGTERM):
@@ -41,105 +40,151 @@ socket.send_fds(server, [len(said).to_bytes(8, "big")], [0, 1, 2])
 server.sendall(said)
 answers = server.makefile("rb")
 begun.append(int(answers.readline()))
-sys.exit(int(answers.readline() or b"137"))
+code = int(answers.readline() or b"-9")
+if code < 0:
+    # It ends as the other one has ended.
+    signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+    os.kill(os.getpid(), -code)
+sys.exit(code)
 """
 
 
-@pytest.fixture(scope="session")
-def commands() -> Iterator[Path]:
-    """A folder with such a `citrine`."""
-    with tempfile.TemporaryDirectory(prefix="citrine-commands-") as name:
-        folder = Path(name)
-        address = str(folder / "socket")
-        program = folder / "citrine"
-        citrine = str(Path(sys.executable).parent / "citrine")
-        program.write_text(_PROGRAM.format(python=sys.executable, citrine=citrine, address=address))
-        program.chmod(0o755)
+class Fork:
+    """A `citrine` that was forked; it is used as a `subprocess.Popen` is.
+
+    Args:
+        connection: To the process that it is a fork of.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection.detach()
+        # Whoever forgets it ends it.
+        weakref.finalize(self, os.close, self._connection)
+        self._lock = threading.Lock()
+        self.pid = int(self._line())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code if it has ended, negative if a signal has ended it."""
+        return self._ended(0.0)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it has ended, and return the exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: When it takes longer than so many seconds.
+        """
+        code = self._ended(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired("citrine", timeout or 0.0)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def _ended(self, timeout: float | None) -> int | None:
+        if self.returncode is None:
+            waiting = select.poll()
+            waiting.register(self._connection, select.POLLIN)
+            if waiting.poll(None if timeout is None else timeout * 1000):
+                # Several threads may have waited.
+                with self._lock:
+                    if self.returncode is None:
+                        # What it is a fork of may have ended, and all forks with it.
+                        self.returncode = int(self._line() or -signal.SIGKILL)
+        return self.returncode
+
+    def _line(self) -> bytes:
+        said = b""
+        while not said.endswith(b"\n") and (more := os.read(self._connection, 1)):
+            said += more
+        return said
+
+
+class _ForkServer:
+    """The process that is forked, and a folder with a `citrine` that asks it."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="citrine-commands-")
+        self.citrine = Path(self._folder.name) / "citrine"
+        self._address = str(self.citrine.with_name("socket"))
+        program = _PROGRAM.format(python=sys.executable, citrine=str(deployment.CITRINE), address=self._address)
+        self.citrine.write_text(program)
+        self.citrine.chmod(0o755)
         # It ends with this process, however that ends.
-        server = subprocess.Popen(
-            [sys.executable, "-m", __name__, address], cwd=_ROOT, stdin=subprocess.PIPE, start_new_session=True
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.forks", self._address],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
         )
-        try:
-            deadline = time.monotonic() + 60
-            while not os.path.exists(address):
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
-            yield folder
-        finally:
-            server.communicate()
+        deadline = time.monotonic() + 60
+        while not os.path.exists(self._address):
+            assert self._process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def fork(
+        self, arguments: Sequence[str], directory: Path, variables: Mapping[str, str], files: Sequence[int]
+    ) -> Fork:
+        said = json.dumps([arguments, str(directory), dict(variables)]).encode()
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(self._address)
+        socket.send_fds(connection, [len(said).to_bytes(8, "big")], files)
+        connection.sendall(said)
+        return Fork(connection)
+
+    def stop(self) -> None:
+        self._process.communicate()
+        self._folder.cleanup()
 
 
-def _serve(address: str) -> None:
-    from citrine_cli import app
-    from citrine_cli.lazy_group import Deferred
-    from citrine_cli.nouns import GROUPS
-    from citrine_sdk import methods
-
-    assert app
-    for word, noun in GROUPS.items():
-        Deferred(word, noun, is_group=True).load()
-    list(methods())
-    # Nobody waits for those that are begun: they say themselves how they end.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listening:
-        # Found by who waits for it only once it listens.
-        listening.bind(f"{address}.new")
-        listening.listen(64)
-        os.rename(f"{address}.new", address)
-        while sys.stdin not in select.select([listening, sys.stdin], [], [])[0]:
-            connection, _ = listening.accept()
-            with connection:
-                if os.fork() == 0:
-                    listening.close()
-                    _run(connection)
+@cache
+def _server() -> _ForkServer:
+    return _ForkServer()
 
 
-def _run(connection: socket.socket) -> None:
-    """Be the command that is asked for, and end."""
-    code = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        size, files, _, _ = socket.recv_fds(connection, 8, 3)
-        said = bytearray()
-        while len(said) < int.from_bytes(size, "big"):
-            said += connection.recv(65536)
-        arguments, directory, variables = json.loads(said)
-        for ours, theirs in enumerate(files):
-            os.dup2(theirs, ours)
-            os.close(theirs)
-        os.chdir(directory)
-        os.environ.clear()
-        os.environ.update(variables)
-        time.tzset()
-        sys.argv = ["citrine", *arguments]
-        connection.sendall(f"{os.getpid()}\n".encode())
-        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
-        code = _main()
-    finally:
-        connection.sendall(f"{code}\n".encode())
-        os._exit(0)
+def fork(arguments: Sequence[str], directory: Path, variables: Mapping[str, str], output: int) -> Fork:
+    """Start `citrine` with these arguments, in a directory, with variables and without input.
+
+    Args:
+        arguments: What stands behind `citrine`.
+        directory: Where it runs.
+        variables: Its environment.
+        output: The descriptor that it writes to, errors too.
+    """
+    with open(os.devnull) as nothing:
+        return _server().fork(arguments, directory, variables, [nothing.fileno(), output, output])
 
 
-def _end_with(connection: socket.socket) -> None:
-    """End at once when who waits for this command is killed."""
-    connection.recv(1)
-    os._exit(1)
+def quick_citrine() -> Path:
+    """Return a `citrine` that starts at once; to others it looks as the other one does."""
+    return _server().citrine
 
 
-def _main() -> int:
-    from citrine_cli.main import main
-
-    try:
-        code = main()
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
-    except BrokenPipeError:
-        code = 120
-    return code
+@pytest.fixture(scope="session")
+def commands() -> Path:
+    """A folder with such a `citrine`."""
+    return quick_citrine().parent
 
 
-if __name__ == "__main__":
-    _serve(sys.argv[1])
+def pytest_configure() -> None:
+    """Have cores and edges of deployments be forks; without pytest, for measurements, they are started as ever."""
+    deployment.start = fork
+
+
+def pytest_unconfigure() -> None:
+    """End the process that is forked, if one was."""
+    if _server.cache_info().currsize:
+        _server().stop()
+        _server.cache_clear()

@@ -6,15 +6,14 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["OnTerminal", "on_terminal"]
+from tests.support.quick_commands import quick_citrine
 
-CITRINE = Path(sys.executable).parent / "citrine"
+__all__ = ["OnTerminal", "on_terminal"]
 
 LINES = 50
 TIMEOUT = 60.0
@@ -57,7 +56,7 @@ def on_terminal(*arguments: str, columns: int = 80, directory: Path, **environme
     }
     settings = {**inherited, "TERM": "xterm-256color", "TZ": "UTC", **environment}
     process = subprocess.Popen(
-        [str(CITRINE), *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=settings, cwd=directory
+        [quick_citrine(), *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=settings, cwd=directory
     )
     os.close(theirs)
     written = bytearray()

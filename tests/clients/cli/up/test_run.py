@@ -18,6 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support.quick_commands import quick_citrine
+
 CITRINE = Path(sys.executable).parent / "citrine"
 LISTEN = [
     *("--ocpp-listen", "127.0.0.1:0"),
@@ -69,7 +71,7 @@ class Running:
         """Run a command as somebody would beside it."""
         core = json.loads((self.directory / ".citrine/core.ready.json").read_text())["grpc"]
         return subprocess.run(
-            [CITRINE, "--core", core, "--tenant", "demo", *arguments],
+            [quick_citrine(), "--core", core, "--tenant", "demo", *arguments],
             cwd=self.directory,
             capture_output=True,
             text=True,

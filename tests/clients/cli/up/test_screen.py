@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.quick_commands import quick_citrine
 from tests.support.screen import Terminal
 from tests.support.terminal import on_terminal
 
@@ -31,7 +32,12 @@ HEAD = "Citrine is up. Ctrl-C stops it"
 
 def show(directory: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [CITRINE, "up", "--show", *options], cwd=directory, env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+        [quick_citrine(), "up", "--show", *options],
+        cwd=directory,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
