@@ -43,6 +43,7 @@ async def ended(api: Citrine, upgrade_id: str) -> pb.SecurityProfileUpgrade:
             found = await api.security_profile_upgrades.GetSecurityProfileUpgrade(request)
             if found.HasField("finish_time"):
                 return found
+            await asyncio.sleep(0.02)
 
 
 async def test_TC_A_19_CSMS(

@@ -214,6 +214,7 @@ async def test_a_core_stops_in_order_where_callers_have_all_places(
                 while used is None:
                     async with core.core.unit_of_work(read_only=True) as work:
                         used = await work.session.scalar(select(ApiKey.last_use_time))
+                    await asyncio.sleep(0.01)
 
 
 async def test_a_core_with_some_blocks_serves_their_actions_only(sqlite_url: str, tmp_path: Path) -> None:

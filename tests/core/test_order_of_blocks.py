@@ -147,6 +147,7 @@ class Walk:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if await work.session.scalar(closed) is not None:
                         return
+                await asyncio.sleep(0.01)
 
     async def command(self, action: str, payload: dict[str, Any]) -> None:
         stub: Any = self.core.stub(CommandsServiceStub)

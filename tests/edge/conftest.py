@@ -88,6 +88,7 @@ class RunningEdge:
         async with asyncio.timeout(WAIT):
             while not condition():
                 assert (await self.get("/healthz"))[0] == 200
+                await asyncio.sleep(0.005)
 
 
 @contextlib.asynccontextmanager

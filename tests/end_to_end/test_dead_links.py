@@ -37,7 +37,7 @@ async def linked(edge: Process, count: int) -> None:
     url = f"http://{(await edge.ready())['http']}/metrics"
     async with asyncio.timeout(30):
         while f"citrine_edge_links_serving {count}.0" not in await asyncio.to_thread(page, url):
-            continue
+            await asyncio.sleep(0.05)
 
 
 def page(url: str) -> str:

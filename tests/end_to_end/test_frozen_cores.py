@@ -83,6 +83,7 @@ async def who_writes_events(engine: AsyncEngine, cores: list[Process]) -> Proces
             for core in cores:
                 if ports & {one.laddr.port for one in psutil.Process(core.pid).net_connections()}:
                     return core
+            await asyncio.sleep(0.02)
 
 
 async def test_a_core_that_stands_still_in_its_outbox_transaction(

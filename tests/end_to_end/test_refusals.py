@@ -101,11 +101,11 @@ async def test_a_tolerance_rule_accepts_what_was_refused_and_is_counted(shared: 
         await citrine.refusals.SetToleranceRule(pb.SetToleranceRuleRequest(rule=rule))
         async with asyncio.timeout(LIMIT):
             while (await station.ask("TransactionEvent", event("Ended", 1, **empty)))[0] != 3:
-                pass
+                await asyncio.sleep(0.02)
         await refused_event(citrine, "TransactionEvent")
         async with asyncio.timeout(LIMIT):
             while not (await citrine.refusals.ListToleranceRules(pb.ListToleranceRulesRequest())).rules[0].uses:
-                pass
+                await asyncio.sleep(0.02)
         transaction = await citrine.transactions.GetTransaction(
             GetTransactionRequest(station_id="CS-1", transaction_id="T-1")
         )
@@ -180,7 +180,7 @@ async def test_a_report_whose_part_is_refused_ends_with_the_reason(shared: Deplo
         await refused_event(citrine, "NotifyMonitoringReport")
         async with asyncio.timeout(LIMIT):
             while (failed := await citrine.reports.GetReportRun(run_of(6))).state == ReportState.REPORT_STATE_REQUESTED:
-                pass
+                await asyncio.sleep(0.02)
         complete = await citrine.reports.GetReportRun(run_of(5))
         found = (await citrine.refusals.ListRefusals(pb.ListRefusalsRequest(station_id="CS-1"))).refusals
 

@@ -1,5 +1,6 @@
 """A station's call, an edge that loses its link, a database that is slow: what the station sees, and what is stored."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -85,6 +86,7 @@ async def test_an_answer_that_is_lost_with_its_link(
         async with engine.connect() as connection:
             while not await connection.scalar(text("SELECT count(*) FROM data_transfers")):
                 await connection.rollback()
+                await asyncio.sleep(0.01)
         proxy.cut()
         proxy.heal()
 

@@ -192,13 +192,14 @@ async def test_a_quirk_profile_lets_pass_what_was_refused(shared: Deployment) ->
             async with asyncio.timeout(LIMIT):
                 while not refusals:
                     refusals = (await citrine.refusals.ListRefusals(ListRefusalsRequest(station_id="CP-1"))).refusals
+                    await asyncio.sleep(0.02)
             for rule in profile.rules:
                 await citrine.refusals.SetToleranceRule(SetToleranceRuleRequest(rule=rule))
             async with asyncio.timeout(LIMIT):
                 while (await station.ask("MeterValues", empty))[0] != 3:
-                    pass
+                    await asyncio.sleep(0.02)
                 while not (await citrine.refusals.ListToleranceRules(ListToleranceRulesRequest())).rules[0].uses:
-                    pass
+                    await asyncio.sleep(0.02)
 
     assert refused[2] == "OccurenceConstraintViolation"
     assert [list(one.remedies) for one in refusals] == [list(profile.rules[0].kinds)]

@@ -54,3 +54,4 @@ async def until(limits: Any, named: dict[str, str], state: int) -> pb.Transactio
             found: pb.TransactionLimit = await limits.GetTransactionLimit(pb.GetTransactionLimitRequest(**named))
             if found.throttle.state == state:
                 return found
+            await asyncio.sleep(0.05)

@@ -151,6 +151,7 @@ async def somebody_waits(engine: AsyncEngine) -> None:
         while not await connection.scalar(text(waits)):
             # Activity is as of the transaction's first look.
             await connection.rollback()
+            await asyncio.sleep(0.005)
 
 
 async def administrate(server: PostgresServer, statement: str) -> None:

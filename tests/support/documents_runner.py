@@ -184,7 +184,7 @@ class Reader:
         """Do one, and return what is wrong with it, or nothing."""
         end = time.monotonic() + TIMEOUT
         while (problem := self._do(step)) and step.by_and_by and time.monotonic() < end:
-            pass
+            time.sleep(0.1)
         return problem
 
     def _do(self, step: Step) -> str:

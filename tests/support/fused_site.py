@@ -67,6 +67,7 @@ class FusedSite:
             async with asyncio.timeout(30):
                 while not right(plan):
                     plan = await self.plan()
+                    await asyncio.sleep(0.01)
         except TimeoutError:
             raise AssertionError(f"{plan}\n{self.fused.log}") from None
         return plan
@@ -75,7 +76,7 @@ class FusedSite:
         """Wait until there is no plan any more."""
         async with asyncio.timeout(10):
             while (await self.api.ListChargingPlans(pb.ListChargingPlansRequest())).plans:
-                pass
+                await asyncio.sleep(0.01)
 
     async def until_away(self) -> None:
         """Wait until the core knows that the station is gone."""
@@ -84,6 +85,7 @@ class FusedSite:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if await ConnectionRepository(work.session).find_open("default", self.station_id) is None:
                         return
+                await asyncio.sleep(0.01)
 
     async def again(self) -> None:
         """Let the time pass after which a profile is sent again."""

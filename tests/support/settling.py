@@ -28,3 +28,4 @@ async def settle_all(core: RunningCore, runs: int = 1) -> None:
             async with core.core.unit_of_work(read_only=True) as work:
                 if not await work.session.scalar(due):
                     return
+            await asyncio.sleep(0.01)

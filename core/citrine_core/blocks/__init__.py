@@ -1,7 +1,9 @@
 """The functional blocks of OCPP, one package each, named as the specification names them."""
 
+import sys
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,8 +39,13 @@ yet, because it is also called where only the block's tables are wanted."""
 
 def plug_ins(services: "Services") -> "list[Block]":
     """Return the blocks of installed plug-ins, by the name of their entry point."""
-    found = sorted(entry_points(group=PLUG_INS), key=lambda entry_point: entry_point.name)
-    return [entry_point.load()(services) for entry_point in found]
+    return [entry_point.load()(services) for entry_point in _installed(tuple(sys.path))]
+
+
+@cache
+def _installed(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Return the entry points of plug-ins that are found in these places; all of them are read for that."""
+    return tuple(sorted(entry_points(group=PLUG_INS), key=lambda entry_point: entry_point.name))
 
 
 def built_in(services: "Services") -> "list[Block]":

@@ -174,3 +174,4 @@ async def close(core: RunningCore, session: FakeSession) -> None:
             async with core.core.unit_of_work(read_only=True) as work:
                 if await work.session.scalar(select(Connection.close_time)) is not None:
                     return
+            await asyncio.sleep(0.01)

@@ -174,6 +174,7 @@ async def test_sessions_of_an_edge_that_nobody_hears_of_are_closed_and_come_back
                     await work.session.execute(update(Edge).values(last_seen_time=long_ago))
                     await work.commit()
                 await presence.store_edges()
+                await asyncio.sleep(0.01)
         await edge.open()
 
         assert await connected(core) == ["CS-1"]

@@ -96,6 +96,7 @@ async def test_a_station_that_does_not_answer_keeps_no_other_waiting(core: Runni
         async with asyncio.timeout(10):
             while first.state != pb.CHARGING_NEGOTIATION_STATE_ACCEPTED:
                 first = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations[1]
+                await asyncio.sleep(0.01)
 
     assert [command.session.station_id for command in commands] == ["CS-1", "CS-2"]
     assert waited == pb.CHARGING_NEGOTIATION_STATE_SENT

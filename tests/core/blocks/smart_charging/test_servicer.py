@@ -171,7 +171,7 @@ async def reach(api: "SmartChargingServiceAsyncStub", profile_id: int, state: st
     """Wait until a profile is in a state; each look is a round trip to the core."""
     async with asyncio.timeout(10):
         while (profile_id, state) not in await records(api):
-            pass
+            await asyncio.sleep(0.01)
 
 
 def report(request_id: int, *profiles: types.ChargingProfile, tbc: bool = False) -> ocpp.ReportChargingProfilesRequest:
@@ -279,6 +279,7 @@ async def shares(api: "SmartChargingServiceAsyncStub", first: float, second: flo
             given = [share.given_a for share in plan.shares if share.evse_id]
             if given == [first, second] and plan.state == pb.CHARGING_PLAN_STATE_SETTLED:
                 return plan.shares[1]
+            await asyncio.sleep(0.01)
 
 
 async def test_a_capacity_bounds_plans_and_its_change_makes_another(
@@ -306,6 +307,7 @@ async def test_a_capacity_bounds_plans_and_its_change_makes_another(
     async with asyncio.timeout(10):
         while begun.state != pb.CHARGING_NEGOTIATION_STATE_ACCEPTED:
             [begun, *_] = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations
+            await asyncio.sleep(0.01)
 
     assert code == grpc.StatusCode.FAILED_PRECONDITION
     assert answer.status == ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_ACCEPTED

@@ -74,6 +74,7 @@ async def settled(core: RunningCore, *names: str) -> dict[str, cost_pb.Transacti
             costs = await costs_of(core)
             if all(costs[name].state == cost_pb.COST_STATE_FINAL for name in names):
                 return costs
+            await asyncio.sleep(0.01)
 
 
 async def test_bills_stand_as_they_were(core: RunningCore) -> None:

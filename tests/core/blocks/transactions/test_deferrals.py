@@ -423,6 +423,7 @@ async def test_a_core_folds_by_itself_and_says_what_waits(core: RunningCore) -> 
         async with asyncio.timeout(20):
             while found.is_behind:
                 found = await stub.GetTransaction(GetTransactionRequest(transaction_id="T-1"))
+                await asyncio.sleep(0.01)
 
     assert (found.energy_wh, found.missing_events, found.is_behind) == (6400.0, 0, False)
     assert found.settlement == cost_pb.SETTLEMENT_COMPLETE

@@ -94,6 +94,7 @@ class Limits:
                     # The core's own job may be at some of it.
                     if not await work.session.scalar(due):
                         return
+                await asyncio.sleep(0.01)
 
     async def make_due(self) -> None:
         """Let enough time have passed."""

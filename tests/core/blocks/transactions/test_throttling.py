@@ -149,6 +149,7 @@ class Stubborn:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if not (await work.session.execute(select(table).where(table.c.due_time.is_not(None)))).all():
                         return
+                await asyncio.sleep(0.01)
 
     async def operator(self, amperes: float, level: int) -> int:
         """Set a profile of an operator, and return its id."""
@@ -380,6 +381,7 @@ async def test_a_token_that_is_unblocked_lets_it_charge_on(station: Stubborn, gi
     async with asyncio.timeout(20):
         while not station.profiles():
             await station.session.call(updated(2, 5000))
+            await asyncio.sleep(0.01)
     await station.until_throttled()
     if given_up:
         await station.until(lambda limit: limit.state == pb.LIMIT_STATE_THROTTLED, hurry="transaction_limits")
@@ -421,6 +423,7 @@ async def test_a_station_that_boots_gets_it_again(station: Stubborn) -> None:
     async with asyncio.timeout(20):
         while len(station.profiles()) < 2:
             await station.make_due("transaction_throttles")
+            await asyncio.sleep(0.01)
     await station.until_throttled()
 
     assert station.fused.drawn() == 0
@@ -436,6 +439,7 @@ async def test_what_an_operator_sets_above_it_does_not_let_it_charge(station: St
     async with asyncio.timeout(20):
         while station.fused.drawn():
             await station.make_due("transaction_throttles")
+            await asyncio.sleep(0.01)
     found = await station.until_throttled()
 
     assert above == 16

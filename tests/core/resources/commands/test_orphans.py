@@ -112,6 +112,7 @@ async def test_an_edge_whose_stream_was_cut_reports_the_answer(
         end = loop.time() + 2.5
         while loop.time() < end:
             await session.call(BOOT)
+            await asyncio.sleep(0.05)
         edge.put(link.Upstream(command_result=edge.result(command, ACCEPTED)))
 
         async with asyncio.timeout(SOON):
@@ -145,7 +146,7 @@ async def test_what_never_reached_the_edge_waits_on_where_its_caller_wanted_that
             assert (await call).command.state == common.COMMAND_STATE_QUEUED
             again = await edge.next("command")
             while await stored(core) != (common.COMMAND_STATE_ANSWERED, ""):
-                continue
+                await asyncio.sleep(0.01)
     assert again.request.reset == RESET
 
 

@@ -75,6 +75,7 @@ async def ended(core: RunningCore, command_id: str) -> common.Command:
             command = await stub.GetCommand(pb.GetCommandRequest(id=command_id))
             if command.HasField("finish_time"):
                 return command
+            await asyncio.sleep(0.01)
 
 
 def failing(reason: int, code: str = "", description: str = "") -> Callable[[link.Command], link.CommandFailure]:
@@ -280,7 +281,7 @@ async def test_a_command_is_shown_as_sent_while_the_station_thinks(core: Running
         edge.put(link.Upstream(command_sent=link.CommandSent(id=sent.id, session=sent.session, send_time=timestamp())))
         async with asyncio.timeout(5):
             while (await commands(core))[0].state != common.COMMAND_STATE_SENT:
-                pass
+                await asyncio.sleep(0.01)
         edge.put(link.Upstream(command_result=edge.result(sent, ACCEPTED)))
 
         assert (await waiting).command.state == common.COMMAND_STATE_ANSWERED

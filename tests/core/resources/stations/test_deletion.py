@@ -63,7 +63,7 @@ async def until_gone(core: RunningCore) -> None:
     request = pb.GetStationRequest(station_id="CS-1")
     async with asyncio.timeout(20):
         while (await core.stub(StationsServiceStub).GetStation(request)).connected:
-            pass
+            await asyncio.sleep(0.01)
 
 
 async def use(edge: FakeEdge, password: str = PASSWORD) -> FakeSession:

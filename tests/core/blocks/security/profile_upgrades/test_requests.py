@@ -115,6 +115,7 @@ async def ended(core: RunningCore, upgrade_id: str) -> pb.SecurityProfileUpgrade
             )
             if found.HasField("finish_time"):
                 return found
+            await asyncio.sleep(0.01)
 
 
 async def test_A05_FR_07_a_station_is_upgraded_and_refused_by_its_profile_before(core: RunningCore) -> None:
@@ -158,6 +159,7 @@ async def test_a_station_that_comes_back_by_its_profile_before_gets_the_order_be
         async with asyncio.timeout(20):
             while station.priority != "1":
                 await session.call(BOOT)
+                await asyncio.sleep(0.01)
 
     assert done.state == pb.SECURITY_PROFILE_UPGRADE_STATE_FAILED
     assert done.reason == "it restarted, and came back by its profile before"
