@@ -131,7 +131,7 @@ def demo(directory: Path, commands: Path) -> Iterator[Demo]:
     (directory / "docs").symlink_to(ROOT / "docs")
     printed = directory / "up.txt"
     with printed.open("w") as output:
-        process = subprocess.Popen([BIN / "citrine", "up", *_LISTEN], cwd=directory, stdout=output, stderr=output)
+        process = subprocess.Popen([commands / "citrine", "up", *_LISTEN], cwd=directory, stdout=output, stderr=output)
     try:
         _wait_until(lambda: "charg" in printed.read_text() or process.poll() is not None, printed.read_text)
         assert process.poll() is None, printed.read_text()

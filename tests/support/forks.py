@@ -29,9 +29,15 @@ __all__ = ["serve"]
 PROGRAM = "citrine"
 
 
-def serve(address: str) -> None:
-    """Fork for whoever asks at a socket of that path, until the input ends."""
+def serve(address: str, python: str) -> None:
+    """Fork for whoever asks at a socket of that path, until the input ends.
+
+    Args:
+        address: Path of the socket.
+        python: What forks start other programs with.
+    """
     _import_all()
+    sys.executable = python
     gc.collect()
     gc.freeze()
     woken, wake = os.pipe()
@@ -157,4 +163,4 @@ def _main() -> int:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], sys.argv[2])

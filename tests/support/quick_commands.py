@@ -24,22 +24,29 @@ __all__ = ["Fork", "commands", "fork", "pytest_configure", "pytest_unconfigure",
 _ROOT = Path(__file__).parents[2]
 
 # Without `site` and what tests have installed, such a process starts in a hundredth of a second. It hands on its three
-# files, its arguments, its place and its variables, and waits.
+# files, its arguments, its place and its variables, and waits. As `python` it is what a fork of `citrine up` starts its
+# children with, which end with it (citrine_cli/up/child.py).
 _PROGRAM = """#!{python} -IS
 import json, os, signal, socket, sys
 arguments = sys.argv[1:]
-if arguments == ["up"]:
-    os.execv({citrine!r}, [{citrine!r}, *arguments])
-begun = []
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda number, _: begun and os.kill(begun[0], number))
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+if sys.argv[0].endswith("/python"):
+    if arguments[:2] != ["-m", "citrine_cli.up.child"]:
+        os.execv({python!r}, [{python!r}, *arguments])
+    import ctypes
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if os.getppid() != int(arguments[2]):
+        sys.exit(1)
+    del arguments[:3]
 said = json.dumps([arguments, os.getcwd(), dict(os.environ)]).encode()
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
 socket.send_fds(server, [len(said).to_bytes(8, "big")], [0, 1, 2])
 server.sendall(said)
 answers = server.makefile("rb")
-begun.append(int(answers.readline()))
+pid = int(answers.readline())
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda number, _: os.kill(pid, number))
 code = int(answers.readline() or b"-9")
 if code < 0:
     # It ends as the other one has ended.
@@ -118,12 +125,13 @@ class _ForkServer:
         self._folder = tempfile.TemporaryDirectory(prefix="citrine-commands-")
         self.citrine = Path(self._folder.name) / "citrine"
         self._address = str(self.citrine.with_name("socket"))
-        program = _PROGRAM.format(python=sys.executable, citrine=str(deployment.CITRINE), address=self._address)
-        self.citrine.write_text(program)
-        self.citrine.chmod(0o755)
+        python = self.citrine.with_name("python")
+        for program in (self.citrine, python):
+            program.write_text(_PROGRAM.format(python=sys.executable, address=self._address))
+            program.chmod(0o755)
         # It ends with this process, however that ends.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forks", self._address],
+            [sys.executable, "-m", "tests.support.forks", self._address, python],
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             start_new_session=True,
