@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,17 +57,6 @@ async def pair(postgres_url: str, tmp_path: Path) -> AsyncIterator[Deployment]:
         yield running
 
 
-async def each_station_goes_on(fleet: Fleet, within: float) -> None:
-    """Wait until a message of each station was acknowledged from now on."""
-    before = set(fleet.summary().acknowledged)
-    waiting = set(STATIONS)
-    deadline = time.monotonic() + within
-    while waiting:
-        assert time.monotonic() < deadline, f"{sorted(waiting)} do not go on"
-        await asyncio.sleep(0.1)
-        waiting = set(STATIONS) - {key.station_id for key in fleet.summary().acknowledged.keys() - before}
-
-
 async def who_writes_events(engine: AsyncEngine, cores: list[Process]) -> Process:
     """Wait until a core stands in its outbox transaction, and return it."""
     query = text(
@@ -112,8 +100,8 @@ async def test_a_core_that_stands_still_in_its_outbox_transaction(
                     seen = await stream.read()
                 stream.cancel()
             await pair.cores[other].serving()
-            await each_station_goes_on(fleet, GO_ON_WITHIN)
-        await each_station_goes_on(fleet, 30)
+            await fleet.all_acknowledged(GO_ON_WITHIN)
+        await fleet.all_acknowledged(30)
 
     await assert_nothing_lost_or_doubled(pair, fleet)
     await engine.dispose()
@@ -127,7 +115,7 @@ async def test_a_core_that_stands_still_at_any_moment(pair: Deployment, tmp_path
         for core in chance.sample(pair.cores, 2):
             await asyncio.sleep(chance.random())
             with frozen(core):
-                await each_station_goes_on(fleet, GO_ON_WITHIN)
+                await fleet.all_acknowledged(GO_ON_WITHIN)
             await fleet.acknowledged(20)
             await core.serving()
 
@@ -147,9 +135,9 @@ async def test_a_core_whose_database_goes_silent(
         async with charging_fleet(pair, STATIONS, tmp_path) as fleet:
             await fleet.acknowledged(40)
             proxy.silence()
-            await each_station_goes_on(fleet, GO_ON_WITHIN)
+            await fleet.all_acknowledged(GO_ON_WITHIN)
             proxy.heal()
             await core.serving()
-            await each_station_goes_on(fleet, 30)
+            await fleet.all_acknowledged(30)
         await assert_nothing_lost_or_doubled(pair, fleet)
         assert core.stop() == 0

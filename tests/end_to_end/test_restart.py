@@ -11,7 +11,7 @@ from tests.support.load import charging_fleet, register
 
 pytestmark = pytest.mark.timeout(180)
 
-STATIONS = [f"SIM-{number:02}" for number in range(50)]
+STATIONS = [f"SIM-{number:02}" for number in range(20)]
 
 SERVED_AGAIN = 15.0
 """Seconds. On a machine with nothing else to do it is less than two; the hold time is 20."""
@@ -39,7 +39,7 @@ async def test_sockets_stay_open_and_every_message_is_answered(
     async with deployment.client() as citrine:
         await register(citrine, STATIONS)
     (core,) = deployment.cores
-    async with charging_fleet(deployment, STATIONS, tmp_path) as fleet:
+    async with charging_fleet(deployment, STATIONS, tmp_path, pause=0.2) as fleet:
         await fleet.acknowledged(200)
         before = await epochs(deployment)
         for _ in range(2):
