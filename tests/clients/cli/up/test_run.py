@@ -111,6 +111,7 @@ def security_profiles(running: Running) -> list[int]:
         found = [station["securityProfile"] for station in shown]
         if found[-1] == 3 or time.monotonic() > deadline:
             return found
+        time.sleep(0.1)
 
 
 def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> None:
