@@ -19,6 +19,19 @@ HOLD_TIME = "8"
 """Seconds that the edge holds calls: longer than each outage, and shorter than all of them together."""
 
 
+LOST = "the database is not available"
+
+BACK = "the database is available again"
+
+
+async def said(deployment: Deployment, line: str, times: int) -> None:
+    """Wait until the core has logged a line that many times."""
+    (core,) = deployment.cores
+    async with asyncio.timeout(60):
+        while core.log.read_text().count(line) < times:
+            await asyncio.sleep(0.05)
+
+
 async def assert_nothing_lost_or_dropped(deployment: Deployment, fleet: Fleet) -> None:
     outcome = Outcome()
     await compare(deployment, fleet, outcome)
@@ -36,18 +49,25 @@ async def test_a_database_that_comes_and_goes(postgres_url: str, tmp_path: Path)
                 await register(citrine, STATIONS)
             async with charging_fleet(deployment, STATIONS, tmp_path) as fleet:
                 await fleet.acknowledged(20)
-                for _ in range(4):
-                    proxy.refuse()
-                    await asyncio.sleep(4)
+                proxy.refuse()
+                await said(deployment, LOST, 1)
+                proxy.heal()
+                await said(deployment, BACK, 1)
+                proxy.refuse()
+                await said(deployment, LOST, 2)
+                for _ in range(2):
                     proxy.heal()
                     await asyncio.sleep(2)
+                    proxy.refuse()
+                    await asyncio.sleep(4)
+                proxy.heal()
                 await fleet.acknowledged(20)
             await assert_nothing_lost_or_dropped(deployment, fleet)
             log = deployment.cores[0].log.read_text()
 
     # Two times, and not four: the second outage lasts until the database stays.
-    assert log.count("the database is not available") == 2, log
-    assert log.count("the database is available again") == 2, log
+    assert log.count(LOST) == 2, log
+    assert log.count(BACK) == 2, log
 
 
 async def test_a_core_that_crashes_every_few_seconds(sqlite_url: str, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ REVOKED_WITHIN = 60.0
 
 
 def run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    command = [quick_citrine(), *arguments]
+    command = [str(quick_citrine()), *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -3,6 +3,7 @@
 import gc
 import importlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import typer
@@ -36,24 +37,30 @@ class Deferred(TyperCommand):
         Raises:
             CliError: When a required module is not installed.
         """
-        app = new_app()
-        # Imported objects are never garbage; without collections a command is a tenth faster.
-        gc.disable()
-        try:
-            function = getattr(importlib.import_module(self._noun.module), self._noun.function)
-        except ModuleNotFoundError as error:
-            missing = f"citrine {self._word} is not installed: module {error.name} is missing"
-            raise CliError(f"{missing}; pip install 'citrine-csms[cli]'") from error
-        finally:
-            gc.enable()
-        if self._is_group:
-            app.add_typer(function(), name=self._word)
-        else:
-            function(app)
-        found = get_group(app).commands[self._word]
-        assert isinstance(found, TyperCommand | TyperGroup)
-        add_forms(found)
-        return found
+        return _load(self._word, self._noun, self._is_group)
+
+
+@cache
+def _load(word: str, noun: Noun, is_group: bool) -> TyperCommand | TyperGroup:
+    """Import and return the commands of a noun; who runs several command lines in one process needs that once."""
+    app = new_app()
+    # Imported objects are never garbage; without collections a command is a tenth faster.
+    gc.disable()
+    try:
+        function = getattr(importlib.import_module(noun.module), noun.function)
+    except ModuleNotFoundError as error:
+        missing = f"citrine {word} is not installed: module {error.name} is missing"
+        raise CliError(f"{missing}; pip install 'citrine-csms[cli]'") from error
+    finally:
+        gc.enable()
+    if is_group:
+        app.add_typer(function(), name=word)
+    else:
+        function(app)
+    found = get_group(app).commands[word]
+    assert isinstance(found, TyperCommand | TyperGroup)
+    add_forms(found)
+    return found
 
 
 class LazyGroup(TyperGroup):
