@@ -19,9 +19,9 @@ HOLD_TIME = "8"
 """Seconds that the edge holds calls: longer than each outage, and shorter than all of them together."""
 
 
-LOST = "the database is not available"
+LOST = "citrine_core.link.health: the database is not available"
 
-BACK = "the database is available again"
+BACK = "citrine_core.link.health: the database is available again"
 
 
 async def said(deployment: Deployment, line: str, times: int) -> None:

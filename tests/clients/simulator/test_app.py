@@ -158,7 +158,7 @@ async def test_a_fleet_is_run_from_its_file_and_reported(
     fleet.write_text('version = 1\n[[stations]]\nids = "CS-{1..3}"\npassword = "secret of {id}"\n')
 
     code = await run(
-        *("--fleet", str(fleet), "--url", csms.url, "--for", "500ms", "--report", str(report)),
+        *("--fleet", str(fleet), "--url", csms.url, "--for", "3s", "--report", str(report)),
         *("--password", "another secret"),
     )
 

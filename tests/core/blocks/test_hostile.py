@@ -12,12 +12,13 @@ from sqlalchemy import select
 from citrine.edge.v1.link_pb2 import Downstream, SessionRef, StationCall
 from citrine.ocpp.actions import action_of, wrap_request
 from citrine_core.blocks import built_in
-from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
+from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.dispatch import Answered, HandlingStage, Item, Registry, Routes, collect
 from citrine_core.events import write_events
 from citrine_core.resources.tokens import Token, lookup_of, type_of
 from tests.support.blocks import NOW, add_station, services_of, stamp
+from tests.support.engines import new_engine
 from tests.support.hostile import MANNERS, Manner, hostile
 
 STATION = "CS-1"
@@ -29,7 +30,7 @@ COUNTED = {"id", "sequence"}
 @pytest.fixture
 async def both(sqlite_url: str, postgres_url: str) -> AsyncIterator[list[UnitOfWorkFactory]]:
     """Opens units of work on either database, with a station in both."""
-    engines = [create_engine(url) for url in (sqlite_url, postgres_url)]
+    engines = [new_engine(url) for url in (sqlite_url, postgres_url)]
     factories = [UnitOfWorkFactory(engine, partial(write_events, clock=lambda: NOW)) for engine in engines]
     for factory in factories:
         await add_station(factory, STATION)

@@ -64,7 +64,7 @@ def played(exchange: CommandExchange, data: st.DataObject) -> bool:
 def test_response_to_a_command_is_valid(name: str) -> None:
     schema = SCHEMAS["2.1"][f"{name}Request"]
 
-    @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(objects(schema, "2.1", schema.get("definitions", {})), st.data())
     def check(payload: dict[str, Any], data: st.DataObject) -> None:
         try:
