@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,15 +24,19 @@ def package_of(path: Path) -> str:
     return ".".join(parts[:2]) if parts[0] in NESTED else Path(parts[0]).stem
 
 
-def modules() -> dict[Path, ast.Module]:
-    return {path: ast.parse(path.read_text()) for path in sorted(CORE.rglob("*.py")) if package_of(path) not in FREE}
+MODULES = [path for path in sorted(CORE.rglob("*.py")) if package_of(path) not in FREE]
 
 
-def models_of(trees: dict[Path, ast.Module]) -> tuple[dict[str, str], dict[str, str]]:
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def owners() -> tuple[dict[str, str], dict[str, str]]:
     """Return the owner of each model class and of each table name."""
     classes, tables = {}, {}
-    for path, tree in trees.items():
-        for node in tree.body if path.name == "models.py" else ():
+    for path in MODULES:
+        for node in parse(path).body if path.name == "models.py" else ():
             if isinstance(node, ast.ClassDef):
                 classes[node.name] = package_of(path)
                 for statement in node.body:
@@ -60,12 +65,13 @@ def evaluated(tree: ast.AST) -> Iterator[ast.expr]:
 
 def imported_models(tree: ast.Module) -> dict[str, str]:
     """Return the models of the core that a module imports, by the name that it gives them: their owners."""
+    classes, _ = owners()
     return {
-        alias.asname or alias.name: CLASSES[alias.name]
+        alias.asname or alias.name: classes[alias.name]
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("citrine_core")
         for alias in node.names
-        if alias.name in CLASSES
+        if alias.name in classes
     }
 
 
@@ -74,20 +80,17 @@ def is_by_name(node: ast.expr) -> bool:
     return isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("metadata.tables")
 
 
-TREES = modules()
-CLASSES, TABLES = models_of(TREES)
-
-
-@pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(CORE))) for path in TREES])
+@pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(CORE))) for path in MODULES])
 def test_queries_into_a_table_stand_in_the_package_that_owns_it(path: Path) -> None:
     """Another package may name a model as a type, and neither select from it nor write to it."""
-    package, models, found = package_of(path), imported_models(TREES[path]), []
-    for node in evaluated(TREES[path]):
+    tree, (_, tables) = parse(path), owners()
+    package, models, found = package_of(path), imported_models(tree), []
+    for node in evaluated(tree):
         if is_by_name(node):
             assert isinstance(node, ast.Subscript)
             name = str(node.slice.value) if isinstance(node.slice, ast.Constant) else None
-            if name is not None and TABLES.get(name, package) != package:
-                found.append(f"line {node.lineno}: table {name} belongs to {TABLES[name]}")
+            if name is not None and tables.get(name, package) != package:
+                found.append(f"line {node.lineno}: table {name} belongs to {tables[name]}")
             elif name is None and "__tablename__" not in ast.unparse(node.slice):
                 found.append(f"line {node.lineno}: a table by a name that can't be checked")
         elif isinstance(node, ast.Name) and models.get(node.id, package) != package:
@@ -97,7 +100,7 @@ def test_queries_into_a_table_stand_in_the_package_that_owns_it(path: Path) -> N
 
 def test_each_package_can_be_imported_first() -> None:
     """Who asks another package for its queries must not need it whole."""
-    packages = sorted({f"citrine_core.{package_of(path)}" for path in TREES if path.parent.parent.name in NESTED})
+    packages = sorted({f"citrine_core.{package_of(path)}" for path in MODULES if path.parent.parent.name in NESTED})
     script = (
         "import importlib, sys\n"
         f"for name in {packages!r}:\n"
