@@ -16,7 +16,8 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 def rivals_of(one: TariffAssignment, others: Iterable[TariffAssignment]) -> Iterator[TariffAssignment]:
     """Yield the assignments of other tariffs that overlap with an assignment: some driver at some time has both.
 
-    The groups of tokens are not looked up: an assignment to a token and one to a group do not count as overlapping.
+    Groups and locations are not looked up: an assignment to a token and one to a group do not count as overlapping, nor
+    do those of two kinds of places.
     """
     for other in others:
         if other.assignment_id == one.assignment_id or other.tariff_id == one.tariff_id:
@@ -40,7 +41,7 @@ def applying_of(
 
 def _rank(one: TariffAssignment, valid_from: Mapping[str, Timestamp]) -> tuple[int, int, datetime, datetime]:
     whose = 2 if one.id_token else 1 if one.group_id else 0
-    where = 2 if one.evse_id else 1 if one.station_id else 0
+    where = 5 if one.evse_id else 4 if one.station_id else 2 * bool(one.location_id) + bool(one.station_group)
     begins = [_time(one.from_time)] if one.HasField("from_time") else []
     if one.tariff_id in valid_from:
         begins.append(_time(valid_from[one.tariff_id]))
@@ -50,7 +51,17 @@ def _rank(one: TariffAssignment, valid_from: Mapping[str, Timestamp]) -> tuple[i
 def _meet_in_place(one: TariffAssignment, other: TariffAssignment) -> bool:
     if one.station_id and other.station_id and one.station_id != other.station_id:
         return False
+    for field in ("station_id", "location_id", "station_group"):
+        own, theirs = getattr(one, field), getattr(other, field)
+        if own and not theirs and _is_somewhere(other):
+            return False
+        if own and theirs and own != theirs:
+            return False
     return not (one.evse_id and other.evse_id and one.evse_id != other.evse_id)
+
+
+def _is_somewhere(one: TariffAssignment) -> bool:
+    return bool(one.station_id or one.location_id or one.station_group)
 
 
 def _meet_in_person(one: TariffAssignment, other: TariffAssignment) -> bool:

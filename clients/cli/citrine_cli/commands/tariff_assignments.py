@@ -52,6 +52,8 @@ async def assign_tariff(
     tariff_id: TariffId,
     station: Station = "",
     evse: Evse = 0,
+    location: Annotated[str, typer.Option("--location", metavar="ID", help="Stations that stand there.")] = "",
+    station_group: Annotated[str, typer.Option("--station-group", metavar="G", help="Stations of a group.")] = "",
     group: Annotated[str, typer.Option("--group", metavar="G", help="Group of tokens.")] = "",
     id_token: IdToken = "",
     token_type: TokenType = "",
@@ -64,6 +66,8 @@ async def assign_tariff(
         tariff_id=tariff_id,
         station_id=station,
         evse_id=evse,
+        location_id=location,
+        station_group=station_group,
         group_id=group,
         id_token=id_token,
         id_token_type=token_type,
@@ -182,5 +186,7 @@ def _when(one: TariffAssignment) -> str:
 def _subject(one: TariffAssignment) -> str:
     who = f"token {one.id_token}" if one.id_token else f"group {one.group_id}" if one.group_id else "all drivers"
     if not one.station_id:
-        return f"{who} at all stations"
+        places = [f"location {one.location_id}"] if one.location_id else []
+        places += [f"stations of group {one.station_group}"] if one.station_group else []
+        return f"{who} at {' and '.join(places) or 'all stations'}"
     return f"{who} at {one.station_id}{f' EVSE {one.evse_id}' if one.evse_id else ''}"

@@ -8,6 +8,7 @@ from citrine_core.blocks.provisioning.queries import find_currencies
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
+from citrine_core.resources.stations.tags import check_groups
 from citrine_core.resources.tokens import lookup_of, type_of
 from citrine_core.rpc import check_length, required
 
@@ -25,6 +26,11 @@ def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
         raise InvalidArgument("assignment.evse_id", "must be an EVSE of the station that is named")
     if wanted.id_token_type and not wanted.id_token:
         raise InvalidArgument("assignment.id_token_type", "must come with id_token")
+    for name in ("location_id", "station_group"):
+        if getattr(wanted, name) and wanted.station_id:
+            raise InvalidArgument(f"assignment.{name}", "must be empty where a station is named")
+    if wanted.station_group:
+        check_groups("assignment.station_group", [wanted.station_group])
     check_length("assignment.station_id", wanted.station_id, 48)
     check_length("assignment.group_id", wanted.group_id, 255)
     check_length("assignment.id_token", wanted.id_token, 255)
@@ -56,6 +62,8 @@ def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -
         "tariff_id": wanted.tariff_id,
         "station_id": wanted.station_id,
         "evse_id": wanted.evse_id,
+        "location_id": wanted.location_id,
+        "station_group": wanted.station_group,
         "group_id": wanted.group_id,
         "id_token": wanted.id_token,
         "id_token_lookup": lookup_of(wanted.id_token, wanted.id_token_type),

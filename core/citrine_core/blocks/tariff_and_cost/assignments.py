@@ -8,7 +8,7 @@ from typing import Any
 
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
 from citrine_core.db import UnitOfWork
-from citrine_core.resources.locations.queries import find_time_zones
+from citrine_core.resources.locations.queries import NOWHERE, Place, find_places
 from citrine_core.resources.tokens import TokenRepository, lookup_of, type_of
 
 __all__ = ["Subject", "find_tariffs"]
@@ -59,7 +59,7 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
     The assignments in force when a subject was first reported decide. Therefore the lookup may be repeated when more is
     known about a subject, and later assignments change nothing.
 
-    It executes four statements for any number of subjects.
+    It executes five statements for any number of subjects.
     """
     if not subjects:
         return []
@@ -67,11 +67,13 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
     tokens = {(one.id_token, one.id_token_type or "") for one in subjects if one.id_token}
     known = await TokenRepository(work.session).find_all(tenant_id, tokens) if tokens else {}
     groups = {key: token.group_id for key, token in known.items()}
+    places = await find_places(work.session, tenant_id, {one.station_id for one in subjects})
     assigned = await repository.find_assignments(
         tenant_id,
         {one.station_id for one in subjects},
         {one.lookup for one in subjects},
         set(groups.values()),
+        places=places.values(),
         first=min(one.heard for one in subjects),
     )
     if not assigned:
@@ -80,30 +82,35 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
     since = min(one.begins for one in subjects)
     for row in await repository.find_versions(tenant_id, {row.tariff_id for row in assigned}, since):
         versions.setdefault(row.tariff_id, []).append(row)
-    zones = await find_time_zones(work.session, tenant_id, {one.station_id for one in subjects})
     chosen = [
-        _choose(one, groups.get((one.id_token or "", one.id_token_type or ""), ""), assigned, versions)
+        _choose(
+            one,
+            groups.get((one.id_token or "", one.id_token_type or ""), ""),
+            places.get(one.station_id, NOWHERE),
+            assigned,
+            versions,
+        )
         for one in subjects
     ]
     return [
-        None if key is None else key._replace(time_zone=zones.get(one.station_id, ""))
+        None if key is None else key._replace(time_zone=places.get(one.station_id, NOWHERE).time_zone)
         for one, key in zip(subjects, chosen, strict=True)
     ]
 
 
 def _choose(
-    subject: Subject, group: str, assigned: Iterable[Any], versions: Mapping[str, Sequence[Any]]
+    subject: Subject, group: str, place: Place, assigned: Iterable[Any], versions: Mapping[str, Sequence[Any]]
 ) -> VersionKey | None:
     best: tuple[Any, ...] | None = None
     chosen: VersionKey | None = None
     for row in assigned:
-        if not _is_in_force(row, subject.heard) or not _fits(row, subject, group):
+        if not _is_in_force(row, subject.heard) or not _fits(row, subject, group, place):
             continue
         version = _version_at(versions.get(row.tariff_id, ()), subject.begins)
         if version is None or not _is_valid(version, subject.begins):
             continue
         whose = 2 if row.id_token_lookup else 1 if row.group_id else 0
-        where = 2 if row.evse_id else 1 if row.station_id else 0
+        where = 5 if row.evse_id else 4 if row.station_id else 2 * bool(row.location_id) + bool(row.station_group)
         times = [time.timestamp() for time in (version.valid_from, row.from_time) if time is not None]
         since = max(times, default=float("-inf"))
         rank = (whose, where, since, row.id)
@@ -121,9 +128,11 @@ def _is_in_force(row: Any, time: datetime) -> bool:
     )
 
 
-def _fits(row: Any, subject: Subject, group: str) -> bool:
+def _fits(row: Any, subject: Subject, group: str, place: Place) -> bool:
     return (
         row.station_id in ("", subject.station_id)
+        and row.location_id in ("", place.location_id)
+        and row.station_group in ("", *place.groups)
         and row.evse_id in (0, subject.evse_id)
         and row.id_token_lookup in ("", subject.lookup)
         and row.id_token_type in ("", subject.kind)

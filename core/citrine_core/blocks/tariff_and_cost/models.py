@@ -47,7 +47,10 @@ class TariffAssignment(Model):
     __tablename__ = "tariff_assignments"
     __table_args__ = (
         UniqueConstraint("tenant_id", "assignment_id", name="uq_tariff_assignments_assignment_id"),
-        Index("ix_tariff_assignments_subject", "tenant_id", "id_token_lookup", "group_id", "station_id"),
+        Index(
+            "ix_tariff_assignments_subject",
+            *("tenant_id", "id_token_lookup", "group_id", "station_id", "location_id", "station_group"),
+        ),
         Index("ix_tariff_assignments_tariff", "tenant_id", "tariff_id"),
     )
 
@@ -57,6 +60,8 @@ class TariffAssignment(Model):
     tariff_id: Mapped[str] = mapped_column(String(36))
     station_id: Mapped[str] = mapped_column(String(48))
     evse_id: Mapped[int] = mapped_column(Integer)
+    location_id: Mapped[str] = mapped_column(String(36), default="", server_default="")
+    station_group: Mapped[str] = mapped_column(String(63), default="", server_default="")
     group_id: Mapped[str] = mapped_column(String(255))
     id_token: Mapped[str] = mapped_column(String(255))
     """As the operator wrote it."""

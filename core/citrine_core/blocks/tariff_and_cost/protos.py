@@ -37,6 +37,8 @@ def assignment_to_proto(row: TariffAssignment) -> pb.TariffAssignment:
         create_time=to_timestamp(row.create_time),
         from_time=to_timestamp(row.from_time),
         to_time=to_timestamp(row.to_time),
+        location_id=row.location_id,
+        station_group=row.station_group,
     )
 
 

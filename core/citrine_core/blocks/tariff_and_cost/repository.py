@@ -12,6 +12,7 @@ from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssig
 from citrine_core.db import Listed, Page, UnitOfWork, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.resources.locations.queries import Place
 from citrine_core.resources.tenants.quotas import Counted
 
 __all__ = ["TARIFFS", "TariffRepository", "VersionKey", "end_assignments"]
@@ -42,6 +43,8 @@ _SUBJECT = (
     "group_id",
     "station_id",
     "evse_id",
+    "location_id",
+    "station_group",
     "id_token_type",
     "tariff_id",
 )
@@ -199,15 +202,19 @@ class TariffRepository:
         lookups: Collection[str],
         groups: Collection[str],
         *,
+        places: Collection[Place],
         first: datetime,
     ) -> Sequence[Any]:
         """Return the assignments that may apply to stations, tokens and groups at a time or later, in one query."""
+        station_groups = {group for place in places for group in place.groups}
         table = _ASSIGNMENTS.c
         query = select(_ASSIGNMENTS).where(
             table.tenant_id == tenant_id,
             one_of(table.id_token_lookup, {"", *lookups}),
             one_of(table.group_id, {"", *groups}),
             one_of(table.station_id, {"", *stations}),
+            one_of(table.location_id, {"", *(place.location_id for place in places)}),
+            one_of(table.station_group, {"", *station_groups}),
             table.to_time.is_(None) | (table.to_time > first),
         )
         return (await self._session.execute(query)).all()

@@ -39,7 +39,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import (
 )
 from citrine_core.db import Page, UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
-from citrine_core.resources.locations.queries import find_time_zones
+from citrine_core.resources.locations.queries import find_time_zones, retain_location
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
@@ -148,6 +148,8 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
                 await check_currency(
                     work, tenant_id, wanted.station_id, pb.Tariff.FromString(version.definition).currency
                 )
+            if wanted.location_id:
+                await retain_location(work.session, tenant_id, wanted.location_id)
             row = await tariffs.assign(assignment_row(tenant_id, wanted, now))
             work.after_commit(lambda: self._tenants.forget(tenant_id))
             await work.commit()

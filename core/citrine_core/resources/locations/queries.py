@@ -1,7 +1,7 @@
 """Where stations stand, for other packages: EVSEs that come and go with them, and their time zones."""
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,20 +14,39 @@ from citrine_core.ids import new_id
 from citrine_core.resources.locations.models import Location
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
 from citrine_core.resources.stations.queries import PLACES, lock_locations_of
+from citrine_core.resources.stations.tags import StationTags
 
 __all__ = [
+    "NOWHERE",
     "NO_LOCATION_ZONE",
+    "Place",
     "enrol_evses",
+    "find_places",
     "find_time_zones",
     "is_in_zone",
     "list_time_zones",
     "location_changed",
     "move_station",
+    "retain_location",
     "retire_evses",
 ]
 
 NO_LOCATION_ZONE = "UTC"
 """Time zone of a station that stands at no location."""
+
+
+class Place(NamedTuple):
+    """Where a station stands."""
+
+    location_id: str = ""
+    """Empty: at no location."""
+    time_zone: str = ""
+    """Of the location."""
+    groups: tuple[str, ...] = ()
+    """Groups that the station is in."""
+
+
+NOWHERE = Place()
 
 _STANDS_THERE = and_(Location.tenant_id == PLACES.c.tenant_id, Location.location_id == PLACES.c.location_id)
 
@@ -92,6 +111,28 @@ async def find_time_zones(session: AsyncSession, tenant_id: str, station_ids: Co
         .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
     )
     return {row[0]: row[1] for row in rows}
+
+
+async def find_places(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, Place]:
+    """Return where those of the stations stand that stand at a location or are in a group, in two queries."""
+    rows = await session.execute(
+        select(PLACES.c.station_id, Location.location_id, Location.time_zone)
+        .join_from(PLACES, Location, _STANDS_THERE)
+        .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
+    )
+    found = {row[0]: Place(row[1], row[2]) for row in rows}
+    for station_id, tags in (await StationTags(session).find_groups(tenant_id, station_ids)).items():
+        found[station_id] = found.get(station_id, NOWHERE)._replace(groups=tuple(tags))
+    return found
+
+
+async def retain_location(session: AsyncSession, tenant_id: str, location_id: str) -> None:
+    """Keep a location from being deleted until the commit.
+
+    Raises:
+        NotFound: When there is none of this id.
+    """
+    await LocationRepository(session).retain(tenant_id, location_id)
 
 
 async def list_time_zones(session: AsyncSession, tenant_id: str) -> set[str]:

@@ -157,6 +157,37 @@ async def test_times_of_day_without_a_zone_are_those_of_the_location_at_the_star
     assert ((await api.of("T-1")).cost.total.after_tax, (await api.of("T-2")).cost.total.after_tax) == ("1.00", "10.00")
 
 
+async def test_a_tariff_of_a_location_goes_before_that_of_a_group_of_stations(core: RunningCore) -> None:
+    """And that of the group before the one for all; where the station stood when it was heard of first counts."""
+    api = Costs(core)
+    places: Any = core.stub(LocationsServiceStub)
+    await places.CreateLocation(CreateLocationRequest(location=place("north")))
+    for name, price, where in (
+        ("ALL", "1", {}),
+        ("GROUP", "2", {"station_group": "fast"}),
+        ("SITE", "3", {"location_id": "north"}),
+    ):
+        await api.assign(tariff(element(component("FLAT", price)), tariff_id=name), **where)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await api.assign(tariff(element(component("FLAT", "4")), tariff_id="NOWHERE"), location_id="south")
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    stations: Any = core.stub(StationsServiceStub)
+    async with core.edge() as edge:
+        totals = []
+        for station_id, placed in (
+            ("CS-1", Station(location_id="north", groups=["fast"])),
+            ("CS-2", Station(groups=["fast", "depot"])),
+            ("CS-3", Station(groups=["depot"])),
+        ):
+            session = await connect(core, edge, station_id)
+            placed.station_id = station_id
+            await stations.UpdateStation(UpdateStationRequest(station=placed))
+            await session.call(started(0, 0, transaction_id=f"T-{station_id}"))
+            totals.append((await session.call(ended(1, 1000, transaction_id=f"T-{station_id}"))).total_cost)
+
+    assert totals == [3.0, 2.0, 1.0]
+
+
 async def test_late_events_make_the_cost_final(core: RunningCore) -> None:
     """The end comes first; what the station queued shows that half of the time was idle."""
     api = Costs(core)
