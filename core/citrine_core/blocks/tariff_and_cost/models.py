@@ -60,8 +60,8 @@ class TariffAssignment(Model):
     tariff_id: Mapped[str] = mapped_column(String(36))
     station_id: Mapped[str] = mapped_column(String(48))
     evse_id: Mapped[int] = mapped_column(Integer)
-    location_id: Mapped[str] = mapped_column(String(36), default="", server_default="")
-    station_group: Mapped[str] = mapped_column(String(63), default="", server_default="")
+    location_id: Mapped[str] = mapped_column(String(36), default="", server_default=text("''"))
+    station_group: Mapped[str] = mapped_column(String(63), default="", server_default=text("''"))
     group_id: Mapped[str] = mapped_column(String(255))
     id_token: Mapped[str] = mapped_column(String(255))
     """As the operator wrote it."""
