@@ -217,6 +217,7 @@ MORE: dict[str, dict[str, Any]] = {
     "SmartChargingService.SetChargingCapacity": {"capacity": {"max_power_w": "1000"}},
     "StationsService.LowerSecurityProfile": {"security_profile": 1},
     "StationsService.RevokeStationCertificate": {"certificate_sha256": "0" * 64},
+    "TariffsService.AssignTariff": {"assignment": {"location_id": ""}},
     "TokensService.AddCredit": {"type": "Central", "amount": "5.00"},
     "TokensService.UpdateToken": {"token": {"type": "Central"}},
     "TransactionsService.ConfirmReading": {"reason": "x"},
