@@ -219,7 +219,9 @@ MORE: dict[str, dict[str, Any]] = {
     "StationsService.RevokeStationCertificate": {"certificate_sha256": "0" * 64},
     "TariffsService.AssignTariff": {"assignment": {"location_id": ""}},
     "TokensService.AddCredit": {"type": "Central", "amount": "5.00"},
-    "TokensService.UpdateToken": {"token": {"type": "Central"}},
+    "TokensService.ExportTokens": {"party_id": ""},
+    "TokensService.ListTokens": {"party_id": ""},
+    "TokensService.UpdateToken": {"token": {"type": "Central", "party_id": "", "contract_id": ""}},
     "TransactionsService.ConfirmReading": {"reason": "x"},
     "TransactionsService.ReopenTransaction": {"reason": "x"},
     "TransactionsService.RepriceTransaction": {"reason": "x"},
@@ -236,6 +238,7 @@ UNPROVEN = frozenset(
         "TariffsService.CreateTariff",
         "TariffsService.PreviewCost",
         "TokensService.CreateToken",
+        "TokensService.ImportTokens",
         # A connection that is open takes a station that is.
         "ConnectionsService.CloseConnection",
         "ConnectionsService.GetConnection",
