@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.support.quick_commands import quick_citrine
 
@@ -87,16 +86,14 @@ class Running:
         return code
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("up")
-
-
-@pytest.fixture
+@contextlib.contextmanager
 def up(directory: Path) -> Iterator[Running]:
+    """Start it, and leave nothing of it behind."""
     running = Running(directory)
-    yield running
-    running.end(signal.SIGKILL)
+    try:
+        yield running
+    finally:
+        running.end(signal.SIGKILL)
 
 
 def passwords(running: Running) -> list[str]:
@@ -114,38 +111,42 @@ def security_profiles(running: Running) -> list[int]:
         time.sleep(0.1)
 
 
-def test_it_charges_survives_a_killed_core_and_stops_cleanly(up: Running) -> None:
-    shown = passwords(up)
-    core = json.loads((up.directory / ".citrine/core.ready.json").read_text())["grpc"]
-    up.wait_for(rf"Try: \S+ --core {core} --tenant demo station list")
-    up.wait_for(r"DEMO-3  certificate installed")
-    key = up.directory / ".citrine/operator.key"
-    children = psutil.Process(up.process.pid).children()
+def charges_survives_a_killed_core_and_stops_cleanly(running: Running) -> list[str]:
+    """Return the passwords that it shows."""
+    shown = passwords(running)
+    core = json.loads((running.directory / ".citrine/core.ready.json").read_text())["grpc"]
+    running.wait_for(rf"Try: \S+ --core {core} --tenant demo station list")
+    running.wait_for(r"DEMO-3  certificate installed")
+    key = running.directory / ".citrine/operator.key"
+    children = psutil.Process(running.process.pid).children()
 
-    os.kill(up.pid("core"), signal.SIGKILL)
-    up.wait_for("! the core was ended by SIGKILL")
-    up.wait_for("! the core runs again")
-    up.wait_for(r"DEMO-\d  transaction updated")
+    os.kill(running.pid("core"), signal.SIGKILL)
+    running.wait_for("! the core was ended by SIGKILL")
+    running.wait_for("! the core runs again")
+    running.wait_for(r"DEMO-\d  transaction updated")
 
-    stations = json.loads(up.ask("station", "list", "--json"))
+    stations = json.loads(running.ask("station", "list", "--json"))
     assert [station["stationId"] for station in stations] == ["DEMO-1", "DEMO-2", "DEMO-3", "DEMO-4"]
-    assert json.loads(up.ask("transaction", "list", "--json"))
-    assert security_profiles(up) == [1, 2, 3]
+    assert json.loads(running.ask("transaction", "list", "--json"))
+    assert security_profiles(running) == [1, 2, 3]
     assert key.stat().st_mode & 0o777 == 0o600
     assert len(set(shown)) == 4
-    assert up.end(signal.SIGINT) == 0
+    assert running.end(signal.SIGINT) == 0
     assert not [child for child in children if child.is_running()]
+    return shown
 
 
-def test_a_second_start_shows_the_same_and_a_killed_one_leaves_nobody(up: Running) -> None:
-    kept = json.loads((up.directory / ".citrine/demo.json").read_text())["stations"]
+def test_it_charges_survives_and_a_second_start_shows_the_same_and_leaves_nobody_when_killed(tmp_path: Path) -> None:
+    with up(tmp_path) as first:
+        shown = charges_survives_a_killed_core_and_stops_cleanly(first)
 
-    assert passwords(up) == list(kept.values())
+    with up(tmp_path) as second:
+        assert passwords(second) == shown
+        second.wait_for("DEMO-1  connected")
+        children = psutil.Process(second.process.pid).children()
+        second.end(signal.SIGKILL)
+        _, alive = psutil.wait_procs(children, timeout=TIMEOUT)
 
-    up.wait_for("DEMO-1  connected")
-    children = psutil.Process(up.process.pid).children()
-    up.end(signal.SIGKILL)
-    _, alive = psutil.wait_procs(children, timeout=TIMEOUT)
     assert len(children) == 5
     assert alive == []
 
