@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from citrine_simulator.clock import SystemClock, sleep_or
 from citrine_simulator.connection import Target
 from citrine_simulator.fleet import Fleet
@@ -73,6 +75,14 @@ class _PacedStation(LoadStation):
         self._queue.append((due, self.tally.counting))
         if not self._running:
             self._next()
+
+    def text_received(self, text: bytes) -> None:
+        """Handle one message, whose answer the talker may want."""
+        if self._running and self.talker.listens:
+            frame = orjson.loads(text)
+            if frame[0] == 3:
+                self.talker.heard(frame[2])
+        super().text_received(text)
 
     def give_up(self) -> int:
         """Stop sending; return the number of unanswered messages of the window, which count into the latencies."""

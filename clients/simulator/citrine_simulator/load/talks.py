@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
-from citrine_simulator.errors import UsageError
 from citrine_simulator.ids import new_id
 from citrine_simulator.load.wording import Message, stamp
 
@@ -28,7 +27,8 @@ class Talk(StrEnum):
     UPDATES_6 = "updates-6"
     """The same with six sampled values."""
     TRANSACTIONS = "transactions"
-    """Whole transactions: Authorize, StatusNotification, Started, six Updated, Ended, StatusNotification."""
+    """Whole transactions: Authorize, StatusNotification, Started, six Updated, Ended, StatusNotification; in OCPP 1.6
+    StartTransaction, six MeterValues and StopTransaction."""
 
 
 class Talker:
@@ -37,41 +37,29 @@ class Talker:
     lead = 0
     """Number of messages to send before the measurement, each when the previous one is answered."""
 
+    listens = False
+    """Whether it takes the answer to its last message during the measurement, too."""
+
     def say(self) -> Message:
         """Return the next message, with the current time."""
         raise NotImplementedError
 
     def heard(self, answer: Mapping[str, Any]) -> None:
-        """Take the answer to a message before the measurement."""
+        """Take the answer to the last message: each one before the measurement, and what it `listens` for."""
 
 
 def talker(talk: Talk, number: int, token: str, version: str = "2.0.1") -> Talker:
-    """Return the sequence for the station with this number and token, in its OCPP version.
-
-    Raises:
-        UsageError: When there is no such sequence in this version.
-    """
-    if version == "1.6":
-        return _talker16(talk, token)
-    make: Callable[[], Talker] = {
-        Talk.HEARTBEATS: _Heartbeats,
-        Talk.METER_VALUES: _MeterValues,
-        Talk.UPDATES_3: lambda: _Updates(token, 3),
-        Talk.UPDATES_6: lambda: _Updates(token, 6),
-        Talk.TRANSACTIONS: lambda: _Transactions(token, number % ROUND),
-    }[talk]
-    return make()
-
-
-def _talker16(talk: Talk, token: str) -> Talker:
+    """Return the sequence for the station with this number and token, in its OCPP version."""
+    is_16 = version == "1.6"
     match talk:
         case Talk.HEARTBEATS:
             return _Heartbeats()
         case Talk.METER_VALUES:
-            return _MeterValues16()
-        case Talk.UPDATES_3 | Talk.UPDATES_6:
-            return _Updates16(token, 3 if talk is Talk.UPDATES_3 else 6)
-    raise UsageError(f"stations of OCPP 1.6 can't say {talk}")
+            return _MeterValues16() if is_16 else _MeterValues()
+        case Talk.TRANSACTIONS:
+            return (_Transactions16 if is_16 else _Transactions)(token, number % ROUND)
+    samples = 3 if talk is Talk.UPDATES_3 else 6
+    return (_Updates16 if is_16 else _Updates)(token, samples)
 
 
 class _Heartbeats(Talker):
@@ -122,6 +110,29 @@ class _Transaction:
         return self.event("Ended", "StopAuthorized", 1, stoppedReason="Local")
 
 
+class _Transaction16:
+    """The messages of one transaction of OCPP 1.6, whose id is in the answer to its start."""
+
+    def __init__(self, token: str, register: int = 0) -> None:
+        self._token = token
+        self.register = register
+        self.number = 0
+
+    def started(self) -> Message:
+        start = {"connectorId": 1, "idTag": self._token, "meterStart": self.register, "timestamp": stamp()}
+        return "StartTransaction", start
+
+    def updated(self, samples: int) -> Message:
+        self.register += 10
+        value = _meter_value16(self.register, samples)
+        return "MeterValues", {"connectorId": 1, "transactionId": self.number, "meterValue": [value]}
+
+    def ended(self) -> Message:
+        self.register += 10
+        stop = {"transactionId": self.number, "meterStop": self.register, "timestamp": stamp(), "idTag": self._token}
+        return "StopTransaction", {**stop, "reason": "Local"}
+
+
 class _Updates(Talker):
     lead = 1
 
@@ -152,24 +163,17 @@ class _Updates16(Talker):
     lead = 1
 
     def __init__(self, token: str, samples: int) -> None:
-        self._token = token
+        self._transaction = _Transaction16(token)
         self._samples = samples
-        self._register = 0
-        self._transaction_id = 0
 
     def heard(self, answer: Mapping[str, Any]) -> None:
-        self._transaction_id = answer["transactionId"]
+        self._transaction.number = answer["transactionId"]
 
     def say(self) -> Message:
-        if not self._transaction_id:
-            start = {"connectorId": 1, "idTag": self._token, "meterStart": 0, "timestamp": stamp()}
-            return "StartTransaction", start
-        self._register += 10
-        value = _meter_value16(self._register, self._samples)
-        return "MeterValues", {"connectorId": 1, "transactionId": self._transaction_id, "meterValue": [value]}
+        return self._transaction.updated(self._samples) if self._transaction.number else self._transaction.started()
 
 
-class _Transactions(Talker):
+class _Rounds(Talker):
     """Successive transactions. Different leads put the stations at different points of a transaction."""
 
     def __init__(self, token: str, lead: int) -> None:
@@ -185,6 +189,12 @@ class _Transactions(Talker):
         return self._steps[self._next - 1]()
 
     def _round(self) -> Sequence[Callable[[], Message]]:
+        """Return what to say of the next transaction."""
+        raise NotImplementedError
+
+
+class _Transactions(_Rounds):
+    def _round(self) -> Sequence[Callable[[], Message]]:
         transaction = _Transaction(self._token)
         return (
             lambda: ("Authorize", {"idToken": {"idToken": self._token, "type": "ISO14443"}}),
@@ -194,6 +204,33 @@ class _Transactions(Talker):
             transaction.ended,
             lambda: _status("Available"),
         )
+
+
+class _Transactions16(_Rounds):
+    listens = True
+
+    def __init__(self, token: str, lead: int) -> None:
+        super().__init__(token, lead)
+        self._transaction = _Transaction16(token)
+
+    def heard(self, answer: Mapping[str, Any]) -> None:
+        # Of all answers, that to the start alone has it.
+        self._transaction.number = answer.get("transactionId", self._transaction.number)
+
+    def _round(self) -> Sequence[Callable[[], Message]]:
+        self._transaction = _Transaction16(self._token, self._transaction.register)
+        return (
+            lambda: ("Authorize", {"idTag": self._token}),
+            lambda: _status16("Preparing"),
+            self._transaction.started,
+            *[lambda: self._transaction.updated(6)] * UPDATES_EACH,
+            self._transaction.ended,
+            lambda: _status16("Available"),
+        )
+
+
+def _status16(status: str) -> Message:
+    return "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": status, "timestamp": stamp()}
 
 
 def _status(status: str) -> Message:

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from citrine_simulator.errors import UsageError
 from citrine_simulator.fleet import Fleet, station_ids
 from citrine_simulator.load import PacedFleet, Talk
 from tests.clients.simulator.csms import Csms, Received
@@ -40,20 +39,23 @@ async def test_every_talk_says_what_the_schemas_allow(csms: Csms) -> None:
         assert ("idToken" in event) == (event["eventType"] != "Updated")
 
 
-async def test_stations_of_1_6_say_all_but_whole_transactions(csms: Csms) -> None:
+async def test_stations_of_1_6_say_the_same_in_their_words(csms: Csms) -> None:
+    """A transaction has the number that the answer to its start gave it."""
     fleet16 = Fleet(csms.url, dict.fromkeys(station_ids("P-", 3)), versions=["1.6"])
     async with PacedFleet.connected(fleet16) as fleet:
-        for talk in set(Talk) - {Talk.TRANSACTIONS}:
+        for talk in Talk:
             result = await fleet.run(talk, None, 0.2, 0.0)
             assert (result.errors, result.unanswered) == ({}, 0)
             assert result.answered > 0
-        with pytest.raises(UsageError, match="transactions"):
-            await fleet.begin(Talk.TRANSACTIONS)
 
     assert csms.problems == []
     values = csms.of("MeterValues")
     assert {len(value["meterValue"][0]["sampledValue"]) for value in values} == {3, 6}
     assert {"transactionId" in value for value in values} == {True, False}
+    numbers = [stop["transactionId"] for stop in csms.of("StopTransaction")]
+    assert len(set(numbers)) == len(numbers) > 3
+    assert {value.get("transactionId") for value in values} >= set(numbers)
+    assert 0 not in numbers
 
 
 async def test_stations_are_at_different_points_of_their_transactions(csms: Csms) -> None:
