@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from citrine_core.db.postgres import CONNECT_TIMEOUT
 
@@ -108,7 +109,7 @@ class NoticesOfFile(Notices):
                         self._notify(topic)
         finally:
             self._connection = None
-            raw.close()
+            await greenlet_spawn(raw.close)
 
     async def version(self) -> int | None:
         """Return the version of the file as other connections changed it."""
@@ -186,7 +187,7 @@ class NoticesOfServer(Notices):
             # A connection that is cut off while it is opened would be left open.
             await asyncio.wait({connecting}, timeout=CONNECT_TIMEOUT)
             if connecting.done() and connecting.exception() is None:
-                connecting.result().close()
+                await greenlet_spawn(connecting.result().close)
             raise
         connection: Any = raw.driver_connection
         raw.detach()

@@ -215,7 +215,8 @@ class UnitOfWorkFactory:
                 driver: Any = connection.driver_connection
                 await driver.execute("SELECT 1")
             finally:
-                connection.close()
+                # Where the pool is full by now, it closes the connection, which waits for the driver.
+                await greenlet_spawn(connection.close)
         except Exception as error:
             raise DatabaseUnavailable from error
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_core.clock import utc_now
-from citrine_core.db import Notices, UnitOfWorkFactory, database_of, notices
+from citrine_core.db import Notices, UnitOfWorkFactory, create_engine, database_of, notices
 from citrine_core.events import EventFeed
 from tests.support.engines import new_engine
 from tests.support.postgres import PostgresServer
@@ -113,6 +113,22 @@ async def test_a_file_that_another_process_changed_counts_as_a_notice(
         await engine.dispose()
 
 
+async def test_a_connection_for_which_the_pool_has_no_place_is_closed_at_the_end(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The pool closes it, which waits for the driver."""
+    engine = create_engine(sqlite_url, pool_size=1)
+    one = of(engine)
+    async with running(one):
+        while await one.version() is None:
+            await asyncio.sleep(0.01)
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    assert not [record for record in caplog.records if record.name.startswith("sqlalchemy.pool")]
+    await engine.dispose()
+
+
 class Core:
     """What one core has of the feed of events."""
 
@@ -145,3 +161,20 @@ async def test_a_subscriber_is_woken_by_the_commit_of_another_core(postgres_engi
                 async with asyncio.timeout(20):
                     while not await subscription.wait(20):
                         pass
+
+
+async def test_a_ping_closes_a_connection_for_which_the_pool_has_no_place(
+    postgres: PostgresServer, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with proxied(f"127.0.0.1:{postgres.port}") as proxy:
+        engine = create_engine(postgres_url.replace(f":{postgres.port}/", f":{proxy.port}/"), pool_size=1)
+        async with engine.connect() as connection:
+            # It takes long enough to open another one that this one is back in the pool before.
+            proxy.delay = 0.1
+            pinging = asyncio.create_task(Core(engine).unit_of_work.ping())
+            await until(lambda: engine.pool.status().count("Current Checked out connections: 2") == 1)
+            await connection.close()
+        await pinging
+        await engine.dispose()
+
+    assert not [record for record in caplog.records if record.name.startswith("sqlalchemy.pool")]
