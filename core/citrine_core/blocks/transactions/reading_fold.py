@@ -91,7 +91,9 @@ def follow_readings(
 def reckon_readings(
     state: "TransactionState", counted: Sequence[tuple["Occurrence", RegisterReading]], before: bytes | None
 ) -> Steps[int]:
-    """Reckon the energy from all readings; return the number of times at which the counting register was read.
+    """Reckon the energy from all readings; return how often the counting register was read.
+
+    Readings at one time are one, save those of the beginning and the end.
 
     Args:
         state: The energy is set in it.
@@ -135,7 +137,10 @@ def reckon_readings(
     others = [one for one in load_anomalies(state.anomalies) if one.kind not in _OF_REGISTERS]
     doubts = [Anomaly(one.kind, one.time, one.wh) for one in found.doubts]
     state.anomalies = dump_anomalies([*others, *strange, *doubts])
-    return len({readings[place].time for place in found.energies})
+    counting = [readings[place] for place in found.energies]
+    # Clocks may count whole seconds: a beginning and an end are two readings, also at one time.
+    is_whole = {0, 2} <= {one.rank for one in counting}
+    return max(len({one.time for one in counting}), 2 if is_whole else 0)
 
 
 def _lost_power(occurrence: "Occurrence") -> int:

@@ -82,6 +82,20 @@ async def test_intervals_are_added_up_where_no_register_is_read(
     assert float((await bills.cost()).cost.total.after_tax) == pytest.approx(energy / 1000, abs=0.01)
 
 
+async def test_a_beginning_and_an_end_at_one_time_are_two_readings(core: RunningCore, station: FakeSession) -> None:
+    """Clocks may count whole seconds: what was not taken is known to be 0, and has its fee."""
+    bills = Bills(core)
+    await bills.assign(tariff(element(component("FLAT", "0.50")), tariff_id="FEE"))
+
+    await station.call(started(0, sampled(1000.0, context="TRANSACTION_BEGIN")))
+    await station.call(ended(1, sampled(1000.0, context="TRANSACTION_END"), minutes=0))
+
+    transaction = await bills.transaction()
+    assert transaction.HasField("energy_wh")
+    assert transaction.energy_wh == 0.0
+    assert (await bills.cost()).cost.total.after_tax == "0.50"
+
+
 async def test_a_repeated_interval_counts_once(core: RunningCore, station: FakeSession) -> None:
     again = ended(2, interval(50))
     again.meter_value.insert(0, meter_value(1, interval(100)))
