@@ -72,7 +72,7 @@ async def _main(options: Options) -> int:
         # Signal handlers can only be set in the main thread.
         with suppress(ValueError, RuntimeError, NotImplementedError):
             loop.add_signal_handler(number, end)
-    output = Output(options.events, options.json)
+    output = Output(options.events, options.json, stop.set)
     if options.fleet_file is not None:
         return await _fleet(options, output, stop, hurry)
     return await _SCENARIOS[options.scenario](options, output, stop)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args
 
-from citrine_simulator.config import Version
+from citrine_simulator.config import Version, too_long_for
 from citrine_simulator.durations import parse_duration
 from citrine_simulator.errors import UsageError
 from citrine_simulator.fail_on import DEFAULT_FAIL_ON, FAIL_ON
@@ -175,6 +175,8 @@ def parse(argv: Sequence[str] | None) -> Options:
 def _refuse_without_fleet(given: argparse.Namespace) -> None:
     if given.report is not None:
         raise UsageError("--report needs --fleet")
+    if (token := too_long_for(given.version, given.id_token)) is not None:
+        raise UsageError(f"--id-token {token} has more than the 20 characters of an idTag (OCPP 1.6)")
     url, profile = given.url or URLS[given.profile], given.profile
     if (profile > 1) != url.startswith("wss:") and (profile > 1 or given.ca_file or given.certificate_file):
         raise UsageError(f"{url} is no URL of security profile {profile}")

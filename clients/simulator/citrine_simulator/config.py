@@ -1,16 +1,19 @@
 """The configuration of one simulated station."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["StationConfig", "Version", "connection_url"]
+__all__ = ["StationConfig", "Version", "connection_url", "too_long_for"]
 
 Version = Literal["1.6", "2.0.1", "2.1"]
 """OCPP versions that stations speak."""
+
+ID_TAG_CHARACTERS = 20
+"""Most characters of an idTag."""
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -97,3 +100,10 @@ def connection_url(url: str, tenant: str | None, station_id: str) -> str:
     """Return the endpoint with tenant and station id appended, percent-encoded (part 4, 3.1.1)."""
     parts = [url.rstrip("/"), *(quote(part, safe="") for part in (tenant, station_id) if part is not None)]
     return "/".join(parts)
+
+
+def too_long_for(versions: Collection[str], tokens: Iterable[str]) -> str | None:
+    """Return the first token that stations of one of these versions can't present; None: they can present all."""
+    if "1.6" not in versions:
+        return None
+    return next((token for token in tokens if len(token) > ID_TAG_CHARACTERS), None)

@@ -1,7 +1,9 @@
 """The standard output of the simulator: events and results."""
 
 import dataclasses
+import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,11 +21,18 @@ _QUIET = frozenset({"queued", "queue_empty"})
 
 
 class Output:
-    """Prints events and the result, as lines for people or as JSON objects, one per line."""
+    """Prints events and the result, as lines for people or as JSON objects, one per line.
 
-    def __init__(self, events: bool, json: bool) -> None:
+    Args:
+        events: Whether events are printed.
+        json: Whether as JSON.
+        unread: Called once nobody reads the output any more, as behind `| head`. From then on nothing is printed.
+    """
+
+    def __init__(self, events: bool, json: bool, unread: Callable[[], None] = lambda: None) -> None:
         self._events = events
         self._json = json
+        self._unread = unread
 
     def event(self, event: Event) -> None:
         """Print an event of a station."""
@@ -82,9 +91,14 @@ class Output:
         self._print(orjson.dumps(value).decode())
 
     def _print(self, line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        # Another program may wait for this line at the other end of a pipe.
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(f"{line}\n")
+            # Another program may wait for this line at the other end of a pipe.
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Without this, Python would fail at exit when it flushes the buffer.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self._unread()
 
 
 SHORT = 8

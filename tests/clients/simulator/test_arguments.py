@@ -72,6 +72,14 @@ def test_what_does_not_fit_a_security_profile_is_refused(argv: list[str], said: 
         parse(argv)
 
 
+def test_a_token_that_stations_of_1_6_can_not_present_is_refused() -> None:
+    token = ["--id-token", "A" * 21]
+
+    with pytest.raises(UsageError, match="A has more than the 20 characters of an idTag"):
+        parse([*token, "--version", "2.0.1,1.6"])
+    assert parse(token).fleet.id_tokens == ["A" * 21]
+
+
 def test_variables_are_given_by_name() -> None:
     options = parse(["--variable", "A.B[C]=1=2", "--sample-interval", "5"])
 

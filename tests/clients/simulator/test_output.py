@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -54,3 +56,18 @@ def test_events_are_left_out_unless_asked_for(capsys: pytest.CaptureFixture[str]
     output.milestone("ready")
 
     assert capsys.readouterr().out == ""
+
+
+def test_a_run_that_nobody_reads_any_more_ends_without_a_traceback() -> None:
+    """As behind `| head`."""
+    at_once = [f"--variable=OCPPCommCtrlr.RetryBackOff{name}=0" for name in ("WaitMinimum", "RandomRange")]
+    command = [sys.executable, "-m", "citrine_simulator", "--url", "ws://127.0.0.1:9", "--events", *at_once]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        running.stdout.close()
+        assert running.stderr is not None
+        said = running.stderr.read()
+
+    assert running.returncode == 0
+    assert b"Traceback" not in said

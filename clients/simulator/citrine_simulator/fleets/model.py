@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from citrine_simulator.config import Version
+from citrine_simulator.config import Version, too_long_for
 from citrine_simulator.fleets.behaviours import Behaviour, Charge, Day, Heartbeat, Idle
 from citrine_simulator.fleets.faults import Fault, fault_classes
 from citrine_simulator.fleets.values import Duration, IdPattern, Table, expand
@@ -92,6 +92,8 @@ class StationGroup(Table):
         too_long = next((one for one in self.station_ids if len(one) > 48), None)
         if too_long is not None:
             raise ValueError(f"ids: {too_long} has more than 48 characters")
+        if (token := too_long_for([self.version], self.tokens)) is not None:
+            raise ValueError(f"tokens: {token} has more than the 20 characters of an idTag (OCPP 1.6)")
         return self
 
 

@@ -92,6 +92,11 @@ def test_a_fleet_is_read(tmp_path: Path) -> None:
             id="fault that never strikes",
         ),
         pytest.param(
+            f"version = 1\n[[stations]]\nids = 'A'\nversion = '1.6'\ntokens = ['{'A' * 21}']\n",
+            f":2: stations.1: tokens: {'A' * 21} has more than the 20 characters of an idTag (OCPP 1.6)",
+            id="idTag",
+        ),
+        pytest.param(
             "version = 1\n[[stations]]\nids = 'A'\ncertificate_file = 'a.pem'\n",
             ":2: stations.1: certificate_file and key_file go together",
             id="certificate",
