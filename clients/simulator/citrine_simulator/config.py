@@ -12,8 +12,8 @@ __all__ = ["StationConfig", "Version", "connection_url", "too_long_for"]
 Version = Literal["1.6", "2.0.1", "2.1"]
 """OCPP versions that stations speak."""
 
-ID_TAG_CHARACTERS = 20
-"""Most characters of an idTag."""
+MOST_CHARACTERS_16 = 20
+"""Most characters of a token in OCPP 1.6."""
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -106,4 +106,4 @@ def too_long_for(versions: Collection[str], tokens: Iterable[str]) -> str | None
     """Return the first token that stations of one of these versions can't present; None: they can present all."""
     if "1.6" not in versions:
         return None
-    return next((token for token in tokens if len(token) > ID_TAG_CHARACTERS), None)
+    return next((token for token in tokens if len(token) > MOST_CHARACTERS_16), None)

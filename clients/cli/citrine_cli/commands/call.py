@@ -41,7 +41,8 @@ def _check_action(action: str) -> None:
     found = ACTIONS.get(action)
     if found is None:
         near = difflib.get_close_matches(action.lower(), [name.lower() for name in ACTIONS], n=1)
-        hint = next((f", did you mean {name}?" for name in ACTIONS if [name.lower()] == near), "")
+        as_it_is = "; --native sends one of OCPP 1.6 as it is"
+        hint = next((f", did you mean {name}?" for name in ACTIONS if [name.lower()] == near), as_it_is)
         raise UsageError(f"{action!r} is not an action of OCPP 2.1{hint}")
     if not found.from_csms:
         raise UsageError(f"{action} is sent by stations, not to them")

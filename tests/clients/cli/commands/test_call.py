@@ -126,6 +126,11 @@ def test_a_callerror_is_a_failure_with_its_code(citrine: Cli, core: ScriptedCore
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        pytest.param(
+            ["GetConfiguration"],
+            "'GetConfiguration' is not an action of OCPP 2.1; --native sends one of OCPP 1.6 as it is",
+            id="of OCPP 1.6",
+        ),
         pytest.param(["rset"], "'rset' is not an action of OCPP 2.1, did you mean Reset?", id="unknown"),
         pytest.param(["Heartbeat"], "Heartbeat is sent by stations", id="of stations"),
         pytest.param(["Reset", "{"], "the payload is not JSON", id="no JSON"),
