@@ -184,6 +184,9 @@ class CoreSettings(BaseModel):
     On PostgreSQL it is removed by the month. What a connector is now stays.
     """
 
+    history_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
+    """How long it is retained which station was connected when, and how it was decided on tokens. "none": for ever."""
+
     audit_retention: DurationOrNone = Field(
         default=timedelta(days=400), ge=timedelta(days=30), le=timedelta(days=36525)
     )

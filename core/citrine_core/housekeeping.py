@@ -8,6 +8,7 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from citrine_core.agenda.repository import LeaseRepository
+from citrine_core.blocks.authorization.records import AuthorizationRecords
 from citrine_core.blocks.transactions.settlement import SettlementRepository
 from citrine_core.blocks.transactions.unmatched import UnmatchedEndRepository
 from citrine_core.clock import Clock
@@ -29,8 +30,9 @@ from citrine_core.events import OutboxRepository
 from citrine_core.jobs import Job
 from citrine_core.resources.audit import AuditRepository
 from citrine_core.resources.commands import CommandRepository
-from citrine_core.resources.connections import EdgeRepository
+from citrine_core.resources.connections import ConnectionRecords, EdgeRepository
 from citrine_core.resources.keys import KeyRepository
+from citrine_core.resources.tenants.queries import list_tenant_ids
 
 __all__ = ["Housekeeping"]
 
@@ -98,6 +100,8 @@ class Housekeeping:
             _Sweep(settings.transaction_event_retention, self._remove_transaction_events),
             _Sweep(settings.transaction_event_retention, _remove_unmatched_ends),
             _Sweep(settings.audit_retention, _remove_audit_records),
+            _Sweep(settings.history_retention, _remove_connection_records),
+            _Sweep(settings.history_retention, _remove_authorization_records),
             _Sweep(EDGE_RETENTION, _remove_edges),
             _Sweep(LEASE_RETENTION, _remove_leases),
             _Sweep(FILE_KEY_RETENTION, _remove_keys_of_files),
@@ -179,6 +183,16 @@ async def _remove_unmatched_ends(work: UnitOfWork, before: datetime) -> bool:
 
 async def _remove_audit_records(work: UnitOfWork, before: datetime) -> bool:
     return await AuditRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_connection_records(work: UnitOfWork, before: datetime) -> bool:
+    tenant_ids = await list_tenant_ids(work.session)
+    return await ConnectionRecords(work.session).remove_before(tenant_ids, before, MAX_ROWS)
+
+
+async def _remove_authorization_records(work: UnitOfWork, before: datetime) -> bool:
+    tenant_ids = await list_tenant_ids(work.session)
+    return await AuthorizationRecords(work.session).remove_before(tenant_ids, before, MAX_ROWS)
 
 
 async def _remove_leases(work: UnitOfWork, before: datetime) -> bool:

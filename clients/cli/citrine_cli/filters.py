@@ -1,11 +1,34 @@
-"""Words for enum values, to filter lists."""
+"""Options by which lists are filtered, and words for values of enums."""
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-__all__ = ["words_of"]
+import typer
+
+from citrine.api.v1.common_pb2 import TimeRange
+from citrine_cli.values import parse_span
+
+__all__ = ["EvseOption", "FromOption", "GroupOption", "StationOption", "ToOption", "range_of", "words_of"]
 
 T = TypeVar("T", bound=int)
+
+StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
+EvseOption = Annotated[int | None, typer.Option("--evse", metavar="EVSE", help="Only of this EVSE.")]
+GroupOption = Annotated[str, typer.Option("--group", metavar="ID", help="Only of tokens of this group.")]
+FromOption = Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Only from then on.")]
+ToOption = Annotated[str, typer.Option("--to", metavar="TIME", help="Only before then.")]
+
+
+def range_of(begin: str, end: str, begin_option: str = "--from/--since", end_option: str = "--to") -> TimeRange | None:
+    """Return the times from one to another, of which either may be empty; None for all.
+
+    Raises:
+        UsageError: When one is not a time, or the end is before the beginning.
+    """
+    if not begin and not end:
+        return None
+    start, last = parse_span(begin_option, begin, end_option, end, past=True)
+    return TimeRange(start=start, end=last)
 
 
 def words_of(values: Iterable[tuple[str, T]], prefix: str) -> dict[str, T]:

@@ -11,9 +11,11 @@ from citrine_core.db.outages import is_outage
 from citrine_core.db.pages import Listed, Page
 from citrine_core.db.places import Places, in_background
 from citrine_core.db.prefixes import begins_with
+from citrine_core.db.spans import ANY_TIME, Span
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory, accompany
 
 __all__ = [
+    "ANY_TIME",
     "BigId",
     "Database",
     "Due",
@@ -25,6 +27,7 @@ __all__ = [
     "Page",
     "PartialIndex",
     "Places",
+    "Span",
     "UnitOfWork",
     "UnitOfWorkFactory",
     "UtcDateTime",

@@ -18,6 +18,7 @@ from citrine_core.resources.connections import (
     ClosedSession,
     ConnectionRepository,
 )
+from citrine_core.resources.connections.records import ConnectionRecords, SessionEnd
 from citrine_core.resources.connections.repository import ASSUMED
 
 __all__ = [
@@ -70,12 +71,12 @@ class SessionOpener:
             if is_foreign(rows.get(opened.session.station_id), opened.session.epoch, edge_id):
                 self._on_foreign(edge_id, "opened", tenant_id, opened.session.station_id)
         fresh = {
-            opened.session.station_id: opened
+            opened.session.station_id: (edge_id, opened)
             for edge_id, opened in reported
             if may_open(rows.get(opened.session.station_id), opened.session.epoch, edge_id)
         }
-        await repository.open_all([_opened(opened) for opened in fresh.values()])
-        for opened in fresh.values():
+        await repository.open_all([_opened(*one) for one in fresh.values()])
+        for _, opened in fresh.values():
             work.emit(connected(opened))
         await self._on_opened(work, tenant_id, list(fresh))
 
@@ -152,6 +153,9 @@ class ClosedStage:
             await repository.close_all(list(gone.values()))
             for session in gone.values():
                 work.emit(disconnected(session))
+            await ConnectionRecords(work.session).close_all(
+                [_end_of_replaced(item.content) for item in group if _is_replaced(rows.get(item.station_id), item)]
+            )
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
         """Drop it: the next Hello of the edge reports it."""
@@ -217,8 +221,9 @@ def disconnected(session: ClosedSession) -> Event:
     return Event(tenant_id=session.tenant_id, station_id=session.station_id, station_disconnected=body)
 
 
-def _opened(session: Opened | HeldSession) -> dict[str, Any]:
+def _opened(edge_id: str, session: Opened | HeldSession) -> dict[str, Any]:
     return {
+        "edge_id": edge_id,
         "tenant_id": session.session.tenant_id,
         "station_id": session.session.station_id,
         "epoch": session.session.epoch,
@@ -243,6 +248,16 @@ def _closed(closed: Closed) -> ClosedSession:
     # PostgreSQL can't hold NUL, and the reason is the peer's.
     reason = closed.reason.replace("\0", "\N{REPLACEMENT CHARACTER}")[:125]
     return ClosedSession(session.tenant_id, session.station_id, session.epoch, time, closed.code, reason)
+
+
+def _is_replaced(row: Row[*tuple[Any, ...]] | None, item: Item) -> bool:
+    """Return whether the session of a Closed was replaced by a newer one of its station."""
+    return row is not None and row.epoch > item.content.session.epoch
+
+
+def _end_of_replaced(closed: Closed) -> SessionEnd:
+    one = _closed(closed)
+    return SessionEnd(one.close_time, one.code, one.reason, one.tenant_id, one.station_id, one.epoch)
 
 
 def _ignore(result: object) -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from citrine.api.v1.common_pb2 import TimeRange
+from citrine_core.db import Span
 from citrine_core.errors import InvalidArgument
 from citrine_core.times import set_time
 
@@ -14,6 +16,7 @@ __all__ = [
     "check_pattern",
     "check_printable",
     "required",
+    "span_of",
     "time_or_none",
     "to_duration",
     "to_timestamp",
@@ -73,6 +76,13 @@ def check_printable(field: str, value: str) -> None:
 def time_or_none(time: Timestamp, *, is_set: bool) -> datetime | None:
     """Return a time of a request in UTC, or None if it is not set."""
     return time.ToDatetime(UTC) if is_set else None
+
+
+def span_of(times: TimeRange) -> Span:
+    """Return the span of time that a request asks for."""
+    return Span(
+        time_or_none(times.start, is_set=times.HasField("start")), time_or_none(times.end, is_set=times.HasField("end"))
+    )
 
 
 def to_timestamp(time: datetime | None) -> Timestamp | None:

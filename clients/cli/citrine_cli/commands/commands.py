@@ -8,7 +8,7 @@ from citrine.api.v1.commands_pb2 import CancelCommandRequest, GetCommandRequest,
 from citrine.api.v1.common_pb2 import COMMAND_STATE_UNSPECIFIED, Command, CommandState
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.filters import words_of
+from citrine_cli.filters import FromOption, StationOption, ToOption, range_of, words_of
 from citrine_cli.json_values import json_text
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import with_command
@@ -33,9 +33,13 @@ def build() -> typer.Typer:
 
 async def list_commands(
     client: Client,
-    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    station: StationOption = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     prefix: Annotated[str, typer.Option("--id", metavar="PREFIX", help="Only those whose id begins so.")] = "",
+    action: Annotated[str, typer.Option("--action", metavar="ACTION", help="Only of this action, as Reset.")] = "",
+    requester: Annotated[str, typer.Option("--by", metavar="NAME", help="Only those that this key asked for.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Limit = 100,
 ) -> None:
     """List commands, the latest first."""
@@ -43,6 +47,9 @@ async def list_commands(
         station_id=station,
         state=choice("--state", _STATES, state) if state else COMMAND_STATE_UNSPECIFIED,
         id_prefix=prefix,
+        action=action,
+        requested_by=requester,
+        create_time=range_of(begin, end),
     )
     pages = collect(client.citrine.commands.ListCommands, request, limit)
     found = [one async for page in pages for one in page.commands]

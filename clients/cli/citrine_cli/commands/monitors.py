@@ -187,9 +187,22 @@ async def set_level(
     show_answer(client, answer)
 
 
-async def list_alerts(client: Client, station: OfStation = "", limit: Limit = 0) -> None:
+async def list_alerts(
+    client: Client,
+    station: OfStation = "",
+    component: Annotated[str, typer.Option("--component", metavar="NAME", help="Only of this component.")] = "",
+    variable: Annotated[str, typer.Option("--variable", metavar="NAME", help="Only of this variable.")] = "",
+    acknowledged: Annotated[
+        bool | None,
+        typer.Option("--acknowledged/--unacknowledged", help="Only those that somebody acknowledged, or nobody did."),
+    ] = None,
+    limit: Limit = 0,
+) -> None:
     """List values that are beyond their thresholds."""
-    pages = collect(client.citrine.diagnostics.ListAlerts, pb.ListAlertsRequest(station_id=station), limit)
+    request = pb.ListAlertsRequest(
+        station_id=station, component=component, variable=variable, acknowledged=acknowledged
+    )
+    pages = collect(client.citrine.diagnostics.ListAlerts, request, limit)
     alerts = [alert async for page in pages for alert in page.alerts]
     if client.out.as_json:
         client.out.messages(alerts)

@@ -1,31 +1,65 @@
-"""`citrine station list`: which stations there are."""
+"""`citrine station list`: the stations of a tenant, by what somebody looks for."""
 
 from typing import Annotated
 
 import typer
 
-from citrine.api.v1.stations_pb2 import ListStationsRequest, Station
+from citrine.api.v1.stations_pb2 import ListStationsRequest, Station, StationConnection
+from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
 from citrine_cli.cells import NOTHING
 from citrine_cli.client import Client, collect
 from citrine_cli.commands.refusals import refusal_words
+from citrine_cli.filters import words_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
+from citrine_cli.targets import choice
 from citrine_cli.words import connected_word, enum_word, skew_word, time_word
 
 __all__ = ["last_seen_word", "list_stations"]
+
+_CONNECTIONS = words_of(StationConnection.items(), "STATION_CONNECTION_")
+
+_REGISTRATIONS = words_of(RegistrationStatusEnum.items(), "REGISTRATION_STATUS_ENUM_")
 
 
 async def list_stations(
     client: Client,
     connected: Annotated[bool, typer.Option("--connected", help="Only those with an open websocket.")] = False,
+    connection: Annotated[
+        str,
+        typer.Option(
+            "--connection", metavar="STATE", help=f"Only with a connection that is {', '.join(_CONNECTIONS)}."
+        ),
+    ] = "",
     held: Annotated[bool, typer.Option("--held", help="Only unknown ones that wait to be accepted.")] = False,
+    prefix: Annotated[str, typer.Option("--id", metavar="PREFIX", help="Only those whose id begins so.")] = "",
+    vendor: Annotated[str, typer.Option("--vendor", metavar="NAME", help="Only of this vendor.")] = "",
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Only of this model.")] = "",
+    firmware: Annotated[str, typer.Option("--firmware", metavar="VERSION", help="Only with this firmware.")] = "",
+    version: Annotated[str, typer.Option("--ocpp", metavar="VERSION", help="Only those that last spoke it.")] = "",
+    registration: Annotated[
+        str,
+        typer.Option("--registration", metavar="STATUS", help=f"Only those told {', '.join(_REGISTRATIONS)} at boot."),
+    ] = "",
+    faulted: Annotated[bool, typer.Option("--faulted", help="Only those with a faulted connector.")] = False,
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the stations."""
-    chosen = station_selector(location, group, label)
-    request = ListStationsRequest(connected_only=connected, held=held, stations=chosen)
+    request = ListStationsRequest(
+        connected_only=connected,
+        connection=choice("--connection", _CONNECTIONS, connection) if connection else None,
+        held=held,
+        station_id_prefix=prefix,
+        vendor_name=vendor,
+        model=model,
+        firmware_version=firmware,
+        ocpp_version=version,
+        registration=choice("--registration", _REGISTRATIONS, registration) if registration else None,
+        faulted_only=faulted,
+        stations=station_selector(location, group, label),
+    )
     pages = collect(client.citrine.stations.ListStations, request, limit)
     stations = [station async for page in pages for station in page.stations]
     if client.out.as_json:

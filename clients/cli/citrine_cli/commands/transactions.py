@@ -5,7 +5,7 @@ from typing import Annotated
 import grpc
 import typer
 
-from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
+from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.remote_control_pb2 import (
     REMOTE_START_STATE_UNSPECIFIED,
     ListRemoteStartsRequest,
@@ -31,13 +31,13 @@ from citrine_cli.cells import PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
 from citrine_cli.commands.unmatched_ends import list_unmatched_ends
-from citrine_cli.filters import words_of
+from citrine_cli.filters import EvseOption, GroupOption, range_of, words_of
+from citrine_cli.filters import StationOption as OfStation
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.named_things import warn_unknown_token
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
 from citrine_cli.targets import choice, show_answer
-from citrine_cli.values import parse_span
 from citrine_cli.words import (
     amount,
     count,
@@ -54,6 +54,8 @@ from citrine_cli.words import (
 __all__ = ["build"]
 
 _START_STATES = words_of(RemoteStartState.items(), "REMOTE_START_STATE_")
+
+_CHARGING_STATES = words_of(ocpp.ChargingStateEnum.items(), "CHARGING_STATE_ENUM_")
 
 WITHOUT_TOKEN = "NoAuthorization"
 """Token type for charging without a token."""
@@ -91,20 +93,34 @@ def _state(transaction: Transaction) -> str:
 
 async def list_transactions(
     client: Client,
-    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    station: OfStation = "",
+    evse: EvseOption = None,
     active: Annotated[bool, typer.Option("--active", help="Only those that have not ended.")] = False,
+    state: Annotated[
+        str, typer.Option("--state", metavar="STATE", help=f"Only active ones that are {', '.join(_CHARGING_STATES)}.")
+    ] = "",
+    unsettled: Annotated[
+        bool, typer.Option("--unsettled", help="Only those of which something is still expected.")
+    ] = False,
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
+    group: GroupOption = "",
     begin: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Begun then or later.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Begun before then.")] = "",
+    settled_begin: Annotated[str, typer.Option("--settled-from", metavar="TIME", help="Settled then or later.")] = "",
+    settled_end: Annotated[str, typer.Option("--settled-to", metavar="TIME", help="Settled before then.")] = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List transactions, the latest first."""
-    first, last = parse_span("--from/--since", begin, "--to", end, past=True)
+    """List transactions, the latest first; of those settled in a time, the earliest first."""
     request = ListTransactionsRequest(
         station_id=station,
+        evse_id=evse,
         active_only=active,
+        charging_state=choice("--state", _CHARGING_STATES, state) if state else None,
+        unsettled_only=unsettled,
         id_token=id_token,
-        started=TimeRange(start=first, end=last) if begin or end else None,
+        group_id=group,
+        started=range_of(begin, end),
+        settled=range_of(settled_begin, settled_end, "--settled-from", "--settled-to"),
     )
     pages = collect(client.citrine.transactions.ListTransactions, request, limit)
     transactions = [transaction async for page in pages for transaction in page.transactions]

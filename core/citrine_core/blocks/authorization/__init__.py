@@ -11,6 +11,7 @@ from citrine_core.blocks.authorization.authorizer import AuthorizationInquirer
 from citrine_core.blocks.authorization.decisions import Authorizations, Decision, read_facts
 from citrine_core.blocks.authorization.directory import SettingsDirectory
 from citrine_core.blocks.authorization.handlers import AuthorizationHandlers
+from citrine_core.blocks.authorization.records.storing import record_decisions
 from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS
 from citrine_core.blocks.authorization.rules import Facts, Presented, Purpose, decide_known, decide_unknown
 from citrine_core.blocks.authorization.servicer import AuthorizationServicer
@@ -33,6 +34,7 @@ __all__ = [
     "decide_unknown",
     "name_types",
     "read_facts",
+    "record_decisions",
 ]
 
 REFRESH = timedelta(seconds=30)

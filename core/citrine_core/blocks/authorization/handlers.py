@@ -8,6 +8,7 @@ from citrine.ocpp.v2 import options_pb2
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeCertificateStatusEnum, AuthorizeRequest, AuthorizeResponse
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
 from citrine_core.blocks.authorization.decisions import Authorizations, Decision, Finding
+from citrine_core.blocks.authorization.records.storing import record_decisions
 from citrine_core.blocks.authorization.rules import Presented, Purpose
 from citrine_core.blocks.authorization.untyped_tokens import name_types
 from citrine_core.db import UnitOfWork
@@ -51,6 +52,8 @@ class AuthorizationHandlers:
             )
             work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, token_authorized=authorized))
             responses.append(response)
+        # Last, for the certificates may have changed a status.
+        await record_decisions(work, decisions, self._services.clock())
         return responses
 
 

@@ -8,13 +8,24 @@ import orjson
 
 from citrine.api.v1 import authorization_pb2 as pb
 from citrine.api.v1 import authorization_pb2_grpc
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
 from citrine_core.blocks.authorization.directory import SettingsDirectory, settings_to_proto
 from citrine_core.blocks.authorization.models import AuthorizationSettings
+from citrine_core.blocks.authorization.records import AuthorizationRecord, AuthorizationRecords
 from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS, AuthorizationRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.certificate_store import ContractRoots, read_contract_roots, replace_contract_roots
-from citrine_core.rpc import apply_mask, caller, check_length, check_printable
+from citrine_core.rpc import (
+    apply_mask,
+    caller,
+    check_length,
+    check_printable,
+    open_page,
+    required,
+    span_of,
+    to_timestamp,
+)
 from citrine_core.services import Services
 from citrine_process.addresses import split_address
 from citrine_process.settings import InvalidSetting
@@ -37,7 +48,7 @@ LONGEST_CERTIFICATES = 100_000
 
 
 class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer):
-    """Serves the settings of decisions on tokens, and ClearCache."""
+    """Serves the settings of decisions on tokens, their history, and ClearCache."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -79,6 +90,34 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
             await self._contract_roots.refresh()
         return settings_to_proto(settings, roots)
 
+    async def GetAuthorizationRecord(
+        self,
+        request: pb.GetAuthorizationRecordRequest,
+        context: grpc.aio.ServicerContext[pb.GetAuthorizationRecordRequest, pb.AuthorizationRecord],
+    ) -> pb.AuthorizationRecord:
+        record_id = required("id", request.id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            return _to_proto(await AuthorizationRecords(work.session).get(caller(context).tenant_id, record_id))
+
+    async def ListAuthorizationRecords(
+        self,
+        request: pb.ListAuthorizationRecordsRequest,
+        context: grpc.aio.ServicerContext[pb.ListAuthorizationRecordsRequest, pb.ListAuthorizationRecordsResponse],
+    ) -> pb.ListAuthorizationRecordsResponse:
+        async with self._services.unit_of_work(read_only=True) as work:
+            rows, token = await AuthorizationRecords(work.session).list(
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                id_token=request.id_token,
+                group_id=request.group_id,
+                purpose=request.purpose,
+                status=request.status,
+                refused_only=request.refused_only,
+                decided=span_of(request.decide_time),
+            )
+        return pb.ListAuthorizationRecordsResponse(records=map(_to_proto, rows), next_page_token=token)
+
     async def _replace_contract_roots(self, work: UnitOfWork, tenant_id: str, text: str) -> None:
         notice = self._services.settings.certificate_expiry_notice
         await replace_contract_roots(work, tenant_id, text, self._services.clock(), notice)
@@ -89,6 +128,21 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
         context: grpc.aio.ServicerContext[pb.ClearCacheRequest, pb.ClearCacheResponse],
     ) -> pb.ClearCacheResponse:
         return await self._services.commands.call(context, request, pb.ClearCacheResponse)
+
+
+def _to_proto(row: AuthorizationRecord) -> pb.AuthorizationRecord:
+    return pb.AuthorizationRecord(
+        id=str(row.id),
+        station_id=row.station_id,
+        evse_id=row.evse_id,
+        transaction_id=row.transaction_id,
+        purpose=pb.AuthorizationPurpose.ValueType(row.purpose),
+        id_token=IdToken(id_token=row.id_token, type=row.id_token_type),
+        group_id=row.group_id,
+        status=AuthorizationStatusEnum.ValueType(row.status),
+        authorizer=pb.AuthorizerPart.ValueType(row.authorizer),
+        decide_time=to_timestamp(row.decide_time),
+    )
 
 
 def _check(settings: pb.AuthorizationSettings, fields: Collection[str]) -> None:

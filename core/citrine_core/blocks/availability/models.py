@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Integer, LargeBinary, String, func
+from sqlalchemy import ColumnElement, Integer, LargeBinary, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import Model
+from citrine_core.db import Model, PartialIndex
 
 __all__ = ["ConnectorState", "ConnectorStatusChange", "WantedAvailability"]
 
@@ -17,6 +17,14 @@ class ConnectorState(Model):
     """
 
     __tablename__ = "connectors"
+    __table_args__ = (
+        # Of most connectors the status is Available, and those are found without it.
+        PartialIndex(
+            "ix_connectors_not_available",
+            *("tenant_id", "status", "station_id", "evse_id", "connector_id"),
+            where=text("status <> 1"),
+        ),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.availability_pb2 import (
@@ -14,7 +14,7 @@ from citrine.ocpp.v2.availability_pb2 import (
 from citrine_core.blocks.availability.models import ConnectorState
 from citrine_core.resources.connections.queries import SESSIONS
 
-__all__ = ["all_available", "all_out_of_order", "count_connectors"]
+__all__ = ["all_available", "all_out_of_order", "count_connectors", "faulted_stations"]
 
 _OUT_OF_ORDER = (CONNECTOR_STATUS_ENUM_FAULTED, CONNECTOR_STATUS_ENUM_UNAVAILABLE)
 
@@ -61,6 +61,14 @@ def all_available(tenant_id: Any, station_id: Any, evse_id: Any, after: Any, unt
     came = func.coalesce(connector.receive_time, connector.order_time).between(after, until)
     free = and_(connector.status == CONNECTOR_STATUS_ENUM_AVAILABLE, came)
     return and_(exists().where(meant), ~exists().where(meant, ~free))
+
+
+def faulted_stations(tenant_id: str) -> Select[str]:
+    """Return the query of the ids of stations of which a connector is Faulted."""
+    connector = ConnectorState
+    # With the condition of an index, in which it has no parameter.
+    is_faulted = text("connectors.status <> 1 AND connectors.status = 5")
+    return select(connector.station_id).where(connector.tenant_id == tenant_id, is_faulted)
 
 
 _WORDS = {

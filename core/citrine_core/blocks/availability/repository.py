@@ -4,20 +4,22 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.availability_pb2 import (
     CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED,
     CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED,
+    CONNECTOR_STATUS_ENUM_AVAILABLE,
     CONNECTOR_STATUS_ENUM_FAULTED,
     CONNECTOR_STATUS_ENUM_UNAVAILABLE,
     OPERATIONAL_STATUS_ENUM_INOPERATIVE,
 )
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange, WantedAvailability
-from citrine_core.db import Listed, Page, UnitOfWork, one_of
+from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
+from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import BOOTS
 
@@ -28,6 +30,9 @@ ConnectorKey = tuple[str, int, int]
 
 _STATE_KEY = ("tenant_id", "station_id", "evse_id", "connector_id")
 _CHANGE_KEY = ("tenant_id", "station_id", "status_time", "evse_id", "connector_id", "status")
+
+_NOT_AVAILABLE = text("connectors.status <> 1")
+"""The condition of an index, in which it has no parameter."""
 
 _PUT_STATES = BulkUpsert(ConnectorState.metadata.tables["connectors"], key=_STATE_KEY)
 _ADD_CHANGES = BulkInsert(ConnectorStatusChange.metadata.tables["connector_statuses"], ignore=True, key=_CHANGE_KEY)
@@ -57,6 +62,17 @@ class ConnectorRepository:
         )
         return rows.all()
 
+    async def get(self, tenant_id: str, station_id: str, evse_id: int, connector_id: int) -> ConnectorState:
+        """Return a connector.
+
+        Raises:
+            NotFound: When its station never reported it.
+        """
+        found = await self._session.get(ConnectorState, (tenant_id, station_id, evse_id, connector_id))
+        if found is None:
+            raise NotFound("connector", f"{evse_id}/{connector_id} of {station_id}")
+        return found
+
     async def find_for_update(
         self, tenant_id: str, station_ids: Collection[str]
     ) -> dict[ConnectorKey, Mapping[str, Any]]:
@@ -83,18 +99,62 @@ class ConnectorRepository:
         """Add changes to the history; stored ones are ignored."""
         await _ADD_CHANGES.execute_mappings(self._session, rows)
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[ConnectorState]:
-        """Return connectors of a station (empty: all stations) by station, EVSE and number."""
+    async def list(
+        self, tenant_id: str, page: Page, *, station_id: str = "", evse_id: int | None = None, status: int = 0
+    ) -> Listed[ConnectorState]:
+        """Return connectors by station, EVSE and number.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            page: Page to return.
+            station_id: Only of this station. Empty: of all.
+            evse_id: Only of EVSEs with this number. None: of all.
+            status: Only those with this citrine.ocpp.v2.ConnectorStatusEnum. 0: any.
+        """
         query = select(ConnectorState).where(ConnectorState.tenant_id == tenant_id)
         if station_id:
             query = query.where(ConnectorState.station_id == station_id)
+        if evse_id is not None:
+            query = query.where(ConnectorState.evse_id == evse_id)
+        if status:
+            query = query.where(ConnectorState.status == status)
+            if status != CONNECTOR_STATUS_ENUM_AVAILABLE:
+                query = query.where(_NOT_AVAILABLE)
         key = (ConnectorState.station_id, ConnectorState.evse_id, ConnectorState.connector_id)
         return await page.read(self._session, query, *key)
 
-    async def list_changes(self, tenant_id: str, page: Page, station_id: str) -> Listed[ConnectorStatusChange]:
-        """Return the history of a station's connectors, the latest by the station's clock first."""
+    async def list_changes(
+        self,
+        tenant_id: str,
+        page: Page,
+        station_id: str,
+        *,
+        evse_id: int | None = None,
+        connector_id: int | None = None,
+        status: int = 0,
+        times: Span = ANY_TIME,
+    ) -> Listed[ConnectorStatusChange]:
+        """Return the history of a station's connectors, the latest by the station's clock first.
+
+        Args:
+            tenant_id: Tenant of the station.
+            page: Page to return.
+            station_id: The station.
+            evse_id: Only of this EVSE. None: of all.
+            connector_id: Only of connectors with this number. None: of all.
+            status: Only changes to this citrine.ocpp.v2.ConnectorStatusEnum. 0: to any.
+            times: Only changes in this time, by the clock of the station.
+        """
         change = ConnectorStatusChange
-        query = select(change).where(change.tenant_id == tenant_id, change.station_id == station_id)
+        query = select(change).where(
+            change.tenant_id == tenant_id, change.station_id == station_id, *times.of(change.status_time)
+        )
+        if evse_id is not None:
+            query = query.where(change.evse_id == evse_id)
+        if connector_id is not None:
+            query = query.where(change.connector_id == connector_id)
+        if status:
+            query = query.where(change.status == status)
         # Several changes may have one time by the clock of the station; the latest is the one that arrived last.
         key = (change.status_time, change.create_time, change.evse_id, change.connector_id, change.status)
         return await page.read(self._session, query, *key, descending=True)
@@ -159,11 +219,26 @@ class AvailabilityRepository:
         assert isinstance(result, CursorResult)
         return result.rowcount == 1
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[WantedAvailability]:
+    async def get(self, tenant_id: str, station_id: str, evse_id: int, connector_id: int) -> WantedAvailability:
+        """Return a wanted availability.
+
+        Raises:
+            NotFound: When none was requested.
+        """
+        found = await self._session.get(WantedAvailability, (tenant_id, station_id, evse_id, connector_id))
+        if found is None:
+            raise NotFound("availability", f"{evse_id}/{connector_id} of {station_id}")
+        return found
+
+    async def list(
+        self, tenant_id: str, page: Page, *, station_id: str, evse_id: int | None = None
+    ) -> Listed[WantedAvailability]:
         """Return wanted availabilities of a station (empty: all stations) by station, EVSE and connector."""
         query = select(WantedAvailability).where(WantedAvailability.tenant_id == tenant_id)
         if station_id:
             query = query.where(WantedAvailability.station_id == station_id)
+        if evse_id is not None:
+            query = query.where(WantedAvailability.evse_id == evse_id)
         key = (WantedAvailability.station_id, WantedAvailability.evse_id, WantedAvailability.connector_id)
         return await page.read(self._session, query, *key)
 

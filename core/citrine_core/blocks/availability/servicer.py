@@ -13,7 +13,7 @@ from citrine_core.blocks.availability.wanted_availability import availability_to
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.stations.queries import find_boot_times
-from citrine_core.rpc import caller, open_page
+from citrine_core.rpc import caller, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["AvailabilityServicer"]
@@ -32,9 +32,25 @@ class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
     ) -> pb.ListConnectorsResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await ConnectorRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                evse_id=request.evse_id if request.HasField("evse_id") else None,
+                status=request.status,
             )
         return pb.ListConnectorsResponse(connectors=[to_proto(row) for row in rows], next_page_token=token)
+
+    async def GetConnector(
+        self,
+        request: pb.GetConnectorRequest,
+        context: grpc.aio.ServicerContext[pb.GetConnectorRequest, pb.ConnectorStatus],
+    ) -> pb.ConnectorStatus:
+        station_id = required("station_id", request.station_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            found = ConnectorRepository(work.session).get(
+                caller(context).tenant_id, station_id, request.evse_id, request.connector_id
+            )
+            return to_proto(await found)
 
     async def ListConnectorStatuses(
         self,
@@ -45,7 +61,13 @@ class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
             raise InvalidArgument("station_id", "must not be empty")
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await ConnectorRepository(work.session).list_changes(
-                caller(context).tenant_id, open_page(request), request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                request.station_id,
+                evse_id=request.evse_id if request.HasField("evse_id") else None,
+                connector_id=request.connector_id if request.HasField("connector_id") else None,
+                status=request.status,
+                times=span_of(request.time),
             )
         return pb.ListConnectorStatusesResponse(statuses=[to_proto(row) for row in rows], next_page_token=token)
 
@@ -57,11 +79,27 @@ class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
         tenant_id = caller(context).tenant_id
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await AvailabilityRepository(work.session).list(
-                tenant_id, open_page(request), station_id=request.station_id
+                tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                evse_id=request.evse_id if request.HasField("evse_id") else None,
             )
             return pb.ListAvailabilitiesResponse(
                 availabilities=await _availabilities(work, tenant_id, rows), next_page_token=token
             )
+
+    async def GetAvailability(
+        self,
+        request: pb.GetAvailabilityRequest,
+        context: grpc.aio.ServicerContext[pb.GetAvailabilityRequest, pb.Availability],
+    ) -> pb.Availability:
+        tenant_id, station_id = caller(context).tenant_id, required("station_id", request.station_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            found = await AvailabilityRepository(work.session).get(
+                tenant_id, station_id, request.evse_id, request.connector_id
+            )
+            [shown] = await _availabilities(work, tenant_id, [found])
+        return shown
 
     async def ChangeAvailability(
         self,

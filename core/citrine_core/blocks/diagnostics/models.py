@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, LargeBinary, String
+from sqlalchemy import Index, Integer, LargeBinary, String, TextClause, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import BigId, Model
+from citrine_core.db import BigId, Model, PartialIndex
 
 __all__ = ["Alert", "LogUpload", "Monitor", "Monitoring", "StationEvent"]
 
@@ -36,6 +36,14 @@ class Alert(Model):
     """
 
     __tablename__ = "alerts"
+    __table_args__ = (
+        PartialIndex(
+            "ix_alerts_open",
+            *("tenant_id", "station_id", "component", "component_instance", "evse_id", "connector_id"),
+            *("variable", "variable_instance", "monitor_id"),
+            where=text("NOT is_cleared"),
+        ),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
@@ -61,6 +69,11 @@ class Alert(Model):
     """Name of the key that acknowledged it."""
     acknowledge_note: Mapped[str | None] = mapped_column(String(255))
     """Note of the operator."""
+
+    @classmethod
+    def is_open(cls) -> TextClause:
+        """Return the condition that an alert is not cleared, as an index has it."""
+        return text("NOT alerts.is_cleared")
 
 
 class Monitor(Model):

@@ -106,11 +106,37 @@ class StationEventRepository:
             query = query.where(StationEvent.event_time < end)
         return await page.read(self._session, query, StationEvent.id, descending=True)
 
-    async def list_alerts(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[Alert]:
-        """Return open alerts of a station (empty: all stations) by their key."""
-        query = select(Alert).where(Alert.tenant_id == tenant_id, Alert.is_cleared.is_(False))
-        if station_id:
-            query = query.where(Alert.station_id == station_id)
+    async def list_alerts(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        component: str = "",
+        variable: str = "",
+        acknowledged: bool | None = None,
+    ) -> Listed[Alert]:
+        """Return open alerts by their key.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            page: Page to return.
+            station_id: Station of the alerts. Empty: all stations.
+            component: Name of their component; case is ignored. Empty: all components.
+            variable: Name of their variable; case is ignored. Empty: all variables.
+            acknowledged: Whether somebody acknowledged them. None: all.
+        """
+        query = select(Alert).where(Alert.tenant_id == tenant_id, Alert.is_open())
+        for column, value in (
+            (Alert.station_id, station_id),
+            (Alert.component, component.lower()),
+            (Alert.variable, variable.lower()),
+        ):
+            if value:
+                query = query.where(column == value)
+        if acknowledged is not None:
+            time = Alert.acknowledge_time
+            query = query.where(time.is_not(None) if acknowledged else time.is_(None))
         return await page.read(self._session, query, *_ALERT_COLUMNS)
 
     async def find_open_alerts(
@@ -119,7 +145,7 @@ class StationEventRepository:
         """Return open alerts of a variable, locked until the commit; the case of names is ignored."""
         query = select(Alert).where(
             *_station(Alert, tenant_id, station_id),
-            Alert.is_cleared.is_(False),
+            Alert.is_open(),
             Alert.component == component.lower(),
             Alert.variable == variable.lower(),
         )
@@ -133,7 +159,7 @@ class StationEventRepository:
         """Clear the open alerts of removed monitors, and return them."""
         query = select(Alert).where(
             *_station(Alert, tenant_id, station_id),
-            Alert.is_cleared.is_(False),
+            Alert.is_open(),
             Alert.monitor_id.in_(monitor_ids),
         )
         rows = (await self._session.scalars(query.order_by(*_ALERT_COLUMNS).with_for_update())).all()

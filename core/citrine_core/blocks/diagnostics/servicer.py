@@ -66,7 +66,12 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> pb.ListAlertsResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await StationEventRepository(work.session).list_alerts(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                component=request.component,
+                variable=request.variable,
+                acknowledged=request.acknowledged if request.HasField("acknowledged") else None,
             )
         return pb.ListAlertsResponse(alerts=map(alert_to_proto, rows), next_page_token=token)
 

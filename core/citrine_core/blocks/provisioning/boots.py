@@ -147,6 +147,9 @@ def _boot_row(
     return {
         "registration": status,
         "hardware": hardware.SerializeToString(),
+        "vendor_name": hardware.vendor_name,
+        "model": hardware.model,
+        "firmware_version": hardware.firmware_version,
         "boot_reason": call.message.reason,
         "boot_time": call.receive_time,
         "inventory_due_time": due_time,

@@ -24,6 +24,8 @@ class Reservation(StationRequest, Model):
     __tablename__ = "reservations"
     __table_args__ = (
         Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "state", "id"),
+        Index(None, "tenant_id", "create_time", "id"),
         Index(None, "tenant_id", "station_id", "reservation_id"),
         Index(None, "tenant_id", "id_token_lookup"),
         # A station has one reservation with an id; a second one replaces the first (H01.FR.02).

@@ -9,11 +9,12 @@ from sqlalchemy.engine import CursorResult
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine_core.blocks.availability.queries import all_available, all_out_of_order
 from citrine_core.blocks.reservation.models import Reservation
-from citrine_core.db import Due, Listed, Page, earliest
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, earliest
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.station_requests import StationRequestRepository
 from citrine_core.resources.stations.queries import has_restarted
 from citrine_core.resources.tokens import lookups_of
+from citrine_core.resources.tokens.queries import lookups_of_group
 
 __all__ = ["ReservationKey", "ReservationRepository"]
 
@@ -57,9 +58,12 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         state: int = 0,
         open_only: bool = False,
         id_token: str = "",
+        evse_id: int | None = None,
+        group_id: str = "",
+        created: Span = ANY_TIME,
     ) -> Listed[Reservation]:
         """Return reservations, the latest requested first."""
-        query = select(Reservation).where(Reservation.tenant_id == tenant_id)
+        query = select(Reservation).where(Reservation.tenant_id == tenant_id, *created.of(Reservation.create_time))
         if station_id:
             query = query.where(Reservation.station_id == station_id)
         if state:
@@ -68,6 +72,12 @@ class ReservationRepository(StationRequestRepository[Reservation]):
             query = query.where(Reservation.state.in_(_OPEN))
         if id_token:
             query = query.where(Reservation.id_token_lookup.in_(lookups_of(id_token)))
+        if group_id:
+            query = query.where(Reservation.id_token_lookup.in_(lookups_of_group(tenant_id, group_id)))
+        if evse_id is not None:
+            query = query.where(Reservation.evse_id == evse_id if evse_id else Reservation.evse_id.is_(None))
+        if created.is_bounded:
+            return await page.read(self._session, query, Reservation.create_time, Reservation.id, descending=True)
         return await page.read(self._session, query, Reservation.id, descending=True)
 
     async def find_active(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[Reservation]:

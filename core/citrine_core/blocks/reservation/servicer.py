@@ -9,7 +9,7 @@ from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.requests import ReservationRequests
 from citrine_core.errors import InvalidArgument, NotFound
-from citrine_core.rpc import caller, open_page, required
+from citrine_core.rpc import caller, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["ReservationServicer"]
@@ -67,6 +67,9 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
                 state=request.state,
                 open_only=request.open_only,
                 id_token=request.id_token,
+                evse_id=request.evse_id if request.HasField("evse_id") else None,
+                group_id=request.group_id,
+                created=span_of(request.create_time),
             )
         return pb.ListReservationsResponse(reservations=[to_proto(row) for row in rows], next_page_token=token)
 

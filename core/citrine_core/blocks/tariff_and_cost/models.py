@@ -80,7 +80,9 @@ class TransactionCost(Model):
 
     __tablename__ = "transaction_costs"
     __table_args__ = (
-        Index("ix_transaction_costs_sequence", "tenant_id", "sequence"),
+        PartialIndex("ix_transaction_costs_priced", "tenant_id", "sequence", where=text("tariff_id IS NOT NULL")),
+        # Few costs are not final, however many there were.
+        PartialIndex("ix_transaction_costs_not_final", "tenant_id", "sequence", where=text("state <> 3")),
         PartialIndex(
             "ix_transaction_costs_due",
             "next_time",

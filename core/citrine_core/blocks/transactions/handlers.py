@@ -13,7 +13,7 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TriggerReasonEnum,
 )
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
-from citrine_core.blocks.authorization import Authorizations, Presented, Purpose, name_types
+from citrine_core.blocks.authorization import Authorizations, Presented, Purpose, name_types, record_decisions
 from citrine_core.blocks.reservation import ReservationUse, use_reservations
 from citrine_core.blocks.tariff_and_cost import Cause
 from citrine_core.blocks.transactions.batch import Batch, key_of, read_batch, store_batch
@@ -156,6 +156,7 @@ class TransactionsHandlers:
         if not presented:
             return {}
         decisions = await self._authorizations.decide(work, tenant_id, list(presented.values()))
+        await record_decisions(work, decisions, self._clock())
         for decision in decisions:
             starts = decision.presented.purpose is Purpose.START
             if starts and decision.accepted and decision.token is not None:

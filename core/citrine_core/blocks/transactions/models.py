@@ -26,6 +26,8 @@ _OPEN = text("end_time IS NULL AND closed_time IS NULL")
 
 _DUE = text("settle_due_time IS NOT NULL")
 _REFOLD_DUE = text("refold_due_time IS NOT NULL")
+_SETTLED = text("settle_time IS NOT NULL")
+_UNSETTLED = text("settle_time IS NULL")
 _SETTLED_WITH_EVENTS = text("settle_time IS NOT NULL AND events_removed_time IS NULL")
 _AGAIN = text("reported_id IS NOT NULL")
 
@@ -45,6 +47,12 @@ class Transaction(Model):
             "station_id",
             "sequence",
             where=_OPEN,
+        ),
+        # Lists of all stations, of which few transactions are open or not settled, however many there were.
+        PartialIndex("ix_transactions_open_latest", "tenant_id", "sequence", where=_OPEN),
+        PartialIndex("ix_transactions_unsettled", "tenant_id", "sequence", where=_UNSETTLED),
+        PartialIndex(
+            "ix_transactions_settled", "tenant_id", "settle_time", "station_id", "transaction_id", where=_SETTLED
         ),
         Index(None, "tenant_id", "id_token_lookup"),
         PartialIndex("ix_transactions_settle_due", "settle_due_time", where=_DUE),

@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, bindparam, select, tuple_, update
+from sqlalchemy import Row, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.transactions_pb2 import (
@@ -14,19 +14,16 @@ from citrine.ocpp.v2.transactions_pb2 import (
     TransactionEventRequest,
     TransactionEventResponse,
 )
-from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
-from citrine_core.db import Listed, LockedQuery, Page, begins_with, database_of, one_of
+from citrine_core.db import LockedQuery, database_of, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
-from citrine_core.resources.tokens import lookups_of
 
 __all__ = ["FIND_AND_LOCK", "EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
 
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
-_CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
 _EVENTS = TransactionEvent.metadata.tables["transaction_events"]
 
 _KEY = ("tenant_id", "station_id", "transaction_id")
@@ -60,9 +57,6 @@ _FIND = select(*(_TRANSACTIONS.c[name] for name in _ALL)).where(
     _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
     one_of_packed((_TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id), "keys"),
 )
-_WITH_CHECKS = select(
-    _TRANSACTIONS, *(column.label(f"check_{column.name}") for column in _CHECKS.c if column.name not in _KEY)
-).outerjoin(_CHECKS, and_(*(_CHECKS.c[name] == _TRANSACTIONS.c[name] for name in _KEY)))
 
 FIND_AND_LOCK = LockedQuery(_FIND, _TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
 """Finds transactions of a tenant and locks them, with the columns of TransactionState."""
@@ -335,63 +329,3 @@ class TransactionRepository:
             # Locked in the order of find_for_update, so that the two can't deadlock.
             await self._session.execute(database.lock(select(*key).where(*is_open), *key))
         await self._session.execute(update(_TRANSACTIONS).where(*is_open).values(orphaned=True, update_time=boot_time))
-
-    async def find(self, tenant_id: str, transaction_id: str, *, station_id: str = "") -> Sequence[Row[Any]]:
-        """Return the transactions of this id with their checks, two at most, of one station or of any."""
-        query = _WITH_CHECKS.where(
-            _TRANSACTIONS.c.tenant_id == tenant_id, _TRANSACTIONS.c.transaction_id == transaction_id
-        )
-        if station_id:
-            query = query.where(_TRANSACTIONS.c.station_id == station_id)
-        return (await self._session.execute(query.limit(2))).all()
-
-    async def list(
-        self,
-        tenant_id: str,
-        page: Page,
-        *,
-        station_id: str = "",
-        active_only: bool = False,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        id_token: str = "",
-        prefix: str = "",
-    ) -> Listed[Row[Any]]:
-        """Return transactions with their checks, the latest first.
-
-        They are in the order in which they became known; by id if it is to begin with a prefix, else by the time at
-        which they began if that is to be within a time.
-        """
-        columns = _TRANSACTIONS.c
-        query = _WITH_CHECKS.where(columns.tenant_id == tenant_id)
-        if station_id:
-            query = query.where(columns.station_id == station_id)
-        if active_only:
-            query = query.where(Transaction.is_open())
-        if start is not None:
-            query = query.where(columns.start_time >= start)
-        if end is not None:
-            query = query.where(columns.start_time < end)
-        if id_token:
-            query = query.where(columns.id_token_lookup.in_(lookups_of(id_token)))
-        if prefix:
-            query = query.where(begins_with(columns.transaction_id, prefix))
-            return await page.read_rows(self._session, query, columns.transaction_id, columns.station_id)
-        if id_token:
-            # SQLite would scan all transactions by an index in this order, to sort the few of one token no more.
-            order = columns.sequence + 0, columns.station_id, columns.transaction_id
-            rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
-            return page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
-        first = columns.sequence if start is None and end is None else columns.start_time
-        key = (first, columns.station_id, columns.transaction_id)
-        return await page.read_rows(self._session, query, *key, descending=True)
-
-    async def list_events(self, tenant_id: str, page: Page, station_id: str, transaction_id: str) -> Listed[Row[Any]]:
-        """Return events of a transaction, in its order."""
-        columns = _EVENTS.c
-        query = select(_EVENTS).where(
-            columns.tenant_id == tenant_id,
-            columns.station_id == station_id,
-            columns.transaction_id == transaction_id,
-        )
-        return await page.read_rows(self._session, query, columns.seq_no, columns.event_time, columns.digest)

@@ -1,6 +1,5 @@
 """TransactionsService: the gRPC face of functional block E."""
 
-from datetime import UTC
 from typing import Any
 
 import grpc
@@ -9,19 +8,19 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1 import transactions_pb2_grpc
 from citrine_core.blocks.tariff_and_cost import corrections_to_protos
+from citrine_core.blocks.transactions.lists import Looked, TransactionLists
 from citrine_core.blocks.transactions.protos import (
     action_to_proto,
     event_to_proto,
     transaction_to_proto,
     unmatched_to_proto,
 )
-from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.settlement import Operation, SettlementOperations, SettlementRepository
 from citrine_core.blocks.transactions.token_hints import known_token_types
 from citrine_core.blocks.transactions.unmatched import UnmatchedEndRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument, NotFound
-from citrine_core.rpc import Caller, caller, check_length, open_page, required
+from citrine_core.rpc import Caller, caller, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["TransactionsServicer"]
@@ -45,7 +44,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         if not request.transaction_id:
             raise InvalidArgument("transaction_id", "must not be empty")
         async with self._services.unit_of_work(read_only=True) as work:
-            rows = await TransactionRepository(work.session).find(
+            rows = await TransactionLists(work.session).find(
                 caller(context).tenant_id, request.transaction_id, station_id=request.station_id
             )
             known = await known_token_types(work.session, caller(context).tenant_id, rows)
@@ -60,17 +59,21 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         request: pb.ListTransactionsRequest,
         context: grpc.aio.ServicerContext[pb.ListTransactionsRequest, pb.ListTransactionsResponse],
     ) -> pb.ListTransactionsResponse:
-        started = request.started
+        looked = Looked(
+            station_id=request.station_id,
+            evse_id=request.evse_id if request.HasField("evse_id") else None,
+            active_only=request.active_only,
+            charging_state=request.charging_state if request.HasField("charging_state") else None,
+            unsettled_only=request.unsettled_only,
+            id_token=request.id_token,
+            group_id=request.group_id,
+            started=span_of(request.started),
+            settled=span_of(request.settled),
+            prefix=request.transaction_id_prefix,
+        )
         async with self._services.unit_of_work(read_only=True) as work:
-            rows, token = await TransactionRepository(work.session).list(
-                caller(context).tenant_id,
-                open_page(request),
-                station_id=request.station_id,
-                active_only=request.active_only,
-                start=started.start.ToDatetime(UTC) if started.HasField("start") else None,
-                end=started.end.ToDatetime(UTC) if started.HasField("end") else None,
-                id_token=request.id_token,
-                prefix=request.transaction_id_prefix,
+            rows, token = await TransactionLists(work.session).list(
+                caller(context).tenant_id, open_page(request), looked
             )
             known = await known_token_types(work.session, caller(context).tenant_id, rows)
         transactions = [transaction_to_proto(row, known) for row in rows]
@@ -86,7 +89,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
                 raise InvalidArgument(field, "must not be empty")
         tenant_id = caller(context).tenant_id
         async with self._services.unit_of_work(read_only=True) as work:
-            transactions = TransactionRepository(work.session)
+            transactions = TransactionLists(work.session)
             rows, token = await transactions.list_events(
                 tenant_id, open_page(request), request.station_id, request.transaction_id
             )
@@ -208,7 +211,7 @@ def _operation(who: Caller, request: Any, reason: str) -> Operation:
 
 
 async def _done(work: UnitOfWork, operation: Operation) -> pb.Transaction:
-    rows = await TransactionRepository(work.session).find(
+    rows = await TransactionLists(work.session).find(
         operation.tenant_id, operation.transaction_id, station_id=operation.station_id
     )
     await work.commit()

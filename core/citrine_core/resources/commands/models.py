@@ -9,6 +9,7 @@ from citrine_core.db import Model, PartialIndex
 
 __all__ = ["CommandRow"]
 
+_NOT_ANSWERED = text("state <> 3")
 _UNFINISHED = text("finish_time IS NULL")
 
 
@@ -26,6 +27,10 @@ class CommandRow(Model):
         PartialIndex("ix_commands_expiring", "expire_time", where=_UNFINISHED),
         PartialIndex("ix_commands_under_way", "deadline_time", where=_UNFINISHED),
         Index(None, "finish_time"),
+        Index(None, "tenant_id", "action", "command_id"),
+        Index(None, "tenant_id", "requested_by", "command_id"),
+        # Most commands are answered: the latest of those are found without it.
+        PartialIndex("ix_commands_not_answered", "tenant_id", "state", "command_id", where=_NOT_ANSWERED),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -15,17 +15,19 @@ from sqlalchemy import (
     func,
     select,
     table,
+    text,
     tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
-from citrine_core.db import Due, Listed, Page, begins_with, earliest
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, begins_with, earliest
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.partitions import drop_partition, find_old_partition, outside_of_partitions
 from citrine_core.encryption import SecretColumn
+from citrine_core.ids import first_id_of
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.candidates import Candidate
@@ -46,6 +48,9 @@ _LIVE = (common.COMMAND_STATE_QUEUED, common.COMMAND_STATE_SENT)
 
 # The condition of the indexes, of which most commands are no part.
 _UNFINISHED = _TABLE.c.finish_time.is_(None)
+
+_NOT_ANSWERED = text("commands.state <> 3")
+"""The condition of an index, in which it has no parameter."""
 
 SECRETS = SecretColumn(_TABLE, "secret_payload", ("tenant_id", "command_id"), _UNFINISHED)
 """What waits for stations and has secrets."""
@@ -115,7 +120,16 @@ class CommandRepository:
         return {row.command_id: row for row in rows}
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str | None, state: int | None, prefix: str = ""
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str | None = None,
+        state: int | None = None,
+        prefix: str = "",
+        action: str = "",
+        requested_by: str = "",
+        created: Span = ANY_TIME,
     ) -> Listed[StoredCommand]:
         """Return commands of a tenant, the latest first."""
         query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id)
@@ -123,6 +137,17 @@ class CommandRepository:
             query = query.where(_TABLE.c.station_id == station_id)
         if state is not None:
             query = query.where(_TABLE.c.state == state)
+            if state != common.COMMAND_STATE_ANSWERED:
+                query = query.where(_NOT_ANSWERED)
+        if action:
+            query = query.where(_TABLE.c.action == action)
+        if requested_by:
+            query = query.where(_TABLE.c.requested_by == requested_by)
+        # Ids begin with the time at which they were made.
+        if created.start is not None:
+            query = query.where(_TABLE.c.command_id >= first_id_of(created.start))
+        if created.end is not None:
+            query = query.where(_TABLE.c.command_id < first_id_of(created.end))
         if prefix:
             query = query.where(begins_with(_TABLE.c.command_id, prefix))
         return await page.read_rows(self._session, query, _TABLE.c.command_id, descending=True)

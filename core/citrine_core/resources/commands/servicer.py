@@ -14,7 +14,7 @@ from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.commands.outcomes import CANCELLED
 from citrine_core.resources.commands.protos import from_struct, json_to_struct, to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
-from citrine_core.rpc import caller, open_page
+from citrine_core.rpc import caller, open_page, span_of
 from citrine_core.services import Services
 
 __all__ = ["CommandsServicer"]
@@ -50,6 +50,9 @@ class CommandsServicer(CommandsServiceServicer):
                 station_id=request.station_id or None,
                 state=request.state or None,
                 prefix=request.id_prefix,
+                action=request.action,
+                requested_by=request.requested_by,
+                created=span_of(request.create_time),
             )
         return pb.ListCommandsResponse(commands=map(to_proto, rows), next_page_token=token)
 

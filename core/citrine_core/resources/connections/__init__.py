@@ -1,6 +1,7 @@
 """Connections: which station is connected, by which edge and epoch; and the edges."""
 
-from citrine_core.resources.connections.models import Connection, Edge
+from citrine_core.resources.connections.models import Connection, ConnectionRecord, Edge
+from citrine_core.resources.connections.records import ConnectionRecords
 from citrine_core.resources.connections.repository import (
     ClosedSession,
     ConnectionRepository,
@@ -17,6 +18,8 @@ __all__ = [
     "VERSIONS",
     "ClosedSession",
     "Connection",
+    "ConnectionRecord",
+    "ConnectionRecords",
     "ConnectionRepository",
     "ConnectionsServicer",
     "Edge",

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model, PartialIndex
 
-__all__ = ["Connection", "Edge"]
+__all__ = ["Connection", "ConnectionRecord", "Edge"]
 
 
 class Connection(Model):
@@ -16,6 +16,8 @@ class Connection(Model):
     __tablename__ = "connections"
     __table_args__ = (
         Index(None, "edge_id", "is_open"),
+        Index(None, "tenant_id", "is_open", "station_id"),
+        Index(None, "tenant_id", "ocpp_version", "station_id"),
         PartialIndex("ix_connections_renew", "renew_due_time", where=text("renew_due_time IS NOT NULL")),
     )
 
@@ -33,6 +35,29 @@ class Connection(Model):
     """When to ask the station for an order of a certificate, as its own has expired. None: it has not."""
     open_time: Mapped[datetime | None]
     close_time: Mapped[datetime | None]
+    close_code: Mapped[int | None] = mapped_column(Integer)
+    close_reason: Mapped[str | None] = mapped_column(String(125))
+
+
+class ConnectionRecord(Model):
+    """One session of a station whose websocket opened: the history."""
+
+    __tablename__ = "connection_records"
+    __table_args__ = (
+        Index(None, "tenant_id", "open_time", "station_id", "epoch"),
+        PartialIndex("ix_connection_records_open", "tenant_id", "station_id", where=text("close_time IS NULL")),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    epoch: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    edge_id: Mapped[str] = mapped_column(String(36))
+    ocpp_version: Mapped[int] = mapped_column(Integer)
+    """citrine.edge.v1.OcppVersion"""
+    remote_address: Mapped[str] = mapped_column(String(100))
+    open_time: Mapped[datetime]
+    close_time: Mapped[datetime | None]
+    """When it ended. None: it has not, or its edge has not said so."""
     close_code: Mapped[int | None] = mapped_column(Integer)
     close_reason: Mapped[str | None] = mapped_column(String(125))
 

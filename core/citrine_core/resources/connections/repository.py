@@ -1,5 +1,6 @@
 """Queries of the connections."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
+from citrine_core.resources.connections.records import ConnectionRecords, SessionEnd
 
 __all__ = [
     "ClosedSession",
@@ -224,9 +226,15 @@ class ConnectionRepository:
         )
         return rows.one_or_none()
 
-    async def list_open(self, tenant_id: str, page: Page) -> Listed[Row[*tuple[Any, ...]]]:
-        """Return open sessions of a tenant by station."""
+    async def list_open(
+        self, tenant_id: str, page: Page, *, edge_id: str = "", version: int = 0
+    ) -> Listed[Row[*tuple[Any, ...]]]:
+        """Return open sessions of a tenant by station, of an edge process and a version if these are given."""
         query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.is_open.is_(True))
+        if edge_id:
+            query = query.where(_TABLE.c.edge_id == edge_id)
+        if version:
+            query = query.where(_TABLE.c.ocpp_version == version)
         return await page.read_rows(self._session, query, _TABLE.c.station_id)
 
     async def list_of_edge(self, edge_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -249,12 +257,17 @@ class ConnectionRepository:
         """Mark sessions as open.
 
         Args:
-            sessions: Each with tenant_id, station_id, epoch, ocpp_version, remote_address and open_time. Sessions
-                that are not the newest of their station, or were reported as closed, are ignored.
+            sessions: Each with tenant_id, station_id, epoch, edge_id, ocpp_version, remote_address and open_time.
+                Sessions that are not the newest of their station, or were reported as closed, are ignored.
         """
         if sessions:
             rows = [{f"b_{name}": session[name] for name in (*_KEY, *_OPENED)} for session in sorted_by_key(sessions)]
             await (await self._connection()).execute(_OPEN, rows)
+            by_tenant: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+            for session in sessions:
+                by_tenant[session["tenant_id"]].append(session)
+            for tenant_id, group in by_tenant.items():
+                await ConnectionRecords(self._session).open_all(tenant_id, group)
 
     async def close_all(self, sessions: Sequence[ClosedSession]) -> None:
         """Mark sessions as closed. Those that are not the newest of their station are ignored."""
@@ -271,6 +284,7 @@ class ConnectionRepository:
                 for session in sorted(sessions, key=lambda one: (one.tenant_id, one.station_id))
             ]
             await (await self._connection()).execute(_CLOSE, rows)
+            await ConnectionRecords(self._session).close_all(list(map(_end_of, sessions)))
 
     async def revoke(self, tenant_id: str, station_id: str, now: datetime, reason: str) -> None:
         """Invalidate the newest session of a station, open or not, by increasing its epoch."""
@@ -287,6 +301,7 @@ class ConnectionRepository:
                 close_reason=reason,
             )
         )
+        await ConnectionRecords(self._session).end_of_station(tenant_id, station_id, now, 1000, reason)
 
     async def has_silent_edges(self, seen_before: datetime) -> bool:
         """Return whether any edge without a link since a time has open sessions."""
@@ -303,7 +318,9 @@ class ConnectionRepository:
             .values(is_open=False, close_time=now, close_code=1006, close_reason=EDGE_SILENT)
             .returning(_TABLE.c.tenant_id, _TABLE.c.station_id, _TABLE.c.epoch)
         )
-        return [ClosedSession(row[0], row[1], row[2], now, 1006, EDGE_SILENT) for row in rows]
+        closed = [ClosedSession(row[0], row[1], row[2], now, 1006, EDGE_SILENT) for row in rows]
+        await ConnectionRecords(self._session).close_all(list(map(_end_of, closed)))
+        return closed
 
     async def count_open(self) -> int:
         """Return the number of open sessions of all tenants."""
@@ -313,6 +330,12 @@ class ConnectionRepository:
 
     async def _connection(self) -> AsyncConnection:
         return await self._session.connection()
+
+
+def _end_of(session: ClosedSession) -> SessionEnd:
+    return SessionEnd(
+        session.close_time, session.code, session.reason[:125], session.tenant_id, session.station_id, session.epoch
+    )
 
 
 def sorted_by_key(sessions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

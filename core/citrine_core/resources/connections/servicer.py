@@ -11,8 +11,11 @@ from citrine.api.v1 import connections_pb2 as pb
 from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceServicer
 from citrine.edge.v1 import link_pb2
 from citrine_core.errors import InvalidArgument, NotFound, StationUnavailable
+from citrine_core.resources.connections.models import ConnectionRecord
+from citrine_core.resources.connections.records import ConnectionRecords
 from citrine_core.resources.connections.repository import ConnectionRepository
-from citrine_core.rpc import caller, open_page
+from citrine_core.resources.stations.versions import version_of
+from citrine_core.rpc import caller, open_page, required, span_of, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["VERSIONS", "ConnectionsServicer"]
@@ -46,9 +49,37 @@ class ConnectionsServicer(ConnectionsServiceServicer):
     ) -> pb.ListConnectionsResponse:
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await ConnectionRepository(work.session).list_open(
-                caller(context).tenant_id, open_page(request)
+                caller(context).tenant_id,
+                open_page(request),
+                edge_id=request.edge_id,
+                version=version_of("ocpp_version", request.ocpp_version),
             )
         return pb.ListConnectionsResponse(connections=map(_to_proto, rows), next_page_token=token)
+
+    async def GetConnectionRecord(
+        self,
+        request: pb.GetConnectionRecordRequest,
+        context: "grpc.aio.ServicerContext[pb.GetConnectionRecordRequest, pb.ConnectionRecord]",
+    ) -> pb.ConnectionRecord:
+        station_id = required("station_id", request.station_id)
+        async with self._unit_of_work(read_only=True) as work:
+            found = ConnectionRecords(work.session).get(caller(context).tenant_id, station_id, request.epoch)
+            return _record_to_proto(await found)
+
+    async def ListConnectionRecords(
+        self,
+        request: pb.ListConnectionRecordsRequest,
+        context: "grpc.aio.ServicerContext[pb.ListConnectionRecordsRequest, pb.ListConnectionRecordsResponse]",
+    ) -> pb.ListConnectionRecordsResponse:
+        async with self._unit_of_work(read_only=True) as work:
+            rows, token = await ConnectionRecords(work.session).list(
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                edge_id=request.edge_id,
+                opened=span_of(request.open_time),
+            )
+        return pb.ListConnectionRecordsResponse(records=map(_record_to_proto, rows), next_page_token=token)
 
     async def CloseConnection(
         self,
@@ -71,7 +102,16 @@ class ConnectionsServicer(ConnectionsServiceServicer):
         return row
 
 
-def _to_proto(row: Row[*tuple[Any, ...]]) -> pb.Connection:
+def _record_to_proto(row: ConnectionRecord) -> pb.ConnectionRecord:
+    return pb.ConnectionRecord(
+        connection=_to_proto(row),
+        close_time=to_timestamp(row.close_time),
+        close_code=row.close_code,
+        close_reason=row.close_reason or "",
+    )
+
+
+def _to_proto(row: Row[*tuple[Any, ...]] | ConnectionRecord) -> pb.Connection:
     connection = pb.Connection(
         station_id=row.station_id,
         tenant_id=row.tenant_id,

@@ -23,6 +23,12 @@ class Station(Model):
         PartialIndex(
             "ix_stations_location", "tenant_id", "location_id", "station_id", where=text("location_id IS NOT NULL")
         ),
+        PartialIndex("ix_stations_held", "tenant_id", "station_id", where=text("held_time IS NOT NULL")),
+        PartialIndex("ix_stations_never_booted", "tenant_id", "station_id", where=text("boot_time IS NULL")),
+        Index(None, "tenant_id", "registration", "station_id"),
+        Index(None, "tenant_id", "vendor_name", "station_id"),
+        Index(None, "tenant_id", "model", "station_id"),
+        Index(None, "tenant_id", "firmware_version", "station_id"),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
@@ -48,6 +54,10 @@ class Station(Model):
     """citrine.ocpp.v2.RegistrationStatusEnum of the last BootNotification. None: it never booted."""
     hardware: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.ChargingStation of the last BootNotification."""
+    vendor_name: Mapped[str | None] = mapped_column(String(50))
+    """With model and firmware_version: of `hardware`, to look for. None: it never booted."""
+    model: Mapped[str | None] = mapped_column(String(20))
+    firmware_version: Mapped[str | None] = mapped_column(String(50))
     boot_reason: Mapped[int | None] = mapped_column(Integer)
     """citrine.ocpp.v2.BootReasonEnum of the last BootNotification."""
     boot_time: Mapped[datetime | None]

@@ -39,7 +39,10 @@ class Policy(NamedTuple):
     """Whether the inventory of new or changed stations is requested for its tenant."""
 
 
-_AT_BOOT = ("registration", "hardware", "boot_reason", "boot_time", "inventory_due_time", "inventory_attempts")
+_AT_BOOT = (
+    *("registration", "hardware", "vendor_name", "model", "firmware_version"),
+    *("boot_reason", "boot_time", "inventory_due_time", "inventory_attempts"),
+)
 
 _TABLE = Station.metadata.tables["stations"]
 

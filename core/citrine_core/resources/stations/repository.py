@@ -7,7 +7,6 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
@@ -16,7 +15,6 @@ from citrine_core.errors import AlreadyExists, NotFound
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.connections.queries import NewestSession
 from citrine_core.resources.stations.models import Station, StationSighting
-from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.stations.tags import StationTags
 from citrine_core.resources.tenants.quotas import Counted
 
@@ -68,31 +66,9 @@ class StationRepository:
             raise NotFound("station", station_id)
         return row[0], row[1]
 
-    async def list(
-        self,
-        tenant_id: str,
-        page: Page,
-        *,
-        connected_only: bool = False,
-        held: bool | None = None,
-        stations: StationSelector | None = None,
-    ) -> Listed[StationWithConnection]:
-        """Return stations with their newest sessions in the order of their ids.
-
-        Args:
-            tenant_id: Tenant of the stations.
-            page: The page to return.
-            connected_only: Whether to return only stations with an open websocket.
-            held: True: only held stations. False: only the others. None: all.
-            stations: Return only these. None: all.
-        """
+    async def list(self, tenant_id: str, page: Page) -> Listed[StationWithConnection]:
+        """Return all stations with their newest sessions in the order of their ids."""
         statement = _with_connection().where(Station.tenant_id == tenant_id)
-        if stations is not None:
-            statement = statement.where(*stations_selected(tenant_id, Station.station_id, stations))
-        if held is not None:
-            statement = statement.where(Station.held_time.is_not(None) if held else Station.held_time.is_(None))
-        if connected_only:
-            statement = statement.where(NewestSession.is_open)
         return await page.read_rows(self._session, statement, Station.station_id)
 
     async def add(self, station: Station) -> None:

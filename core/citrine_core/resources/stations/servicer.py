@@ -31,6 +31,7 @@ from citrine_core.resources.stations.fields import (
     new_credential_version,
 )
 from citrine_core.resources.stations.handshake_refusals import HandshakeRefusals, handshake_refusal_to_proto
+from citrine_core.resources.stations.lists import LookedStations, list_stations
 from citrine_core.resources.stations.models import ClientCertificate, Station
 from citrine_core.resources.stations.password_changes import PasswordChanges
 from citrine_core.resources.stations.passwords import generate_password, hash_generated, hash_password
@@ -39,6 +40,7 @@ from citrine_core.resources.stations.repository import STATIONS, StationReposito
 from citrine_core.resources.stations.selection import check_selector
 from citrine_core.resources.stations.sightings import Sightings
 from citrine_core.resources.stations.tags import StationTags
+from citrine_core.resources.stations.versions import version_of
 from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
 
@@ -83,14 +85,20 @@ class StationsServicer(StationsServiceServicer):
     ) -> pb.ListStationsResponse:
         tenant_id = caller(context).tenant_id
         check_selector("stations", request.stations)
+        looked = LookedStations(
+            stations=request.stations,
+            connection=pb.STATION_CONNECTION_OPEN if request.connected_only else request.connection,
+            held=request.held,
+            prefix=request.station_id_prefix,
+            vendor_name=request.vendor_name,
+            model=request.model,
+            firmware_version=request.firmware_version,
+            ocpp_version=version_of("ocpp_version", request.ocpp_version),
+            registration=request.registration if request.HasField("registration") else None,
+            faulted_only=request.faulted_only,
+        )
         async with self._unit_of_work(read_only=True) as work:
-            rows, token = await StationRepository(work.session).list(
-                tenant_id,
-                open_page(request),
-                connected_only=request.connected_only,
-                held=request.held,
-                stations=request.stations,
-            )
+            rows, token = await list_stations(work.session, tenant_id, open_page(request), looked)
             ids = [station.station_id for station, _ in rows]
             refused = await find_summaries(work.session, tenant_id, ids)
             turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, ids)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from citrine.edge.v1 import link_pb2 as link
+from citrine_core.errors import InvalidArgument
 
-__all__ = ["VERSION_NAMES", "is_allowed"]
+__all__ = ["VERSION_NAMES", "is_allowed", "version_of"]
 
 VERSION_NAMES: Mapping[int, str] = {
     link.OCPP_VERSION_UNSPECIFIED: "",
@@ -13,6 +14,20 @@ VERSION_NAMES: Mapping[int, str] = {
     link.OCPP_VERSION_21: "2.1",
 }
 """By citrine.edge.v1.OcppVersion."""
+
+
+_NUMBERS = {name: number for number, name in VERSION_NAMES.items()}
+
+
+def version_of(field: str, name: str) -> int:
+    """Return the citrine.edge.v1.OcppVersion of a name that a field of a request has; 0 if it is empty.
+
+    Raises:
+        InvalidArgument: When it is not the name of a version.
+    """
+    if name not in _NUMBERS:
+        raise InvalidArgument(field, 'must be "1.6", "2.0.1" or "2.1"')
+    return _NUMBERS[name]
 
 
 def is_allowed(version: int, allowed_versions: str | None) -> bool:

@@ -1,6 +1,6 @@
 """Queries about tenants for other packages."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, ScalarSelect, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +9,7 @@ from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.tenants.models import Tenant
 
-__all__ = ["asks_inventory", "find_holding", "lock_hold_limit"]
+__all__ = ["asks_inventory", "find_holding", "list_tenant_ids", "lock_hold_limit"]
 
 _TABLE = Tenant.__table__.c
 
@@ -27,6 +27,11 @@ async def find_holding(session: AsyncSession, tenant_ids: Collection[str]) -> se
         )
     )
     return {row.tenant_id for row in rows}
+
+
+async def list_tenant_ids(session: AsyncSession) -> Sequence[str]:
+    """Return the ids of all tenants."""
+    return (await session.scalars(select(_TABLE.tenant_id))).all()
 
 
 async def lock_hold_limit(session: AsyncSession, tenant_id: str) -> int | None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.tokens.models import Token
 
-__all__ = ["find_tokens", "group_of", "lock_tokens"]
+__all__ = ["find_tokens", "group_of", "lock_tokens", "lookups_of_group"]
 
 _TABLE = Token.__table__.c
 
@@ -21,6 +21,11 @@ def group_of(tenant_id: Any, lookup: Any, kind: Any) -> ScalarSelect[str | None]
         .where(_TABLE.tenant_id == tenant_id, _TABLE.lookup == lookup, _TABLE.type == kind)
         .scalar_subquery()
     )
+
+
+def lookups_of_group(tenant_id: str, group_id: str) -> Select[str]:
+    """Return the query of the lookups of the tokens of a group."""
+    return select(_TABLE.lookup).where(_TABLE.tenant_id == tenant_id, _TABLE.group_id == group_id)
 
 
 async def lock_tokens(session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]) -> None:

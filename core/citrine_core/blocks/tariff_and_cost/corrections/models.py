@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Integer, LargeBinary, SmallInteger, String, UniqueConstraint
+from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import BigId, Model
+from citrine_core.db import BigId, Model, PartialIndex
 
 __all__ = ["CostCorrection"]
 
@@ -16,6 +16,13 @@ class CostCorrection(Model):
     __tablename__ = "cost_corrections"
     __table_args__ = (
         UniqueConstraint("tenant_id", "station_id", "transaction_id", "number", name="uq_cost_corrections_number"),
+        Index(None, "tenant_id", "id"),
+        # Of costs that were not known before.
+        PartialIndex(
+            "ix_cost_corrections_of_unknown",
+            *("tenant_id", "station_id", "transaction_id"),
+            where=text("replaced_after_tax IS NULL"),
+        ),
     )
 
     id: Mapped[BigId]

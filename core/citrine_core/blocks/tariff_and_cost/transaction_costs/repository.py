@@ -7,7 +7,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
@@ -83,6 +83,16 @@ _PROGRESS = ("before_tax", "after_tax", "accrual", "told_total", "update_time")
 """What an ordinary event changes."""
 _CHANGE_PROGRESS = BulkUpdate(_COSTS, _PROGRESS, _KEY)
 
+_NOT_FINAL = text("transaction_costs.state <> 3")
+"""The condition of an index, in which it has no parameter."""
+
+_BY_TARIFF = and_(
+    _COSTS.c.tariff_id.is_not(None),
+    or_(_COSTS.c.after_tax.is_not(None), _COSTS.c.state != cost_pb.COST_STATE_RUNNING),
+)
+"""Costs by the tariff that applies. What has no tariff is not known to cost anything."""
+
+_place = attrgetter("sequence", "station_id", "transaction_id")
 _seldom = attrgetter(*(name for name in _CHANGING if name not in _PROGRESS))
 _written = {names: attrgetter(*names, *_KEY) for names in (_PROGRESS, _RUNNING, _CHANGING)}
 
@@ -92,6 +102,15 @@ _FIND = DirectQuery(
         one_of_packed((_COSTS.c.station_id, _COSTS.c.transaction_id), "keys"),
     )
 )
+
+
+def _priced_afterwards(tenant_id: str) -> ColumnElement[bool]:
+    """Return the condition that a cost has no tariff, and that somebody had it priced nevertheless."""
+    columns = _CORRECTIONS.c
+    first = select(columns.station_id, columns.transaction_id).where(
+        columns.tenant_id == tenant_id, columns.replaced_after_tax.is_(None)
+    )
+    return and_(_COSTS.c.tariff_id.is_(None), tuple_(_COSTS.c.station_id, _COSTS.c.transaction_id).in_(first))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,19 +228,22 @@ class CostRepository:
     ) -> Listed[CostRow]:
         """Return costs, of the latest transactions first."""
         columns = _COSTS.c
-        # What has no tariff is not known to cost anything, unless somebody had it priced afterwards.
-        is_priced = or_(
-            columns.after_tax.is_not(None),
-            and_(columns.tariff_id.is_not(None), columns.state != cost_pb.COST_STATE_RUNNING),
-            exists().where(*(_CORRECTIONS.c[name] == columns[name] for name in _KEY)),
-        )
-        query = select(*(columns[name] for name in CostRow._fields)).where(columns.tenant_id == tenant_id, is_priced)
+        query = select(*(columns[name] for name in CostRow._fields)).where(columns.tenant_id == tenant_id)
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("state", state)):
             if value:
                 query = query.where(columns[name] == value)
+        if state and state != cost_pb.COST_STATE_FINAL:
+            query = query.where(_NOT_FINAL)
         key = (columns.sequence, columns.station_id, columns.transaction_id)
-        rows, token = await page.read_rows(self._session, query, *key, descending=True)
-        return [CostRow(*row) for row in rows], token
+        # Each of the two is read by an index of its own.
+        by_tariff = page.within(query.where(_BY_TARIFF), *key, descending=True)
+        # SQLite would scan all costs by an index in this order, to sort the few of these no more.
+        afterwards = page.within(
+            query.where(_priced_afterwards(tenant_id)), columns.sequence + 0, *key[1:], descending=True
+        )
+        found = [CostRow(*row) for query in (by_tariff, afterwards) for row in await self._session.execute(query)]
+        found.sort(key=_place, reverse=True)
+        return page.close(found[: page.size + 1], _place)
 
     @staticmethod
     def due() -> Due:

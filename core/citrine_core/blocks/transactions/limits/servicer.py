@@ -11,7 +11,7 @@ from citrine.api.v1 import transaction_limits_pb2_grpc
 from citrine_core.blocks.transactions.limits.events import limit_changed
 from citrine_core.blocks.transactions.limits.repository import LimitRepository, new_row
 from citrine_core.blocks.transactions.limits.throttling import ThrottleRepository
-from citrine_core.blocks.transactions.repository import TransactionRepository
+from citrine_core.blocks.transactions.lists import TransactionLists
 from citrine_core.errors import FailedPrecondition, NotFound
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 from citrine_core.rpc import caller, open_page, required, to_timestamp
@@ -77,7 +77,7 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
         )
         limit = Limit.read("limit", request.limit) if request.HasField("limit") else NO_LIMIT
         async with self._unit_of_work() as work:
-            found = await TransactionRepository(work.session).find(who.tenant_id, key[1], station_id=key[0])
+            found = await TransactionLists(work.session).find(who.tenant_id, key[1], station_id=key[0])
             if not found:
                 raise NotFound("transaction", key[1])
             if found[0].end_time is not None or found[0].closed_time is not None:

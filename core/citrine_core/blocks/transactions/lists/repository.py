@@ -1,0 +1,122 @@
+"""Queries of the lists of transactions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.transactions.checks.models import TransactionCheck
+from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.db import ANY_TIME, Listed, Page, Span, begins_with
+from citrine_core.resources.tokens import lookups_of
+from citrine_core.resources.tokens.queries import lookups_of_group
+
+__all__ = ["Looked", "TransactionLists"]
+
+_TRANSACTIONS = Transaction.metadata.tables["transactions"]
+_CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
+_EVENTS = TransactionEvent.metadata.tables["transaction_events"]
+
+_KEY = ("tenant_id", "station_id", "transaction_id")
+
+_WITH_CHECKS = select(
+    _TRANSACTIONS, *(column.label(f"check_{column.name}") for column in _CHECKS.c if column.name not in _KEY)
+).outerjoin(_CHECKS, and_(*(_CHECKS.c[name] == _TRANSACTIONS.c[name] for name in _KEY)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Which transactions somebody looks for. Each field that is set leaves out those to which it does not apply."""
+
+    station_id: str = ""
+    evse_id: int | None = None
+    active_only: bool = False
+    """Only those that have neither ended nor been closed."""
+    charging_state: int | None = None
+    """citrine.ocpp.v2.ChargingStateEnum of those that are active."""
+    unsettled_only: bool = False
+    """Only those that are not settled."""
+    id_token: str = ""
+    group_id: str = ""
+    """Group of the token."""
+    started: Span = ANY_TIME
+    settled: Span = ANY_TIME
+    prefix: str = ""
+    """With what the id begins."""
+
+
+class TransactionLists:
+    """Transactions and events, page by page.
+
+    Each list is read in the order of an index, or is that of few rows: those of a station, of a token or of a group.
+    """
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, tenant_id: str, transaction_id: str, *, station_id: str = "") -> list[Row[Any]]:
+        """Return the transactions of this id with their checks, two at most, of one station or of any."""
+        query = _WITH_CHECKS.where(
+            _TRANSACTIONS.c.tenant_id == tenant_id, _TRANSACTIONS.c.transaction_id == transaction_id
+        )
+        if station_id:
+            query = query.where(_TRANSACTIONS.c.station_id == station_id)
+        return list((await self._session.execute(query.limit(2))).all())
+
+    async def list(self, tenant_id: str, page: Page, looked: Looked) -> Listed[Row[Any]]:
+        """Return transactions with their checks, the latest first.
+
+        They are in the order in which they became known; by id if it is to begin with a prefix, else by the time at
+        which they were settled or began if that is to be within a time. Those settled first come first, so that who
+        follows settlements goes on where they stopped.
+        """
+        columns = _TRANSACTIONS.c
+        query = _filtered(_WITH_CHECKS.where(columns.tenant_id == tenant_id), tenant_id, looked)
+        if looked.prefix:
+            query = query.where(begins_with(columns.transaction_id, looked.prefix))
+            return await page.read_rows(self._session, query, columns.transaction_id, columns.station_id)
+        if looked.settled.is_bounded:
+            query = query.where(columns.settle_time.is_not(None))
+            key = (columns.settle_time, columns.station_id, columns.transaction_id)
+            return await page.read_rows(self._session, query, *key)
+        if looked.started.is_bounded:
+            key = (columns.start_time, columns.station_id, columns.transaction_id)
+            return await page.read_rows(self._session, query, *key, descending=True)
+        if looked.id_token or looked.group_id:
+            # SQLite would scan all transactions by an index in this order, to sort the few of one token no more.
+            order = columns.sequence + 0, columns.station_id, columns.transaction_id
+            rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
+            return page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
+        key = (columns.sequence, columns.station_id, columns.transaction_id)
+        return await page.read_rows(self._session, query, *key, descending=True)
+
+    async def list_events(self, tenant_id: str, page: Page, station_id: str, transaction_id: str) -> Listed[Row[Any]]:
+        """Return events of a transaction, in its order."""
+        columns = _EVENTS.c
+        query = select(_EVENTS).where(
+            columns.tenant_id == tenant_id,
+            columns.station_id == station_id,
+            columns.transaction_id == transaction_id,
+        )
+        return await page.read_rows(self._session, query, columns.seq_no, columns.event_time, columns.digest)
+
+
+def _filtered(query: Select[Any], tenant_id: str, looked: Looked) -> Select[Any]:
+    columns = _TRANSACTIONS.c
+    query = query.where(*looked.started.of(columns.start_time), *looked.settled.of(columns.settle_time))
+    if looked.station_id:
+        query = query.where(columns.station_id == looked.station_id)
+    if looked.evse_id is not None:
+        query = query.where(columns.evse_id == looked.evse_id)
+    if looked.active_only or looked.charging_state is not None:
+        query = query.where(Transaction.is_open())
+    if looked.charging_state is not None:
+        query = query.where(columns.charging_state == looked.charging_state)
+    if looked.unsettled_only:
+        query = query.where(columns.settle_time.is_(None))
+    if looked.id_token:
+        query = query.where(columns.id_token_lookup.in_(lookups_of(looked.id_token)))
+    if looked.group_id:
+        query = query.where(columns.id_token_lookup.in_(lookups_of_group(tenant_id, looked.group_id)))
+    return query

@@ -1,0 +1,130 @@
+"""Indexes by which lists are read, whatever they are filtered by."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
+
+__all__ = ["down_revision", "downgrade", "revision", "upgrade"]
+
+revision = "0046"
+down_revision = "0045"
+
+_INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    (
+        "ix_transactions_open_latest",
+        "transactions",
+        ("tenant_id", "sequence"),
+        "end_time IS NULL AND closed_time IS NULL",
+    ),
+    ("ix_transactions_unsettled", "transactions", ("tenant_id", "sequence"), "settle_time IS NULL"),
+    (
+        "ix_transactions_settled",
+        "transactions",
+        ("tenant_id", "settle_time", "station_id", "transaction_id"),
+        "settle_time IS NOT NULL",
+    ),
+    ("ix_transaction_costs_priced", "transaction_costs", ("tenant_id", "sequence"), "tariff_id IS NOT NULL"),
+    ("ix_transaction_costs_not_final", "transaction_costs", ("tenant_id", "sequence"), "state <> 3"),
+    ("ix_cost_corrections_tenant_id_id", "cost_corrections", ("tenant_id", "id"), ""),
+    (
+        "ix_cost_corrections_of_unknown",
+        "cost_corrections",
+        ("tenant_id", "station_id", "transaction_id"),
+        "replaced_after_tax IS NULL",
+    ),
+    ("ix_commands_tenant_id_action_command_id", "commands", ("tenant_id", "action", "command_id"), ""),
+    ("ix_commands_tenant_id_requested_by_command_id", "commands", ("tenant_id", "requested_by", "command_id"), ""),
+    ("ix_commands_not_answered", "commands", ("tenant_id", "state", "command_id"), "state <> 3"),
+    (
+        "ix_alerts_open",
+        "alerts",
+        (
+            *("tenant_id", "station_id", "component", "component_instance", "evse_id", "connector_id"),
+            *("variable", "variable_instance", "monitor_id"),
+        ),
+        "NOT is_cleared",
+    ),
+    ("ix_reservations_tenant_id_state_id", "reservations", ("tenant_id", "state", "id"), ""),
+    ("ix_reservations_tenant_id_create_time_id", "reservations", ("tenant_id", "create_time", "id"), ""),
+    ("ix_stations_held", "stations", ("tenant_id", "station_id"), "held_time IS NOT NULL"),
+    ("ix_stations_never_booted", "stations", ("tenant_id", "station_id"), "boot_time IS NULL"),
+    ("ix_stations_tenant_id_registration_station_id", "stations", ("tenant_id", "registration", "station_id"), ""),
+    ("ix_stations_tenant_id_vendor_name_station_id", "stations", ("tenant_id", "vendor_name", "station_id"), ""),
+    ("ix_stations_tenant_id_model_station_id", "stations", ("tenant_id", "model", "station_id"), ""),
+    (
+        "ix_stations_tenant_id_firmware_version_station_id",
+        "stations",
+        ("tenant_id", "firmware_version", "station_id"),
+        "",
+    ),
+    ("ix_connections_tenant_id_is_open_station_id", "connections", ("tenant_id", "is_open", "station_id"), ""),
+    (
+        "ix_connections_tenant_id_ocpp_version_station_id",
+        "connections",
+        ("tenant_id", "ocpp_version", "station_id"),
+        "",
+    ),
+    (
+        "ix_connectors_not_available",
+        "connectors",
+        ("tenant_id", "status", "station_id", "evse_id", "connector_id"),
+        "status <> 1",
+    ),
+)
+"""Name, table, columns and condition."""
+
+_OF_HARDWARE = {"vendor_name": 50, "model": 20, "firmware_version": 50}
+"""Columns of what a station said of itself, with their lengths."""
+
+_AT_ONCE = 1000
+
+
+def upgrade() -> None:
+    """Add the indexes. Costs without a tariff, which are not listed, are in none."""
+    for name, length in _OF_HARDWARE.items():
+        op.add_column("stations", sa.Column(name, sa.String(length=length), nullable=True))
+    _fill_stations()
+    for name, table, columns, condition in _INDEXES:
+        where = sa.text(condition) if condition else None
+        op.create_index(name, table, list(columns), sqlite_where=where, postgresql_where=where)
+    op.drop_index("ix_transaction_costs_sequence", "transaction_costs")
+
+
+def downgrade() -> None:
+    """Take them back."""
+    op.create_index("ix_transaction_costs_sequence", "transaction_costs", ["tenant_id", "sequence"])
+    for name, table, _, _ in reversed(_INDEXES):
+        op.drop_index(name, table)
+    for name in _OF_HARDWARE:
+        op.drop_column("stations", name)
+
+
+def _fill_stations() -> None:
+    """Write what stations said of themselves at their last boot into columns."""
+    key = (sa.column("tenant_id"), sa.column("station_id"))
+    stations = sa.table("stations", *key, sa.column("hardware"), *(sa.column(name) for name in _OF_HARDWARE))
+    connection, after = op.get_bind(), ("", "")
+    put = (
+        sa.update(stations)
+        .where(*(column == sa.bindparam(f"of_{column.name}") for column in key))
+        .values({name: sa.bindparam(name) for name in _OF_HARDWARE})
+    )
+    while True:
+        query = sa.select(*key, stations.c.hardware).where(sa.tuple_(*key) > after, stations.c.hardware.is_not(None))
+        rows = connection.execute(query.select_from(stations).order_by(*key).limit(_AT_ONCE)).all()
+        if not rows:
+            return
+        after = (rows[-1].tenant_id, rows[-1].station_id)
+        said = [(row, ChargingStation.FromString(bytes(row.hardware))) for row in rows]
+        connection.execute(
+            put,
+            [
+                {
+                    "of_tenant_id": row.tenant_id,
+                    "of_station_id": row.station_id,
+                    **{name: getattr(hardware, name) for name in _OF_HARDWARE},
+                }
+                for row, hardware in said
+            ],
+        )

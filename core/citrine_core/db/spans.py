@@ -1,0 +1,36 @@
+"""Spans of time by which lists are filtered."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+__all__ = ["ANY_TIME", "Span"]
+
+
+class Span(NamedTuple):
+    """A span of time, of which either end may be open."""
+
+    start: datetime | None = None
+    """First time in it. None: it has no start."""
+    end: datetime | None = None
+    """First time behind it. None: it has no end."""
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is a time outside of it."""
+        return self != ANY_TIME
+
+    def of(self, column: InstrumentedAttribute[Any] | Column[Any]) -> list[ColumnElement[bool]]:
+        """Return the conditions that a column is in it; none if it is not bounded."""
+        conditions = []
+        if self.start is not None:
+            conditions.append(column >= self.start)
+        if self.end is not None:
+            conditions.append(column < self.end)
+        return conditions
+
+
+ANY_TIME = Span()
+"""The span without bounds."""

@@ -1,0 +1,205 @@
+"""No list walks through the history of a tenant, whatever it is filtered by: of 500,000 rows it reads hundreds."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_ACTIVE, RESERVATION_STATE_CANCELLED
+from citrine.api.v1.tariff_and_cost_pb2 import COST_STATE_PROVISIONAL
+from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
+from citrine_core.blocks.diagnostics.repository import StationEventRepository
+from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
+from citrine_core.blocks.transactions.lists import Looked, TransactionLists
+from citrine_core.db import Page, Span
+from citrine_core.db.tables import metadata
+from citrine_core.resources.commands.repository import CommandRepository
+from tests.support.databases import administrate, copy_template
+from tests.support.engines import new_engine
+from tests.support.many_rows import BEGIN, ROWS, Sql, fill, work_of
+from tests.support.postgres import PostgresServer
+
+PAGE = 100
+
+MOST_PAGES = 1200
+"""Most pages of PostgreSQL that are read for a list: each row of a page may be on another, found by an index."""
+
+MOST_STEPS = 150
+"""Most thousands of steps that SQLite makes for a list."""
+
+STATIONS = 5_000
+
+FEW = f"n <= {ROWS // 100_000}"
+"""Condition of the earliest rows, which a list that begins with the latest would find last."""
+
+_STATION = f"'CS-' || (n % {STATIONS})"
+
+
+def _case(condition: str, then: str, otherwise: str) -> str:
+    return f"CASE WHEN {condition} THEN {then} ELSE {otherwise} END"
+
+
+def _tables(sql: Sql) -> dict[str, dict[str, str]]:
+    """Return the columns in which rows of each table differ."""
+    of_token = {"id_token_lookup": f"'card' || (n % {ROWS // 50})"}
+    return {
+        "transactions": {
+            **of_token,
+            "station_id": _STATION,
+            "transaction_id": "'T-' || n",
+            "sequence": "n",
+            "evse_id": "n % 3",
+            "charging_state": "2",
+            "start_time": sql.time(),
+            "end_time": _case(FEW, "NULL", sql.time("n + 5")),
+            "settle_time": _case(FEW, "NULL", sql.time("n + 9")),
+        },
+        "transaction_costs": {
+            "station_id": _STATION,
+            "transaction_id": "'T-' || n",
+            "sequence": "n",
+            "tariff_id": _case("n <= 1000", "'flat'", "NULL"),
+            "after_tax": _case("n <= 1000", "'1'", "NULL"),
+            "state": _case(FEW, "2", "3"),
+        },
+        "commands": {
+            "command_id": sql.id(),
+            "station_id": _STATION,
+            "action": _case(FEW, "'Reset'", "'GetVariables'"),
+            "requested_by": _case(FEW, "'bob'", "'console'"),
+            "state": _case(FEW, "6", "3"),
+            "finish_time": sql.time(),
+        },
+        "alerts": {
+            "station_id": _STATION,
+            "component": "'fan'",
+            "monitor_id": "n",
+            "is_cleared": _case(FEW, "false", "true"),
+        },
+        "reservations": {
+            **of_token,
+            "id": "n",
+            "station_id": _STATION,
+            "reservation_id": "n",
+            "evse_id": "1",
+            "state": _case(FEW, "2", "5"),
+            "create_time": sql.time(),
+        },
+    }
+
+
+async def _fill(url: str) -> None:
+    engine = new_engine(url)
+    try:
+        for name, columns in _tables(Sql(engine)).items():
+            await fill(engine, metadata().tables[name], columns)
+    finally:
+        await engine.dispose()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a database of each kind in turn with many rows in each table."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        with tempfile.TemporaryDirectory(dir=request.getfixturevalue("sqlite_folder")) as folder:
+            url = f"sqlite+aiosqlite:///{shutil.copy(template, Path(folder) / 'citrine.db')}"
+            asyncio.run(_fill(url))
+            yield url
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        asyncio.run(copy_template(server, "many_rows"))
+        asyncio.run(_fill(server.url("many_rows")))
+        yield server.url("many_rows")
+        asyncio.run(administrate(server, "DROP DATABASE many_rows WITH (FORCE)"))
+
+
+def _span(begin: int, end: int) -> Span:
+    start = datetime.fromtimestamp(BEGIN, UTC)
+    return Span(start + timedelta(seconds=begin), start + timedelta(seconds=end))
+
+
+EARLY, LATE = _span(1, 6), _span(ROWS // 2, ROWS)
+
+Ask = Callable[[AsyncSession], Awaitable[tuple[Sequence[Any], str]]]
+
+
+def _transactions(**fields: Any) -> Ask:
+    return lambda session: TransactionLists(session).list("default", Page(PAGE), Looked(**fields))
+
+
+def _costs(**fields: Any) -> Ask:
+    return lambda session: CostRepository(session).list("default", Page(PAGE), **{"station_id": "", **fields})
+
+
+def _commands(**fields: Any) -> Ask:
+    return lambda session: CommandRepository(session).list("default", Page(PAGE), **fields)
+
+
+def _alerts(**fields: Any) -> Ask:
+    return lambda session: StationEventRepository(session).list_alerts("default", Page(PAGE), **fields)
+
+
+def _reservations(**fields: Any) -> Ask:
+    return lambda session: ReservationRepository(session).list("default", Page(PAGE), **fields)
+
+
+LISTS: dict[str, tuple[int, Ask]] = {
+    "transactions": (PAGE, _transactions()),
+    "transactions of a station": (PAGE, _transactions(station_id="CS-7")),
+    "transactions of an EVSE": (33, _transactions(station_id="CS-7", evse_id=1)),
+    "transactions that are active": (5, _transactions(active_only=True)),
+    "transactions that charge": (5, _transactions(charging_state=CHARGING_STATE_ENUM_CHARGING)),
+    "transactions that are not settled": (5, _transactions(unsettled_only=True)),
+    "transactions of a token": (50, _transactions(id_token="card7")),
+    "transactions that began then": (5, _transactions(started=EARLY)),
+    "transactions of a station that began then": (50, _transactions(station_id="CS-7", started=LATE)),
+    "transactions that were settled then": (PAGE, _transactions(settled=LATE)),
+    "transactions by the beginning of the id": (PAGE, _transactions(prefix="T-77")),
+    "costs": (PAGE, _costs()),
+    "costs of a station": (1, _costs(station_id="CS-7")),
+    "costs that are provisional": (5, _costs(state=COST_STATE_PROVISIONAL)),
+    "commands": (PAGE, _commands()),
+    "commands of a station": (PAGE, _commands(station_id="CS-7")),
+    "commands that are answered": (PAGE, _commands(state=common.COMMAND_STATE_ANSWERED)),
+    "commands that expired": (5, _commands(state=common.COMMAND_STATE_EXPIRED)),
+    "commands that failed": (0, _commands(state=common.COMMAND_STATE_FAILED)),
+    "commands of an action": (5, _commands(action="Reset")),
+    "commands of a requester": (5, _commands(requested_by="bob")),
+    "commands of a time": (5, _commands(created=EARLY)),
+    "alerts": (5, _alerts()),
+    "alerts of a component": (5, _alerts(component="Fan")),
+    "reservations": (PAGE, _reservations()),
+    "reservations of a station": (PAGE, _reservations(station_id="CS-7")),
+    "reservations that are active": (5, _reservations(state=RESERVATION_STATE_ACTIVE)),
+    "reservations that were cancelled": (PAGE, _reservations(state=RESERVATION_STATE_CANCELLED)),
+    "reservations that are open": (5, _reservations(open_only=True)),
+    "reservations of a token": (50, _reservations(id_token="card7")),
+    "reservations that were asked for then": (5, _reservations(created=EARLY)),
+}
+"""How many rows a list has, and how it is asked for."""
+
+
+@pytest.fixture
+async def filled(filled_url: str) -> Any:
+    engine = new_engine(filled_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_reads_little_more_than_it_shows(filled: AsyncEngine, name: str) -> None:
+    number, ask = LISTS[name]
+
+    (rows, _), effort, plan = await work_of(filled, ask)
+
+    assert len(rows) == number
+    assert effort <= (MOST_STEPS if filled.dialect.name == "sqlite" else MOST_PAGES), f"{effort}: {plan}"

@@ -1,0 +1,125 @@
+"""Tables with as many rows as they have after years, written by SQL in seconds, and what a query reads of them."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from sqlalchemy import Table, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.events import write_events
+from tests.support.statements import statements
+
+__all__ = ["ROWS", "Sql", "fill", "work_of"]
+
+ROWS = 500_000
+
+BEGIN = 1_767_225_600
+"""2026-01-01 UTC, in seconds since 1970."""
+
+
+class Sql:
+    """Expressions of a number `n` from 1 to ROWS, in the words of a database."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.is_sqlite = engine.dialect.name == "sqlite"
+
+    def numbers(self) -> str:
+        """Return what the rows are selected from."""
+        if self.is_sqlite:
+            return (
+                f"(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s)"
+            )
+        return f"generate_series(1, {ROWS}) AS n"
+
+    def time(self, seconds: str = "n") -> str:
+        """Return a time: so many seconds after the beginning of 2026."""
+        if self.is_sqlite:
+            return f"strftime('%Y-%m-%d %H:%M:%S', {BEGIN} + {seconds}, 'unixepoch') || '.000000'"
+        return f"to_timestamp({BEGIN} + {seconds})"
+
+    def id(self) -> str:
+        """Return an id that begins with that time, as those of commands do."""
+        milliseconds = f"CAST({BEGIN} + n AS BIGINT) * 1000"
+        digits = f"printf('%012x', {milliseconds})" if self.is_sqlite else f"lpad(to_hex({milliseconds}), 12, '0')"
+        return f"substr({digits}, 1, 8) || '-' || substr({digits}, 9) || '-7000-8000-000000000000'"
+
+    def value(self, column: Any) -> str:
+        """Return any value of a column that must have one."""
+        kind = column.type.python_type
+        if kind is bool:
+            return "false"
+        if kind is bytes:
+            return "x''" if self.is_sqlite else "''::bytea"
+        return {str: "''", int: "1", float: "1.0"}.get(kind) or self.time("0")
+
+
+async def fill(engine: AsyncEngine, table: Table, columns: Mapping[str, str]) -> None:
+    """Write ROWS rows.
+
+    Args:
+        engine: Of the database.
+        table: The table, which must be empty.
+        columns: Expressions by the name of the column. Others have any value.
+    """
+    sql = Sql(engine)
+    values = {
+        column.name: sql.value(column)
+        for column in table.c
+        if not column.nullable and column.server_default is None and column.autoincrement is not True
+    }
+    values |= {"tenant_id": "'default'"} | columns
+    insert = f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {sql.numbers()}"
+    async with engine.begin() as connection:
+        # An index is made of all rows faster than row by row.
+        for index in table.indexes:
+            await connection.run_sync(index.drop)
+        await connection.exec_driver_sql(insert)
+        for index in table.indexes:
+            await connection.run_sync(index.create)
+        if not sql.is_sqlite:
+            await connection.execute(text(f"ANALYZE {table.name}"))
+
+
+async def work_of(engine: AsyncEngine, ask: Callable[[AsyncSession], Awaitable[Any]]) -> tuple[Any, int, str]:
+    """Return what is found by a question, how much the database reads for it, and how.
+
+    It is a number of pages on PostgreSQL, and of thousands of steps on SQLite.
+    """
+    with statements(engine) as seen:
+        async with UnitOfWorkFactory(engine, write_events)(read_only=True) as work:
+            found = await ask(work.session)
+    effort, plans = 0, []
+    async with engine.connect() as connection:
+        for statement, parameters in seen:
+            if statement.lstrip().startswith("SELECT"):
+                measure = _steps if engine.dialect.name == "sqlite" else _pages
+                number, plan = await measure(connection, statement, parameters)
+                effort += number
+                plans.append(plan)
+    return found, effort, "\n".join(plans)
+
+
+async def _pages(connection: AsyncConnection, statement: str, parameters: Any) -> tuple[int, str]:
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"
+    [(found,)] = await connection.exec_driver_sql(explain, tuple(parameters))
+    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], json.dumps(plan, indent=1)
+
+
+async def _steps(connection: AsyncConnection, statement: str, parameters: Any) -> tuple[int, str]:
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver is not None
+    await driver.set_progress_handler(count, 1000)
+    await connection.exec_driver_sql(statement, parameters)
+    await driver.set_progress_handler(None, 0)
+    rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+    return steps, "\n".join(row._mapping["detail"] for row in rows)
