@@ -8,13 +8,13 @@ import typer
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine_cli.values import parse_span
 
-__all__ = ["EvseOption", "FromOption", "GroupOption", "StationOption", "ToOption", "range_of", "words_of"]
+__all__ = ["EvseOption", "FromOption", "StationOption", "ToOption", "TokenGroupOption", "range_of", "words_of"]
 
 T = TypeVar("T", bound=int)
 
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
 EvseOption = Annotated[int | None, typer.Option("--evse", metavar="EVSE", help="Only of this EVSE.")]
-GroupOption = Annotated[str, typer.Option("--group", metavar="ID", help="Only of tokens of this group.")]
+TokenGroupOption = Annotated[str, typer.Option("--token-group", metavar="ID", help="Only of tokens of this group.")]
 FromOption = Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Only from then on.")]
 ToOption = Annotated[str, typer.Option("--to", metavar="TIME", help="Only before then.")]
 

@@ -73,7 +73,7 @@ GROUPS: Mapping[str, Noun] = {
     "tariff": _group("tariffs", "Tariffs: create, change, assign, try out."),
     "cost": _group("costs", "Costs of transactions: list, show, corrections, correction, settings."),
     "command": _group("commands", "Commands that were sent to stations: list, show, cancel."),
-    "connection": _group("connections", "Open websockets of stations: list."),
+    "connection": _group("connections", "Websockets of stations: list those that are open, and the history."),
     "tenant": _group("tenants", "Tenants: add, list, show, update, remove."),
     "key": _group("keys", "API keys: add, list, show, rotate, revoke."),
     "edges": _group("edges", "Edges that may link to cores by a name of their own: add, list, revoke."),

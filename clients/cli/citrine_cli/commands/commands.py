@@ -12,6 +12,7 @@ from citrine_cli.filters import FromOption, StationOption, ToOption, range_of, w
 from citrine_cli.json_values import json_text
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import with_command
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, time_word
 
@@ -38,6 +39,9 @@ async def list_commands(
     prefix: Annotated[str, typer.Option("--id", metavar="PREFIX", help="Only those whose id begins so.")] = "",
     action: Annotated[str, typer.Option("--action", metavar="ACTION", help="Only of this action, as Reset.")] = "",
     requester: Annotated[str, typer.Option("--by", metavar="NAME", help="Only those that this key asked for.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     begin: FromOption = "",
     end: ToOption = "",
     limit: Limit = 100,
@@ -50,6 +54,7 @@ async def list_commands(
         action=action,
         requested_by=requester,
         create_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.commands.ListCommands, request, limit)
     found = [one async for page in pages for one in page.commands]

@@ -10,6 +10,7 @@ from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, show_answer, target
 from citrine_cli.values import parse_span
 from citrine_cli.variable_names import parse_name, write_name
@@ -196,11 +197,18 @@ async def list_alerts(
         bool | None,
         typer.Option("--acknowledged/--unacknowledged", help="Only those that somebody acknowledged, or nobody did."),
     ] = None,
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List values that are beyond their thresholds."""
     request = pb.ListAlertsRequest(
-        station_id=station, component=component, variable=variable, acknowledged=acknowledged
+        station_id=station,
+        component=component,
+        variable=variable,
+        acknowledged=acknowledged,
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.diagnostics.ListAlerts, request, limit)
     alerts = [alert async for page in pages for alert in page.alerts]

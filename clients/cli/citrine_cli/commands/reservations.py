@@ -10,8 +10,9 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reservation_costs import list_reservation_costs, show_reservation_cost
-from citrine_cli.filters import EvseOption, FromOption, GroupOption, StationOption, ToOption, range_of
+from citrine_cli.filters import EvseOption, FromOption, StationOption, TokenGroupOption, ToOption, range_of
 from citrine_cli.named_things import warn_unknown_token
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.values import parse_time
 from citrine_cli.words import enum_word, number, time_word
@@ -101,7 +102,10 @@ async def list_reservations(
     open_only: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Only for this token.")] = "",
-    group: GroupOption = "",
+    token_group: TokenGroupOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     begin: FromOption = "",
     end: ToOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
@@ -113,7 +117,8 @@ async def list_reservations(
         state=choice("--state", _STATES, state) if state else pb.RESERVATION_STATE_UNSPECIFIED,
         id_token=id_token,
         evse_id=evse,
-        group_id=group,
+        group_id=token_group,
+        stations=station_selector(location, group, label),
         create_time=range_of(begin, end),
     )
     pages = collect(client.citrine.reservation.ListReservations, request, limit)

@@ -31,12 +31,13 @@ from citrine_cli.cells import PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
 from citrine_cli.commands.unmatched_ends import list_unmatched_ends
-from citrine_cli.filters import EvseOption, GroupOption, range_of, words_of
+from citrine_cli.filters import EvseOption, TokenGroupOption, range_of, words_of
 from citrine_cli.filters import StationOption as OfStation
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.named_things import warn_unknown_token
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice, show_answer
 from citrine_cli.words import (
     amount,
@@ -103,7 +104,10 @@ async def list_transactions(
         bool, typer.Option("--unsettled", help="Only those of which something is still expected.")
     ] = False,
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
-    group: GroupOption = "",
+    token_group: TokenGroupOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     begin: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Begun then or later.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Begun before then.")] = "",
     settled_begin: Annotated[str, typer.Option("--settled-from", metavar="TIME", help="Settled then or later.")] = "",
@@ -118,7 +122,8 @@ async def list_transactions(
         charging_state=choice("--state", _CHARGING_STATES, state) if state else None,
         unsettled_only=unsettled,
         id_token=id_token,
-        group_id=group,
+        group_id=token_group,
+        stations=station_selector(location, group, label),
         started=range_of(begin, end),
         settled=range_of(settled_begin, settled_end, "--settled-from", "--settled-to"),
     )

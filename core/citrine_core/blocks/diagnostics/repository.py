@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, delete, func, null, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
 from citrine_core.db import Listed, Page, UnitOfWork
 from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports import ReportKind, ReportRun
 from citrine_core.resources.reports.queries import Run, unfinished_requests
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = [
     "AlertKey",
@@ -115,6 +117,7 @@ class StationEventRepository:
         component: str = "",
         variable: str = "",
         acknowledged: bool | None = None,
+        stations: StationSelector | None = None,
     ) -> Listed[Alert]:
         """Return open alerts by their key.
 
@@ -125,6 +128,7 @@ class StationEventRepository:
             component: Name of their component; case is ignored. Empty: all components.
             variable: Name of their variable; case is ignored. Empty: all variables.
             acknowledged: Whether somebody acknowledged them. None: all.
+            stations: Only alerts of these stations. None: of all.
         """
         query = select(Alert).where(Alert.tenant_id == tenant_id, Alert.is_open())
         for column, value in (
@@ -134,6 +138,8 @@ class StationEventRepository:
         ):
             if value:
                 query = query.where(column == value)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, Alert.station_id, stations))
         if acknowledged is not None:
             time = Alert.acknowledge_time
             query = query.where(time.is_not(None) if acknowledged else time.is_(None))

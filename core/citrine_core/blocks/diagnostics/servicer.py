@@ -25,6 +25,7 @@ from citrine_core.blocks.provisioning import PieceSender, merged
 from citrine_core.errors import InvalidArgument
 from citrine_core.file_urls import check_file_url
 from citrine_core.resources.reports import ReportKind, ReportRequests
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, check_length, open_page, required, time_or_none
 from citrine_core.services import Services
 
@@ -72,6 +73,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 component=request.component,
                 variable=request.variable,
                 acknowledged=request.acknowledged if request.HasField("acknowledged") else None,
+                stations=checked_selector(request.stations),
             )
         return pb.ListAlertsResponse(alerts=map(alert_to_proto, rows), next_page_token=token)
 

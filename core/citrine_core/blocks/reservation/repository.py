@@ -7,12 +7,14 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.engine import CursorResult
 
 from citrine.api.v1.reservation_pb2 import ReservationState
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.availability.queries import all_available, all_out_of_order
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, earliest
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.station_requests import StationRequestRepository
 from citrine_core.resources.stations.queries import has_restarted
+from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
 from citrine_core.resources.tokens.queries import lookups_of_group
 
@@ -61,11 +63,14 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         evse_id: int | None = None,
         group_id: str = "",
         created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[Reservation]:
         """Return reservations, the latest requested first."""
         query = select(Reservation).where(Reservation.tenant_id == tenant_id, *created.of(Reservation.create_time))
         if station_id:
             query = query.where(Reservation.station_id == station_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, Reservation.station_id, stations))
         if state:
             query = query.where(Reservation.state == state)
         if open_only:

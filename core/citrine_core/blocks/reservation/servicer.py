@@ -9,6 +9,7 @@ from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.requests import ReservationRequests
 from citrine_core.errors import InvalidArgument, NotFound
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, open_page, required, span_of
 from citrine_core.services import Services
 
@@ -70,6 +71,7 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
                 evse_id=request.evse_id if request.HasField("evse_id") else None,
                 group_id=request.group_id,
                 created=span_of(request.create_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListReservationsResponse(reservations=[to_proto(row) for row in rows], next_page_token=token)
 

@@ -20,6 +20,7 @@ from citrine_core.blocks.transactions.token_hints import known_token_types
 from citrine_core.blocks.transactions.unmatched import UnmatchedEndRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument, NotFound
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import Caller, caller, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
@@ -61,6 +62,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
     ) -> pb.ListTransactionsResponse:
         looked = Looked(
             station_id=request.station_id,
+            stations=checked_selector(request.stations),
             evse_id=request.evse_id if request.HasField("evse_id") else None,
             active_only=request.active_only,
             charging_state=request.charging_state if request.HasField("charging_state") else None,

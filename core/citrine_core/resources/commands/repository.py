@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, begins_with, earliest
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.one_of import one_of_packed, pack
@@ -33,6 +34,7 @@ from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.candidates import Candidate
 from citrine_core.resources.stations.credentials import Credentials
 from citrine_core.resources.stations.queries import find_with_session, is_accepted
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["SECRETS", "CommandRepository", "StoredCommand"]
 
@@ -130,6 +132,7 @@ class CommandRepository:
         action: str = "",
         requested_by: str = "",
         created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[StoredCommand]:
         """Return commands of a tenant, the latest first."""
         query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id)
@@ -139,6 +142,8 @@ class CommandRepository:
             query = query.where(_TABLE.c.state == state)
             if state != common.COMMAND_STATE_ANSWERED:
                 query = query.where(_NOT_ANSWERED)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, _TABLE.c.station_id, stations))
         if action:
             query = query.where(_TABLE.c.action == action)
         if requested_by:

@@ -14,6 +14,7 @@ from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.commands.outcomes import CANCELLED
 from citrine_core.resources.commands.protos import from_struct, json_to_struct, to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, open_page, span_of
 from citrine_core.services import Services
 
@@ -53,6 +54,7 @@ class CommandsServicer(CommandsServiceServicer):
                 action=request.action,
                 requested_by=request.requested_by,
                 created=span_of(request.create_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListCommandsResponse(commands=map(to_proto, rows), next_page_token=token)
 

@@ -14,7 +14,7 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.resources.stations.models import Station, StationGroup, StationLabel
 from citrine_core.resources.stations.tags import check_groups, check_labels
 
-__all__ = ["check_selector", "selects_all", "stations_selected"]
+__all__ = ["check_selector", "checked_selector", "selects_all", "stations_selected"]
 
 MOST_IDS = 1000
 MOST_GROUPS = 100
@@ -45,6 +45,16 @@ def check_selector(name: str, selector: StationSelector) -> None:
             raise InvalidArgument(f"{name}.{part}", f"must have at most {MOST_IDS} ids")
     check_groups(f"{name}.groups", selector.groups, MOST_GROUPS)
     check_labels(f"{name}.labels", selector.labels, MOST_LABELS)
+
+
+def checked_selector(selector: StationSelector) -> StationSelector | None:
+    """Return the selector in the field `stations` of the request of a list; None if it selects all stations.
+
+    Raises:
+        InvalidArgument: When it is invalid.
+    """
+    check_selector("stations", selector)
+    return None if selects_all(selector) else selector
 
 
 def stations_selected(tenant_id: str, station_id: Any, selector: StationSelector) -> list[ColumnElement[bool]]:

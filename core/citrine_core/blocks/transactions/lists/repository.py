@@ -6,9 +6,11 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.db import ANY_TIME, Listed, Page, Span, begins_with
+from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
 from citrine_core.resources.tokens.queries import lookups_of_group
 
@@ -30,6 +32,8 @@ class Looked:
     """Which transactions somebody looks for. Each field that is set leaves out those to which it does not apply."""
 
     station_id: str = ""
+    stations: StationSelector | None = None
+    """None: all of the tenant."""
     evse_id: int | None = None
     active_only: bool = False
     """Only those that have neither ended nor been closed."""
@@ -83,8 +87,8 @@ class TransactionLists:
         if looked.started.is_bounded:
             key = (columns.start_time, columns.station_id, columns.transaction_id)
             return await page.read_rows(self._session, query, *key, descending=True)
-        if looked.id_token or looked.group_id:
-            # SQLite would scan all transactions by an index in this order, to sort the few of one token no more.
+        if looked.id_token or looked.group_id or looked.stations is not None:
+            # SQLite would scan all transactions by an index in this order, to sort the few that are meant no more.
             order = columns.sequence + 0, columns.station_id, columns.transaction_id
             rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
             return page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
@@ -107,6 +111,8 @@ def _filtered(query: Select[Any], tenant_id: str, looked: Looked) -> Select[Any]
     query = query.where(*looked.started.of(columns.start_time), *looked.settled.of(columns.settle_time))
     if looked.station_id:
         query = query.where(columns.station_id == looked.station_id)
+    if looked.stations is not None:
+        query = query.where(*stations_selected(tenant_id, columns.station_id, looked.stations))
     if looked.evse_id is not None:
         query = query.where(columns.evse_id == looked.evse_id)
     if looked.active_only or looked.charging_state is not None:
