@@ -18,12 +18,12 @@ from citrine.api.v1 import (
 )
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWorkFactory
-from citrine_core.dispatch import Block, Inquiries
+from citrine_core.dispatch import Block, Inquiries, Item
 from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.jobs import Job
 from citrine_core.link import LinkRegistry
 from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
-from citrine_core.resources import audit, certificate_store, refusals, reports
+from citrine_core.resources import audit, certificate_store, poisoned_messages, refusals, reports
 from citrine_core.resources.certificate_store.repository import CERTIFICATES
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.configurations.repository import CONFIGURATIONS
@@ -68,9 +68,12 @@ def sign_in_by_token(settings: CoreSettings, tenants: TenantDirectory) -> TokenS
     return TokenSignIn([TokenAuthenticator(rules, keys, tenants.exists)], [keys.job])
 
 
-def resource_blocks(services: Services, feed: EventFeed, links: LinkRegistry) -> list[Block]:
-    """Return the resources that have handlers or jobs."""
+def resource_blocks(
+    services: Services, feed: EventFeed, links: LinkRegistry, submit: Callable[[Item], None]
+) -> list[Block]:
+    """Return the resources that have handlers or jobs, or submit items to the lanes."""
     return [
+        poisoned_messages.block(services, submit),
         reports.block(services, feed),
         refusals.block(services, links),
         certificate_store.block(services),

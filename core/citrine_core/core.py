@@ -57,6 +57,7 @@ from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import newest_sessions, newest_sessions_beside
 from citrine_core.resources.edges import EdgeAuthenticator
 from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
+from citrine_core.resources.poisoned_messages import PoisonedStage
 from citrine_core.resources.tenants import TenantDirectory
 from citrine_core.resources.tenants.quotas import QuotaDirectory
 from citrine_core.rpc import Access, Rates, RpcHealth, build_server, current_tenant
@@ -139,7 +140,8 @@ class Core:
         self.sender = self._sender()
         self.queue = CommandQueue(self.callers, clock, self.sender)
         self.services = self._services()
-        blocks = [*resource_blocks(self.services, self.feed, self.links), *make_blocks(self.services)]
+        resources = resource_blocks(self.services, self.feed, self.links, self.lanes.submit)
+        blocks = [*resources, *make_blocks(self.services)]
         self.registry.fill(blocks, settings.served_blocks)
         served = self._served()
         self.rpc_health = RpcHealth([name for block in served for name in block.service_names])
@@ -259,19 +261,12 @@ class Core:
         on_back = self.queue.stations_are_back
         quota = ConnectionQuota(self.quotas.connections_of, self.refused_stations)
         routes, observers = self.registry.routes, self.registry.observers
+        heard = (self.opener.heard, self.fast_path.found_current, newest_sessions_beside, self.guard.refused)
+        handling = HandlingStage(routes, newest_sessions, self._clock, on_back, observers, *heard)
         stages: list[Stage] = [
             OpenedStage(self.opener),
-            HandlingStage(
-                routes,
-                newest_sessions,
-                self._clock,
-                on_back,
-                observers,
-                self.opener.heard,
-                self.fast_path.found_current,
-                newest_sessions_beside,
-                self.guard.refused,
-            ),
+            handling,
+            PoisonedStage(handling),
             CommandsStage(routes, self.pending, self.sender.ends, self._clock, self.guard.refused),
             refusals.RefusalsStage(self._clock, self.metrics.refused),
             ClosedStage(self.guard.refused),

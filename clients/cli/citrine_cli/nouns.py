@@ -57,7 +57,7 @@ GROUPS: Mapping[str, Noun] = {
     ),
     "token": _group("tokens", "Tokens of drivers: add, set, list, show, credit, remove."),
     "locallist": _group("locallists", "Lists of tokens that stations store: list, show, keep, sync, send, version."),
-    "authorization": _group("authorization", "How tokens are decided on: show, set, authorizer."),
+    "authorization": _group("authorization", "How tokens are decided on: show, set, authorizer, history."),
     "certificate": _group(
         "certificates",
         "Certificates of authorities; those that stations order, and those that they have installed.",
@@ -91,6 +91,7 @@ GROUPS: Mapping[str, Noun] = {
     "refused": _group(
         "refusals", "Messages of stations that were refused, dropped, mended or tolerated: list, forget."
     ),
+    "poisoned": _group("poisoned", "Messages of stations that the core could not process: list, show, run, remove."),
     "tolerance": _group(
         "tolerances",
         "What stations of a vendor or model may do against the schema: set, list, remove, profiles, apply.",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceAsyncStub
     from citrine.api.v1.locations_pb2_grpc import LocationsServiceAsyncStub
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
+    from citrine.api.v1.poisoned_messages_pb2_grpc import PoisonedMessagesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
     from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceAsyncStub
     from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
@@ -68,6 +69,7 @@ class Stubs:
     local_auth_list: "LocalAuthListServiceAsyncStub"
     locations: "LocationsServiceAsyncStub"
     meter_values: "MeterValuesServiceAsyncStub"
+    poisoned_messages: "PoisonedMessagesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
     refusals: "RefusalsServiceAsyncStub"
     remote_control: "RemoteControlServiceAsyncStub"
@@ -102,8 +104,14 @@ def stub_name(attribute: str) -> str:
 
 _READS: Mapping[str, tuple[str, ...]] = {
     "AuditService": ("ListAuditRecords", "VerifyAuditRecords"),
-    "AuthorizationService": ("GetAuthorizationSettings",),
-    "AvailabilityService": ("ListAvailabilities", "ListConnectorStatuses", "ListConnectors"),
+    "AuthorizationService": ("GetAuthorizationRecord", "GetAuthorizationSettings", "ListAuthorizationRecords"),
+    "AvailabilityService": (
+        "GetAvailability",
+        "GetConnector",
+        "ListAvailabilities",
+        "ListConnectorStatuses",
+        "ListConnectors",
+    ),
     "CertificateStoreService": ("GetStoredCertificate", "ListStoredCertificates"),
     "CertificatesService": ("ListInstalledCertificates",),
     "CommandsService": ("GetCommand", "ListCommands"),
@@ -115,7 +123,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListDriftReports",
         "ListProvisionings",
     ),
-    "ConnectionsService": ("GetConnection", "ListConnections"),
+    "ConnectionsService": ("GetConnection", "GetConnectionRecord", "ListConnectionRecords", "ListConnections"),
     "DataTransferService": ("ListCustomMessages", "ListDataTransfers"),
     "DiagnosticsService": ("GetMonitoring", "ListAlerts", "ListLogUploads", "ListMonitors", "ListStationEvents"),
     "DisplayMessageService": ("GetDisplayMessage", "ListDisplayMessages"),
@@ -133,6 +141,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "LocalAuthListService": ("GetLocalList", "ListLocalListEntries", "ListLocalLists"),
     "LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
     "MeterValuesService": ("ListSamples",),
+    "PoisonedMessagesService": ("GetPoisonedMessage", "ListPoisonedMessages"),
     "ProvisioningService": ("ListNetworkProfiles", "ListResets", "ListVariables"),
     "RefusalsService": ("ListRefusals", "ListToleranceRules"),
     "RemoteControlService": ("GetRemoteStart", "ListRemoteStarts"),

@@ -32,7 +32,8 @@ from citrine_core.dispatch.blocks import Observer
 from citrine_core.dispatch.calls import Call, CallRefused, Deduplication, FirstQuery, Mark
 from citrine_core.dispatch.deduplication import Claims
 from citrine_core.dispatch.lanes import Item, to_call
-from citrine_core.dispatch.repository import HandledMessages, find_handled, store_poisoned
+from citrine_core.dispatch.poisoned import PoisonedMessages
+from citrine_core.dispatch.repository import HandledMessages, find_handled
 from citrine_core.dispatch.routes import Route, Routes
 from citrine_core.traces import trace_id_of
 
@@ -133,23 +134,39 @@ class HandlingStage:
         groups, found = await self._current(work, items)
         claims = await self._claim(work, groups)
         for (tenant_id, message), pairs in groups.items():
-            route = self._routes.calls.get(message)
             calls = [call for _, call in pairs]
-            if route is None:
-                name = action_of(message).name
-                answers: Sequence[Any] = [CallRefused("NotSupported", f"{name} is not supported")] * len(calls)
-            elif route.mark.once is not None:
-                answers = await self._once(work, tenant_id, route, calls, found.get((tenant_id, message)))
-            else:
-                answers = await _handle(work, route, calls, found.get((tenant_id, message)))
+            answers = await self._answers(work, tenant_id, message, calls, found.get((tenant_id, message)))
             for (item, call), answer in zip(pairs, answers, strict=True):
                 _answer_after_commit(work, item, answer, claims, call.transaction_number)
-            if route is not None and self._observers:
-                await self._notify_observers(work, calls, answers)
-            if message is BootNotificationRequest and self._on_accepted is not None:
-                await self._on_accepted(work, tenant_id, _accepted(calls, answers))
         if claims is not None:
             await claims.store()
+
+    async def handle_again(self, work: UnitOfWork, call: Call[Any]) -> Message | CallRefused:
+        """Return the answer to a call that failed before, whatever became of its session; nobody is answered."""
+        [answer] = await self._answers(work, call.tenant_id, type(call.message), [call])
+        return answer
+
+    async def _answers(
+        self,
+        work: UnitOfWork,
+        tenant_id: str,
+        message: type[Message],
+        calls: Sequence[Call[Any]],
+        rows: Rows | None = None,
+    ) -> Sequence[Message | CallRefused]:
+        """Return the answers to calls of one action, and tell those who want to know."""
+        route = self._routes.calls.get(message)
+        if route is None:
+            return [CallRefused("NotSupported", f"{action_of(message).name} is not supported")] * len(calls)
+        if route.mark.once is not None:
+            answers = await self._once(work, tenant_id, route, calls, rows)
+        else:
+            answers = await _handle(work, route, calls, rows)
+        if self._observers:
+            await self._notify_observers(work, calls, answers)
+        if message is BootNotificationRequest and self._on_accepted is not None:
+            await self._on_accepted(work, tenant_id, _accepted(calls, answers))
+        return answers
 
     async def poisoned(self, work: UnitOfWork | None, item: Item, error: Exception) -> None:
         """Store the message for people to examine, and answer InternalError."""
@@ -159,8 +176,7 @@ class HandlingStage:
                 claims = Claims(work, self._clock)
                 if not await claims.claim([item]):
                     return
-            await store_poisoned(
-                work.session,
+            await PoisonedMessages(work.session).add(
                 item.tenant_id,
                 item.station_id,
                 action_of(unwrap(item.content.request)).name,

@@ -12,7 +12,7 @@ from citrine_core.db import Database, UnitOfWork, database_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of, one_of_packed, pack
-from citrine_core.dispatch.models import AnsweredCall, HandledMessage, PoisonedMessage
+from citrine_core.dispatch.models import AnsweredCall, HandledMessage
 
 __all__ = [
     "AnsweredCalls",
@@ -21,7 +21,6 @@ __all__ = [
     "NewestCall",
     "find_handled",
     "forget_answered_call",
-    "store_poisoned",
 ]
 
 Key = tuple[str, str]
@@ -166,17 +165,4 @@ async def forget_answered_call(work: UnitOfWork, tenant_id: str, station_id: str
     """Remove the newest call of a station."""
     await work.session.execute(
         delete(AnsweredCall).where(AnsweredCall.tenant_id == tenant_id, AnsweredCall.station_id == station_id)
-    )
-
-
-async def store_poisoned(
-    session: AsyncSession, tenant_id: str, station_id: str, kind: str, content: bytes, error: str, time: datetime
-) -> None:
-    """Store a message that could not be handled."""
-    # The error may quote what the station said, of which PostgreSQL can't hold everything as text.
-    error = error.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-    session.add(
-        PoisonedMessage(
-            tenant_id=tenant_id, station_id=station_id, kind=kind, content=content, error=error, create_time=time
-        )
     )

@@ -16,6 +16,7 @@ from citrine.api.v1.authorization_pb2 import (
     UpdateAuthorizationSettingsRequest,
 )
 from citrine_cli.client import Client, client_command
+from citrine_cli.commands.authorization_records import list_records
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption
 from citrine_cli.values import parse_seconds
@@ -42,10 +43,11 @@ _LOST_AUTHORIZATIONS = {
 
 def build() -> typer.Typer:
     """Return the commands of `citrine authorization`."""
-    app = typer.Typer(help="How tokens are decided on: show, set, authorizer.")
+    app = typer.Typer(help="How tokens are decided on: show, set, authorizer, history.")
     client_command(app, "show")(show_settings)
     client_command(app, "set")(change_settings)
     client_command(app, "authorizer")(change_authorizer)
+    client_command(app, "history")(list_records)
     return app
 
 

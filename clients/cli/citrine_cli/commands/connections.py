@@ -7,6 +7,7 @@ import typer
 from citrine.api.v1.connections_pb2 import Connection, ListConnectionRecordsRequest, ListConnectionsRequest
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.filters import FromOption, StationOption, ToOption, range_of
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.words import count, time_word
 
 __all__ = ["build"]
@@ -46,12 +47,20 @@ async def list_records(
     client: Client,
     station: StationOption = "",
     edge: EdgeOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     begin: FromOption = "",
     end: ToOption = "",
     limit: Limit = 100,
 ) -> None:
     """List which station was connected when, and why it ended; the latest first."""
-    request = ListConnectionRecordsRequest(station_id=station, edge_id=edge, open_time=range_of(begin, end))
+    request = ListConnectionRecordsRequest(
+        station_id=station,
+        edge_id=edge,
+        open_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
+    )
     pages = collect(client.citrine.connections.ListConnectionRecords, request, limit)
     records = [record async for page in pages for record in page.records]
     if client.out.as_json:

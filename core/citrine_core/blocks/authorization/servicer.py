@@ -16,6 +16,7 @@ from citrine_core.blocks.authorization.repository import AUTHORIZER_CREDENTIALS,
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.certificate_store import ContractRoots, read_contract_roots, replace_contract_roots
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import (
     apply_mask,
     caller,
@@ -115,6 +116,7 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
                 status=request.status,
                 refused_only=request.refused_only,
                 decided=span_of(request.decide_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListAuthorizationRecordsResponse(records=map(_to_proto, rows), next_page_token=token)
 

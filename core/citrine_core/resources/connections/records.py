@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, bindparam, delete, null, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.bulk import BulkUpdate, BulkUpsert
 from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.models import ConnectionRecord
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["ConnectionRecords", "SessionEnd"]
 
@@ -101,11 +103,20 @@ class ConnectionRecords:
         return found
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str = "", edge_id: str = "", opened: Span = ANY_TIME
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        edge_id: str = "",
+        opened: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[ConnectionRecord]:
         """Return sessions, the latest opened first; of one station by their numbers, the highest first."""
         row = ConnectionRecord
         query = select(row).where(row.tenant_id == tenant_id, *opened.of(row.open_time))
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, row.station_id, stations))
         if edge_id:
             query = query.where(row.edge_id == edge_id)
         if station_id:

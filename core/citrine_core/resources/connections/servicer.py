@@ -14,6 +14,7 @@ from citrine_core.errors import InvalidArgument, NotFound, StationUnavailable
 from citrine_core.resources.connections.models import ConnectionRecord
 from citrine_core.resources.connections.records import ConnectionRecords
 from citrine_core.resources.connections.repository import ConnectionRepository
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.resources.stations.versions import version_of
 from citrine_core.rpc import caller, open_page, required, span_of, to_timestamp
 from citrine_core.services import Services
@@ -78,6 +79,7 @@ class ConnectionsServicer(ConnectionsServiceServicer):
                 station_id=request.station_id,
                 edge_id=request.edge_id,
                 opened=span_of(request.open_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListConnectionRecordsResponse(records=map(_record_to_proto, rows), next_page_token=token)
 

@@ -7,11 +7,13 @@ from typing import NamedTuple
 from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
 from citrine_core.blocks.authorization.records.models import AuthorizationRecord
 from citrine_core.db import ANY_TIME, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import NotFound
+from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
 
 __all__ = ["AuthorizationRecords", "RecordRow"]
@@ -80,6 +82,7 @@ class AuthorizationRecords:
         status: int = 0,
         refused_only: bool = False,
         decided: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[AuthorizationRecord]:
         """Return decisions, the latest first."""
         row = AuthorizationRecord
@@ -89,6 +92,8 @@ class AuthorizationRecords:
                 query = query.where(column == value)
         if refused_only or status not in (0, AUTHORIZATION_STATUS_ENUM_ACCEPTED):
             query = query.where(_REFUSED)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, row.station_id, stations))
         if id_token:
             query = query.where(row.id_token_lookup.in_(lookups_of(id_token)))
         if group_id:

@@ -1,0 +1,89 @@
+"""Poisoned messages: stored, and read again."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.edge.v1.link_pb2 import StationCall, StationSend
+from citrine_core.db import ANY_TIME, Listed, Page, Span
+from citrine_core.dispatch.calls import Call
+from citrine_core.dispatch.lanes import Item, to_call
+from citrine_core.dispatch.models import PoisonedMessage
+from citrine_core.errors import NotFound
+
+__all__ = ["PoisonedMessages", "call_of"]
+
+_ID_OF_CALL = b"\x08"
+"""What a StationCall begins with, in which the first field is a number; that of a StationSend is a message."""
+
+
+class PoisonedMessages:
+    """Messages that failed by themselves, within one unit of work."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, tenant_id: str, station_id: str, kind: str, content: bytes, error: str, time: datetime) -> None:
+        """Store a message that could not be handled."""
+        self._session.add(
+            PoisonedMessage(
+                tenant_id=tenant_id,
+                station_id=station_id,
+                kind=kind,
+                content=content,
+                error=_storable(error),
+                create_time=time,
+            )
+        )
+
+    async def get(self, tenant_id: str, message_id: str, *, for_update: bool = False) -> PoisonedMessage:
+        """Return a message, locked until the commit if it is to be changed.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        row, found = PoisonedMessage, None
+        if message_id.isascii() and message_id.isdigit() and len(message_id) < 19:
+            query = select(row).where(row.tenant_id == tenant_id, row.id == int(message_id))
+            found = (await self._session.scalars(query.with_for_update() if for_update else query)).one_or_none()
+        if found is None:
+            raise NotFound("poisoned message", message_id)
+        return found
+
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        action: str = "",
+        created: Span = ANY_TIME,
+    ) -> Listed[PoisonedMessage]:
+        """Return messages, the latest first."""
+        row = PoisonedMessage
+        query = select(row).where(row.tenant_id == tenant_id, *created.of(row.create_time))
+        if station_id:
+            query = query.where(row.station_id == station_id)
+        if action:
+            query = query.where(row.kind == action)
+        return await page.read(self._session, query, row.id, descending=True)
+
+    async def fail_again(self, row: PoisonedMessage, error: str) -> None:
+        """Store why a message failed the last time."""
+        row.error = _storable(error)
+
+    async def remove(self, row: PoisonedMessage) -> None:
+        """Remove a message."""
+        await self._session.delete(row)
+
+
+def call_of(row: PoisonedMessage) -> Call[object]:
+    """Return the call of a message, for handlers."""
+    kind = StationCall if row.content.startswith(_ID_OF_CALL) else StationSend
+    return to_call(Item(row.tenant_id, row.station_id, kind.FromString(row.content), lambda _: None))
+
+
+def _storable(error: str) -> str:
+    # The error may quote what the station said, of which PostgreSQL can't hold everything as text.
+    return error.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
