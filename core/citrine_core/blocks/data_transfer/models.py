@@ -14,7 +14,12 @@ class DataTransfer(Model):
     """One DataTransfer of a station, with the answer."""
 
     __tablename__ = "data_transfers"
-    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "tenant_id", "station_id", "id"))
+    __table_args__ = (
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "station_id", "id"),
+        Index(None, "tenant_id", "vendor_id", "id"),
+        Index(None, "tenant_id", "create_time", "id"),
+    )
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))
@@ -38,6 +43,8 @@ class CustomMessage(Model):
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
         Index(None, "receive_time"),
+        Index(None, "tenant_id", "action", "id"),
+        Index(None, "tenant_id", "receive_time", "id"),
     )
 
     id: Mapped[BigId]

@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import CursorResult, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
-from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["CustomMessageRepository", "DataTransferRepository", "forget_custom_messages"]
 
@@ -29,12 +31,31 @@ class DataTransferRepository:
         """Store one DataTransfer."""
         await _ADD.execute_mappings(self._session, [row])
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[DataTransfer]:
-        """Return DataTransfers of a station (empty: all stations), the latest stored first."""
-        query = select(DataTransfer).where(DataTransfer.tenant_id == tenant_id)
-        if station_id:
-            query = query.where(DataTransfer.station_id == station_id)
-        return await page.read(self._session, query, DataTransfer.id, descending=True)
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        vendor_id: str = "",
+        message_id: str = "",
+        created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
+    ) -> Listed[DataTransfer]:
+        """Return DataTransfers, the latest stored first; a filter that is empty or None matches all."""
+        row = DataTransfer
+        query = select(row).where(row.tenant_id == tenant_id, *created.of(row.create_time))
+        for column, value in (
+            (row.station_id, station_id),
+            (row.vendor_id, vendor_id),
+            (row.message_id, message_id),
+        ):
+            if value:
+                query = query.where(column == value)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, row.station_id, stations))
+        key = (row.create_time, row.id) if created.is_bounded else (row.id,)
+        return await page.read(self._session, query, *key, descending=True)
 
 
 class CustomMessageRepository:
@@ -47,14 +68,27 @@ class CustomMessageRepository:
         """Store messages; if one is stored already, only its receive_time is updated."""
         await _PUT.execute_mappings(self._session, rows)
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str, action: str) -> Listed[CustomMessage]:
-        """Return messages of a station and an action (empty: all), the latest stored first."""
-        query = select(CustomMessage).where(CustomMessage.tenant_id == tenant_id)
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        action: str = "",
+        received: Span = ANY_TIME,
+        stations: StationSelector | None = None,
+    ) -> Listed[CustomMessage]:
+        """Return messages, the latest stored first; by the time at which they came last if that is bounded."""
+        row = CustomMessage
+        query = select(row).where(row.tenant_id == tenant_id, *received.of(row.receive_time))
         if station_id:
-            query = query.where(CustomMessage.station_id == station_id)
+            query = query.where(row.station_id == station_id)
         if action:
-            query = query.where(CustomMessage.action == action)
-        return await page.read(self._session, query, CustomMessage.id, descending=True)
+            query = query.where(row.action == action)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, row.station_id, stations))
+        key = (row.receive_time, row.id) if received.is_bounded else (row.id,)
+        return await page.read(self._session, query, *key, descending=True)
 
     async def remove_before(self, time: datetime, limit: int) -> int:
         """Remove at most `limit` messages that were last received before a time, and return their number."""

@@ -9,7 +9,8 @@ from citrine.ocpp.v2 import data_transfer_pb2 as ocpp
 from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
 from citrine_core.blocks.data_transfer.repository import CustomMessageRepository, DataTransferRepository
 from citrine_core.resources.commands.protos import json_to_struct
-from citrine_core.rpc import caller, open_page
+from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.rpc import caller, open_page, span_of
 from citrine_core.services import Services
 
 __all__ = ["DataTransferServicer"]
@@ -28,7 +29,13 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
     ) -> pb.ListDataTransfersResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await DataTransferRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                vendor_id=request.vendor_id,
+                message_id=request.message_id,
+                created=span_of(request.create_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListDataTransfersResponse(data_transfers=[to_proto(row) for row in rows], next_page_token=token)
 
@@ -39,7 +46,12 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
     ) -> pb.ListCustomMessagesResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await CustomMessageRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id, action=request.action
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                action=request.action,
+                received=span_of(request.receive_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListCustomMessagesResponse(
             custom_messages=[custom_to_proto(row) for row in rows], next_page_token=token

@@ -14,7 +14,11 @@ class StationEvent(Model):
     """One eventData of a NotifyEvent."""
 
     __tablename__ = "station_events"
-    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "tenant_id", "station_id", "id"))
+    __table_args__ = (
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "station_id", "id"),
+        Index(None, "tenant_id", "event_time", "id"),
+    )
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))

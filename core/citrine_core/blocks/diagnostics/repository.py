@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
-from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
 from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports import ReportKind, ReportRun
@@ -84,10 +84,10 @@ class StationEventRepository:
         station_id: str,
         component: str = "",
         variable: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
+        times: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[StationEvent]:
-        """Return events, the latest stored first.
+        """Return events, the latest stored first; by the time that their stations gave if that is bounded.
 
         Args:
             tenant_id: Tenant of the stations.
@@ -95,18 +95,18 @@ class StationEventRepository:
             station_id: Station of the events. Empty: all stations.
             component: Name of their component; case is ignored. Empty: all components.
             variable: Name of their variable; case is ignored. Empty: all variables.
-            start: Earliest time, by the clock of the station. None: no limit.
-            end: Time before which they happened, by the clock of the station. None: no limit.
+            times: When they happened, by the clock of the station.
+            stations: Only events of these stations. None: of all.
         """
-        query = select(StationEvent).where(StationEvent.tenant_id == tenant_id)
+        row = StationEvent
+        query = select(row).where(row.tenant_id == tenant_id, *times.of(row.event_time))
         if station_id:
             query = query.where(StationEvent.station_id == station_id)
         query = _of(query, StationEvent, component, variable)
-        if start is not None:
-            query = query.where(StationEvent.event_time >= start)
-        if end is not None:
-            query = query.where(StationEvent.event_time < end)
-        return await page.read(self._session, query, StationEvent.id, descending=True)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, row.station_id, stations))
+        key = (row.event_time, row.id) if times.is_bounded else (row.id,)
+        return await page.read(self._session, query, *key, descending=True)
 
     async def list_alerts(
         self,

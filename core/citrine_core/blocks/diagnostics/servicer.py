@@ -26,7 +26,7 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.file_urls import check_file_url
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, check_length, open_page, required, time_or_none
+from citrine_core.rpc import caller, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["DiagnosticsServicer", "check_log"]
@@ -55,8 +55,8 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 station_id=request.station_id,
                 component=request.component,
                 variable=request.variable,
-                start=time_or_none(request.time.start, is_set=request.time.HasField("start")),
-                end=time_or_none(request.time.end, is_set=request.time.HasField("end")),
+                times=span_of(request.time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListStationEventsResponse(station_events=map(event_to_proto, rows), next_page_token=token)
 

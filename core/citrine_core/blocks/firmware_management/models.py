@@ -16,6 +16,7 @@ class FirmwareUpdate(Model):
     __tablename__ = "firmware_updates"
     __table_args__ = (
         Index(None, "tenant_id", "create_time"),
+        Index(None, "tenant_id", "state", "create_time"),
         Index(None, "tenant_id", "campaign_id", "station_id"),
         # The job finds due updates quickly, whatever the number of stored ones.
         Index(None, "deadline_time"),

@@ -7,14 +7,16 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.firmware_management.models import FirmwarePublication, FirmwareStatus, FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
-from citrine_core.db import Due, Listed, Page, earliest, one_of
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, earliest, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.errors import NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations.queries import find_hardware
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["OF_PUBLICATION", "OF_UPDATE", "FirmwareRepository", "Tracked", "UpdateKey", "awaits_boot"]
 
@@ -206,10 +208,22 @@ class FirmwareRepository:
         return found
 
     async def list_updates(
-        self, tenant_id: str, page: Page, *, station_id: str, state: int, campaign_id: str, active_only: bool
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        state: int,
+        campaign_id: str,
+        active_only: bool,
+        created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[FirmwareUpdate]:
         """Return updates, the latest requested first. A filter that is empty or 0 matches all."""
         conditions: list[ColumnElement[bool]] = [FirmwareUpdate.state.in_(_ACTIVE)] if active_only else []
+        conditions += created.of(FirmwareUpdate.create_time)
+        if stations is not None:
+            conditions += stations_selected(tenant_id, FirmwareUpdate.station_id, stations)
         if campaign_id:
             conditions.append(FirmwareUpdate.campaign_id == campaign_id)
         return await self._list(FirmwareUpdate, tenant_id, page, station_id, state, *conditions)

@@ -20,7 +20,8 @@ from citrine_core.blocks.firmware_management.protos import (
 )
 from citrine_core.blocks.firmware_management.repository import OF_PUBLICATION, OF_UPDATE, FirmwareRepository
 from citrine_core.blocks.firmware_management.requests import FirmwareRequests
-from citrine_core.rpc import caller, check_length, open_page, required
+from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.rpc import caller, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["FirmwareManagementServicer"]
@@ -70,6 +71,8 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
                 state=request.state,
                 campaign_id=request.campaign_id,
                 active_only=request.active_only,
+                created=span_of(request.create_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListFirmwareUpdatesResponse(updates=map(update_to_proto, rows), next_page_token=token)
 

@@ -21,7 +21,8 @@ from citrine_core.blocks.provisioning.repository import VariableRepository
 from citrine_core.blocks.provisioning.variables import check_no_repetition
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.reports import ReportRequests
-from citrine_core.rpc import caller, open_page
+from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.rpc import caller, open_page, span_of
 from citrine_core.services import Services
 
 __all__ = ["ProvisioningServicer"]
@@ -118,10 +119,13 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         request: pb.ListResetsRequest,
         context: grpc.aio.ServicerContext[pb.ListResetsRequest, pb.ListResetsResponse],
     ) -> pb.ListResetsResponse:
-        _require_station(request.station_id)
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await ResetRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                answered=span_of(request.answer_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListResetsResponse(resets=[reset_to_proto(row) for row in rows], next_page_token=token)
 

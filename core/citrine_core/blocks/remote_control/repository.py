@@ -8,10 +8,12 @@ from sqlalchemy import Row, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.remote_control_pb2 import RemoteStartState
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.remote_control.models import RemoteStart
-from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of
+from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 
 __all__ = ["KEY", "RemoteStartKey", "RemoteStartRepository", "forget_remote_starts", "limits_of_starts"]
@@ -80,9 +82,20 @@ class RemoteStartRepository:
         query = select(_TABLE).where(*(_TABLE.c[name] == value for name, value in zip(KEY, key, strict=True)))
         return (await self._session.execute(query)).one_or_none()
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str = "", state: int = 0) -> Listed[Row[Any]]:
-        """Return remote starts, the latest first."""
-        query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id)
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        state: int = 0,
+        created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
+    ) -> Listed[Row[Any]]:
+        """Return remote starts, the latest first; a filter that is empty, 0 or None matches all."""
+        query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, *created.of(_TABLE.c.create_time))
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, _TABLE.c.station_id, stations))
         if station_id:
             query = query.where(_TABLE.c.station_id == station_id)
         if state:

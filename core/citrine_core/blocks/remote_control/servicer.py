@@ -22,9 +22,10 @@ from citrine_core.blocks.transactions.queries import find_ends
 from citrine_core.errors import CoreError, InvalidArgument, NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations import StationRepository
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.resources.tokens import TokenRepository
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
-from citrine_core.rpc import caller, open_page, required, to_timestamp
+from citrine_core.rpc import caller, open_page, required, span_of, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["CheckProfile", "RemoteControlServicer"]
@@ -89,7 +90,12 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         async with self._services.unit_of_work(read_only=True) as work:
             tenant_id = caller(context).tenant_id
             rows, token = await RemoteStartRepository(work.session).list(
-                tenant_id, open_page(request), station_id=request.station_id, state=request.state
+                tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                state=request.state,
+                created=span_of(request.create_time),
+                stations=checked_selector(request.stations),
             )
             shown = await _to_protos(work.session, tenant_id, rows)
         return pb.ListRemoteStartsResponse(remote_starts=shown, next_page_token=token)

@@ -14,7 +14,12 @@ class SecurityEvent(Model):
     """One security event that a station reported."""
 
     __tablename__ = "security_events"
-    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "tenant_id", "station_id", "id"))
+    __table_args__ = (
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "station_id", "id"),
+        Index(None, "tenant_id", "type", "id"),
+        Index(None, "tenant_id", "event_time", "id"),
+    )
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))

@@ -6,9 +6,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.security.models import SecurityEvent
-from citrine_core.db import Listed, Page
+from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["SecurityEventRepository"]
 
@@ -25,9 +27,33 @@ class SecurityEventRepository:
         """Store security events; `rows` must not be empty."""
         await _ADD.execute_mappings(self._session, rows)
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[SecurityEvent]:
-        """Return security events of a station (empty: all stations), the latest stored first."""
-        query = select(SecurityEvent).where(SecurityEvent.tenant_id == tenant_id)
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        kind: str = "",
+        times: Span = ANY_TIME,
+        stations: StationSelector | None = None,
+    ) -> Listed[SecurityEvent]:
+        """Return security events, the latest stored first; by the time that their stations gave if that is bounded.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            page: Page to return.
+            station_id: Only of this station. Empty: of all.
+            kind: Only of this type. Empty: of all.
+            times: Only of this time.
+            stations: Only of these stations. None: of all.
+        """
+        row = SecurityEvent
+        query = select(row).where(row.tenant_id == tenant_id, *times.of(row.event_time))
         if station_id:
-            query = query.where(SecurityEvent.station_id == station_id)
-        return await page.read(self._session, query, SecurityEvent.id, descending=True)
+            query = query.where(row.station_id == station_id)
+        if kind:
+            query = query.where(row.type == kind)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, row.station_id, stations))
+        key = (row.event_time, row.id) if times.is_bounded else (row.id,)
+        return await page.read(self._session, query, *key, descending=True)

@@ -16,7 +16,8 @@ from citrine_core.blocks.security.queries import revoke_issued_certificate
 from citrine_core.blocks.security.repository import SecurityEventRepository
 from citrine_core.errors import NotFound
 from citrine_core.resources.stations.queries import revoke_client_certificate
-from citrine_core.rpc import caller, open_page, required
+from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.rpc import caller, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["SecurityServicer"]
@@ -35,7 +36,12 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
     ) -> pb.ListSecurityEventsResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await SecurityEventRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                kind=request.type,
+                times=span_of(request.time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListSecurityEventsResponse(security_events=[to_proto(row) for row in rows], next_page_token=token)
 

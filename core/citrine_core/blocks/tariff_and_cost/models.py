@@ -131,7 +131,10 @@ class ReservationCost(Model):
     """The cost of a reservation that no transaction used. One row per Accepted of a station."""
 
     __tablename__ = "reservation_costs"
-    __table_args__ = (Index("ix_reservation_costs_start", "tenant_id", "start_time"),)
+    __table_args__ = (
+        Index("ix_reservation_costs_start", "tenant_id", "start_time"),
+        Index(None, "tenant_id", "id_token_lookup", "start_time"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

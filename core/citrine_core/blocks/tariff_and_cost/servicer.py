@@ -41,7 +41,8 @@ from citrine_core.db import Page, UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.locations.queries import find_time_zones, retain_location
 from citrine_core.resources.stations.repository import StationRepository
-from citrine_core.rpc import apply_mask, caller, open_page, required
+from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.rpc import apply_mask, caller, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["TariffAndCostServicer", "TariffsServicer"]
@@ -318,6 +319,9 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
                 reason=request.reason,
+                author=request.author,
+                created=span_of(request.create_time),
+                stations=checked_selector(request.stations),
             )
             corrections = await corrections_to_protos(work, caller(context).tenant_id, rows, whole=False)
         return cost_pb.ListCostCorrectionsResponse(corrections=corrections, next_page_token=token)

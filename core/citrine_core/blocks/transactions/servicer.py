@@ -181,7 +181,11 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
     ) -> pb.ListUnmatchedEndsResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await UnmatchedEndRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                received=span_of(request.receive_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListUnmatchedEndsResponse(ends=map(unmatched_to_proto, rows), next_page_token=token)
 
@@ -196,6 +200,9 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
                 open_page(request),
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
+                kind=request.kind,
+                author=request.author,
+                times=span_of(request.time),
             )
         return pb.ListSettlementActionsResponse(actions=[action_to_proto(row) for row in rows], next_page_token=token)
 

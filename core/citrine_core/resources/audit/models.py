@@ -20,6 +20,9 @@ class AuditRecord(Model):
     __table_args__ = (
         UniqueConstraint("chain_id", "number"),
         Index(None, "tenant_id", "record_id"),
+        Index(None, "tenant_id", "create_time", "record_id"),
+        Index(None, "tenant_id", "caller_id", "record_id"),
+        Index(None, "tenant_id", "method", "record_id"),
         Index(None, "create_time"),
     )
 

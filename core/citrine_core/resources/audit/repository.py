@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, exists, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import Listed, Page
+from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
 from citrine_core.resources.audit.models import AuditCheckpoint, AuditRecord
 
@@ -43,8 +43,7 @@ class AuditRepository:
         caller_id: str = "",
         method: str = "",
         object_part: str = "",
-        start: datetime | None = None,
-        end: datetime | None = None,
+        times: Span = ANY_TIME,
     ) -> Listed[AuditRecord]:
         """Return records, the latest first.
 
@@ -54,8 +53,7 @@ class AuditRepository:
             caller_id: Only of this caller. Empty: of all.
             method: Only of this method. Empty: of all.
             object_part: Only whose object contains it. Empty: all.
-            start: Only from then on.
-            end: Only before.
+            times: Only of this time.
         """
         query = select(AuditRecord)
         if tenant_id is not None:
@@ -66,11 +64,9 @@ class AuditRepository:
             query = query.where(AuditRecord.method == method)
         if object_part:
             query = query.where(AuditRecord.object.contains(object_part, autoescape=True))
-        if start is not None:
-            query = query.where(AuditRecord.create_time >= start)
-        if end is not None:
-            query = query.where(AuditRecord.create_time < end)
-        return await page.read(self._session, query, AuditRecord.record_id, descending=True)
+        row = AuditRecord
+        key = (row.create_time, row.record_id) if times.is_bounded else (row.record_id,)
+        return await page.read(self._session, query.where(*times.of(row.create_time)), *key, descending=True)
 
     async def by_chain(self, after: tuple[str, int], limit: int) -> Sequence[AuditRecord]:
         """Return records of all chains, by chain and number, behind one."""

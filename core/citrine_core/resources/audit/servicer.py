@@ -10,7 +10,7 @@ from citrine_core.errors import PermissionDenied
 from citrine_core.resources.audit.models import AuditRecord
 from citrine_core.resources.audit.repository import AuditRepository
 from citrine_core.resources.audit.verification import Verification
-from citrine_core.rpc import caller, open_page, time_or_none, to_timestamp
+from citrine_core.rpc import caller, open_page, span_of, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["AuditServicer"]
@@ -38,8 +38,7 @@ class AuditServicer(AuditServiceServicer):
                 caller_id=request.caller_id,
                 method=request.method,
                 object_part=request.object,
-                start=time_or_none(request.time.start, is_set=request.time.HasField("start")),
-                end=time_or_none(request.time.end, is_set=request.time.HasField("end")),
+                times=span_of(request.time),
             )
         return pb.ListAuditRecordsResponse(records=map(_to_proto, rows), next_page_token=token)
 

@@ -7,9 +7,11 @@ from typing import Any, TypeAlias
 from sqlalchemy import bindparam, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import Listed, Page, one_of
+from citrine.api.v1.station_selector_pb2 import StationSelector
+from citrine_core.db import ANY_TIME, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkUpsert, given
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["RefusalKey", "RefusalRepository", "ToleranceRepository"]
 
@@ -62,7 +64,15 @@ class RefusalRepository:
         await _ADD.execute_mappings(self._session, ordered)
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str, action: str, outcome: int
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        action: str,
+        outcome: int,
+        last: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[RefusalRow]:
         """Return refusals, the latest first.
 
@@ -72,9 +82,13 @@ class RefusalRepository:
             station_id: Only of this one. Empty: of all.
             action: Only of this one. Empty: of all.
             outcome: Only this one. 0: any.
+            last: Only those that happened last in this time.
+            stations: Only of these. None: of all.
         """
         key = (RefusalRow.last_time, *(getattr(RefusalRow, name) for name in _KEY))
-        query = select(RefusalRow).where(RefusalRow.tenant_id == tenant_id)
+        query = select(RefusalRow).where(RefusalRow.tenant_id == tenant_id, *last.of(RefusalRow.last_time))
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, RefusalRow.station_id, stations))
         for column, wanted in (
             (RefusalRow.station_id, station_id),
             (RefusalRow.action, action),

@@ -15,7 +15,8 @@ from citrine_core.resources.refusals.models import ToleranceRuleRow
 from citrine_core.resources.refusals.protos import rule_to_proto, to_proto
 from citrine_core.resources.refusals.repository import RefusalRepository, ToleranceRepository
 from citrine_core.resources.stations.repository import StationRepository
-from citrine_core.rpc import caller, check_length, check_pattern, check_printable, open_page, required
+from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.rpc import caller, check_length, check_pattern, check_printable, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["RefusalsServicer"]
@@ -49,6 +50,8 @@ class RefusalsServicer(RefusalsServiceServicer):
                 station_id=request.station_id,
                 action=request.action,
                 outcome=request.outcome,
+                last=span_of(request.last_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListRefusalsResponse(refusals=map(to_proto, rows), next_page_token=token)
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import stations_pb2 as pb
 from citrine.events.v1.events_pb2 import StationRefused
-from citrine_core.db import Listed, Page, one_of
+from citrine_core.db import ANY_TIME, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkUpsert, given
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.models import HandshakeRefusal, Station
@@ -83,10 +83,21 @@ class HandshakeRefusals:
         return {row.station_id: row for row in rows}
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str, unregistered_only: bool
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        unregistered_only: bool,
+        reason: int = 0,
+        last: Span = ANY_TIME,
     ) -> Listed[RefusalOfId]:
         """Return refusals, the latest first, of one station id or of all."""
-        query = select(HandshakeRefusal, _REGISTERED.label("registered")).where(HandshakeRefusal.tenant_id == tenant_id)
+        query = select(HandshakeRefusal, _REGISTERED.label("registered")).where(
+            HandshakeRefusal.tenant_id == tenant_id, *last.of(HandshakeRefusal.last_time)
+        )
+        if reason:
+            query = query.where(HandshakeRefusal.reason == reason)
         if station_id:
             query = query.where(HandshakeRefusal.station_id == station_id)
         if unregistered_only:

@@ -41,7 +41,7 @@ from citrine_core.resources.stations.selection import check_selector
 from citrine_core.resources.stations.sightings import Sightings
 from citrine_core.resources.stations.tags import StationTags
 from citrine_core.resources.stations.versions import version_of
-from citrine_core.rpc import apply_mask, caller, open_page, required
+from citrine_core.rpc import apply_mask, caller, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["StationsServicer"]
@@ -171,6 +171,8 @@ class StationsServicer(StationsServiceServicer):
                 open_page(request),
                 station_id=request.station_id,
                 unregistered_only=request.unregistered_only,
+                reason=request.reason,
+                last=span_of(request.last_time),
             )
         refusals = [handshake_refusal_to_proto(row, registered=registered) for row, registered in rows]
         return pb.ListHandshakeRefusalsResponse(refusals=refusals, next_page_token=token)

@@ -14,7 +14,11 @@ class Reset(Model):
     """A reset that a station was asked for and answered."""
 
     __tablename__ = "resets"
-    __table_args__ = (Index(None, "tenant_id", "station_id", "id"),)
+    __table_args__ = (
+        Index(None, "tenant_id", "station_id", "id"),
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "answer_time", "id"),
+    )
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))

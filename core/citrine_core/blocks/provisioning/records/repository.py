@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.provisioning_pb2 import RESET_STATUS_ENUM_ACCEPTED, RESET_STATUS_ENUM_SCHEDULED
 from citrine_core.blocks.provisioning.records.models import NetworkProfile, Reset
-from citrine_core.db import Listed, Page, one_of
+from citrine_core.db import ANY_TIME, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkUpsert
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["NetworkProfileRepository", "ResetRepository", "awaits_reset"]
 
@@ -54,10 +56,23 @@ class ResetRepository:
         )
         return rows.all()
 
-    async def list(self, tenant_id: str, page: Page, station_id: str) -> Listed[Reset]:
-        """Return resets of a station, the latest first."""
-        query = select(Reset).where(Reset.tenant_id == tenant_id, Reset.station_id == station_id)
-        return await page.read(self._session, query, Reset.id, descending=True)
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        answered: Span = ANY_TIME,
+        stations: StationSelector | None = None,
+    ) -> Listed[Reset]:
+        """Return resets, the latest first; by the time of their answers if that is bounded."""
+        query = select(Reset).where(Reset.tenant_id == tenant_id, *answered.of(Reset.answer_time))
+        if station_id:
+            query = query.where(Reset.station_id == station_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, Reset.station_id, stations))
+        key = (Reset.answer_time, Reset.id) if answered.is_bounded else (Reset.id,)
+        return await page.read(self._session, query, *key, descending=True)
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
         """Remove the resets of a station."""

@@ -17,6 +17,9 @@ class CostCorrection(Model):
     __table_args__ = (
         UniqueConstraint("tenant_id", "station_id", "transaction_id", "number", name="uq_cost_corrections_number"),
         Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "author", "id"),
+        Index(None, "tenant_id", "reason", "id"),
+        Index(None, "tenant_id", "create_time", "id"),
         # Of costs that were not known before.
         PartialIndex(
             "ix_cost_corrections_of_unknown",

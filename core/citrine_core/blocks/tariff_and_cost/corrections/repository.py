@@ -7,11 +7,13 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
-from citrine_core.db import Listed, Page
+from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["CorrectionRepository", "CorrectionRow"]
 
@@ -97,13 +99,30 @@ class CorrectionRepository:
         return CorrectionRow(*row)
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str = "", transaction_id: str = "", reason: int = 0
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        transaction_id: str = "",
+        reason: int = 0,
+        author: str = "",
+        created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[CorrectionRow]:
-        """Return corrections, the latest first."""
+        """Return corrections, the latest first; a filter that is empty, 0 or None matches all."""
         columns = _CORRECTIONS.c
-        query = select(columns.id, *_COLUMNS).where(columns.tenant_id == tenant_id)
-        for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("reason", reason)):
+        query = select(columns.id, *_COLUMNS).where(columns.tenant_id == tenant_id, *created.of(columns.create_time))
+        for name, value in (
+            ("station_id", station_id),
+            ("transaction_id", transaction_id),
+            ("reason", reason),
+            ("author", author),
+        ):
             if value:
                 query = query.where(columns[name] == value)
-        rows, token = await page.read_rows(self._session, query, columns.id, descending=True)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, columns.station_id, stations))
+        key = (columns.create_time, columns.id) if created.is_bounded else (columns.id,)
+        rows, token = await page.read_rows(self._session, query, *key, descending=True)
         return [CorrectionRow(*row[1:]) for row in rows], token

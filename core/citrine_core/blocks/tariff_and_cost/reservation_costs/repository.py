@@ -6,10 +6,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.tariff_and_cost.models import ReservationCost
-from citrine_core.db import Listed, Page
+from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
+from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
 
 __all__ = ["ReservationCostKey", "ReservationCostRepository"]
@@ -53,10 +55,21 @@ class ReservationCostRepository:
             raise NotFound("cost of reservation", reservation_id)
         return found
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str, id_token: str) -> Listed[ReservationCost]:
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        id_token: str,
+        began: Span = ANY_TIME,
+        stations: StationSelector | None = None,
+    ) -> Listed[ReservationCost]:
         """Return costs, those that began last first."""
         table = ReservationCost
-        query = select(table).where(table.tenant_id == tenant_id)
+        query = select(table).where(table.tenant_id == tenant_id, *began.of(table.start_time))
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, table.station_id, stations))
         if station_id:
             query = query.where(table.station_id == station_id)
         if id_token:

@@ -7,7 +7,8 @@ from citrine.api.v1 import reservation_costs_pb2_grpc, tariffs_pb2
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine_core.blocks.tariff_and_cost.models import ReservationCost
 from citrine_core.blocks.tariff_and_cost.reservation_costs.repository import ReservationCostRepository
-from citrine_core.rpc import caller, open_page, required, to_timestamp
+from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.rpc import caller, open_page, required, span_of, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["ReservationCostsServicer"]
@@ -38,7 +39,12 @@ class ReservationCostsServicer(reservation_costs_pb2_grpc.ReservationCostsServic
     ) -> pb.ListReservationCostsResponse:
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await ReservationCostRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id, id_token=request.id_token
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                id_token=request.id_token,
+                began=span_of(request.start_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListReservationCostsResponse(costs=[_to_proto(row) for row in rows], next_page_token=token)
 

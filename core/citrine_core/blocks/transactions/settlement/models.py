@@ -14,7 +14,13 @@ class SettlementAction(Model):
     """One action of an operator: who, what and why. Rows never change."""
 
     __tablename__ = "settlement_actions"
-    __table_args__ = (Index("ix_settlement_actions_transaction", "tenant_id", "station_id", "transaction_id"),)
+    __table_args__ = (
+        Index("ix_settlement_actions_transaction", "tenant_id", "station_id", "transaction_id"),
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "author", "id"),
+        Index(None, "tenant_id", "kind", "id"),
+        Index(None, "tenant_id", "create_time", "id"),
+    )
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))

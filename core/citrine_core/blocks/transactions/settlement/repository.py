@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.settlement.models import SettlementAction
-from citrine_core.db import Due, Listed, LockedQuery, Page, database_of
+from citrine_core.db import ANY_TIME, Due, Listed, LockedQuery, Page, Span, database_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of, one_of_packed, pack
 
@@ -194,12 +194,26 @@ class SettlementRepository:
         await _ADD_ACTION.execute_mappings(self._session, [action])
 
     async def list_actions(
-        self, tenant_id: str, page: Page, *, station_id: str = "", transaction_id: str = ""
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        transaction_id: str = "",
+        kind: int = 0,
+        author: str = "",
+        times: Span = ANY_TIME,
     ) -> Listed[Row[Any]]:
-        """Return operators' actions, the latest first."""
+        """Return operators' actions, the latest first; a filter that is empty or 0 matches all."""
         columns = _ACTIONS.c
-        query = select(_ACTIONS).where(columns.tenant_id == tenant_id)
-        for name, value in (("station_id", station_id), ("transaction_id", transaction_id)):
+        query = select(_ACTIONS).where(columns.tenant_id == tenant_id, *times.of(columns.create_time))
+        for name, value in (
+            ("station_id", station_id),
+            ("transaction_id", transaction_id),
+            ("kind", kind),
+            ("author", author),
+        ):
             if value:
                 query = query.where(columns[name] == value)
-        return await page.read_rows(self._session, query, columns.id, descending=True)
+        key = (columns.create_time, columns.id) if times.is_bounded else (columns.id,)
+        return await page.read_rows(self._session, query, *key, descending=True)

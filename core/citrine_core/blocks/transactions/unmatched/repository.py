@@ -7,9 +7,11 @@ from typing import NamedTuple
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.transactions.unmatched.models import UnmatchedEnd
-from citrine_core.db import Listed, Page, UnitOfWork
+from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["UnmatchedEndRepository", "UnmatchedEndRow", "forget_unmatched"]
 
@@ -46,10 +48,20 @@ class UnmatchedEndRepository:
         # Sorted, so that two cores can't deadlock.
         return {(station_id, digest) for station_id, digest in await _ADD.fetch(self._session, sorted(rows))}
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str = "") -> Listed[UnmatchedEnd]:
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        received: Span = ANY_TIME,
+        stations: StationSelector | None = None,
+    ) -> Listed[UnmatchedEnd]:
         """Return ends, of a station or of all, the latest first."""
         end = UnmatchedEnd
-        query = select(end).where(end.tenant_id == tenant_id)
+        query = select(end).where(end.tenant_id == tenant_id, *received.of(end.receive_time))
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, end.station_id, stations))
         if station_id:
             query = query.where(end.station_id == station_id)
         return await page.read(self._session, query, end.receive_time, end.station_id, end.digest, descending=True)
