@@ -103,7 +103,7 @@ def stub_name(attribute: str) -> str:
 
 
 _READS: Mapping[str, tuple[str, ...]] = {
-    "AuditService": ("ListAuditRecords", "VerifyAuditRecords"),
+    "AuditService": ("GetAuditRecord", "ListAuditRecords", "VerifyAuditRecords"),
     "AuthorizationService": ("GetAuthorizationRecord", "GetAuthorizationSettings", "ListAuthorizationRecords"),
     "AvailabilityService": (
         "GetAvailability",
@@ -124,10 +124,19 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListProvisionings",
     ),
     "ConnectionsService": ("GetConnection", "GetConnectionRecord", "ListConnectionRecords", "ListConnections"),
-    "DataTransferService": ("ListCustomMessages", "ListDataTransfers"),
-    "DiagnosticsService": ("GetMonitoring", "ListAlerts", "ListLogUploads", "ListMonitors", "ListStationEvents"),
+    "DataTransferService": ("GetCustomMessage", "GetDataTransfer", "ListCustomMessages", "ListDataTransfers"),
+    "DiagnosticsService": (
+        "GetLogUpload",
+        "GetMonitor",
+        "GetMonitoring",
+        "GetStationEvent",
+        "ListAlerts",
+        "ListLogUploads",
+        "ListMonitors",
+        "ListStationEvents",
+    ),
     "DisplayMessageService": ("GetDisplayMessage", "ListDisplayMessages"),
-    "EdgesService": ("ListEdges",),
+    "EdgesService": ("GetEdge", "ListEdges"),
     "FirmwareCampaignsService": ("GetFirmwareCampaign", "ListFirmwareCampaignStations", "ListFirmwareCampaigns"),
     "FirmwareManagementService": (
         "GetFirmwarePublication",
@@ -142,13 +151,20 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
     "MeterValuesService": ("ListSamples",),
     "PoisonedMessagesService": ("GetPoisonedMessage", "ListPoisonedMessages"),
-    "ProvisioningService": ("ListNetworkProfiles", "ListResets", "ListVariables"),
-    "RefusalsService": ("ListRefusals", "ListToleranceRules"),
+    "ProvisioningService": ("GetReset", "ListNetworkProfiles", "ListResets", "ListVariables"),
+    "RefusalsService": ("GetToleranceRule", "ListRefusals", "ListToleranceRules"),
     "RemoteControlService": ("GetRemoteStart", "ListRemoteStarts"),
     "ReportsService": ("GetReportRun", "ListReportParts", "ListReportRuns"),
     "ReservationService": ("GetReservation", "ListReservations"),
     "ReservationCostsService": ("GetReservationCost", "ListReservationCosts"),
-    "SecurityService": ("GetCertificateOrder", "ListCertificateOrders", "ListIssuedCertificates", "ListSecurityEvents"),
+    "SecurityService": (
+        "GetCertificateOrder",
+        "GetIssuedCertificate",
+        "GetSecurityEvent",
+        "ListCertificateOrders",
+        "ListIssuedCertificates",
+        "ListSecurityEvents",
+    ),
     "SecurityProfileUpgradesService": ("GetSecurityProfileUpgrade", "ListSecurityProfileUpgrades"),
     "SmartChargingService": (
         "GetChargingPlan",
@@ -163,6 +179,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "TariffsService": (
         "GetCostSettings",
         "GetTariff",
+        "GetTariffAssignment",
         "ListTariffAssignments",
         "ListTariffVersions",
         "ListTariffs",

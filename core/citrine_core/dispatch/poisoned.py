@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.edge.v1.link_pb2 import StationCall, StationSend
 from citrine_core.db import ANY_TIME, Listed, Page, Span
+from citrine_core.db.numbered import get_numbered
 from citrine_core.dispatch.calls import Call
 from citrine_core.dispatch.lanes import Item, to_call
 from citrine_core.dispatch.models import PoisonedMessage
-from citrine_core.errors import NotFound
 
 __all__ = ["PoisonedMessages", "call_of"]
 
@@ -43,13 +43,9 @@ class PoisonedMessages:
         Raises:
             NotFound: When there is none of this id.
         """
-        row, found = PoisonedMessage, None
-        if message_id.isascii() and message_id.isdigit() and len(message_id) < 19:
-            query = select(row).where(row.tenant_id == tenant_id, row.id == int(message_id))
-            found = (await self._session.scalars(query.with_for_update() if for_update else query)).one_or_none()
-        if found is None:
-            raise NotFound("poisoned message", message_id)
-        return found
+        return await get_numbered(
+            self._session, PoisonedMessage, "poisoned message", tenant_id, message_id, for_update=for_update
+        )
 
     async def list(
         self,

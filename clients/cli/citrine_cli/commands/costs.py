@@ -33,7 +33,7 @@ from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import words_of
+from citrine_cli.filters import FromOption, ToOption, range_of, words_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import listed_transaction, with_transaction
 from citrine_cli.targets import choice
@@ -161,6 +161,9 @@ async def list_corrections(
     reason: Annotated[
         str, typer.Option("--reason", metavar="REASON", help=f"Only of one of {', '.join(_REASONS)}.")
     ] = "",
+    author: Annotated[str, typer.Option("--by", metavar="NAME", help="Only by the key of this name.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the corrections of final costs, the latest first."""
@@ -169,6 +172,8 @@ async def list_corrections(
         station_id=station,
         transaction_id=transaction_id,
         reason=choice("--reason", _REASONS, reason) if reason else CostCorrection.REASON_UNSPECIFIED,
+        author=author,
+        create_time=range_of(begin, end),
     )
     pages = collect(client.citrine.tariff_and_cost.ListCostCorrections, request, limit)
     corrections = [one async for page in pages for one in page.corrections]

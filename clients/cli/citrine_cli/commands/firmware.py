@@ -9,7 +9,7 @@ from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands import firmware_campaigns
 from citrine_cli.errors import CliError
-from citrine_cli.filters import words_of
+from citrine_cli.filters import FromOption, ToOption, range_of, words_of
 from citrine_cli.firmware_options import (
     Certificate,
     Install,
@@ -154,6 +154,8 @@ async def list_updates(
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     active: Annotated[bool, typer.Option("--active", help="Only those that have not ended.")] = False,
     campaign: Annotated[str, typer.Option("--campaign", metavar="ID", help="Only of this campaign.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Limit = 0,
 ) -> None:
     """List updates, the latest first."""
@@ -162,6 +164,7 @@ async def list_updates(
         state=choice("--state", _STATES, state) if state else pb.FIRMWARE_UPDATE_STATE_UNSPECIFIED,
         active_only=active,
         campaign_id=await campaign_id_of(client, campaign),
+        create_time=range_of(begin, end),
     )
     pages = collect(client.citrine.firmware_management.ListFirmwareUpdates, request, limit)
     updates = [one async for page in pages for one in page.updates]

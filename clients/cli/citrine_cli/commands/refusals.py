@@ -18,6 +18,7 @@ from citrine.api.v1.refusals_pb2 import (
 )
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.tolerance_kinds import kind_words
 from citrine_cli.words import count, enum_word, time_word
 
@@ -52,13 +53,17 @@ async def list_refusals(
     action: Annotated[str, typer.Option("--action", metavar="ACTION", help="Only of this OCPP action.")] = "",
     outcome: Annotated[str, typer.Option("--outcome", metavar="WORD", help=f"One of {', '.join(_OUTCOMES)[2:]}.")] = "",
     frames: Annotated[bool, typer.Option("--frames", help="Show the latest message of each, secrets masked.")] = False,
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Limit = 0,
 ) -> None:
     """List refused, dropped, mended and tolerated messages, the latest first, by station, action, code and path.
 
     "passes with" says which kinds a tolerance rule would have to accept: citrine tolerance set.
     """
-    request = ListRefusalsRequest(station_id=station, action=action, outcome=_outcome(outcome))
+    request = ListRefusalsRequest(
+        station_id=station, action=action, outcome=_outcome(outcome), last_time=range_of(begin, end)
+    )
     pages = collect(client.citrine.refusals.ListRefusals, request, limit)
     found = [one async for page in pages for one in page.refusals]
     if client.out.as_json:

@@ -7,6 +7,7 @@ import typer
 from citrine.api.v1.reservation_costs_pb2 import GetReservationCostRequest, ListReservationCostsRequest
 from citrine_cli.client import Client, collect
 from citrine_cli.costs import cost_lines
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.targets import Station
 from citrine_cli.words import enum_word, money, number, time_word
 
@@ -17,10 +18,12 @@ async def list_reservation_costs(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Only for this token.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the costs of reservations that expired or were cancelled, the latest first."""
-    request = ListReservationCostsRequest(station_id=station, id_token=id_token)
+    request = ListReservationCostsRequest(station_id=station, id_token=id_token, start_time=range_of(begin, end))
     pages = collect(client.citrine.reservation_costs.ListReservationCosts, request, limit)
     found = [one async for page in pages for one in page.costs]
     if client.out.as_json:

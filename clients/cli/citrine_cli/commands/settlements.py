@@ -12,16 +12,21 @@ from citrine.api.v1.transactions_pb2 import (
     ListSettlementActionsRequest,
     ReopenTransactionRequest,
     RepriceTransactionRequest,
+    SettlementAction,
     SettleTransactionRequest,
     WaiveTransactionCostRequest,
 )
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import FromOption, ToOption, range_of, words_of
 from citrine_cli.prefixes import find_transaction, key_of_transaction, listed_transaction
+from citrine_cli.targets import choice
 from citrine_cli.words import amount, enum_word, instant_word, money, time_word
 
 __all__ = ["Consent", "add_commands", "key_of_settled"]
+
+_KINDS = words_of(SettlementAction.Kind.items(), "KIND_")
 
 TransactionId = Annotated[str, typer.Argument(metavar="ID", help="Id of the transaction, or what it begins with.")]
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Station, where several used one id.")]
@@ -118,11 +123,21 @@ async def list_actions(
     client: Client,
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this one.")] = "",
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    kind: Annotated[str, typer.Option("--kind", metavar="KIND", help=f"Only to {', '.join(_KINDS)}.")] = "",
+    author: Annotated[str, typer.Option("--by", metavar="NAME", help="Only by the key of this name.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the actions of operators on the settlement of transactions, the latest first."""
     transaction_id = await listed_transaction(client, transaction_id, station)
-    request = ListSettlementActionsRequest(station_id=station, transaction_id=transaction_id)
+    request = ListSettlementActionsRequest(
+        station_id=station,
+        transaction_id=transaction_id,
+        kind=choice("--kind", _KINDS, kind) if kind else None,
+        author=author,
+        time=range_of(begin, end),
+    )
     pages = collect(client.citrine.transactions.ListSettlementActions, request, limit)
     actions = [action async for page in pages for action in page.actions]
     if client.out.as_json:

@@ -5,9 +5,12 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1.stations_pb2 import ListHandshakeRefusalsRequest
+from citrine.events.v1.events_pb2 import StationRefused
 from citrine_cli.cells import State
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import FromOption, ToOption, range_of, words_of
+from citrine_cli.targets import choice
 from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["list_refusals"]
@@ -20,6 +23,11 @@ async def list_refusals(
     unregistered: Annotated[
         bool, typer.Option("--unregistered", help="Only of ids that are no stations of the tenant.")
     ] = False,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="REASON", help="Only those last refused for this, as the list says it.")
+    ] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Limit = 0,
 ) -> None:
     """List stations with refused handshakes, registered or not, the latest first, each with the last reason.
@@ -29,7 +37,12 @@ async def list_refusals(
     """
     if station_id and station and station_id != station:
         raise UsageError(f"{station_id} and --station {station} exclude each other")
-    request = ListHandshakeRefusalsRequest(station_id=station_id or station, unregistered_only=unregistered)
+    request = ListHandshakeRefusalsRequest(
+        station_id=station_id or station,
+        unregistered_only=unregistered,
+        reason=choice("--reason", words_of(StationRefused.Reason.items(), "REASON_"), reason) if reason else None,
+        last_time=range_of(begin, end),
+    )
     pages = collect(client.citrine.stations.ListHandshakeRefusals, request, limit)
     found = [one async for page in pages for one in page.refusals]
     if client.out.as_json:

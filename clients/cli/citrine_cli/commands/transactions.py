@@ -7,10 +7,6 @@ import typer
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.remote_control_pb2 import (
-    REMOTE_START_STATE_UNSPECIFIED,
-    ListRemoteStartsRequest,
-    RemoteStart,
-    RemoteStartState,
     RequestStartTransactionRequest,
     RequestStopTransactionRequest,
 )
@@ -26,9 +22,10 @@ from citrine.api.v1.transactions_pb2 import (
 )
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
-from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED, IdToken
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.cells import PrefixId, State
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands.remote_starts import list_starts
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
 from citrine_cli.commands.unmatched_ends import list_unmatched_ends
 from citrine_cli.filters import EvseOption, TokenGroupOption, range_of, words_of
@@ -53,8 +50,6 @@ from citrine_cli.words import (
 )
 
 __all__ = ["build"]
-
-_START_STATES = words_of(RemoteStartState.items(), "REMOTE_START_STATE_")
 
 _CHARGING_STATES = words_of(ocpp.ChargingStateEnum.items(), "CHARGING_STATE_ENUM_")
 
@@ -309,51 +304,6 @@ async def start_transaction(
     started = f", transaction {answer.response.transaction_id}" if answer.response.transaction_id else ""
     remote_start = f"remote start {answer.command.request['remoteStartId']:.0f}"
     client.out.line(f"{status}: {remote_start}{started}")
-
-
-async def list_starts(
-    client: Client,
-    station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
-    state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_START_STATES)} ones.")] = "",
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
-) -> None:
-    """List remote starts and their results, the latest first."""
-    request = ListRemoteStartsRequest(
-        station_id=station,
-        state=choice("--state", _START_STATES, state) if state else REMOTE_START_STATE_UNSPECIFIED,
-    )
-    pages = collect(client.citrine.remote_control.ListRemoteStarts, request, limit)
-    starts = [start async for page in pages for start in page.remote_starts]
-    if client.out.as_json:
-        client.out.messages(starts)
-        return
-    client.out.table(
-        ["remote start", "station", "evse", "token", "state", "transaction", "ended", "asked", "problem"],
-        (
-            [
-                str(start.remote_start_id),
-                start.station_id,
-                number(start, "evse_id"),
-                start.id_token.id_token,
-                enum_word(start, "state"),
-                PrefixId(start.transaction_id),
-                _end_words(start),
-                time_word(start, "create_time"),
-                start.problem,
-            ]
-            for start in starts
-        ),
-        empty="no remote starts",
-    )
-
-
-def _end_words(start: RemoteStart) -> str:
-    """Return why the transaction of a remote start ended, with the status of its token if that was the reason."""
-    if not start.HasField("transaction_end_time"):
-        return ""
-    reason = enum_word(start, "stopped_reason") or "yes"
-    refused = start.HasField("token_status") and start.token_status != AUTHORIZATION_STATUS_ENUM_ACCEPTED
-    return f"{reason}: token {enum_word(start, 'token_status')}" if refused else reason
 
 
 async def stop_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:

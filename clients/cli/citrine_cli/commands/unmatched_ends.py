@@ -6,6 +6,7 @@ import typer
 
 from citrine.api.v1.transactions_pb2 import ListUnmatchedEndsRequest, UnmatchedEnd
 from citrine_cli.client import Client, collect
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.words import enum_word, plain, time_word
 
 __all__ = ["list_unmatched_ends"]
@@ -14,10 +15,12 @@ __all__ = ["list_unmatched_ends"]
 async def list_unmatched_ends(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List ends of transactions that their stations never began here. They change no transaction."""
-    request = ListUnmatchedEndsRequest(station_id=station)
+    request = ListUnmatchedEndsRequest(station_id=station, receive_time=range_of(begin, end))
     pages = collect(client.citrine.transactions.ListUnmatchedEnds, request, limit)
     ends = [end async for page in pages for end in page.ends]
     if client.out.as_json:

@@ -6,6 +6,7 @@ import typer
 
 from citrine.api.v1.data_transfer_pb2 import ListCustomMessagesRequest, ListDataTransfersRequest
 from citrine_cli.client import Client, Limit, client_command, collect
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.json_values import json_text
 from citrine_cli.words import enum_word, instant_word
 
@@ -22,9 +23,20 @@ def build() -> typer.Typer:
     return app
 
 
-async def list_transfers(client: Client, station: Station = "", limit: Limit = 0) -> None:
+async def list_transfers(
+    client: Client,
+    station: Station = "",
+    vendor: Annotated[str, typer.Option("--vendor", metavar="ID", help="Only of this vendorId.")] = "",
+    message: Annotated[str, typer.Option("--message", metavar="ID", help="Only with this messageId.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
+    limit: Limit = 0,
+) -> None:
     """List the DataTransfers of stations, the latest first; `citrine call` sends one."""
-    pages = collect(client.citrine.data_transfer.ListDataTransfers, ListDataTransfersRequest(station_id=station), limit)
+    request = ListDataTransfersRequest(
+        station_id=station, vendor_id=vendor, message_id=message, create_time=range_of(begin, end)
+    )
+    pages = collect(client.citrine.data_transfer.ListDataTransfers, request, limit)
     found = [one async for page in pages for one in page.data_transfers]
     if client.out.as_json:
         client.out.messages(found)
@@ -50,10 +62,12 @@ async def list_custom(
     client: Client,
     station: Station = "",
     action: Annotated[str, typer.Option("--action", metavar="ACTION", help="Only of this OCPP action.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Limit = 0,
 ) -> None:
     """List messages with customData, the latest first, unless other lists show them completely."""
-    request = ListCustomMessagesRequest(station_id=station, action=action)
+    request = ListCustomMessagesRequest(station_id=station, action=action, receive_time=range_of(begin, end))
     pages = collect(client.citrine.data_transfer.ListCustomMessages, request, limit)
     found = [one async for page in pages for one in page.custom_messages]
     if client.out.as_json:

@@ -11,6 +11,7 @@ from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
 from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
+from citrine_core.db.numbered import get_numbered
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["CustomMessageRepository", "DataTransferRepository", "forget_custom_messages"]
@@ -30,6 +31,14 @@ class DataTransferRepository:
     async def add(self, row: Mapping[str, Any]) -> None:
         """Store one DataTransfer."""
         await _ADD.execute_mappings(self._session, [row])
+
+    async def get(self, tenant_id: str, number: str) -> DataTransfer:
+        """Return one of them.
+
+        Raises:
+            NotFound: When there is none of this number.
+        """
+        return await get_numbered(self._session, DataTransfer, "data transfer", tenant_id, number)
 
     async def list(
         self,
@@ -67,6 +76,14 @@ class CustomMessageRepository:
     async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store messages; if one is stored already, only its receive_time is updated."""
         await _PUT.execute_mappings(self._session, rows)
+
+    async def get(self, tenant_id: str, number: str) -> CustomMessage:
+        """Return one of them.
+
+        Raises:
+            NotFound: When there is none of this number.
+        """
+        return await get_numbered(self._session, CustomMessage, "custom message", tenant_id, number)
 
     async def list(
         self,

@@ -10,7 +10,7 @@ from citrine_core.blocks.data_transfer.models import CustomMessage, DataTransfer
 from citrine_core.blocks.data_transfer.repository import CustomMessageRepository, DataTransferRepository
 from citrine_core.resources.commands.protos import json_to_struct
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, open_page, span_of
+from citrine_core.rpc import caller, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["DataTransferServicer"]
@@ -21,6 +21,15 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
 
     def __init__(self, services: Services) -> None:
         self._services = services
+
+    async def GetDataTransfer(
+        self,
+        request: pb.GetDataTransferRequest,
+        context: grpc.aio.ServicerContext[pb.GetDataTransferRequest, pb.StoredDataTransfer],
+    ) -> pb.StoredDataTransfer:
+        required("id", request.id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            return to_proto(await DataTransferRepository(work.session).get(caller(context).tenant_id, request.id))
 
     async def ListDataTransfers(
         self,
@@ -38,6 +47,17 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
                 stations=checked_selector(request.stations),
             )
         return pb.ListDataTransfersResponse(data_transfers=[to_proto(row) for row in rows], next_page_token=token)
+
+    async def GetCustomMessage(
+        self,
+        request: pb.GetCustomMessageRequest,
+        context: grpc.aio.ServicerContext[pb.GetCustomMessageRequest, pb.CustomMessage],
+    ) -> pb.CustomMessage:
+        required("id", request.id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            return custom_to_proto(
+                await CustomMessageRepository(work.session).get(caller(context).tenant_id, request.id)
+            )
 
     async def ListCustomMessages(
         self,
@@ -68,6 +88,7 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
 def to_proto(row: DataTransfer) -> pb.StoredDataTransfer:
     """Return a DataTransfer as the API shows it."""
     shown = pb.StoredDataTransfer(
+        id=str(row.id),
         station_id=row.station_id,
         request=ocpp.DataTransferRequest.FromString(row.request),
         response=ocpp.DataTransferResponse.FromString(row.response),
@@ -79,7 +100,7 @@ def to_proto(row: DataTransfer) -> pb.StoredDataTransfer:
 def custom_to_proto(row: CustomMessage) -> pb.CustomMessage:
     """Return a message with customData as the API shows it."""
     shown = pb.CustomMessage(
-        station_id=row.station_id, action=row.action, payload=json_to_struct(orjson.loads(row.payload))
+        id=str(row.id), station_id=row.station_id, action=row.action, payload=json_to_struct(orjson.loads(row.payload))
     )
     shown.receive_time.FromDatetime(row.receive_time)
     shown.create_time.FromDatetime(row.create_time)

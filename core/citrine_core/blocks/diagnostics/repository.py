@@ -11,6 +11,7 @@ from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
 from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
 from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
+from citrine_core.db.numbered import get_numbered
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports import ReportKind, ReportRun
 from citrine_core.resources.reports.queries import Run, unfinished_requests
@@ -75,6 +76,14 @@ class StationEventRepository:
     async def put_alerts(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store rows of `alerts`, at most one of a key, unless the stored one has a later order_time."""
         await _PUT_ALERTS.execute_mappings(self._session, rows)
+
+    async def get(self, tenant_id: str, number: str) -> StationEvent:
+        """Return one of them.
+
+        Raises:
+            NotFound: When there is none of this number.
+        """
+        return await get_numbered(self._session, StationEvent, "station event", tenant_id, number)
 
     async def list(
         self,
@@ -203,6 +212,17 @@ class MonitorRepository:
             statement = statement.where(Monitor.set_time.is_not(None))
         return (await self._session.scalars(statement.returning(Monitor.monitor_id))).all()
 
+    async def get(self, tenant_id: str, station_id: str, monitor_id: int) -> Monitor:
+        """Return a monitor.
+
+        Raises:
+            NotFound: When the station has none of this id, as far as it said.
+        """
+        found = await self._session.get(Monitor, (tenant_id, station_id, monitor_id))
+        if found is None:
+            raise NotFound("monitor", f"{monitor_id} of {station_id}")
+        return found
+
     async def list(
         self, tenant_id: str, page: Page, *, station_id: str, component: str = "", variable: str = ""
     ) -> Listed[Monitor]:
@@ -254,22 +274,35 @@ class LogRepository:
         """Return the request ids of a station's logs whose upload has not ended."""
         return await unfinished_requests(self._session, tenant_id, station_id, ReportKind.REPORT_KIND_LOG)
 
+    async def get(self, tenant_id: str, station_id: str, request_id: int) -> LogWithReport:
+        """Return a log with its report run.
+
+        Raises:
+            NotFound: When the station was asked for none with this id.
+        """
+        of_request = (LogUpload.station_id == station_id, LogUpload.request_id == request_id)
+        row = (await self._session.execute(_logs(tenant_id).where(*of_request))).one_or_none()
+        if row is None:
+            raise NotFound("log", f"{request_id} of {station_id}")
+        return row[0], row[1]
+
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[LogWithReport]:
         """Return logs of a station (empty: all stations) with their report runs, the latest first."""
         key = (Run.create_time, Run.station_id, Run.request_id)
-        query = (
-            select(LogUpload, Run)
-            .join(
-                Run,
-                (Run.tenant_id == LogUpload.tenant_id)
-                & (Run.station_id == LogUpload.station_id)
-                & (Run.request_id == LogUpload.request_id),
-            )
-            .where(LogUpload.tenant_id == tenant_id, Run.kind == ReportKind.REPORT_KIND_LOG)
-        )
+        query = _logs(tenant_id)
         if station_id:
             query = query.where(LogUpload.station_id == station_id)
         return await page.read_rows(self._session, query, *key, descending=True)
+
+
+def _logs(tenant_id: str) -> Select[LogUpload, ReportRun]:
+    same = (
+        (Run.tenant_id == LogUpload.tenant_id)
+        & (Run.station_id == LogUpload.station_id)
+        & (Run.request_id == LogUpload.request_id)
+    )
+    query = select(LogUpload, Run).join(Run, same)
+    return query.where(LogUpload.tenant_id == tenant_id, Run.kind == ReportKind.REPORT_KIND_LOG)
 
 
 async def forget_diagnostics(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

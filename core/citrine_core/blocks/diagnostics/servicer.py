@@ -43,6 +43,15 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         self._reports = ReportRequests(services)
         self._pieces = PieceSender(services)
 
+    async def GetStationEvent(
+        self,
+        request: pb.GetStationEventRequest,
+        context: grpc.aio.ServicerContext[pb.GetStationEventRequest, pb.StationEvent],
+    ) -> pb.StationEvent:
+        required("id", request.id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            return event_to_proto(await StationEventRepository(work.session).get(caller(context).tenant_id, request.id))
+
     async def ListStationEvents(
         self,
         request: pb.ListStationEventsRequest,
@@ -100,6 +109,16 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
             await work.commit()
         return pb.AcknowledgeAlertResponse(alerts=map(alert_to_proto, rows))
 
+    async def GetMonitor(
+        self,
+        request: pb.GetMonitorRequest,
+        context: grpc.aio.ServicerContext[pb.GetMonitorRequest, pb.Monitor],
+    ) -> pb.Monitor:
+        station_id = required("station_id", request.station_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            found = MonitorRepository(work.session).get(caller(context).tenant_id, station_id, request.monitor_id)
+            return monitor_to_proto(await found)
+
     async def ListMonitors(
         self,
         request: pb.ListMonitorsRequest,
@@ -125,6 +144,16 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         async with self._services.unit_of_work(read_only=True) as work:
             row = await MonitorRepository(work.session).get_monitoring(caller(context).tenant_id, request.station_id)
         return monitoring_to_proto(row)
+
+    async def GetLogUpload(
+        self,
+        request: pb.GetLogUploadRequest,
+        context: grpc.aio.ServicerContext[pb.GetLogUploadRequest, pb.LogUpload],
+    ) -> pb.LogUpload:
+        station_id = required("station_id", request.station_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            found = LogRepository(work.session).get(caller(context).tenant_id, station_id, request.request_id)
+            return log_to_proto(await found)
 
     async def ListLogUploads(
         self,

@@ -22,7 +22,7 @@ from citrine_core.blocks.provisioning.variables import check_no_repetition
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.reports import ReportRequests
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, open_page, span_of
+from citrine_core.rpc import caller, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["ProvisioningServicer"]
@@ -113,6 +113,15 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         context: grpc.aio.ServicerContext[pb.ResetRequest, pb.ResetResponse],
     ) -> pb.ResetResponse:
         return await self._services.commands.call(context, request, pb.ResetResponse)
+
+    async def GetReset(
+        self,
+        request: pb.GetResetRequest,
+        context: grpc.aio.ServicerContext[pb.GetResetRequest, pb.StationReset],
+    ) -> pb.StationReset:
+        required("id", request.id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            return reset_to_proto(await ResetRepository(work.session).get(caller(context).tenant_id, request.id))
 
     async def ListResets(
         self,

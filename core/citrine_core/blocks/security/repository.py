@@ -10,6 +10,7 @@ from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.security.models import SecurityEvent
 from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.numbered import get_numbered
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["SecurityEventRepository"]
@@ -26,6 +27,14 @@ class SecurityEventRepository:
     async def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store security events; `rows` must not be empty."""
         await _ADD.execute_mappings(self._session, rows)
+
+    async def get(self, tenant_id: str, number: str) -> SecurityEvent:
+        """Return one of them.
+
+        Raises:
+            NotFound: When there is none of this number.
+        """
+        return await get_numbered(self._session, SecurityEvent, "security event", tenant_id, number)
 
     async def list(
         self,

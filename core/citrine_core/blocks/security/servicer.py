@@ -29,6 +29,15 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
     def __init__(self, services: Services) -> None:
         self._services = services
 
+    async def GetSecurityEvent(
+        self,
+        request: pb.GetSecurityEventRequest,
+        context: grpc.aio.ServicerContext[pb.GetSecurityEventRequest, pb.SecurityEvent],
+    ) -> pb.SecurityEvent:
+        required("id", request.id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            return to_proto(await SecurityEventRepository(work.session).get(caller(context).tenant_id, request.id))
+
     async def ListSecurityEvents(
         self,
         request: pb.ListSecurityEventsRequest,
@@ -65,6 +74,19 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
                 caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
             )
         return pb.ListCertificateOrdersResponse(certificate_orders=map(order_to_proto, rows), next_page_token=token)
+
+    async def GetIssuedCertificate(
+        self,
+        request: pb.GetIssuedCertificateRequest,
+        context: grpc.aio.ServicerContext[pb.GetIssuedCertificateRequest, pb.IssuedCertificate],
+    ) -> pb.IssuedCertificate:
+        station_id = required("station_id", request.station_id)
+        fingerprint = required("fingerprint", request.fingerprint)
+        async with self._services.unit_of_work(read_only=True) as work:
+            row = await IssuedCertificateRepository(work.session).get(
+                caller(context).tenant_id, station_id, fingerprint
+            )
+        return certificate_to_proto(row, self._services.clock())
 
     async def ListIssuedCertificates(
         self,
@@ -103,7 +125,7 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
 def to_proto(row: SecurityEvent) -> pb.SecurityEvent:
     """Return a security event as the API shows it."""
     shown = pb.SecurityEvent(
-        station_id=row.station_id, request=SecurityEventNotificationRequest.FromString(row.request)
+        id=str(row.id), station_id=row.station_id, request=SecurityEventNotificationRequest.FromString(row.request)
     )
     shown.create_time.FromDatetime(row.create_time)
     return shown

@@ -153,6 +153,19 @@ class TariffRepository:
             await self._session.flush()
         return found
 
+    async def get_assignment(self, tenant_id: str, assignment_id: str) -> TariffAssignment:
+        """Return an assignment.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        table = TariffAssignment
+        query = select(table).where(table.tenant_id == tenant_id, table.assignment_id == assignment_id)
+        found: TariffAssignment | None = await self._session.scalar(query)
+        if found is None:
+            raise NotFound("tariff assignment", assignment_id)
+        return found
+
     async def list_assignments(
         self, tenant_id: str, page: Page, *, tariff_id: str, station_id: str, open_at: datetime | None, prefix: str = ""
     ) -> Listed[TariffAssignment]:

@@ -156,6 +156,16 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             await work.commit()
         return assignment_to_proto(row)
 
+    async def GetTariffAssignment(
+        self,
+        request: pb.GetTariffAssignmentRequest,
+        context: grpc.aio.ServicerContext[pb.GetTariffAssignmentRequest, pb.TariffAssignment],
+    ) -> pb.TariffAssignment:
+        assignment_id = required("assignment_id", request.assignment_id)
+        async with self._unit_of_work(read_only=True) as work:
+            found = TariffRepository(work.session).get_assignment(caller(context).tenant_id, assignment_id)
+            return assignment_to_proto(await found)
+
     async def ListTariffAssignments(
         self,
         request: pb.ListTariffAssignmentsRequest,

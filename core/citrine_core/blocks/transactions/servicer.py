@@ -1,5 +1,6 @@
 """TransactionsService: the gRPC face of functional block E."""
 
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -18,7 +19,7 @@ from citrine_core.blocks.transactions.protos import (
 from citrine_core.blocks.transactions.settlement import Operation, SettlementOperations, SettlementRepository
 from citrine_core.blocks.transactions.token_hints import known_token_types
 from citrine_core.blocks.transactions.unmatched import UnmatchedEndRepository
-from citrine_core.db import UnitOfWork
+from citrine_core.db import Span, UnitOfWork
 from citrine_core.errors import InvalidArgument, NotFound
 from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import Caller, caller, check_length, open_page, required, span_of
@@ -28,6 +29,10 @@ __all__ = ["TransactionsServicer"]
 
 LONGEST_REASON = 500
 """Longest reason of an operator, in characters."""
+
+
+SETTLED_FOR = timedelta(seconds=60)
+"""How long ago a transaction was settled that is listed by the time of it: longer than the commit can take."""
 
 
 class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
@@ -60,6 +65,11 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         request: pb.ListTransactionsRequest,
         context: grpc.aio.ServicerContext[pb.ListTransactionsRequest, pb.ListTransactionsResponse],
     ) -> pb.ListTransactionsResponse:
+        settled = span_of(request.settled)
+        if settled.is_bounded:
+            # What is committed late with an earlier time must not be missed by who goes on from the latest one.
+            horizon = self._services.clock() - SETTLED_FOR
+            settled = Span(settled.start, horizon if settled.end is None else min(settled.end, horizon))
         looked = Looked(
             station_id=request.station_id,
             stations=checked_selector(request.stations),
@@ -70,7 +80,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             id_token=request.id_token,
             group_id=request.group_id,
             started=span_of(request.started),
-            settled=span_of(request.settled),
+            settled=settled,
             prefix=request.transaction_id_prefix,
         )
         async with self._services.unit_of_work(read_only=True) as work:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
+from citrine_core.errors import NotFound
 from citrine_core.resources.audit.models import AuditCheckpoint, AuditRecord
 
 __all__ = ["AuditRepository"]
@@ -34,6 +35,17 @@ class AuditRepository:
         """Return the hash of the newest record. Empty: there is none."""
         newest = select(AuditRecord.hash).order_by(AuditRecord.record_id.desc()).limit(1)
         return await self._session.scalar(newest) or ""
+
+    async def get(self, tenant_id: str | None, record_id: str) -> AuditRecord:
+        """Return a record of a tenant; None: of any.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        found = await self._session.get(AuditRecord, record_id)
+        if found is None or tenant_id not in (None, found.tenant_id):
+            raise NotFound("audit record", record_id)
+        return found
 
     async def list(
         self,

@@ -10,7 +10,7 @@ from citrine_core.errors import PermissionDenied
 from citrine_core.resources.audit.models import AuditRecord
 from citrine_core.resources.audit.repository import AuditRepository
 from citrine_core.resources.audit.verification import Verification
-from citrine_core.rpc import caller, open_page, span_of, to_timestamp
+from citrine_core.rpc import caller, open_page, required, span_of, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["AuditServicer"]
@@ -24,6 +24,16 @@ class AuditServicer(AuditServiceServicer):
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
+
+    async def GetAuditRecord(
+        self,
+        request: pb.GetAuditRecordRequest,
+        context: "grpc.aio.ServicerContext[pb.GetAuditRecordRequest, pb.AuditRecord]",
+    ) -> pb.AuditRecord:
+        who, record_id = caller(context), required("record_id", request.record_id)
+        async with self._unit_of_work(read_only=True) as work:
+            found = AuditRepository(work.session).get(None if who.is_operator else who.tenant_id, record_id)
+            return _to_proto(await found)
 
     async def ListAuditRecords(
         self, request: pb.ListAuditRecordsRequest, context: ListContext

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.errors import NotFound
 from citrine_core.resources.edges.models import NamedEdge
 
 __all__ = ["NamedEdgeRepository"]
@@ -30,6 +31,17 @@ class NamedEdgeRepository:
         found: NamedEdge | None = await self._session.scalar(
             select(NamedEdge).where(NamedEdge.edge_name == edge_name).with_for_update()
         )
+        return found
+
+    async def get(self, edge_name: str) -> NamedEdge:
+        """Return an edge.
+
+        Raises:
+            NotFound: When there is none of this name.
+        """
+        found = await self._session.get(NamedEdge, edge_name)
+        if found is None:
+            raise NotFound("edge", edge_name)
         return found
 
     async def all(self) -> Sequence[NamedEdge]:

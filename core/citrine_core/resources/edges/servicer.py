@@ -12,7 +12,7 @@ from citrine_core.resources.connections.queries import linked_processes
 from citrine_core.resources.edges.models import NamedEdge
 from citrine_core.resources.edges.repository import NamedEdgeRepository
 from citrine_core.resources.edges.secrets import EDGE_NAME, new_credential
-from citrine_core.rpc import open_page, to_timestamp
+from citrine_core.rpc import open_page, required, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["EdgesServicer"]
@@ -27,6 +27,16 @@ class EdgesServicer(EdgesServiceServicer):
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
+
+    async def GetEdge(
+        self,
+        request: pb.GetEdgeRequest,
+        context: "grpc.aio.ServicerContext[pb.GetEdgeRequest, pb.Edge]",
+    ) -> pb.Edge:
+        edge_name = required("edge_name", request.edge_name)
+        async with self._unit_of_work(read_only=True) as work:
+            edge = await NamedEdgeRepository(work.session).get(edge_name)
+            return _to_proto(edge, await linked_processes(work.session, self._clock() - RECENT))
 
     async def ListEdges(
         self,

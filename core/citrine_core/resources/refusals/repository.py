@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.db import ANY_TIME, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkUpsert, given
+from citrine_core.errors import NotFound
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
 from citrine_core.resources.stations.selection import stations_selected
 
@@ -130,6 +131,17 @@ class ToleranceRepository:
             )
         )
         return rows.all()
+
+    async def get(self, tenant_id: str, rule_id: str) -> ToleranceRuleRow:
+        """Return a rule.
+
+        Raises:
+            NotFound: When there is none of this name.
+        """
+        found = await self._session.get(ToleranceRuleRow, (tenant_id, rule_id))
+        if found is None:
+            raise NotFound("tolerance rule", rule_id)
+        return found
 
     async def list(self, tenant_id: str, page: Page) -> Listed[ToleranceRuleRow]:
         """Return rules by name."""

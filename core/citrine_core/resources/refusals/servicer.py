@@ -90,6 +90,15 @@ class RefusalsServicer(RefusalsServiceServicer):
             await work.commit()
         return rule_to_proto(row)
 
+    async def GetToleranceRule(
+        self,
+        request: pb.GetToleranceRuleRequest,
+        context: grpc.aio.ServicerContext[pb.GetToleranceRuleRequest, pb.ToleranceRule],
+    ) -> pb.ToleranceRule:
+        rule_id = required("rule_id", request.rule_id)
+        async with self._unit_of_work(read_only=True) as work:
+            return rule_to_proto(await ToleranceRepository(work.session).get(caller(context).tenant_id, rule_id))
+
     async def ListToleranceRules(
         self,
         request: pb.ListToleranceRulesRequest,

@@ -36,6 +36,7 @@ async def test_many_sessions_open_at_once(unit_of_work: UnitOfWorkFactory) -> No
                     "tenant_id": "default",
                     "station_id": station_id,
                     "epoch": 1,
+                    "edge_id": "edge-1",
                     "ocpp_version": 3,
                     "remote_address": "127.0.0.1:1",
                     "open_time": NOW,

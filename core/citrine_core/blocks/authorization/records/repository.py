@@ -12,7 +12,7 @@ from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
 from citrine_core.blocks.authorization.records.models import AuthorizationRecord
 from citrine_core.db import ANY_TIME, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkInsert
-from citrine_core.errors import NotFound
+from citrine_core.db.numbered import get_numbered
 from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
 
@@ -61,14 +61,7 @@ class AuthorizationRecords:
         Raises:
             NotFound: When there is none of this id.
         """
-        row = AuthorizationRecord
-        found = None
-        if record_id.isascii() and record_id.isdigit() and len(record_id) < 19:
-            query = select(row).where(row.tenant_id == tenant_id, row.id == int(record_id))
-            found = (await self._session.scalars(query)).one_or_none()
-        if found is None:
-            raise NotFound("authorization record", record_id)
-        return found
+        return await get_numbered(self._session, AuthorizationRecord, "authorization record", tenant_id, record_id)
 
     async def list(
         self,

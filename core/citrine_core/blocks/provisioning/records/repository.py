@@ -12,6 +12,7 @@ from citrine.ocpp.v2.provisioning_pb2 import RESET_STATUS_ENUM_ACCEPTED, RESET_S
 from citrine_core.blocks.provisioning.records.models import NetworkProfile, Reset
 from citrine_core.db import ANY_TIME, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkUpsert
+from citrine_core.db.numbered import get_numbered
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["NetworkProfileRepository", "ResetRepository", "awaits_reset"]
@@ -55,6 +56,14 @@ class ResetRepository:
             execution_options={"synchronize_session": False},
         )
         return rows.all()
+
+    async def get(self, tenant_id: str, number: str) -> Reset:
+        """Return one of them.
+
+        Raises:
+            NotFound: When there is none of this number.
+        """
+        return await get_numbered(self._session, Reset, "reset", tenant_id, number)
 
     async def list(
         self,

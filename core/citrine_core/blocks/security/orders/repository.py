@@ -138,6 +138,17 @@ class IssuedCertificateRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
+    async def get(self, tenant_id: str, station_id: str, fingerprint: str) -> IssuedCertificate:
+        """Return a certificate of a station.
+
+        Raises:
+            NotFound: When it was given none of this fingerprint.
+        """
+        found = await self._session.get(IssuedCertificate, (tenant_id, station_id, fingerprint))
+        if found is None:
+            raise NotFound("certificate", fingerprint)
+        return found
+
     async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[IssuedCertificate]:
         """Return certificates, the latest first; an empty station is all."""
         query = select(IssuedCertificate).where(IssuedCertificate.tenant_id == tenant_id)
