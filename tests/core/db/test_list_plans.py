@@ -13,8 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_ACTIVE, RESERVATION_STATE_CANCELLED
+from citrine.api.v1.stations_pb2 import (
+    STATION_CONNECTION_CLOSED,
+    STATION_CONNECTION_NEVER,
+    STATION_CONNECTION_OPEN,
+)
 from citrine.api.v1.tariff_and_cost_pb2 import COST_STATE_PROVISIONAL
+from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_AVAILABLE, CONNECTOR_STATUS_ENUM_FAULTED
+from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
+from citrine_core.blocks.authorization.records import AuthorizationRecords
+from citrine_core.blocks.availability.repository import ConnectorRepository
 from citrine_core.blocks.diagnostics.repository import StationEventRepository
 from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
@@ -22,6 +31,8 @@ from citrine_core.blocks.transactions.lists import Looked, TransactionLists
 from citrine_core.db import Page, Span
 from citrine_core.db.tables import metadata
 from citrine_core.resources.commands.repository import CommandRepository
+from citrine_core.resources.connections import ConnectionRecords
+from citrine_core.resources.stations.lists import LookedStations, list_stations
 from tests.support.databases import administrate, copy_template
 from tests.support.engines import new_engine
 from tests.support.many_rows import BEGIN, ROWS, Sql, fill, work_of
@@ -93,6 +104,42 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "state": _case(FEW, "2", "5"),
             "create_time": sql.time(),
         },
+        "stations": {
+            "station_id": "'CS-' || n",
+            "vendor_name": _case(FEW, "'Acme'", "'Bolt'"),
+            "model": _case(FEW, "'One'", "'Two'"),
+            "firmware_version": _case(FEW, "'1.0'", "'2.0'"),
+            "registration": _case(FEW, "2", "1"),
+            "held_time": _case(FEW, sql.time(), "NULL"),
+            "boot_time": _case("n = 9", "NULL", sql.time()),
+        },
+        "connections": {
+            "station_id": "'CS-' || n",
+            "is_open": _case(FEW, "false", "true"),
+            "ocpp_version": _case(FEW, "1", "2"),
+            "open_time": sql.time(),
+            "close_time": _case(FEW, sql.time(), "NULL"),
+        },
+        "connectors": {
+            "station_id": "'CS-' || n",
+            "evse_id": "1",
+            "connector_id": "1",
+            "status": _case(FEW, "5", "1"),
+        },
+        "connection_records": {
+            "station_id": _STATION,
+            "epoch": "n",
+            "open_time": sql.time(),
+            "close_time": sql.time("n + 1"),
+        },
+        "authorization_records": {
+            **of_token,
+            "id": "n",
+            "station_id": _STATION,
+            "group_id": _case(FEW, "'fleet'", "''"),
+            "status": _case(FEW, "3", "1"),
+            "decide_time": sql.time(),
+        },
     }
 
 
@@ -152,6 +199,22 @@ def _reservations(**fields: Any) -> Ask:
     return lambda session: ReservationRepository(session).list("default", Page(PAGE), **fields)
 
 
+def _stations(**fields: Any) -> Ask:
+    return lambda session: list_stations(session, "default", Page(PAGE), LookedStations(**fields))
+
+
+def _connectors(**fields: Any) -> Ask:
+    return lambda session: ConnectorRepository(session).list("default", Page(PAGE), **fields)
+
+
+def _connection_records(**fields: Any) -> Ask:
+    return lambda session: ConnectionRecords(session).list("default", Page(PAGE), **fields)
+
+
+def _authorization_records(**fields: Any) -> Ask:
+    return lambda session: AuthorizationRecords(session).list("default", Page(PAGE), **fields)
+
+
 LISTS: dict[str, tuple[int, Ask]] = {
     "transactions": (PAGE, _transactions()),
     "transactions of a station": (PAGE, _transactions(station_id="CS-7")),
@@ -159,7 +222,7 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "transactions that are active": (5, _transactions(active_only=True)),
     "transactions that charge": (5, _transactions(charging_state=CHARGING_STATE_ENUM_CHARGING)),
     "transactions that are not settled": (5, _transactions(unsettled_only=True)),
-    "transactions of a token": (50, _transactions(id_token="card7")),
+    "transactions of a token": (50, _transactions(id_token="CA:RD7")),
     "transactions that began then": (5, _transactions(started=EARLY)),
     "transactions of a station that began then": (50, _transactions(station_id="CS-7", started=LATE)),
     "transactions that were settled then": (PAGE, _transactions(settled=LATE)),
@@ -184,6 +247,29 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "reservations that are open": (5, _reservations(open_only=True)),
     "reservations of a token": (50, _reservations(id_token="card7")),
     "reservations that were asked for then": (5, _reservations(created=EARLY)),
+    "stations": (PAGE, _stations()),
+    "stations by the beginning of the id": (PAGE, _stations(prefix="CS-4")),
+    "stations of a vendor": (5, _stations(vendor_name="Acme")),
+    "stations of a model": (5, _stations(model="One")),
+    "stations with a firmware": (5, _stations(firmware_version="1.0")),
+    "stations that are pending": (5, _stations(registration=REGISTRATION_STATUS_ENUM_PENDING)),
+    "stations that are held": (5, _stations(held=True)),
+    "stations that speak a version": (5, _stations(ocpp_version=1)),
+    "stations that are connected": (PAGE, _stations(connection=STATION_CONNECTION_OPEN)),
+    "stations that were connected": (5, _stations(connection=STATION_CONNECTION_CLOSED)),
+    "stations that were never connected": (0, _stations(connection=STATION_CONNECTION_NEVER)),
+    "stations that are faulted": (5, _stations(faulted_only=True)),
+    "connectors that are faulted": (5, _connectors(status=CONNECTOR_STATUS_ENUM_FAULTED)),
+    "connectors that are available": (PAGE, _connectors(status=CONNECTOR_STATUS_ENUM_AVAILABLE)),
+    "connections of before": (PAGE, _connection_records()),
+    "connections of a station": (PAGE, _connection_records(station_id="CS-7")),
+    "connections of a time": (5, _connection_records(opened=EARLY)),
+    "decisions": (PAGE, _authorization_records()),
+    "decisions of a time": (5, _authorization_records(decided=EARLY)),
+    "decisions of a token": (50, _authorization_records(id_token="card7")),
+    "decisions of a group": (5, _authorization_records(group_id="fleet")),
+    "decisions that are refusals": (5, _authorization_records(refused_only=True)),
+    "decisions at a station": (PAGE, _authorization_records(station_id="CS-7")),
 }
 """How many rows a list has, and how it is asked for."""
 

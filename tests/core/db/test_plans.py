@@ -1,15 +1,12 @@
-"""Rows are found by their keys in an index: by PostgreSQL in tables that are filled and analysed, and by SQLite."""
-
-from datetime import UTC, datetime
-from typing import Any
+"""Rows are found by their keys in an index by PostgreSQL, in tables that are filled and analysed."""
 
 import pytest
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine_core.blocks.provisioning.boots import POLICIES
-from citrine_core.blocks.transactions.repository import FIND_AND_LOCK, TransactionRepository
-from citrine_core.db import Page, UnitOfWorkFactory, create_engine
+from citrine_core.blocks.transactions.repository import FIND_AND_LOCK
+from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.one_of import one_of
 from citrine_core.db.tables import metadata
 from citrine_core.events import write_events
@@ -116,34 +113,3 @@ async def test_what_waits_for_a_boot_is_looked_up_by_one_statement(postgres_engi
         assert f"Seq Scan on {name}" not in plan, plan
     # All rows of a table, and not those of the stations.
     assert "hashed" not in plan, plan
-
-
-async def plan_of_list(url: str, **fields: Any) -> str:
-    """Return how SQLite reads a list of transactions."""
-    engine = create_engine(url)
-    try:
-        with statements(engine) as seen:
-            async with UnitOfWorkFactory(engine, write_events)(read_only=True) as work:
-                await TransactionRepository(work.session).list("default", Page(100), **fields)
-        ((statement, parameters),) = [one for one in seen if "FROM transactions" in one[0]]
-        async with engine.connect() as connection:
-            rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            return "\n".join(row._mapping["detail"] for row in rows)
-    finally:
-        await engine.dispose()
-
-
-@pytest.mark.parametrize("id_token", ["C0FFEE", "C0:FF:EE"], ids=["one spelling", "two spellings"])
-async def test_sqlite_looks_up_the_transactions_of_a_token(sqlite_url: str, id_token: str) -> None:
-    """And does not go through all transactions because they are in the order that is asked for."""
-    plan = await plan_of_list(sqlite_url, id_token=id_token)
-
-    assert "ix_transactions_tenant_id_id_token_lookup (tenant_id=? AND id_token_lookup=?)" in plan, plan
-
-
-async def test_sqlite_looks_up_the_transactions_that_began_in_a_time(sqlite_url: str) -> None:
-    """In their order, so that a page is read and no more."""
-    plan = await plan_of_list(sqlite_url, start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2026, 1, 8, tzinfo=UTC))
-
-    assert "ix_transactions_started (tenant_id=? AND start_time>? AND start_time<?)" in plan, plan
-    assert "TEMP B-TREE" not in plan, plan

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from citrine.api.v1.certificate_store_pb2 import CERTIFICATE_USE_MO_ROOT
 from citrine.api.v1.tokens_pb2 import TOKEN_WHITELIST_ALLOWED
 from citrine.ocpp.id_tags import surrogate_of
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation import Reservation
@@ -29,7 +30,9 @@ from citrine_core.db.tables import metadata
 from citrine_core.db.upgrade import alembic_config, main, upgrade
 from citrine_core.events import write_events
 from citrine_core.resources.certificate_store import CertificateStoreRepository
+from citrine_core.resources.connections import ConnectionRecords
 from citrine_core.resources.keys import KeyRepository
+from citrine_core.resources.stations.lists import LookedStations, list_stations
 from citrine_core.resources.tokens import TokenFilter, TokenRepository
 from tests.support.contracts import issue, pem
 from tests.support.plug_in import install_example_block
@@ -458,6 +461,42 @@ def test_main_upgrades_the_database_of_the_variable(tmp_path: Path, monkeypatch:
     assert main([]) == 0
 
     assert (tmp_path / "a.db").exists()
+
+
+async def test_what_stations_said_of_themselves_and_who_is_connected_is_known_after_the_upgrade(
+    empty_database_url: str,
+) -> None:
+    """Of more stations than are read at once; one of them never booted."""
+    engine = create_engine(empty_database_url)
+    hardware = ChargingStation(vendor_name="Acme", model="One", firmware_version="1.0").SerializeToString()
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0045")
+        time = _day(connection, 1)
+        await connection.execute(
+            text(
+                "INSERT INTO stations (tenant_id, station_id, description, enabled, credential_version,"
+                " allow_no_password, boot_policy, hardware, create_time, version)"
+                " VALUES ('default', :id, '', :yes, 1, :yes, 1, :hardware, :time, 1)"
+            ),
+            [{"id": f"CS-{n:04}", "yes": True, "time": time, "hardware": hardware if n else None} for n in range(1202)],
+        )
+        await connection.execute(
+            text(
+                "INSERT INTO connections (tenant_id, station_id, epoch, edge_id, is_open, ocpp_version, remote_address,"
+                " admit_time, open_time) VALUES ('default', 'CS-0001', 7, 'edge-1', :yes, 2, '127.0.0.1', :time, :time)"
+            ),
+            {"yes": True, "time": time},
+        )
+
+    await upgrade(empty_database_url)
+
+    async with UnitOfWorkFactory(engine, write_events)() as work:
+        found, token = await list_stations(work.session, "default", Page(9999), LookedStations(vendor_name="Acme"))
+        assert (len(found), token) == (1201, "")
+        assert {(row[0].model, row[0].firmware_version) for row in found} == {("One", "1.0")}
+        [record], _ = await ConnectionRecords(work.session).list("default", Page(9))
+        assert (record.epoch, record.open_time, record.close_time) == (7, datetime(2026, 11, 1, tzinfo=UTC), None)
+    await engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,16 @@ from tests.support.proxy import proxied
 
 VENDOR = "com.example.thermometers"
 
-OF_THE_CORE = {"api_keys", "commands", "connections", "edges", "refusals", "stations", "variables"}
+OF_THE_CORE = {
+    "api_keys",
+    "commands",
+    "connection_records",
+    "connections",
+    "edges",
+    "refusals",
+    "stations",
+    "variables",
+}
 """Tables that also change by what the core does itself, and by the link."""
 
 MANNER = MANNERS[2]
