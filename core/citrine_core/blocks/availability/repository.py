@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.availability_pb2 import (
     CHANGE_AVAILABILITY_STATUS_ENUM_ACCEPTED,
     CHANGE_AVAILABILITY_STATUS_ENUM_SCHEDULED,
@@ -22,6 +23,7 @@ from citrine_core.db.bulk import BulkInsert, BulkUpsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import BOOTS
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["AvailabilityRepository", "ConnectorKey", "ConnectorRepository", "forget_connectors"]
 
@@ -100,7 +102,14 @@ class ConnectorRepository:
         await _ADD_CHANGES.execute_mappings(self._session, rows)
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str = "", evse_id: int | None = None, status: int = 0
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        evse_id: int | None = None,
+        status: int = 0,
+        stations: StationSelector | None = None,
     ) -> Listed[ConnectorState]:
         """Return connectors by station, EVSE and number.
 
@@ -110,8 +119,11 @@ class ConnectorRepository:
             station_id: Only of this station. Empty: of all.
             evse_id: Only of EVSEs with this number. None: of all.
             status: Only those with this citrine.ocpp.v2.ConnectorStatusEnum. 0: any.
+            stations: Only of these stations. None: of all.
         """
         query = select(ConnectorState).where(ConnectorState.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, ConnectorState.station_id, stations))
         if station_id:
             query = query.where(ConnectorState.station_id == station_id)
         if evse_id is not None:
@@ -231,10 +243,18 @@ class AvailabilityRepository:
         return found
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str, evse_id: int | None = None
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        evse_id: int | None = None,
+        stations: StationSelector | None = None,
     ) -> Listed[WantedAvailability]:
         """Return wanted availabilities of a station (empty: all stations) by station, EVSE and connector."""
         query = select(WantedAvailability).where(WantedAvailability.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, WantedAvailability.station_id, stations))
         if station_id:
             query = query.where(WantedAvailability.station_id == station_id)
         if evse_id is not None:

@@ -13,6 +13,7 @@ from citrine_core.blocks.availability.wanted_availability import availability_to
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.stations.queries import find_boot_times
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, open_page, required, span_of
 from citrine_core.services import Services
 
@@ -37,6 +38,7 @@ class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
                 station_id=request.station_id,
                 evse_id=request.evse_id if request.HasField("evse_id") else None,
                 status=request.status,
+                stations=checked_selector(request.stations),
             )
         return pb.ListConnectorsResponse(connectors=[to_proto(row) for row in rows], next_page_token=token)
 
@@ -83,6 +85,7 @@ class AvailabilityServicer(availability_pb2_grpc.AvailabilityServiceServicer):
                 open_page(request),
                 station_id=request.station_id,
                 evse_id=request.evse_id if request.HasField("evse_id") else None,
+                stations=checked_selector(request.stations),
             )
             return pb.ListAvailabilitiesResponse(
                 availabilities=await _availabilities(work, tenant_id, rows), next_page_token=token

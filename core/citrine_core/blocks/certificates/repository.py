@@ -6,9 +6,11 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.certificates.models import InstalledCertificate
 from citrine_core.db import Listed, Page, UnitOfWork
 from citrine_core.resources.stations.queries import lock_station
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["InstalledCertificateRepository"]
 
@@ -50,10 +52,13 @@ class InstalledCertificateRepository:
         fingerprint: str = "",
         serial_number: str = "",
         expires_before: datetime | None = None,
+        stations: StationSelector | None = None,
     ) -> Listed[InstalledCertificate]:
         """Return certificates, the latest recorded first."""
         row = InstalledCertificate
         query = select(row).where(row.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, row.station_id, stations))
         if station_id:
             query = query.where(row.station_id == station_id)
         if certificate_type:

@@ -23,6 +23,7 @@ from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.certificate_store.queries import find_certificate
 from citrine_core.resources.certificate_store.repository import mask_of
 from citrine_core.resources.commands.queries import find_unfinished
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, check_pattern, open_page, required, time_or_none
 from citrine_core.services import Services
 from citrine_core.times import set_time
@@ -112,6 +113,7 @@ class CertificatesServicer(certificates_pb2_grpc.CertificatesServiceServicer):
                 fingerprint=request.fingerprint.lower(),
                 serial_number=request.serial_number.lower().lstrip("0"),
                 expires_before=time_or_none(request.expires_before, is_set=request.HasField("expires_before")),
+                stations=checked_selector(request.stations),
             )
         return pb.ListInstalledCertificatesResponse(
             installed_certificates=[to_proto(row) for row in rows], next_page_token=token

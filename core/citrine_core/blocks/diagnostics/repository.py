@@ -224,10 +224,19 @@ class MonitorRepository:
         return found
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str, component: str = "", variable: str = ""
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        component: str = "",
+        variable: str = "",
+        stations: StationSelector | None = None,
     ) -> Listed[Monitor]:
         """Return monitors of a station (empty: all stations) by station and id."""
         query = _of(select(Monitor).where(Monitor.tenant_id == tenant_id), Monitor, component, variable)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, Monitor.station_id, stations))
         if station_id:
             query = query.where(Monitor.station_id == station_id)
         return await page.read(self._session, query, Monitor.station_id, Monitor.monitor_id)
@@ -286,10 +295,14 @@ class LogRepository:
             raise NotFound("log", f"{request_id} of {station_id}")
         return row[0], row[1]
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[LogWithReport]:
+    async def list(
+        self, tenant_id: str, page: Page, *, station_id: str, stations: StationSelector | None = None
+    ) -> Listed[LogWithReport]:
         """Return logs of a station (empty: all stations) with their report runs, the latest first."""
         key = (Run.create_time, Run.station_id, Run.request_id)
         query = _logs(tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, LogUpload.station_id, stations))
         if station_id:
             query = query.where(LogUpload.station_id == station_id)
         return await page.read_rows(self._session, query, *key, descending=True)

@@ -131,6 +131,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 station_id=request.station_id,
                 component=request.component,
                 variable=request.variable,
+                stations=checked_selector(request.stations),
             )
         return pb.ListMonitorsResponse(monitors=map(monitor_to_proto, rows), next_page_token=token)
 
@@ -162,7 +163,10 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
     ) -> pb.ListLogUploadsResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await LogRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                stations=checked_selector(request.stations),
             )
         return pb.ListLogUploadsResponse(log_uploads=map(log_to_proto, rows), next_page_token=token)
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from citrine.api.v1.display_message_pb2 import DisplayMessageState
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.display_message.models import OF_TRANSACTION, DisplayMessage
 from citrine_core.blocks.transactions.queries import has_ended
 from citrine_core.db import Due, Listed, Page, earliest, one_of
 from citrine_core.resources.station_requests import StationRequestRepository
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["DisplayMessageRepository"]
 
@@ -58,9 +60,12 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
         transaction_id: str = "",
         priority: int | None = None,
         shown_in: int | None = None,
+        stations: StationSelector | None = None,
     ) -> Listed[DisplayMessage]:
         """Return messages, the latest first."""
         query = select(DisplayMessage).where(DisplayMessage.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, DisplayMessage.station_id, stations))
         if station_id:
             query = query.where(DisplayMessage.station_id == station_id)
         if state:

@@ -13,6 +13,7 @@ from citrine_core.blocks.display_message.record import change, enter, new_row
 from citrine_core.blocks.display_message.repository import DisplayMessageRepository
 from citrine_core.errors import CoreError, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, check_length, open_page, required
 from citrine_core.services import Services
 
@@ -96,6 +97,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
                 transaction_id=request.transaction_id,
                 priority=request.priority if request.HasField("priority") else None,
                 shown_in=request.shown_in if request.HasField("shown_in") else None,
+                stations=checked_selector(request.stations),
             )
         return pb.ListDisplayMessagesResponse(display_messages=[to_proto(row) for row in rows], next_page_token=token)
 

@@ -229,10 +229,12 @@ class FirmwareRepository:
         return await self._list(FirmwareUpdate, tenant_id, page, station_id, state, *conditions)
 
     async def list_publications(
-        self, tenant_id: str, page: Page, *, station_id: str, state: int
+        self, tenant_id: str, page: Page, *, station_id: str, state: int, stations: StationSelector | None = None
     ) -> Listed[FirmwarePublication]:
         """Return publications, the latest requested first. A filter that is empty or 0 matches all."""
-        return await self._list(FirmwarePublication, tenant_id, page, station_id, state)
+        table = FirmwarePublication
+        selected = () if stations is None else stations_selected(tenant_id, table.station_id, stations)
+        return await self._list(table, tenant_id, page, station_id, state, *selected)
 
     async def _list(
         self,

@@ -130,7 +130,11 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
     ) -> pb.ListFirmwarePublicationsResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await FirmwareRepository(work.session).list_publications(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                state=request.state,
+                stations=checked_selector(request.stations),
             )
         return pb.ListFirmwarePublicationsResponse(publications=map(publication_to_proto, rows), next_page_token=token)
 

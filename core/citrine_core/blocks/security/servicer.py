@@ -71,7 +71,11 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
     ) -> pb.ListCertificateOrdersResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await CertificateOrderRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                state=request.state,
+                stations=checked_selector(request.stations),
             )
         return pb.ListCertificateOrdersResponse(certificate_orders=map(order_to_proto, rows), next_page_token=token)
 
@@ -95,7 +99,10 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
     ) -> pb.ListIssuedCertificatesResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await IssuedCertificateRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                stations=checked_selector(request.stations),
             )
         now = self._services.clock()
         shown = [certificate_to_proto(row, now) for row in rows]

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, case, delete, func, not_, or_, selec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.types_pb2 import CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE as TX
 from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.provisioning.queries import find_variables
@@ -17,6 +18,7 @@ from citrine_core.blocks.transactions.queries import find_open, has_ended, lates
 from citrine_core.db import Due, Listed, Page, UnitOfWork, earliest
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.resources.stations.queries import lock_station
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = [
     "ChargingContextRepository",
@@ -177,9 +179,12 @@ class ProfileRepository:
         transaction_id: str,
         state: int,
         profile_id: int | None,
+        stations: StationSelector | None = None,
     ) -> Listed[tuple[ProfileRecord, int]]:
         """Return profiles with their states now, the latest first."""
         query = select(ProfileRecord, _state_at(now)).where(ProfileRecord.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, ProfileRecord.station_id, stations))
         if station_id:
             query = query.where(ProfileRecord.station_id == station_id)
         if evse_id is not None:
@@ -335,9 +340,19 @@ class NegotiationRepository:
             .values(due_time=due_time)
         )
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str, transaction_id: str) -> Listed[Negotiation]:
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        transaction_id: str,
+        stations: StationSelector | None = None,
+    ) -> Listed[Negotiation]:
         """Return negotiations, the latest first."""
         query = select(Negotiation).where(Negotiation.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, Negotiation.station_id, stations))
         if station_id:
             query = query.where(Negotiation.station_id == station_id)
         if transaction_id:

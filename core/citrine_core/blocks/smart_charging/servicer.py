@@ -27,6 +27,7 @@ from citrine_core.blocks.smart_charging.repository import (
 )
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, open_page
 from citrine_core.services import Services
 
@@ -92,6 +93,7 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
                 transaction_id=request.transaction_id,
                 state=request.state,
                 profile_id=request.charging_profile_id if request.HasField("charging_profile_id") else None,
+                stations=checked_selector(request.stations),
             )
         profiles = [record_to_proto(row, state) for row, state in rows]
         return pb.ListChargingProfilesResponse(profiles=profiles, next_page_token=token)
@@ -107,6 +109,7 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
                 open_page(request),
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
+                stations=checked_selector(request.stations),
             )
         negotiations = [negotiation_to_proto(row) for row in rows]
         return pb.ListChargingNegotiationsResponse(negotiations=negotiations, next_page_token=token)
@@ -148,6 +151,7 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
                 open_page(request),
                 station_id=request.station_id,
                 in_force_only=request.in_force_only,
+                stations=checked_selector(request.stations),
             )
         return pb.ListChargingLimitsResponse(limits=[limit_to_proto(row) for row in rows], next_page_token=token)
 
@@ -174,7 +178,10 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
     ) -> pb.ListChargingCapacitiesResponse:
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await LimitRepository(work.session).list_capacities(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                stations=checked_selector(request.stations),
             )
         return pb.ListChargingCapacitiesResponse(
             capacities=[capacity_to_proto(row) for row in rows], next_page_token=token

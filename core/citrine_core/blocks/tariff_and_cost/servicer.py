@@ -344,7 +344,11 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         tenant_id = caller(context).tenant_id
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await CostRepository(work.session).list(
-                tenant_id, open_page(request), station_id=request.station_id, state=request.state
+                tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                state=request.state,
+                stations=checked_selector(request.stations),
             )
             keys = {row.tariff for row in rows if row.tariff is not None}
             tariffs = await self._tariffs.find(work, tenant_id, keys)

@@ -9,11 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from citrine.api.v1 import reports_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.db import Due, Listed, Page
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports.models import ReportPart, ReportRun
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["ReportRepository", "RunKey", "silent_since"]
 
@@ -133,7 +135,14 @@ class ReportRepository:
         return await self._session.get(ReportRun, (tenant_id, station_id, kind, request_id)) is not None
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str | None, kind: int | None, state: int | None
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str | None,
+        kind: int | None,
+        state: int | None,
+        stations: StationSelector | None = None,
     ) -> Listed[ReportRun]:
         """Return reports, the latest first.
 
@@ -143,9 +152,12 @@ class ReportRepository:
             station_id: Only of this one. None: of all.
             kind: Only of this kind. None: of all.
             state: Only in this state. None: in any.
+            stations: Only of these. None: of all.
         """
         key = (ReportRun.create_time, ReportRun.station_id, ReportRun.request_id, ReportRun.kind)
         query = select(ReportRun).where(ReportRun.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, ReportRun.station_id, stations))
         for column, wanted in (
             (ReportRun.station_id, station_id),
             (ReportRun.kind, kind),

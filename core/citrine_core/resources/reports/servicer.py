@@ -14,6 +14,7 @@ from citrine_core.events import EventFeed, OutboxRepository
 from citrine_core.resources.reports.models import ReportRun
 from citrine_core.resources.reports.protos import part_to_proto, run_to_proto
 from citrine_core.resources.reports.repository import ReportRepository
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, open_page
 from citrine_core.services import Services
 
@@ -63,6 +64,7 @@ class ReportsServicer(ReportsServiceServicer):
                 station_id=request.station_id or None,
                 kind=request.kind or None,
                 state=request.state or None,
+                stations=checked_selector(request.stations),
             )
             runs = await _shown(work, rows)
         return pb.ListReportRunsResponse(report_runs=runs, next_page_token=token)

@@ -8,12 +8,14 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import security_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.security_pb2 import CertificateSigningUseEnum
 from citrine_core.blocks.security.orders.models import CertificateOrder, IssuedCertificate
 from citrine_core.db import Due, Listed, Page
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import may_be_sent_to
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["FOR_VEHICLES", "CertificateOrderRepository", "IssuedCertificateRepository"]
 
@@ -53,9 +55,13 @@ class CertificateOrderRepository:
         """Return an order, locked until the commit; None if it is gone."""
         return await self._session.get(CertificateOrder, order_id, with_for_update=True, populate_existing=True)
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str, state: int) -> Listed[CertificateOrder]:
+    async def list(
+        self, tenant_id: str, page: Page, *, station_id: str, state: int, stations: StationSelector | None = None
+    ) -> Listed[CertificateOrder]:
         """Return orders, the latest first. A filter that is empty or 0 matches all."""
         query = select(CertificateOrder).where(CertificateOrder.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, CertificateOrder.station_id, stations))
         if station_id:
             query = query.where(CertificateOrder.station_id == station_id)
         if state:
@@ -149,9 +155,13 @@ class IssuedCertificateRepository:
             raise NotFound("certificate", fingerprint)
         return found
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[IssuedCertificate]:
+    async def list(
+        self, tenant_id: str, page: Page, *, station_id: str, stations: StationSelector | None = None
+    ) -> Listed[IssuedCertificate]:
         """Return certificates, the latest first; an empty station is all."""
         query = select(IssuedCertificate).where(IssuedCertificate.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, IssuedCertificate.station_id, stations))
         if station_id:
             query = query.where(IssuedCertificate.station_id == station_id)
         table = IssuedCertificate

@@ -6,9 +6,11 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
 from citrine_core.db import Due, Listed, Page
 from citrine_core.errors import NotFound
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["ProfileUpgradeRepository"]
 
@@ -46,10 +48,18 @@ class ProfileUpgradeRepository:
         return found is not None
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str, state: int
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        state: int,
+        stations: StationSelector | None = None,
     ) -> Listed[SecurityProfileUpgradeRow]:
         """Return upgrades, the latest first. A filter that is empty or 0 matches all."""
         query = select(SecurityProfileUpgradeRow).where(SecurityProfileUpgradeRow.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, SecurityProfileUpgradeRow.station_id, stations))
         if station_id:
             query = query.where(SecurityProfileUpgradeRow.station_id == station_id)
         if state:

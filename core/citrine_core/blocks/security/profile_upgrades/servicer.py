@@ -9,6 +9,7 @@ from citrine.api.v1 import security_profile_upgrades_pb2_grpc
 from citrine_core.blocks.security.profile_upgrades.protos import upgrade_to_proto
 from citrine_core.blocks.security.profile_upgrades.repository import ProfileUpgradeRepository
 from citrine_core.blocks.security.profile_upgrades.requests import UpgradeRequests
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, open_page, required
 from citrine_core.services import Services
 
@@ -53,7 +54,11 @@ class SecurityProfileUpgradesServicer(
     ) -> pb.ListSecurityProfileUpgradesResponse:
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await ProfileUpgradeRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), station_id=request.station_id, state=request.state
+                caller(context).tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                state=request.state,
+                stations=checked_selector(request.stations),
             )
         return pb.ListSecurityProfileUpgradesResponse(
             security_profile_upgrades=map(upgrade_to_proto, rows), next_page_token=token

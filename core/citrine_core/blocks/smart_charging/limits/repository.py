@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit
 from citrine_core.db import Listed, Page
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["LimitRepository"]
 
@@ -27,9 +29,19 @@ class LimitRepository:
         query = select(row).where(row.tenant_id == tenant_id, row.station_id == station_id, row.clear_time.is_(None))
         return (await self._session.scalars(query.order_by(row.id))).all()
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str, in_force_only: bool) -> Listed[ExternalLimit]:
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        in_force_only: bool,
+        stations: StationSelector | None = None,
+    ) -> Listed[ExternalLimit]:
         """Return external limits, the latest first."""
         query = select(ExternalLimit).where(ExternalLimit.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, ExternalLimit.station_id, stations))
         if station_id:
             query = query.where(ExternalLimit.station_id == station_id)
         if in_force_only:
@@ -45,9 +57,13 @@ class LimitRepository:
         query = select(Capacity).where(Capacity.tenant_id == tenant_id, Capacity.station_id == station_id)
         return (await self._session.scalars(query)).all()
 
-    async def list_capacities(self, tenant_id: str, page: Page, *, station_id: str) -> Listed[Capacity]:
+    async def list_capacities(
+        self, tenant_id: str, page: Page, *, station_id: str, stations: StationSelector | None = None
+    ) -> Listed[Capacity]:
         """Return capacities, by station and EVSE."""
         query = select(Capacity).where(Capacity.tenant_id == tenant_id)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, Capacity.station_id, stations))
         if station_id:
             query = query.where(Capacity.station_id == station_id)
         return await page.read(self._session, query, Capacity.station_id, Capacity.evse_id)

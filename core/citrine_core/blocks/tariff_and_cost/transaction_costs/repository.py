@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.provisioning.queries import find_available
 from citrine_core.blocks.reservation.queries import find_times
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
@@ -23,6 +24,7 @@ from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.resources.connections.queries import connected_stations
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey"]
 
@@ -224,7 +226,14 @@ class CostRepository:
             await statement.execute(self._session, list(map(_written[names], rows)))
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str, transaction_id: str = "", state: int = 0
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        transaction_id: str = "",
+        state: int = 0,
+        stations: StationSelector | None = None,
     ) -> Listed[CostRow]:
         """Return costs, of the latest transactions first."""
         columns = _COSTS.c
@@ -232,6 +241,8 @@ class CostRepository:
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("state", state)):
             if value:
                 query = query.where(columns[name] == value)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, columns.station_id, stations))
         if state and state != cost_pb.COST_STATE_FINAL:
             query = query.where(_NOT_FINAL)
         key = (columns.sequence, columns.station_id, columns.transaction_id)

@@ -8,10 +8,12 @@ from sqlalchemy import Row, and_, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.transactions.limits.models import TransactionLimit
 from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.db import Due, Listed, Page, database_of, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
+from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import type_of
 
 __all__ = ["KEY", "OF_TOKEN", "UNSTOPPED", "LimitRepository", "TokenId", "TransactionKey", "new_row"]
@@ -99,11 +101,21 @@ class LimitRepository:
         where = [_LIMITS.c[name] == value for name, value in zip(KEY, (tenant_id, *key), strict=True)]
         return (await self._session.execute(select(_LIMITS).where(*where).with_for_update())).one_or_none()
 
-    async def list(self, tenant_id: str, page: Page, *, station_id: str = "", state: int = 0) -> Listed[Row[Any]]:
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str = "",
+        state: int = 0,
+        stations: StationSelector | None = None,
+    ) -> Listed[Row[Any]]:
         """Return limits, of the latest transactions first."""
         query = (
             select(_LIMITS, _TRANSACTIONS.c.sequence).join(_TRANSACTIONS, _SAME).where(_LIMITS.c.tenant_id == tenant_id)
         )
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, _LIMITS.c.station_id, stations))
         if station_id:
             query = query.where(_LIMITS.c.station_id == station_id)
         if state:

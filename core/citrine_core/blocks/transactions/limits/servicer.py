@@ -13,6 +13,7 @@ from citrine_core.blocks.transactions.limits.repository import LimitRepository, 
 from citrine_core.blocks.transactions.limits.throttling import ThrottleRepository
 from citrine_core.blocks.transactions.lists import TransactionLists
 from citrine_core.errors import FailedPrecondition, NotFound
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 from citrine_core.rpc import caller, open_page, required, to_timestamp
 from citrine_core.services import Services
@@ -59,7 +60,11 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
         tenant_id = caller(context).tenant_id
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await LimitRepository(work.session).list(
-                tenant_id, open_page(request), station_id=request.station_id, state=request.state
+                tenant_id,
+                open_page(request),
+                station_id=request.station_id,
+                state=request.state,
+                stations=checked_selector(request.stations),
             )
             throttles = await ThrottleRepository(work.session).find_all(tenant_id, [_key(row) for row in rows])
         limits = [_to_proto(row, throttles.get(_key(row))) for row in rows]

@@ -1,0 +1,73 @@
+"""Every list of the contract: pages, what each element is got by, and which stations it is of."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import pytest
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
+
+import citrine.api.v1
+
+WITHOUT_GET = {
+    # Parts of what another Get or list returns.
+    *("FirmwareCampaignStation", "FirmwareStatus", "FirmwarePublicationStatus", "LocalListEntry", "NetworkProfile"),
+    *("ReportPart", "Sample", "TransactionEvent", "Variable"),
+    # Known by all that they say: the lists are asked for one of them by their filters.
+    *("Alert", "ChargingCapacity", "ChargingLimit", "ChargingNegotiation", "ChargingProfileRecord"),
+    *("HandshakeRefusal", "InstalledCertificate", "Refusal", "SettlementAction", "UnmatchedEnd"),
+}
+"""Elements of lists that no Get returns."""
+
+OF_ONE_STATION = {
+    *("ListConnectorStatuses", "ListFirmwareStatuses", "ListFirmwarePublicationStatuses", "ListLocalListEntries"),
+    *("ListNetworkProfiles", "ListReportParts", "ListSamples", "ListTransactionEvents", "ListVariables"),
+}
+"""Lists that need a station."""
+
+WITHOUT_SELECTION = {
+    # A refused id needs not be a station's, an action is by a transaction, an assignment is for a station or a token.
+    *("ListHandshakeRefusals", "ListSettlementActions", "ListTariffAssignments"),
+    # There are few.
+    "ListPoisonedMessages",
+}
+"""Lists that may be asked for one station, and not for a selection."""
+
+
+def lists() -> Iterator[MethodDescriptor]:
+    for module in pkgutil.iter_modules(citrine.api.v1.__path__, "citrine.api.v1."):
+        if module.name.endswith("_pb2"):
+            for service in importlib.import_module(module.name).DESCRIPTOR.services_by_name.values():
+                yield from service.methods
+
+
+GOT = {method.output_type.name for method in lists() if method.name.startswith("Get")}
+LISTS = [method for method in lists() if method.name.startswith("List")]
+
+
+def elements(method: MethodDescriptor) -> list[FieldDescriptor]:
+    return [field for field in method.output_type.fields if field.message_type is not None and field.is_repeated]
+
+
+@pytest.mark.parametrize("method", LISTS, ids=lambda method: method.name)
+def test_what_a_list_shows_can_be_got(method: MethodDescriptor) -> None:
+    [shown] = elements(method)
+
+    assert (shown.message_type.name in GOT) != (shown.message_type.name in WITHOUT_GET)
+
+
+@pytest.mark.parametrize("method", LISTS, ids=lambda method: method.name)
+def test_a_list_of_stations_things_is_asked_for_a_selection_of_them(method: MethodDescriptor) -> None:
+    fields = method.input_type.fields_by_name
+
+    has_selection = "stations" in fields and fields["stations"].message_type.name == "StationSelector"
+    assert has_selection == ("station_id" in fields and method.name not in OF_ONE_STATION | WITHOUT_SELECTION) or (
+        method.name in {"ListStations"} and has_selection
+    )
+
+
+def test_no_exception_is_of_the_past() -> None:
+    names = {method.name for method in LISTS}
+
+    assert {field.message_type.name for method in LISTS for field in elements(method)} >= WITHOUT_GET
+    assert names >= OF_ONE_STATION | WITHOUT_SELECTION
