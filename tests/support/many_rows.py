@@ -69,7 +69,7 @@ async def fill(engine: AsyncEngine, table: Table, columns: Mapping[str, str]) ->
         for column in table.c
         if not column.nullable and column.server_default is None and column.autoincrement is not True
     }
-    values |= {"tenant_id": "'default'"} | columns
+    values |= {"tenant_id": "'default'", **columns}
     insert = f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {sql.numbers()}"
     async with engine.begin() as connection:
         # An index is made of all rows faster than row by row.

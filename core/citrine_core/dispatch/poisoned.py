@@ -1,6 +1,7 @@
 """Poisoned messages: stored, and read again."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -74,7 +75,7 @@ class PoisonedMessages:
         await self._session.delete(row)
 
 
-def call_of(row: PoisonedMessage) -> Call[object]:
+def call_of(row: PoisonedMessage) -> Call[Any]:
     """Return the call of a message, for handlers."""
     kind = StationCall if row.content.startswith(_ID_OF_CALL) else StationSend
     return to_call(Item(row.tenant_id, row.station_id, kind.FromString(row.content), lambda _: None))

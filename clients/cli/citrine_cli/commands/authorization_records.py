@@ -43,8 +43,12 @@ async def list_records(
         station_id=station,
         id_token=id_token,
         group_id=token_group,
-        purpose=choice("--purpose", _PURPOSES, purpose) if purpose else None,
-        status=choice("--status", _STATUSES, status) if status else None,
+        purpose=choice("--purpose", _PURPOSES, purpose)
+        if purpose
+        else AuthorizationPurpose.AUTHORIZATION_PURPOSE_UNSPECIFIED,
+        status=choice("--status", _STATUSES, status)
+        if status
+        else AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_UNSPECIFIED,
         refused_only=refused,
         decide_time=range_of(begin, end),
         stations=station_selector(location, group, label),

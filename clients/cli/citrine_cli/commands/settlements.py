@@ -134,7 +134,7 @@ async def list_actions(
     request = ListSettlementActionsRequest(
         station_id=station,
         transaction_id=transaction_id,
-        kind=choice("--kind", _KINDS, kind) if kind else None,
+        kind=choice("--kind", _KINDS, kind) if kind else SettlementAction.KIND_UNSPECIFIED,
         author=author,
         time=range_of(begin, end),
     )

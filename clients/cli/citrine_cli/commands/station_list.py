@@ -49,7 +49,9 @@ async def list_stations(
     """List the stations."""
     request = ListStationsRequest(
         connected_only=connected,
-        connection=choice("--connection", _CONNECTIONS, connection) if connection else None,
+        connection=choice("--connection", _CONNECTIONS, connection)
+        if connection
+        else StationConnection.STATION_CONNECTION_UNSPECIFIED,
         held=held,
         station_id_prefix=prefix,
         vendor_name=vendor,

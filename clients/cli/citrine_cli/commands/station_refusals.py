@@ -15,6 +15,8 @@ from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["list_refusals"]
 
+_REASONS = words_of(StationRefused.Reason.items(), "REASON_")
+
 
 async def list_refusals(
     client: Client,
@@ -40,7 +42,7 @@ async def list_refusals(
     request = ListHandshakeRefusalsRequest(
         station_id=station_id or station,
         unregistered_only=unregistered,
-        reason=choice("--reason", words_of(StationRefused.Reason.items(), "REASON_"), reason) if reason else None,
+        reason=choice("--reason", _REASONS, reason) if reason else StationRefused.REASON_UNSPECIFIED,
         last_time=range_of(begin, end),
     )
     pages = collect(client.citrine.stations.ListHandshakeRefusals, request, limit)

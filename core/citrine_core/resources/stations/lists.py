@@ -1,7 +1,6 @@
 """Lists of stations, by what those who read them look for."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Select, and_, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +16,7 @@ from citrine_core.db import Listed, Page, begins_with
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.connections.queries import NewestSession
 from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.repository import StationWithConnection
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["LookedStations", "list_stations"]
@@ -45,7 +45,9 @@ class LookedStations:
     faulted_only: bool = False
 
 
-async def list_stations(session: AsyncSession, tenant_id: str, page: Page, looked: LookedStations) -> Listed[Any]:
+async def list_stations(
+    session: AsyncSession, tenant_id: str, page: Page, looked: LookedStations
+) -> Listed[StationWithConnection]:
     """Return stations with their newest sessions in the order of their ids."""
     query: Select[Station, Connection] = select(Station, NewestSession)
     by_session = looked.ocpp_version or looked.connection in (STATION_CONNECTION_OPEN, STATION_CONNECTION_CLOSED)
@@ -59,7 +61,8 @@ async def list_stations(session: AsyncSession, tenant_id: str, page: Page, looke
     else:
         query = query.outerjoin(NewestSession, _SAME)
     query = _filtered(query.where(Station.tenant_id == tenant_id), tenant_id, looked)
-    return await page.read_rows(session, query, NewestSession.station_id if by_session else Station.station_id)
+    rows, token = await page.read_rows(session, query, NewestSession.station_id if by_session else Station.station_id)
+    return [(station, connection) for station, connection in rows], token
 
 
 def _filtered(

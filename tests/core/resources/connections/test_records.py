@@ -42,7 +42,7 @@ async def test_it_is_known_who_was_connected_when_and_why_it_ended(core: Running
     shown = {(one.connection.station_id, one.connection.epoch): one.close_reason for one in everything.records}
     assert shown == {("CS-1", 1): "the cable was cut", ("CS-1", 2): "", ("CS-2", 1): "going away"}
     assert list(of_edge.records) == []
-    assert (one.close_code, one.connection.edge_id, one.connection.ocpp_version) == (1006, "edge-1", "2.0.1")
+    assert (one.close_code, one.connection.edge_id, one.connection.ocpp_version) == (1006, "edge-1", "2.1")
     early = TimeRange()
     early.end.FromDatetime(datetime.now(UTC) - timedelta(days=1))
     before = await api.ListConnectionRecords(pb.ListConnectionRecordsRequest(open_time=early))

@@ -1,6 +1,5 @@
 """ListStations by what somebody looks for, on a whole core."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -37,7 +36,7 @@ def status(status: Any, minute: float) -> StatusNotificationRequest:
 async def test_stations_are_listed_by_what_somebody_looks_for(core: RunningCore) -> None:
     api: Any = core.stub(StationsServiceStub)
 
-    async def ids(**fields: Any) -> Sequence[str]:
+    async def ids(**fields: Any) -> list[str]:
         listed = await api.ListStations(pb.ListStationsRequest(**fields))
         return [one.station_id for one in listed.stations]
 

@@ -329,7 +329,7 @@ def downgrade() -> None:
 
 def _fill_stations() -> None:
     """Write what stations said of themselves at their last boot into columns."""
-    key = (sa.column("tenant_id"), sa.column("station_id"))
+    key = (sa.column("tenant_id", sa.String()), sa.column("station_id", sa.String()))
     stations = sa.table("stations", *key, sa.column("hardware"), *(sa.column(name) for name in _OF_HARDWARE))
     connection, after = op.get_bind(), ("", "")
     put = (
