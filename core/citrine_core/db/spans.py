@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
 __all__ = ["ANY_TIME", "Span"]
@@ -22,8 +22,8 @@ class Span(NamedTuple):
         """Whether there is a time outside of it."""
         return self != ANY_TIME
 
-    def of(self, column: InstrumentedAttribute[Any] | Column[Any]) -> list[ColumnElement[bool]]:
-        """Return the conditions that a column is in it; none if it is not bounded."""
+    def of(self, column: InstrumentedAttribute[Any] | ColumnElement[Any]) -> list[ColumnElement[bool]]:
+        """Return the conditions that a time is in it; none if it is not bounded."""
         conditions = []
         if self.start is not None:
             conditions.append(column >= self.start)

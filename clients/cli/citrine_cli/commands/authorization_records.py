@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1.authorization_pb2 import (
+    AUTHORIZATION_PURPOSE_UNSPECIFIED,
     AuthorizationPurpose,
     AuthorizerPart,
     ListAuthorizationRecordsRequest,
 )
-from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
+from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_UNSPECIFIED, AuthorizationStatusEnum
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.filters import FromOption, StationOption, TokenGroupOption, ToOption, range_of, words_of
@@ -43,12 +44,8 @@ async def list_records(
         station_id=station,
         id_token=id_token,
         group_id=token_group,
-        purpose=choice("--purpose", _PURPOSES, purpose)
-        if purpose
-        else AuthorizationPurpose.AUTHORIZATION_PURPOSE_UNSPECIFIED,
-        status=choice("--status", _STATUSES, status)
-        if status
-        else AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_UNSPECIFIED,
+        purpose=choice("--purpose", _PURPOSES, purpose) if purpose else AUTHORIZATION_PURPOSE_UNSPECIFIED,
+        status=choice("--status", _STATUSES, status) if status else AUTHORIZATION_STATUS_ENUM_UNSPECIFIED,
         refused_only=refused,
         decide_time=range_of(begin, end),
         stations=station_selector(location, group, label),

@@ -4,7 +4,12 @@ from typing import Annotated
 
 import typer
 
-from citrine.api.v1.stations_pb2 import ListStationsRequest, Station, StationConnection
+from citrine.api.v1.stations_pb2 import (
+    STATION_CONNECTION_UNSPECIFIED,
+    ListStationsRequest,
+    Station,
+    StationConnection,
+)
 from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
 from citrine_cli.cells import NOTHING
 from citrine_cli.client import Client, collect
@@ -49,9 +54,7 @@ async def list_stations(
     """List the stations."""
     request = ListStationsRequest(
         connected_only=connected,
-        connection=choice("--connection", _CONNECTIONS, connection)
-        if connection
-        else StationConnection.STATION_CONNECTION_UNSPECIFIED,
+        connection=choice("--connection", _CONNECTIONS, connection) if connection else STATION_CONNECTION_UNSPECIFIED,
         held=held,
         station_id_prefix=prefix,
         vendor_name=vendor,

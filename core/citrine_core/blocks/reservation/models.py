@@ -25,6 +25,7 @@ class Reservation(StationRequest, Model):
     __table_args__ = (
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "state", "id"),
+        Index(None, "tenant_id", "station_id", "id"),
         Index(None, "tenant_id", "create_time", "id"),
         Index(None, "tenant_id", "station_id", "reservation_id"),
         Index(None, "tenant_id", "id_token_lookup"),

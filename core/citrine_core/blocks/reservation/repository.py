@@ -83,6 +83,10 @@ class ReservationRepository(StationRequestRepository[Reservation]):
             query = query.where(Reservation.evse_id == evse_id if evse_id else Reservation.evse_id.is_(None))
         if created.is_bounded:
             return await page.read(self._session, query, Reservation.create_time, Reservation.id, descending=True)
+        if open_only or stations is not None:
+            # SQLite would scan all reservations by an index in this order, to sort the few that are meant no more.
+            rows = (await self._session.scalars(page.within(query, Reservation.id + 0, descending=True))).all()
+            return page.close(rows, lambda row: (row.id,))
         return await page.read(self._session, query, Reservation.id, descending=True)
 
     async def find_active(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[Reservation]:

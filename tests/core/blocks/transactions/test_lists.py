@@ -35,7 +35,9 @@ async def charge(core: RunningCore) -> None:
         first, second = await edge.connect("CS-1", PASSWORD), await edge.connect("CS-2", PASSWORD)
         await first.call_all([started(0, 1000.0, evse=(1, 1)), ended(1, 2000.0)])
         await first.call(started(0, 5000.0, evse=(2, 1), transaction_id="T-2", id_token="C0:FF:EE:00"))
-        await first.call(updated(1, 5100.0, transaction_id="T-2", charging_state=CHARGING_STATE_ENUM_CHARGING))
+        await first.call(
+            updated(1, 5100.0, transaction_id="T-2", info={"charging_state": CHARGING_STATE_ENUM_CHARGING})
+        )
         await second.call(started(0, 1000.0, evse=(1, 1), transaction_id="T-3"))
 
 

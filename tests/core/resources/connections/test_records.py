@@ -56,10 +56,13 @@ async def test_old_connections_are_forgotten_and_open_ones_are_not(core: Running
     for station_id in ("CS-1", "CS-2"):
         await core.add_station(station_id, registration=1)
     async with core.edge() as edge:
-        await (await edge.connect("CS-1", PASSWORD)).call(HeartbeatRequest())
+        stays = await edge.connect("CS-1", PASSWORD)
+        await stays.call(HeartbeatRequest())
         gone = await edge.connect("CS-2", PASSWORD)
         await gone.call(HeartbeatRequest())
         await gone.close()
+        # What follows on the link is read after the close.
+        await stays.call(HeartbeatRequest())
         await core.core.lanes.drained()
         later = datetime.now(UTC) + timedelta(days=1)
         async with core.core.unit_of_work() as work:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -85,8 +85,9 @@ class TransactionLists:
             key = (columns.settle_time, columns.station_id, columns.transaction_id)
             return await page.read_rows(self._session, query, *key)
         if looked.started.is_bounded:
-            key = (columns.start_time, columns.station_id, columns.transaction_id)
-            return await page.read_rows(self._session, query, *key, descending=True)
+            order = (_start_of(looked), columns.station_id, columns.transaction_id)
+            rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
+            return page.close(rows, lambda row: (row.start_time, row.station_id, row.transaction_id))
         if looked.id_token or looked.group_id or looked.stations is not None:
             # SQLite would scan all transactions by an index in this order, to sort the few that are meant no more.
             order = columns.sequence + 0, columns.station_id, columns.transaction_id
@@ -106,9 +107,16 @@ class TransactionLists:
         return await page.read_rows(self._session, query, columns.seq_no, columns.event_time, columns.digest)
 
 
+def _start_of(looked: Looked) -> ColumnElement[Any]:
+    """Return when a transaction began that did within some time, which is not NULL."""
+    start = _TRANSACTIONS.c.start_time
+    # Of one station SQLite is to read its transactions, and not those of all stations by an index of this column.
+    return func.coalesce(start, start) if looked.station_id else start
+
+
 def _filtered(query: Select[Any], tenant_id: str, looked: Looked) -> Select[Any]:
     columns = _TRANSACTIONS.c
-    query = query.where(*looked.started.of(columns.start_time), *looked.settled.of(columns.settle_time))
+    query = query.where(*looked.started.of(_start_of(looked)), *looked.settled.of(columns.settle_time))
     if looked.station_id:
         query = query.where(columns.station_id == looked.station_id)
     if looked.stations is not None:

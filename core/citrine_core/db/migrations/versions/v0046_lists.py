@@ -46,6 +46,7 @@ _INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
         "NOT is_cleared",
     ),
     ("ix_reservations_tenant_id_state_id", "reservations", ("tenant_id", "state", "id"), ""),
+    ("ix_reservations_tenant_id_station_id_id", "reservations", ("tenant_id", "station_id", "id"), ""),
     ("ix_reservations_tenant_id_create_time_id", "reservations", ("tenant_id", "create_time", "id"), ""),
     ("ix_stations_held", "stations", ("tenant_id", "station_id"), "held_time IS NOT NULL"),
     ("ix_stations_never_booted", "stations", ("tenant_id", "station_id"), "boot_time IS NULL"),

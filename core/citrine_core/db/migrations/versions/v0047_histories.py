@@ -73,7 +73,7 @@ def _create_authorization_records() -> None:
     for first in ([], ["station_id"], ["id_token_lookup"]):
         columns = ["tenant_id", *first, *order]
         op.create_index(f"ix_{table}_{'_'.join(columns)}", table, columns)
-    _create_partial(f"ix_{table}_refused", table, ["status", *order], "status <> 1")
+    _create_partial(f"ix_{table}_refused", table, order, "status <> 1")
     _create_partial(f"ix_{table}_group", table, ["group_id", *order], "group_id <> ''")
 
 
