@@ -7,8 +7,8 @@ from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0046"
-down_revision = "0045"
+revision = "0047"
+down_revision = "0046"
 
 _INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     (
