@@ -25,6 +25,7 @@ __all__ = [
     "is_connected",
     "linked_processes",
     "may_be_open",
+    "was_admitted",
 ]
 
 OPENING_TIME = timedelta(seconds=10)
@@ -52,6 +53,11 @@ NewestSession = aliased(Connection, name="newest_session")
 def is_connected(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
     """Return the condition that the station of two columns is connected."""
     return exists().where(_TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.is_open)
+
+
+def was_admitted(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
+    """Return the condition that the station of two columns was ever admitted."""
+    return exists().where(_TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id)
 
 
 def has_expired_certificate(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:

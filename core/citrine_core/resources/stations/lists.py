@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, and_, exists, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -14,7 +14,7 @@ from citrine.api.v1.stations_pb2 import (
 from citrine_core.blocks.availability.queries import faulted_stations
 from citrine_core.db import Listed, Page, begins_with
 from citrine_core.resources.connections.models import Connection
-from citrine_core.resources.connections.queries import NewestSession
+from citrine_core.resources.connections.queries import NewestSession, was_admitted
 from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.repository import StationWithConnection
 from citrine_core.resources.stations.selection import stations_selected
@@ -87,6 +87,5 @@ def _filtered(
         query = query.where(Station.station_id.in_(faulted_stations(tenant_id)))
     if looked.connection == STATION_CONNECTION_NEVER:
         # Nothing boots without a connection: few stations have not booted.
-        has_session = exists().where(Connection.tenant_id == tenant_id, Connection.station_id == Station.station_id)
-        query = query.where(Station.boot_time.is_(None), ~has_session)
+        query = query.where(Station.boot_time.is_(None), ~was_admitted(Station.tenant_id, Station.station_id))
     return query

@@ -20,7 +20,7 @@ class AuthorizationRecord(Model):
     __table_args__ = (
         Index(None, "tenant_id", "decide_time", "id"),
         Index(None, "tenant_id", "station_id", "decide_time", "id"),
-        Index(None, "tenant_id", "id_token_lookup", "decide_time", "id"),
+        Index("ix_authorization_records_token", "tenant_id", "id_token_lookup", "decide_time", "id"),
         # Most are accepted, and of a token without a group: the latest of those are found without it.
         PartialIndex("ix_authorization_records_refused", "tenant_id", "decide_time", "id", where=_REFUSED),
         PartialIndex("ix_authorization_records_group", "tenant_id", "group_id", "decide_time", "id", where=_OF_GROUP),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, exists, func, not_, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
@@ -107,12 +107,12 @@ _FIND = DirectQuery(
 
 
 def _priced_afterwards(tenant_id: str) -> ColumnElement[bool]:
-    """Return the condition that a cost has no tariff, and that somebody had it priced nevertheless."""
+    """Return the condition that a cost is not known by its tariff, and that somebody had it priced nevertheless."""
     columns = _CORRECTIONS.c
     first = select(columns.station_id, columns.transaction_id).where(
         columns.tenant_id == tenant_id, columns.replaced_after_tax.is_(None)
     )
-    return and_(_COSTS.c.tariff_id.is_(None), tuple_(_COSTS.c.station_id, _COSTS.c.transaction_id).in_(first))
+    return and_(not_(_BY_TARIFF), tuple_(_COSTS.c.station_id, _COSTS.c.transaction_id).in_(first))
 
 
 @dataclass(frozen=True, slots=True)

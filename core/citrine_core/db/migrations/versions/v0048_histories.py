@@ -70,9 +70,10 @@ def _create_authorization_records() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_authorization_records")),
     )
     table, order = "authorization_records", ["decide_time", "id"]
-    for first in ([], ["station_id"], ["id_token_lookup"]):
+    for first in ([], ["station_id"]):
         columns = ["tenant_id", *first, *order]
         op.create_index(f"ix_{table}_{'_'.join(columns)}", table, columns)
+    op.create_index(f"ix_{table}_token", table, ["tenant_id", "id_token_lookup", *order])
     _create_partial(f"ix_{table}_refused", table, order, "status <> 1")
     _create_partial(f"ix_{table}_group", table, ["group_id", *order], "group_id <> ''")
 
