@@ -20,18 +20,18 @@ BEGIN = 1_767_225_600
 
 
 class Sql:
-    """Expressions of a number `n` from 1 to ROWS, in the words of a database."""
+    """Expressions of a number `n` from 1 on, in the words of a database."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.is_sqlite = engine.dialect.name == "sqlite"
 
-    def numbers(self) -> str:
-        """Return what the rows are selected from."""
+    def numbers(self, rows: int) -> str:
+        """Return what so many rows are selected from."""
         if self.is_sqlite:
             return (
-                f"(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s)"
+                f"(WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {rows}) SELECT n FROM s)"
             )
-        return f"generate_series(1, {ROWS}) AS n"
+        return f"generate_series(1, {rows}) AS n"
 
     def time(self, seconds: str = "n") -> str:
         """Return a time: so many seconds after the beginning of 2026."""
@@ -55,13 +55,14 @@ class Sql:
         return {str: "''", int: "1", float: "1.0"}.get(kind) or self.time("0")
 
 
-async def fill(engine: AsyncEngine, table: Table, columns: Mapping[str, str]) -> None:
-    """Write ROWS rows.
+async def fill(engine: AsyncEngine, table: Table, columns: Mapping[str, str], rows: int = ROWS) -> None:
+    """Write many rows.
 
     Args:
         engine: Of the database.
         table: The table, which must be empty.
         columns: Expressions by the name of the column. Others have any value.
+        rows: How many.
     """
     sql = Sql(engine)
     values = {
@@ -70,7 +71,9 @@ async def fill(engine: AsyncEngine, table: Table, columns: Mapping[str, str]) ->
         if not column.nullable and column.server_default is None and column.autoincrement is not True
     }
     values |= {"tenant_id": "'default'", **columns}
-    insert = f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {sql.numbers()}"
+    insert = (
+        f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {sql.numbers(rows)}"
+    )
     async with engine.begin() as connection:
         # An index is made of all rows faster than row by row.
         for index in table.indexes:
