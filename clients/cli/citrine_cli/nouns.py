@@ -100,7 +100,7 @@ GROUPS: Mapping[str, Noun] = {
 """Nouns that are groups of commands."""
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "Stations": ("station", "location", "configuration", "connection", "refused", "tolerance"),
+    "Stations": ("station", "location", "configuration", "connection", "refused", "poisoned", "tolerance"),
     "Charging": ("transaction", "limit", "meter", "profile", "reservation"),
     "Access": ("token", "locallist", "authorization", "certificate"),
     "Money": ("tariff", "cost"),
