@@ -50,7 +50,7 @@ STATIONS = 5_000
 
 FEWER = 100_000
 
-OTHERS = {"authorization_records", "connection_records", "connections", "connectors"}
+OTHERS = {"authorization_records", "connection_records", "connections", "connectors", "stations"}
 """Tables with fewer rows, so that the test is quick: they are read in the same way as those with more."""
 
 FEW = f"n <= {ROWS // 100_000}"
