@@ -28,6 +28,8 @@ OF_ONE_STATION = {
 WITHOUT_SELECTION = {
     # A refused id needs not be a station's, an action is by a transaction, an assignment is for a station or a token.
     *("ListHandshakeRefusals", "ListSettlementActions", "ListTariffAssignments"),
+    # Of a location, of which the EVSEs may be at one station.
+    "ListLocationEvses",
     # There are few.
     "ListPoisonedMessages",
 }
