@@ -470,7 +470,7 @@ async def test_what_stations_said_of_themselves_and_who_is_connected_is_known_af
     engine = create_engine(empty_database_url)
     hardware = ChargingStation(vendor_name="Acme", model="One", firmware_version="1.0").SerializeToString()
     async with engine.begin() as connection:
-        await connection.run_sync(_up_to, "0048")
+        await connection.run_sync(_up_to, "0049")
         time = _day(connection, 1)
         await connection.execute(
             text(

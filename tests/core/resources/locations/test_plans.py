@@ -12,7 +12,7 @@ from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.db import Page, UnitOfWorkFactory, database_of
 from citrine_core.events import write_events
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
-from citrine_core.resources.stations import StationRepository
+from citrine_core.resources.stations.lists import LookedStations, list_stations
 from tests.support.statements import statements
 
 PAGES = 3_000
@@ -136,10 +136,8 @@ async def test_a_page_of_a_list_is_read_from_an_index(engine: AsyncEngine) -> No
         for after in (None, ("CS-2",)):
             with statements(engine) as seen:
                 async with unit_of_work(read_only=True) as work:
-                    page = Page(100, after)
-                    rows, _ = await StationRepository(work.session).list(
-                        "default", page, stations=StationSelector(**parts)
-                    )
+                    looked = LookedStations(stations=StationSelector(**parts))
+                    rows, _ = await list_stations(work.session, "default", Page(100, after), looked)
             wrong += [(number, parts, await costs(engine, *one)) for one in seen if "FROM stations" in one[0]]
             assert rows or after or not is_filled, parts
     for filters in LOCATIONS:

@@ -7,8 +7,8 @@ from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0049"
-down_revision = "0048"
+revision = "0050"
+down_revision = "0049"
 
 _INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     (

@@ -5,8 +5,8 @@ from alembic import op
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0050"
-down_revision = "0049"
+revision = "0051"
+down_revision = "0050"
 
 
 def upgrade() -> None:
