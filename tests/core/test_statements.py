@@ -103,17 +103,17 @@ MESSAGES: list[tuple[str, Callable[[], Message], int, int]] = [
     ("TransactionEvent Updated", lambda: updated(2, 200), 5, 7),
     ("TransactionEvent Updated with a token", lambda: updated(2, 200, id_token=TOKEN), 7, 10),
     ("TransactionEvent Ended", lambda: ended(2, 200), 5, 7),
-    ("TransactionEvent Started", lambda: started(0, 0, transaction_id="T-2", evse=(2, 1)), 7, 12),
+    ("TransactionEvent Started", lambda: started(0, 0, transaction_id="T-2", evse=(2, 1)), 7, 14),
     (
         "TransactionEvent Started with a token",
         lambda: started(0, 0, transaction_id="T-2", evse=(2, 1), id_token=TOKEN),
         9,
-        16,
+        18,
     ),
     ("MeterValues", lambda: MeterValuesRequest(evse_id=1, meter_value=[meter_value(5, 1000)]), 4, 4),
-    ("StatusNotification", lambda: status("OCCUPIED"), 7, 7),
-    ("StatusNotification of an end", lambda: status("AVAILABLE"), 9, 9),
-    ("NotifyEvent", notify_event, 9, 9),
+    ("StatusNotification", lambda: status("OCCUPIED"), 8, 8),
+    ("StatusNotification of an end", lambda: status("AVAILABLE"), 10, 10),
+    ("NotifyEvent", notify_event, 10, 10),
     ("Authorize", lambda: AuthorizeRequest(id_token=IdToken(id_token=TOKEN, type="ISO14443")), 6, 7),
 ]
 """Messages, with their statements without and with a tariff."""
