@@ -39,12 +39,12 @@ def boot() -> Message:
     return BootNotificationRequest(charging_station=station, reason=BootReasonEnum.BOOT_REASON_ENUM_POWER_UP)
 
 
-def status(name: str) -> Message:
+def status(name: str, connector_id: int = 1) -> Message:
     return StatusNotificationRequest(
         timestamp=timestamp(),
         connector_status=ConnectorStatusEnum.Value(f"CONNECTOR_STATUS_ENUM_{name}"),
         evse_id=1,
-        connector_id=1,
+        connector_id=connector_id,
     )
 
 
@@ -68,6 +68,8 @@ async def begun(core: RunningCore, session: FakeSession) -> None:
         CreateTokenRequest(token=Token(id_token=TOKEN, type="ISO14443", status=TOKEN_STATUS_ACCEPTED))
     )
     await session.call(boot())
+    # The first report on an EVSE puts it at the location of the station.
+    await session.call(status("AVAILABLE", connector_id=2))
     await session.call(started(0, 0, evse=(1, 1), id_token=TOKEN))
     await session.call(updated(1, 100))
 
@@ -103,17 +105,17 @@ MESSAGES: list[tuple[str, Callable[[], Message], int, int]] = [
     ("TransactionEvent Updated", lambda: updated(2, 200), 5, 7),
     ("TransactionEvent Updated with a token", lambda: updated(2, 200, id_token=TOKEN), 7, 10),
     ("TransactionEvent Ended", lambda: ended(2, 200), 5, 7),
-    ("TransactionEvent Started", lambda: started(0, 0, transaction_id="T-2", evse=(2, 1)), 7, 14),
+    ("TransactionEvent Started", lambda: started(0, 0, transaction_id="T-2", evse=(2, 1)), 7, 13),
     (
         "TransactionEvent Started with a token",
         lambda: started(0, 0, transaction_id="T-2", evse=(2, 1), id_token=TOKEN),
         9,
-        18,
+        17,
     ),
     ("MeterValues", lambda: MeterValuesRequest(evse_id=1, meter_value=[meter_value(5, 1000)]), 4, 4),
-    ("StatusNotification", lambda: status("OCCUPIED"), 8, 8),
-    ("StatusNotification of an end", lambda: status("AVAILABLE"), 10, 10),
-    ("NotifyEvent", notify_event, 10, 10),
+    ("StatusNotification", lambda: status("OCCUPIED"), 7, 7),
+    ("StatusNotification of an end", lambda: status("AVAILABLE"), 9, 9),
+    ("NotifyEvent", notify_event, 9, 9),
     ("Authorize", lambda: AuthorizeRequest(id_token=IdToken(id_token=TOKEN, type="ISO14443")), 6, 7),
 ]
 """Messages, with their statements without and with a tariff."""

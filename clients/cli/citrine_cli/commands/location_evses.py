@@ -76,7 +76,7 @@ async def list_evses(
         client.out.messages(evses)
         return
     client.out.table(
-        ["uid", "location", "station", "evse", "public id", "status", "since", "stale since", "connectors"],
+        ["uid", "location", "station", "evse", "public id", "status", "since", "offline since", "connectors"],
         (
             [
                 one.uid,
@@ -110,7 +110,7 @@ async def show_evse(client: Client, uid: Uid) -> None:
             "public id": one.public_id,
             "status": enum_word(one, "status"),
             "since": time_word(one, "status_time"),
-            "stale since": time_word(one, "stale_since"),
+            "offline since": time_word(one, "stale_since"),
             "removed": time_word(one, "remove_time"),
             "floor": one.floor_level,
             "reference": one.physical_reference,

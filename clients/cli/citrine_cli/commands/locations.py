@@ -216,7 +216,7 @@ async def show_location(client: Client, location_id: Id) -> None:
 
 def _show_evses(client: Client, evses: list[LocationEvse]) -> None:
     client.out.table(
-        ["uid", "station", "evse", "public id", "status", "since", "stale since", "connectors"],
+        ["uid", "station", "evse", "public id", "status", "since", "offline since", "connectors"],
         (
             [
                 one.uid,

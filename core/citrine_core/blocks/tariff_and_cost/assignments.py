@@ -59,7 +59,7 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
     The assignments in force when a subject was first reported decide. Therefore the lookup may be repeated when more is
     known about a subject, and later assignments change nothing.
 
-    It executes five statements for any number of subjects.
+    It executes four statements for any number of subjects.
     """
     if not subjects:
         return []

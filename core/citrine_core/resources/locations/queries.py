@@ -13,8 +13,7 @@ from citrine_core.db.changes import change_time
 from citrine_core.ids import new_id
 from citrine_core.resources.locations.models import Location
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
-from citrine_core.resources.stations.queries import PLACES, lock_locations_of
-from citrine_core.resources.stations.tags import StationTags
+from citrine_core.resources.stations.queries import GROUPS, PLACES, lock_locations_of
 
 __all__ = [
     "NOWHERE",
@@ -114,15 +113,19 @@ async def find_time_zones(session: AsyncSession, tenant_id: str, station_ids: Co
 
 
 async def find_places(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, Place]:
-    """Return where those of the stations stand that stand at a location or are in a group, in two queries."""
+    """Return where those of the stations stand that stand at a location or are in a group, in one query."""
+    grouped = and_(GROUPS.c.tenant_id == PLACES.c.tenant_id, GROUPS.c.station_id == PLACES.c.station_id)
     rows = await session.execute(
-        select(PLACES.c.station_id, Location.location_id, Location.time_zone)
-        .join_from(PLACES, Location, _STANDS_THERE)
+        select(PLACES.c.station_id, Location.location_id, Location.time_zone, GROUPS.c.group_name)
+        .select_from(PLACES)
+        .outerjoin(Location, _STANDS_THERE)
+        .outerjoin(GROUPS, grouped)
         .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
     )
-    found = {row[0]: Place(row[1], row[2]) for row in rows}
-    for station_id, tags in (await StationTags(session).find_groups(tenant_id, station_ids)).items():
-        found[station_id] = found.get(station_id, NOWHERE)._replace(groups=tuple(tags))
+    found: dict[str, Place] = {}
+    for station_id, location_id, time_zone, group in rows:
+        place = found.get(station_id) or Place(location_id or "", time_zone or "")
+        found[station_id] = place if group is None else place._replace(groups=(*place.groups, group))
     return found
 
 

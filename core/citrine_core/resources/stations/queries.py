@@ -18,11 +18,12 @@ from citrine.ocpp.v2.provisioning_pb2 import (
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.client_certificates import ClientCertificates
-from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.models import Station, StationGroup
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = [
     "BOOTS",
+    "GROUPS",
     "PLACES",
     "Presence",
     "count_stations",
@@ -53,6 +54,11 @@ BOOTS = select(_TABLE.tenant_id, _TABLE.station_id, _TABLE.registration, _TABLE.
 
 PLACES = select(_TABLE.tenant_id, _TABLE.station_id, _TABLE.location_id).subquery("places")
 """Location of each station, NULL where it stands at none, to be joined by tenant_id and station_id."""
+
+_GROUPS = StationGroup.__table__.c
+
+GROUPS = select(_GROUPS.tenant_id, _GROUPS.station_id, _GROUPS.group_name).subquery("groups_of_stations")
+"""Groups of each station, to be joined by tenant_id and station_id."""
 
 _STATES = ("connected", "pending", "rejected", "not_booted", "offline", "never_seen", "held", "disabled")
 

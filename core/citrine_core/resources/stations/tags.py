@@ -45,7 +45,7 @@ class StationTags:
         """Return the labels and groups of those of the stations that have any."""
         found: dict[str, Tags] = {}
         connection = await self._session.connection()
-        labels = _LABELS.c
+        labels, groups = _LABELS.c, _GROUPS.c
         rows = await connection.execute(
             select(labels.station_id, labels.label_key, labels.label_value)
             .where(labels.tenant_id == tenant_id, one_of(labels.station_id, set(station_ids)))
@@ -53,21 +53,13 @@ class StationTags:
         )
         for station_id, key, value in rows:
             found.setdefault(station_id, Tags()).labels[key] = value
-        for station_id, names in (await self.find_groups(tenant_id, station_ids)).items():
-            found.setdefault(station_id, Tags()).groups.extend(names)
-        return found
-
-    async def find_groups(self, tenant_id: str, station_ids: Collection[str]) -> dict[str, list[str]]:
-        """Return the groups of those of the stations that are in any."""
-        groups = _GROUPS.c
-        rows = await (await self._session.connection()).execute(
+        of_groups = await connection.execute(
             select(groups.station_id, groups.group_name)
             .where(groups.tenant_id == tenant_id, one_of(groups.station_id, set(station_ids)))
             .order_by(groups.station_id, groups.group_name)
         )
-        found: dict[str, list[str]] = {}
-        for station_id, name in rows:
-            found.setdefault(station_id, []).append(name)
+        for station_id, name in of_groups:
+            found.setdefault(station_id, Tags()).groups.append(name)
         return found
 
     async def replace_labels(self, tenant_id: str, station_id: str, labels: Mapping[str, str]) -> None:
