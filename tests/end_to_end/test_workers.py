@@ -22,7 +22,8 @@ from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.ocpp.v2 import provisioning_pb2
 from citrine_process.settings import InvalidSetting
 from citrine_process.supervisor import WorkerGroup, supervise
-from tests.support.deployment import CITRINE, START_TIMEOUT, Deployment, Process, deploy
+from tests.support.deployment import START_TIMEOUT, Deployment, Process, deploy
+from tests.support.quick_commands import quick_citrine
 from tests.support.raw_station import RawStation, raw_station
 
 PASSWORD = "correct-horse-battery"
@@ -193,7 +194,7 @@ def run(*arguments: str, **settings: str) -> tuple[int, str]:
     """Run `citrine` and return its exit code and what it said."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
     done = subprocess.run(
-        [str(CITRINE), *arguments],
+        [quick_citrine(), *arguments],
         env={**inherited, **settings},
         capture_output=True,
         text=True,

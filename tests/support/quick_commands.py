@@ -33,10 +33,11 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 if sys.argv[0].endswith("/python"):
     if arguments[:2] != ["-m", "citrine_cli.up.child"]:
         os.execv({python!r}, [{python!r}, *arguments])
-    import ctypes
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-    if os.getppid() != int(arguments[2]):
-        sys.exit(1)
+    if sys.platform == "linux":
+        import ctypes
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        if os.getppid() != int(arguments[2]):
+            sys.exit(1)
     del arguments[:3]
 said = json.dumps([arguments, os.getcwd(), dict(os.environ)]).encode()
 server = socket.socket(socket.AF_UNIX)

@@ -202,7 +202,7 @@ async def test_a_connection_that_ends_in_the_middle_is_an_outage_and_not_used_ag
 
 
 async def test_a_statement_that_is_cancelled_leaves_no_broken_connection(unit_of_work: UnitOfWorkFactory) -> None:
-    long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000000) SELECT count(*) FROM n"
+    long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) SELECT count(*) FROM n"
 
     async def run() -> None:
         async with unit_of_work(read_only=True) as work:

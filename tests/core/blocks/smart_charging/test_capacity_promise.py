@@ -157,7 +157,7 @@ async def play(core: RunningCore, moods: list[str], actions: list[tuple[Any, ...
 
 @given(moods=MOODS, actions=ACTIONS, knows_evses=st.booleans())
 @settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     database=None,
     phases=[Phase.generate],
