@@ -73,8 +73,10 @@ def serve(address: str, python: str) -> None:
                     _be(said, files)
                 for descriptor in files:
                     os.close(descriptor)
-                connection.sendall(f"{pid}\n".encode())
                 begun[pid] = connection
+                # Who asked for it may have been killed since, and so is it at the next turn.
+                with contextlib.suppress(OSError):
+                    connection.sendall(f"{pid}\n".encode())
     for pid in begun:
         os.kill(pid, signal.SIGKILL)
 
@@ -121,8 +123,8 @@ def _read(connection: socket.socket) -> tuple[bytes, list[int]]:
     """Return what is asked for, and the input, output and errors that it is to have."""
     size, files, _, _ = socket.recv_fds(connection, 8, 3)
     said = bytearray()
-    while len(said) < int.from_bytes(size, "big"):
-        said += connection.recv(65536)
+    while len(said) < int.from_bytes(size, "big") and (more := connection.recv(65536)):
+        said += more
     return bytes(said), files
 
 
