@@ -60,13 +60,16 @@ async def list_stations(
             query = query.where(NewestSession.is_open.is_(looked.connection == STATION_CONNECTION_OPEN))
     else:
         query = query.outerjoin(NewestSession, _SAME)
-    query = _filtered(query.where(Station.tenant_id == tenant_id), tenant_id, looked)
-    rows, token = await page.read_rows(session, query, NewestSession.station_id if by_session else Station.station_id)
+    key = NewestSession.station_id if by_session else Station.station_id
+    after = page.key(key)
+    query = query.where(Station.tenant_id == tenant_id)
+    query = _filtered(query, tenant_id, looked, None if after is None else after[0])
+    rows, token = await page.read_rows(session, query, key)
     return [(station, connection) for station, connection in rows], token
 
 
 def _filtered(
-    query: Select[Station, Connection], tenant_id: str, looked: LookedStations
+    query: Select[Station, Connection], tenant_id: str, looked: LookedStations, after: str | None
 ) -> Select[Station, Connection]:
     for column, value in (
         (Station.vendor_name, looked.vendor_name),
@@ -76,7 +79,7 @@ def _filtered(
         if value:
             query = query.where(column == value)
     if looked.stations is not None:
-        query = query.where(*stations_selected(tenant_id, Station.station_id, looked.stations))
+        query = query.where(*stations_selected(tenant_id, Station.station_id, looked.stations, after))
     if looked.registration is not None:
         query = query.where(Station.registration == looked.registration)
     if looked.held is not None:

@@ -176,7 +176,7 @@ async def list_hardware(
     query = select(_TABLE.station_id, _TABLE.hardware).where(_TABLE.tenant_id == tenant_id, _TABLE.station_id > after)
     if station_ids is not None:
         query = query.where(one_of(_TABLE.station_id, station_ids))
-    query = query.where(*stations_selected(tenant_id, _TABLE.station_id, selector))
+    query = query.where(*stations_selected(tenant_id, _TABLE.station_id, selector, after))
     rows = await session.execute(query.order_by(_TABLE.station_id).limit(limit))
     return [(row[0], ChargingStation.FromString(row[1] or b"")) for row in rows]
 
