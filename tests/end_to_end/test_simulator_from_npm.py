@@ -60,7 +60,7 @@ class Site:
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not await condition():
                     await asyncio.sleep(0.05)
         except TimeoutError:
