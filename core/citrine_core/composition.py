@@ -23,7 +23,7 @@ from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.jobs import Job
 from citrine_core.link import LinkRegistry
 from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
-from citrine_core.resources import audit, certificate_store, poisoned_messages, refusals, reports
+from citrine_core.resources import audit, certificate_store, charge_records, poisoned_messages, refusals, reports
 from citrine_core.resources.certificate_store.repository import CERTIFICATES
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.configurations.repository import CONFIGURATIONS
@@ -79,6 +79,7 @@ def resource_blocks(
         certificate_store.block(services),
         audit.block(services),
         Block("locations", forget_station=partial(retire_evses, clock=services.clock)),
+        charge_records.block(services),
         Block(
             "quotas",
             jobs=[QuotaDirectory.of(services).job],

@@ -12,7 +12,7 @@ import citrine.api.v1
 WITHOUT_GET = {
     # Parts of what another Get or list returns.
     *("FirmwareCampaignStation", "FirmwareStatus", "FirmwarePublicationStatus", "LocalListEntry", "NetworkProfile"),
-    *("ReportPart", "Sample", "TransactionEvent", "Variable"),
+    *("ReportPart", "Sample", "TransactionEvent", "UnsettledTransaction", "Variable"),
     # Known by all that they say: the lists are asked for one of them by their filters.
     *("Alert", "ChargingCapacity", "ChargingLimit", "ChargingNegotiation", "ChargingProfileRecord"),
     *("HandshakeRefusal", "InstalledCertificate", "Refusal", "SettlementAction", "UnmatchedEnd"),

@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.events.v1.events_pb2 import (
+    ChargeRecordMade,
     DisplayMessageChanged,
     Event,
     FirmwareCampaignChanged,
@@ -57,6 +58,10 @@ def _state(body: ReservationChanged | DisplayMessageChanged) -> str:
 
 def _because(body: FirmwareUpdateChanged | FirmwarePublicationChanged | FirmwareCampaignChanged) -> str:
     return body.state.lower().replace("_", " ") + (f": {body.reason}" if body.reason else "")
+
+
+def _reason_of(body: ChargeRecordMade) -> str:
+    return f" ({enum_word(body, 'reason')})" if body.reason else ""
 
 
 def _place(evse_id: int, connector_id: int) -> str:
@@ -160,6 +165,11 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"correction {body.number}: {money(body.after_tax, body.currency)} instead of "
         f"{money(body.replaced_after_tax, body.replaced_currency) or 'unknown'}"
         f" ({body.reason.lower().replace('_', ' ')})  {short_id(body.transaction_id)}"
+    ),
+    "charge_record_made": lambda body: (
+        f"charge record, revision {body.revision}"
+        f"{f': {money(body.after_tax, body.currency)}' if body.after_tax else ''}"
+        f"{_reason_of(body)}  {short_id(body.transaction_id)}"
     ),
     "charging_plan_changed": lambda body: (
         f"charging plan {body.state.lower().replace('_', ' ')} ({body.cause_text or body.cause.lower()})"

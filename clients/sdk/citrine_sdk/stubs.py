@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceAsyncStub
     from citrine.api.v1.certificate_store_pb2_grpc import CertificateStoreServiceAsyncStub
     from citrine.api.v1.certificates_pb2_grpc import CertificatesServiceAsyncStub
+    from citrine.api.v1.charge_records_pb2_grpc import ChargeRecordsServiceAsyncStub
     from citrine.api.v1.commands_pb2_grpc import CommandsServiceAsyncStub
     from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceAsyncStub
     from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceAsyncStub
@@ -55,6 +56,7 @@ class Stubs:
     availability: "AvailabilityServiceAsyncStub"
     certificate_store: "CertificateStoreServiceAsyncStub"
     certificates: "CertificatesServiceAsyncStub"
+    charge_records: "ChargeRecordsServiceAsyncStub"
     commands: "CommandsServiceAsyncStub"
     configurations: "ConfigurationsServiceAsyncStub"
     connections: "ConnectionsServiceAsyncStub"
@@ -114,6 +116,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     ),
     "CertificateStoreService": ("GetStoredCertificate", "ListStoredCertificates"),
     "CertificatesService": ("ListInstalledCertificates",),
+    "ChargeRecordsService": ("GetChargeRecord", "ListChargeRecords", "ListUnsettledTransactions"),
     "CommandsService": ("GetCommand", "ListCommands"),
     "ConfigurationsService": (
         "GetConfiguration",

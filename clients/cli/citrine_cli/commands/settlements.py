@@ -1,4 +1,4 @@
-"""`citrine transaction settle, reopen, waive, reprice, confirm, actions`: settlement by operators."""
+"""`citrine transaction settle, reopen, waive, credit, reprice, confirm, actions`: settlement by operators."""
 
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import (
     ConfirmReadingRequest,
+    CreditTransactionCostRequest,
     ListSettlementActionsRequest,
     ReopenTransactionRequest,
     RepriceTransactionRequest,
@@ -24,7 +25,7 @@ from citrine_cli.prefixes import find_transaction, key_of_transaction, listed_tr
 from citrine_cli.targets import choice
 from citrine_cli.words import amount, enum_word, instant_word, money, time_word
 
-__all__ = ["Consent", "add_commands", "key_of_settled"]
+__all__ = ["Consent", "Reason", "StationOption", "TransactionId", "add_commands", "key_of_settled"]
 
 _KINDS = words_of(SettlementAction.Kind.items(), "KIND_")
 
@@ -40,6 +41,7 @@ def add_commands(app: typer.Typer) -> None:
     client_command(app, "settle")(settle_transaction)
     client_command(app, "reopen")(reopen_transaction)
     client_command(app, "waive")(waive_cost)
+    client_command(app, "credit")(credit_cost)
     client_command(app, "reprice")(reprice_transaction)
     client_command(app, "confirm")(confirm_reading)
     client_command(app, "actions")(list_actions)
@@ -79,6 +81,22 @@ async def waive_cost(
     station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
     request = WaiveTransactionCostRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     _show(client, await client.citrine.transactions.WaiveTransactionCost(request))
+
+
+async def credit_cost(
+    client: Client,
+    transaction_id: TransactionId,
+    amount_: Annotated[str, typer.Argument(metavar="AMOUNT", help="How much, with tax.")],
+    reason: Reason,
+    station: StationOption = "",
+    refunded: Annotated[bool, typer.Option("--refunded", help="It was paid, and is given back.")] = False,
+) -> None:
+    """Take an amount off the cost of a settled transaction, as a correction."""
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
+    request = CreditTransactionCostRequest(
+        station_id=station_id, transaction_id=transaction_id, reason=reason, amount=amount_, refunded=refunded
+    )
+    _show(client, await client.citrine.transactions.CreditTransactionCost(request))
 
 
 async def reprice_transaction(

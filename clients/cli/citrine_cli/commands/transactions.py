@@ -65,7 +65,8 @@ StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Sta
 def build() -> typer.Typer:
     """Return the commands of `citrine transaction`."""
     app = typer.Typer(
-        help="Transactions: list, show, start, stop, check, close; and their costs: settle, reopen, waive, reprice."
+        help="Transactions: list, show, start, stop, check, close;"
+        " and their costs: settle, reopen, waive, credit, reprice."
     )
     client_command(app, "list")(list_transactions)
     client_command(app, "show")(show_transaction)

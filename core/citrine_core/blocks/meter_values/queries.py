@@ -2,34 +2,59 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Integer, Select, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import RegisterReading, SampleRow, measured
 
-__all__ = ["find_evse_registers"]
+__all__ = ["EVSETime", "find_evse_registers"]
 
 MOST_SAMPLES = 5000
+
+TIMES_AT_ONCE = 50
+"""Most times in one statement."""
 
 _COLUMNS = tuple(getattr(Sample, name) for name in SampleRow._fields)
 
 
+class EVSETime(NamedTuple):
+    """A time in which something was at an EVSE, by the clock of the station."""
+
+    station_id: str
+    evse_id: int
+    start: datetime
+    end: datetime
+
+
 async def find_evse_registers(
-    session: AsyncSession, tenant_id: str, station_id: str, evse_id: int, start: datetime, end: datetime
-) -> Sequence[RegisterReading]:
-    """Return the import register of an EVSE from MeterValues between two times, by the clock of the station."""
-    rows = await session.execute(
+    session: AsyncSession, tenant_id: str, times: Sequence[EVSETime]
+) -> list[Sequence[RegisterReading]]:
+    """Return the import register of EVSEs from MeterValues, for each of the times."""
+    found: list[list[SampleRow]] = [[] for _ in times]
+    for first in range(0, len(times), TIMES_AT_ONCE):
+        parts = [
+            _samples_in(tenant_id, first + place, one) for place, one in enumerate(times[first : first + TIMES_AT_ONCE])
+        ]
+        for place, *row in await session.execute(union_all(*parts) if len(parts) > 1 else parts[0]):
+            found[place].append(SampleRow(*row))
+    return [measured(sorted(rows, key=lambda row: row.sample_time)).registers for rows in found]
+
+
+def _samples_in(tenant_id: str, place: int, time: EVSETime) -> Select[Any]:
+    rows = (
         select(*_COLUMNS)
         .where(
             Sample.tenant_id == tenant_id,
-            Sample.station_id == station_id,
-            Sample.sample_time.between(start, end),
-            Sample.evse_id == evse_id,
+            Sample.station_id == time.station_id,
+            Sample.sample_time.between(time.start, time.end),
+            Sample.evse_id == time.evse_id,
             Sample.transaction_id.is_(None),
         )
         .order_by(Sample.sample_time)
         .limit(MOST_SAMPLES)
+        .subquery()
     )
-    return measured([SampleRow(*row) for row in rows]).registers
+    return select(literal_column(str(place), Integer()), *rows.c)

@@ -7,9 +7,10 @@ from citrine_core.blocks.reservation import ReservationRepository
 from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
 from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
-from citrine_core.blocks.tariff_and_cost.corrections.operations import current_version, waive
+from citrine_core.blocks.tariff_and_cost.corrections.operations import credit, current_version, waive
 from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
+from citrine_core.blocks.tariff_and_cost.money import parse_decimal
 from citrine_core.blocks.tariff_and_cost.repository import TARIFFS, end_assignments
 from citrine_core.blocks.tariff_and_cost.reservation_costs import INTERVAL as BILLING_INTERVAL
 from citrine_core.blocks.tariff_and_cost.reservation_costs import ReservationCosts, ReservationCostsServicer
@@ -45,7 +46,9 @@ __all__ = [
     "TariffsServicer",
     "block",
     "corrections_to_protos",
+    "credit",
     "current_version",
+    "parse_decimal",
     "to_micros",
     "waive",
 ]

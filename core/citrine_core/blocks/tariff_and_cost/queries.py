@@ -3,14 +3,57 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
-from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository
+from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRepository, Tariffs, breakdown_of
 from citrine_core.db import UnitOfWork
 
-__all__ = ["RunningTotals", "billed_totals"]
+__all__ = ["RunningTotals", "SettledCost", "billed_totals", "find_settled_costs"]
 
 _Key = tuple[str, str]
+
+
+class SettledCost(NamedTuple):
+    """What a transaction costs: by its final cost, or by a correction."""
+
+    number: int
+    """Number of the correction. 0: the final cost."""
+    reason: int
+    """citrine.api.v1.CostCorrection.Reason"""
+    detail: str
+    author: str
+    tariff_id: str
+    """Empty: no tariff applies."""
+    tariff_version: int
+    cost: bytes | None
+    """Serialised citrine.api.v1.Cost. None: no tariff applies, or the cost is not known."""
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether a tariff applies and the cost is not known."""
+        return bool(self.tariff_id) and self.cost is None
+
+
+async def find_settled_costs(work: UnitOfWork, tenant_id: str, keys: Collection[_Key]) -> dict[_Key, list[SettledCost]]:
+    """Return what settled transactions cost, by station and id: the final cost first, then each correction."""
+    if not keys:
+        return {}
+    rows = await CostRepository(work.session).find_all(tenant_id, keys)
+    corrections = await CorrectionRepository(work.session).find_all(tenant_id, keys)
+    found: dict[_Key, list[SettledCost]] = {}
+    for key in keys:
+        row = rows.get(key)
+        final = SettledCost(0, 0, "", "", "", 0, None)
+        if row is not None and row.tariff_id is not None:
+            version = row.tariff_version or 0
+            final = final._replace(tariff_id=row.tariff_id, tariff_version=version, cost=row.breakdown)
+        found[key] = [final, *(_settled_cost(one) for one in corrections.get(key, ()))]
+    return found
+
+
+def _settled_cost(row: CorrectionRow) -> SettledCost:
+    return SettledCost(row.number, row.reason, row.detail, row.author, row.tariff_id, row.tariff_version, row.breakdown)
 
 
 class RunningTotals:

@@ -9,7 +9,7 @@ from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.blocks.transactions.batch import Batch
 from citrine_core.blocks.transactions.deferrals import delay_of, is_large, sort_out_late
 from citrine_core.blocks.transactions.event_fold import note_event
-from citrine_core.blocks.transactions.evse_energy import fold_meter_values, set_power_limits
+from citrine_core.blocks.transactions.evse_energy import Unmeasured, fold_meter_values, set_power_limits
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, apply, fold_in_steps
 from citrine_core.blocks.transactions.late_events import retain_late
 from citrine_core.blocks.transactions.refolds import anomaly_events, not_behind, note_boots, refold
@@ -176,7 +176,7 @@ class BatchFold:
         return state
 
     async def _measure_elsewhere(self, key: TransactionKey, state: TransactionState) -> TransactionState:
-        measured = await fold_meter_values(self.work, state, self._fresh_of(key))
+        [measured] = await fold_meter_values(self.work, state.tenant_id, [Unmeasured(state, self._fresh_of(key))])
         if measured is None:
             return state
         self.batch.states[key] = measured

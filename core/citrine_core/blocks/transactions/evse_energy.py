@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from citrine_core.blocks.meter_values.queries import find_evse_registers
+from citrine_core.blocks.meter_values import RegisterReading
+from citrine_core.blocks.meter_values.queries import EVSETime, find_evse_registers
 from citrine_core.blocks.provisioning.queries import find_evse_powers
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold_in_steps
 from citrine_core.blocks.transactions.other_energy import from_meter_values, outside_readings
@@ -12,7 +14,7 @@ from citrine_core.blocks.transactions.repository import TransactionKey, Transact
 from citrine_core.db import UnitOfWork
 from citrine_core.steps import run_cooperatively
 
-__all__ = ["fold_meter_values", "set_power_limits"]
+__all__ = ["Unmeasured", "fold_meter_values", "set_power_limits"]
 
 
 async def set_power_limits(
@@ -45,36 +47,54 @@ async def set_power_limits(
         states[key].power_limit_w = powers.get((key[0], evse_id), default_w)
 
 
-async def fold_meter_values(
-    work: UnitOfWork,
-    state: TransactionState,
-    fresh: Iterable[Occurrence] = (),
-    whole: Sequence[Occurrence] | None = None,
-    until: datetime | None = None,
-) -> TransactionState | None:
-    """Return a transaction with the energy by MeterValues of its EVSE, if its events contain none.
+class Unmeasured(NamedTuple):
+    """A transaction that just ended, or gets no end, and whose events may contain no energy."""
 
-    Args:
-        work: A transaction of the database.
-        state: A transaction that just ended, or gets no end.
-        fresh: Its events that are not stored yet.
-        whole: All its events, if they are already read.
-        until: Until when its EVSE was in use, if it gets no end.
+    state: TransactionState
+    fresh: Sequence[Occurrence] = ()
+    """Its events that are not stored yet."""
+    whole: Sequence[Occurrence] | None = None
+    """All its events, if they are already read."""
+    until: datetime | None = None
+    """Until when its EVSE was in use, if it gets no end."""
+
+    @property
+    def time(self) -> EVSETime | None:
+        """When it was at its EVSE. None: its events contain the energy, or its EVSE or times are not known."""
+        state = self.state
+        start, end = state.start_time, state.end_time or self.until
+        if state.energy_wh is not None or not state.evse_id or start is None or end is None or start >= end:
+            return None
+        return EVSETime(state.station_id, state.evse_id, start, end)
+
+
+async def fold_meter_values(
+    work: UnitOfWork, tenant_id: str, unmeasured: Sequence[Unmeasured]
+) -> list[TransactionState | None]:
+    """Return transactions with the energy by MeterValues of their EVSEs; None for those where these tell none.
+
+    One statement for many of them asks for the MeterValues.
     """
-    start, end = state.start_time, state.end_time or until
-    if state.energy_wh is not None or not state.evse_id or start is None or end is None or start >= end:
-        return None
-    readings = await find_evse_registers(work.session, state.tenant_id, state.station_id, state.evse_id, start, end)
-    outside = outside_readings(readings)
+    times = {place: time for place, one in enumerate(unmeasured) if (time := one.time) is not None}
+    found: list[TransactionState | None] = [None] * len(unmeasured)
+    if times:
+        registers = await find_evse_registers(work.session, tenant_id, list(times.values()))
+        for place, readings in zip(times, registers, strict=True):
+            found[place] = await _measured(work, unmeasured[place], readings)
+    return found
+
+
+async def _measured(work: UnitOfWork, one: Unmeasured, readings: Sequence[RegisterReading]) -> TransactionState | None:
+    state, outside = one.state, outside_readings(readings)
     if len(outside) < 2:
         return None
     memory = RegisterMemory.load(state.register_state)
     memory.outside = outside
     state.register_state = memory.dump()
-    key = (state.station_id, state.transaction_id)
+    whole, key = one.whole, (state.station_id, state.transaction_id)
     if whole is None:
         stored = await TransactionRepository(work.session).load_events(state.tenant_id, {key})
-        whole = [*stored[key], *fresh]
+        whole = [*stored[key], *one.fresh]
     folded = await run_cooperatively(fold_in_steps(state, whole))
     if folded.energy_wh is None:
         return None

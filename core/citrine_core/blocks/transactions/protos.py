@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Row
@@ -13,10 +13,19 @@ from citrine.api.v1.tariff_and_cost_pb2 import Settlement
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.transactions.register_memory import Anomaly, load_anomalies
-from citrine_core.blocks.transactions.unmatched.models import UnmatchedEnd
 from citrine_core.rpc import to_duration, to_timestamp
 
-__all__ = ["action_to_proto", "event_to_proto", "transaction_to_proto", "unmatched_to_proto"]
+if TYPE_CHECKING:
+    from citrine_core.blocks.transactions.unmatched.models import UnmatchedEnd
+
+__all__ = [
+    "action_to_proto",
+    "anomalies_of",
+    "event_to_proto",
+    "missing_events_of",
+    "transaction_to_proto",
+    "unmatched_to_proto",
+]
 
 
 def transaction_to_proto(
@@ -50,9 +59,7 @@ def transaction_to_proto(
         events=row.events,
         last_seq_no=row.last_seq_no,
         has_gap=_has_gap(row),
-        missing_events=0
-        if row.unnumbered
-        else row.last_seq_no - row.first_seq_no + 1 - row.seq_nos + (row.start_time is None),
+        missing_events=missing_events_of(row),
         unnumbered=row.unnumbered,
         offline=row.offline,
         update_time=row.update_time,
@@ -67,7 +74,7 @@ def transaction_to_proto(
         cable_max_current=row.cable_max_current,
         stop_id_token=_id_token(row.stop_id_token, row.stop_id_token_type),
         known_token_types=known_types.get(row.id_token or "", ()),
-        anomalies=_anomalies(row),
+        anomalies=anomalies_of(row),
         exported_energy_wh=row.exported_wh,
         late_events=row.late_events or 0,
         settle_time=row.settle_time,
@@ -85,7 +92,15 @@ def _has_gap(row: Row[Any]) -> bool:
     return not row.unnumbered and bool(row.seq_nos <= row.last_seq_no - row.first_seq_no)
 
 
-def _anomalies(row: Row[Any]) -> list[pb.TransactionAnomaly]:
+def missing_events_of(row: Row[Any]) -> int:
+    """Return how many events of a transaction are missing; 0 if its station numbers none."""
+    if row.unnumbered:
+        return 0
+    return int(row.last_seq_no - row.first_seq_no + 1 - row.seq_nos + (row.start_time is None))
+
+
+def anomalies_of(row: Row[Any]) -> list[pb.TransactionAnomaly]:
+    """Return what is doubtful about a transaction, by time."""
     found = load_anomalies(row.anomalies)
     found.sort(key=lambda one: (one.time is None, one.time or row.update_time))
     if row.clock_skew_ms is not None:
@@ -136,7 +151,7 @@ def event_to_proto(row: Row[Any]) -> pb.TransactionEvent:
     )
 
 
-def unmatched_to_proto(row: UnmatchedEnd) -> pb.UnmatchedEnd:
+def unmatched_to_proto(row: "UnmatchedEnd") -> pb.UnmatchedEnd:
     """Return an end of a transaction that is not known."""
     return pb.UnmatchedEnd(
         station_id=row.station_id,

@@ -1,29 +1,41 @@
 """Queries into the transactions for other modules, and the one column that another package writes."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, exists, func, not_, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
+from citrine.api.v1.station_selector_pb2 import StationSelector
+from citrine.api.v1.transactions_pb2 import TransactionAnomaly
+from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, TransactionEventEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.blocks.transactions.protos import anomalies_of, missing_events_of
+from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
+from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens.queries import group_of
 
 __all__ = [
     "OpenAtEVSE",
+    "SettledTransaction",
+    "UnsettledTransaction",
     "count_running",
+    "find_boundary_events",
     "find_ends",
     "find_event_requests",
-    "find_next_start",
+    "find_next_starts",
     "find_open",
     "find_open_of_tokens",
     "find_open_unnumbered",
+    "find_settled",
+    "find_settled_after",
     "has_ended",
     "latest_of_start",
+    "list_unsettled",
     "may_be_orphaned",
     "sample_times",
     "store_total_cost",
@@ -37,6 +49,10 @@ _CHARGING_STATES = {
     for value in ChargingStateEnum.DESCRIPTOR.values
     if value.number
 }
+
+
+PLACES_AT_ONCE = 50
+"""Most EVSEs in one statement that asks about each."""
 
 
 class OpenAtEVSE(NamedTuple):
@@ -173,19 +189,31 @@ async def find_open_of_tokens(
     return rows.all()
 
 
-async def find_next_start(
-    session: AsyncSession, tenant_id: str, station_id: str, evse_id: int, sequence: int, start: datetime
-) -> datetime | None:
-    """Return when the next transaction began at the EVSE of one with this sequence and start. None: none did."""
-    found: datetime | None = await session.scalar(
-        select(func.min(_TABLE.start_time)).where(
-            _TABLE.tenant_id == tenant_id,
-            _TABLE.station_id == station_id,
-            _TABLE.sequence > sequence,
-            _TABLE.evse_id == evse_id,
-            _TABLE.start_time > start,
-        )
-    )
+async def find_next_starts(
+    session: AsyncSession, tenant_id: str, places: Sequence[tuple[str, int, int, datetime]]
+) -> list[datetime | None]:
+    """Return when the next transactions began at EVSEs. None: none did.
+
+    Args:
+        session: The session of the database.
+        tenant_id: Tenant of the stations.
+        places: Station, EVSE, sequence and start of the transactions before.
+    """
+    found: list[datetime | None] = []
+    for first in range(0, len(places), PLACES_AT_ONCE):
+        starts = [
+            select(func.min(_TABLE.start_time))
+            .where(
+                _TABLE.tenant_id == tenant_id,
+                _TABLE.station_id == station_id,
+                _TABLE.sequence > sequence,
+                _TABLE.evse_id == evse_id,
+                _TABLE.start_time > start,
+            )
+            .scalar_subquery()
+            for station_id, evse_id, sequence, start in places[first : first + PLACES_AT_ONCE]
+        ]
+        found += (await session.execute(select(*starts))).one()
     return found
 
 
@@ -219,6 +247,135 @@ async def find_event_requests(
         )
     )
     return {(transaction_id, seq_no, digest): request for transaction_id, seq_no, digest, request in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledTransaction:
+    """A transaction that is not settled."""
+
+    row: Row[Any]
+    """Its columns."""
+
+    @property
+    def missing_events(self) -> int:
+        """How many events are missing."""
+        return missing_events_of(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class SettledTransaction:
+    """A transaction that is settled."""
+
+    row: Row[Any]
+    """Its columns."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Station and transaction."""
+        return self.row.station_id, self.row.transaction_id
+
+    @property
+    def token_key(self) -> tuple[str, str] | None:
+        """Normalised spelling and type of its token. None: no token was reported."""
+        row = self.row
+        return None if row.id_token_lookup is None else (row.id_token_lookup, row.id_token_type or "")
+
+    @property
+    def skew(self) -> timedelta:
+        """How far its station's clock was ahead of ours, where it is billed by ours."""
+        return timedelta(milliseconds=self.row.clock_skew_ms or 0)
+
+    @property
+    def missing_events(self) -> int:
+        """How many events are missing."""
+        return missing_events_of(self.row)
+
+    @property
+    def anomalies(self) -> list[TransactionAnomaly]:
+        """What is doubtful about it."""
+        return anomalies_of(self.row)
+
+
+async def find_settled(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], SettledTransaction]:
+    """Return those of the transactions, by station and id, that are settled."""
+    if not keys:
+        return {}
+    key = (_TABLE.station_id, _TABLE.transaction_id)
+    rows = await session.execute(
+        select(*_TABLE).where(_TABLE.tenant_id == tenant_id, one_of(key, keys), _TABLE.settle_time.is_not(None))
+    )
+    return {(row.station_id, row.transaction_id): SettledTransaction(row) for row in rows}
+
+
+async def find_settled_after(
+    session: AsyncSession, after: tuple[str, str, str], limit: int
+) -> Sequence[tuple[str, str, str]]:
+    """Return settled transactions of all tenants after one (tenant, station and id), in the order of these."""
+    key = (_TABLE.tenant_id, _TABLE.station_id, _TABLE.transaction_id)
+    query = select(*key).where(tuple_(*key) > after, _TABLE.settle_time.is_not(None)).order_by(*key).limit(limit)
+    return [(row[0], row[1], row[2]) for row in await session.execute(query)]
+
+
+async def find_boundary_events(
+    session: AsyncSession, tenant_id: str, transactions: Iterable[SettledTransaction]
+) -> dict[tuple[str, str], list[Any]]:
+    """Return the events that begin and end transactions, by station and transaction, in their order.
+
+    Returns:
+        For each: station_id, transaction_id, event_type, offline and request.
+    """
+    numbers = {(*one.key, seq_no) for one in transactions for seq_no in (one.row.first_seq_no, one.row.last_seq_no)}
+    if not numbers:
+        return {}
+    ends = (TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED, TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED)
+    rows = await session.execute(
+        select(_EVENTS.station_id, _EVENTS.transaction_id, _EVENTS.event_type, _EVENTS.offline, _EVENTS.request)
+        .where(
+            _EVENTS.tenant_id == tenant_id,
+            one_of((_EVENTS.station_id, _EVENTS.transaction_id, _EVENTS.seq_no), numbers),
+            _EVENTS.event_type.in_([int(one) for one in ends]),
+            _EVENTS.late.is_not(True),
+        )
+        .order_by(_EVENTS.seq_no, _EVENTS.event_time)
+    )
+    found: dict[tuple[str, str], list[Any]] = {}
+    for row in rows:
+        found.setdefault((row.station_id, row.transaction_id), []).append(row)
+    return found
+
+
+async def list_unsettled(
+    session: AsyncSession,
+    tenant_id: str,
+    page: Page,
+    *,
+    station_id: str = "",
+    over_only: bool = False,
+    stations: StationSelector,
+) -> Listed[UnsettledTransaction]:
+    """Return the transactions that are not settled, those stored last first.
+
+    Args:
+        session: The session of the database.
+        tenant_id: Tenant of the stations.
+        page: The page of the list.
+        station_id: Only of this station.
+        over_only: Only those that ended, were closed, or are proven to be over.
+        stations: Only of these stations.
+    """
+    selected = stations_selected(tenant_id, _TABLE.station_id, stations)
+    query = select(*_TABLE).where(_TABLE.tenant_id == tenant_id, _TABLE.settle_time.is_(None), *selected)
+    if station_id:
+        # As an expression, or SQLite would go through all transactions of the station, by an index of these.
+        query = query.where(_TABLE.station_id.concat("") == station_id)
+    if over_only:
+        query = query.where(or_(not_(Transaction.is_open()), _TABLE.over_time.is_not(None)))
+    key = (Transaction.sequence, Transaction.station_id, Transaction.transaction_id)
+    rows = (await session.execute(page.within(query, *key, descending=True))).all()
+    found, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
+    return list(map(UnsettledTransaction, found)), token
 
 
 async def store_total_cost(

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
 from citrine.events.v1.events_pb2 import Event, TransactionAnomalyFound
-from citrine_core.blocks.transactions.evse_energy import fold_meter_values
+from citrine_core.blocks.transactions.deferrals import is_large
+from citrine_core.blocks.transactions.evse_energy import Unmeasured, fold_meter_values
 from citrine_core.blocks.transactions.fold import Occurrence, Order, TransactionState, fold_in_steps
 from citrine_core.blocks.transactions.late_events import counts, is_settled
-from citrine_core.blocks.transactions.queries import find_next_start
+from citrine_core.blocks.transactions.queries import find_next_starts
 from citrine_core.blocks.transactions.register_memory import Anomaly, RegisterMemory, load_anomalies
 from citrine_core.blocks.transactions.remote_starts import retain_remote_start
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
@@ -17,7 +18,16 @@ from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.steps import run_cooperatively
 
-__all__ = ["Snapshot", "adopt", "anomaly_events", "doubt_events", "not_behind", "note_boots", "read_snapshot", "refold"]
+__all__ = [
+    "Snapshot",
+    "adopt",
+    "anomaly_events",
+    "doubt_events",
+    "not_behind",
+    "note_boots",
+    "read_snapshots",
+    "refold",
+]
 
 MOST_BOOTS = 100
 """Largest number of boots stored with a transaction."""
@@ -50,30 +60,61 @@ class Snapshot:
     """The events in order, with the energy at each of their readings."""
 
 
-async def read_snapshot(work: UnitOfWork, state: TransactionState) -> Snapshot:
-    """Refold a transaction from all stored events, in small steps for the sake of other tasks.
+async def read_snapshots(work: UnitOfWork, tenant_id: str, states: Sequence[TransactionState]) -> list[Snapshot]:
+    """Refold transactions from all stored events, in small steps for the sake of other tasks.
 
     For a settled transaction, late events are folded as well if they count for the cost.
     """
-    key = (state.station_id, state.transaction_id)
-    found: list[Occurrence] = []
+    stored = await _load_whole(work, tenant_id, states)
+    found = []
+    for state, events in zip(states, stored, strict=True):
+        ordered = sorted((one for one in events if counts(state, one)), key=lambda one: one.order)
+        found.append(Snapshot(state, await run_cooperatively(fold_in_steps(state, ordered)), ordered))
+    places = [place for place, one in enumerate(found) if one.before.end_time is None and one.folded.energy_wh is None]
+    if places:
+        ends = await _find_ends(work, tenant_id, [found[place].folded for place in places])
+        unmeasured = [
+            Unmeasured(found[place].folded, whole=found[place].ordered, until=end)
+            for place, end in zip(places, ends, strict=True)
+        ]
+        for place, folded in zip(places, await fold_meter_values(work, tenant_id, unmeasured), strict=True):
+            found[place] = replace(found[place], folded=folded or found[place].folded)
+    return found
+
+
+async def _load_whole(
+    work: UnitOfWork, tenant_id: str, states: Sequence[TransactionState]
+) -> list[Sequence[Occurrence]]:
+    """Return all stored events of transactions: those of small ones by one query, those of large ones in pages."""
     repository = TransactionRepository(work.session)
-    async for page in repository.load_pages(state.tenant_id, key, with_late=is_settled(state)):
-        found += (one for one in page if counts(state, one))
-    found.sort(key=lambda one: one.order)
-    folded = await run_cooperatively(fold_in_steps(state, found))
-    if state.end_time is None and folded.energy_wh is None:
-        until = await _until(work, folded)
-        folded = await fold_meter_values(work, folded, whole=found, until=until) or folded
-    return Snapshot(state, folded, found)
+    small = [_key(state) for state in states if not is_large(state, ends=False)]
+    stored = await repository.load_events(tenant_id, small, with_late=True)
+    for state in states:
+        if is_large(state, ends=False):
+            pages = repository.load_pages(tenant_id, _key(state), with_late=is_settled(state))
+            stored[_key(state)] = [one async for page in pages for one in page]
+    return [[one for one in stored[_key(state)] if not one.late or is_settled(state)] for state in states]
 
 
-async def _until(work: UnitOfWork, state: TransactionState) -> datetime | None:
-    """Return until when a transaction that is settled without an end had its EVSE: until the next one began there."""
-    if state.settle_time is None or state.evse_id is None or state.start_time is None:
-        return None
-    place = (state.tenant_id, state.station_id, state.evse_id)
-    return await find_next_start(work.session, *place, state.sequence, state.start_time) or state.settle_time
+async def _find_ends(work: UnitOfWork, tenant_id: str, states: Sequence[TransactionState]) -> list[datetime | None]:
+    """Return until when transactions that are settled without an end had their EVSEs: until the next ones began there.
+
+    None: not settled, or it is not known where or since when it was.
+    """
+    places = {
+        place: (state.station_id, state.evse_id, state.sequence, state.start_time)
+        for place, state in enumerate(states)
+        if state.settle_time is not None and state.evse_id is not None and state.start_time is not None
+    }
+    starts = await find_next_starts(work.session, tenant_id, list(places.values())) if places else []
+    found: list[datetime | None] = [None] * len(states)
+    for place, start in zip(places, starts, strict=True):
+        found[place] = start or states[place].settle_time
+    return found
+
+
+def _key(state: TransactionState) -> TransactionKey:
+    return state.station_id, state.transaction_id
 
 
 def adopt(state: TransactionState, snapshot: Snapshot) -> TransactionState | None:

@@ -16,10 +16,12 @@ from citrine.ocpp.v2.transactions_pb2 import (
 )
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.blocks.transactions.settled_states import due_records
 from citrine_core.db import LockedQuery, database_of, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
+from citrine_core.resources.charge_records import add_due
 
 __all__ = ["FIND_AND_LOCK", "EventKey", "EventRow", "TransactionKey", "TransactionRepository"]
 
@@ -51,6 +53,7 @@ _ALL = tuple(entry.name for entry in fields(TransactionState))
 
 _SELDOM = tuple(name for name in _ALL if name not in (*_KEY, *_PROGRESS, "sequence"))
 
+_SETTLE_TIME = _SELDOM.index("settle_time")
 _seldom = attrgetter(*_SELDOM)
 
 _FIND = select(*(_TRANSACTIONS.c[name] for name in _ALL)).where(
@@ -63,7 +66,6 @@ FIND_AND_LOCK = LockedQuery(_FIND, _TRANSACTIONS.c.station_id, _TRANSACTIONS.c.t
 
 _FIND_STATES = DirectQuery(_FIND)
 _FIND_AND_LOCK = DirectQuery(FIND_AND_LOCK.on)
-
 
 _moved = attrgetter(*_PROGRESS, *_KEY)
 _changed = attrgetter(*_PROGRESS, *_SELDOM, *_KEY)
@@ -287,7 +289,7 @@ class TransactionRepository:
         await _ADD_EVENTS.execute(self._session, rows)
 
     async def save(self, states: Iterable[TransactionState]) -> None:
-        """Write transactions: update those that `find_for_update` returned, and insert all others."""
+        """Write transactions: update those of `find_for_update`, and insert others. Records of settled ones are due."""
         new, moved, changed = [], [], []
         for state in states:
             seldom = self._found.get((state.station_id, state.transaction_id))
@@ -301,6 +303,7 @@ class TransactionRepository:
         await _INSERT.execute(self._session, [_all(state) for state in new])
         await _UPDATE_PROGRESS.execute(self._session, [_moved(state) for state in moved])
         await _UPDATE_ALL.execute(self._session, [_changed(state) for state in changed])
+        await add_due(self._session, due_records([*new, *changed], self._found, _SETTLE_TIME))
 
     async def mark_open_as_orphaned(self, tenant_id: str, station_ids: Collection[str], boot_time: datetime) -> None:
         """Mark open transactions as orphaned that had no event since their station booted.

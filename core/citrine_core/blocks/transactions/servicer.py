@@ -8,7 +8,7 @@ import grpc
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1 import transactions_pb2_grpc
-from citrine_core.blocks.tariff_and_cost import corrections_to_protos
+from citrine_core.blocks.tariff_and_cost import corrections_to_protos, parse_decimal
 from citrine_core.blocks.transactions.lists import Looked, TransactionLists
 from citrine_core.blocks.transactions.protos import (
     action_to_proto,
@@ -156,6 +156,21 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         operation = _operation(caller(context), request, _reason(request.reason))
         async with self._services.unit_of_work() as work:
             correction = await self._operations.waive(work, operation)
+            [shown] = await corrections_to_protos(work, operation.tenant_id, [correction])
+            await work.commit()
+        return shown
+
+    async def CreditTransactionCost(
+        self,
+        request: pb.CreditTransactionCostRequest,
+        context: grpc.aio.ServicerContext[pb.CreditTransactionCostRequest, cost_pb.CostCorrection],
+    ) -> cost_pb.CostCorrection:
+        operation = _operation(caller(context), request, _reason(request.reason))
+        amount = parse_decimal("amount", request.amount, places=3)
+        if not amount:
+            raise InvalidArgument("amount", "must be above 0")
+        async with self._services.unit_of_work() as work:
+            correction = await self._operations.credit(work, operation, amount, refunded=request.refunded)
             [shown] = await corrections_to_protos(work, operation.tenant_id, [correction])
             await work.commit()
         return shown

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1 import locations_pb2 as location_pb
 from citrine.events.v1.events_pb2 import Event, LocationChanged
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, one_of
 from citrine_core.db.changes import change_time
 from citrine_core.ids import new_id
-from citrine_core.resources.locations.models import Location
+from citrine_core.resources.locations.models import Location, LocationEvse
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
 from citrine_core.resources.stations.queries import GROUPS, PLACES, lock_locations_of
 
@@ -20,7 +21,9 @@ __all__ = [
     "NO_LOCATION_ZONE",
     "Place",
     "enrol_evses",
+    "find_evses",
     "find_places",
+    "find_sites",
     "find_time_zones",
     "is_in_zone",
     "list_time_zones",
@@ -136,6 +139,40 @@ async def retain_location(session: AsyncSession, tenant_id: str, location_id: st
         NotFound: When there is none of this id.
     """
     await LocationRepository(session).retain(tenant_id, location_id)
+
+
+async def find_sites(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str]
+) -> dict[str, location_pb.Location]:
+    """Return the locations of those of the stations that stand at one, as operators describe them."""
+    rows = await session.execute(
+        select(PLACES.c.station_id, Location.location_id, Location.content)
+        .join_from(PLACES, Location, _STANDS_THERE)
+        .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
+    )
+    found: dict[str, location_pb.Location] = {}
+    for station_id, location_id, content in rows:
+        found[station_id] = location_pb.Location.FromString(content)
+        found[station_id].location_id = location_id
+    return found
+
+
+async def find_evses(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str]
+) -> dict[tuple[str, int], location_pb.LocationEvse]:
+    """Return the EVSEs of stations at their locations, by station and number, as operators describe them."""
+    table = LocationEvse
+    rows = await session.execute(
+        select(table.station_id, table.evse_id, table.uid, table.content).where(
+            table.tenant_id == tenant_id, one_of(table.station_id, station_ids), table.remove_time.is_(None)
+        )
+    )
+    found: dict[tuple[str, int], location_pb.LocationEvse] = {}
+    for station_id, evse_id, uid, content in rows:
+        if station_id is not None and evse_id is not None:
+            found[station_id, evse_id] = location_pb.LocationEvse.FromString(content)
+            found[station_id, evse_id].uid = uid
+    return found
 
 
 async def list_time_zones(session: AsyncSession, tenant_id: str) -> set[str]:

@@ -27,6 +27,7 @@ from citrine.ocpp.v2.diagnostics_pb2 import (
     EventData,
     NotifyEventRequest,
 )
+from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
 from citrine.ocpp.v2.transactions_pb2 import (
     ChargingStateEnum,
     GetTransactionStatusRequest,
@@ -35,10 +36,11 @@ from citrine.ocpp.v2.transactions_pb2 import (
 from citrine.ocpp.v2.types_pb2 import EVSE, AuthorizationStatusEnum, Component, IdToken, Variable
 from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.events import OutboxEvent
-from tests.support.charging import at, ended, started, updated
+from tests.support.charging import at, ended, meter_value, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.settling import settle_all
+from tests.support.statements import statements
 
 NAMES: dict[str, Any] = {"station_id": "CS-1", "transaction_id": "T-1"}
 
@@ -240,6 +242,24 @@ async def test_what_is_due_is_settled_once_however_many_cores_look(
     settled = [event.transaction.transaction_id for event in await events(core, "transaction_settled")]
     assert sorted(settled) == [f"T-{number}" for number in range(5)]
     assert (await transaction(api)).settlement == cost_pb.SETTLEMENT_TIMED_OUT
+
+
+async def test_those_without_an_end_are_settled_together_with_the_energy_of_their_evses(
+    core: RunningCore, station: FakeSession, api: Any
+) -> None:
+    """A transaction has nothing but its beginning, and its EVSE sends MeterValues. Few statements find them all."""
+    evses = range(1, 9)
+    await station.call_all([started(0, evse=(one, 1), transaction_id=f"T-{one}") for one in evses])
+    for one in evses:
+        values = [meter_value(1, 100.0), meter_value(2, 100.0 + 10 * one)]
+        await station.call(MeterValuesRequest(evse_id=one, meter_value=values))
+    await station.call_all([available(5, evse_id=one) for one in evses])
+
+    with statements(core.core.engine) as seen:
+        await settle_all(core)
+
+    assert [(await transaction(api, f"T-{one}")).energy_wh for one in evses] == [10 * one for one in evses]
+    assert sum("FROM samples" in statement for statement, _ in seen) < 4
 
 
 async def test_stations_are_sent_their_own_ids(

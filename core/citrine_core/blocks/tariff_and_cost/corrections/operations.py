@@ -1,8 +1,11 @@
 """Corrections that operators want, and need nothing of the transaction."""
 
 from datetime import datetime
+from fractions import Fraction
+from typing import NamedTuple
 
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine_core.blocks.tariff_and_cost.corrections.credits import credited
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.corrections.rules import Cause, Reckoned, Total, correct, currency_of
 from citrine_core.blocks.tariff_and_cost.money import minor_digits
@@ -11,7 +14,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition
 
-__all__ = ["current_version", "waive"]
+__all__ = ["credit", "current_version", "waive"]
 
 
 async def current_version(work: UnitOfWork, tenant_id: str, tariff_id: str, version: int) -> VersionKey:
@@ -36,21 +39,61 @@ async def waive(work: UnitOfWork, key: tuple[str, str, str], cause: Cause, now: 
     Raises:
         FailedPrecondition: When it has no price, or costs nothing.
     """
-    row = (await CostRepository(work.session).find_all(key[0], [key[1:]])).get(key[1:])
-    latest = (await CorrectionRepository(work.session).find_latest(key[0], [key[1:]])).get(key[1:])
-    # What had no tariff, or another one, may have been priced afterwards: the price that stands is waived.
-    priced = row if latest is None else latest
-    version = (
-        None if priced is None or priced.tariff_id is None else VersionKey(priced.tariff_id, priced.tariff_version or 0)
-    )
-    if row is None or version is None:
-        raise FailedPrecondition("no tariff applies to the transaction")
-    tariff = (await Tariffs().find(work, key[0], [version])).get(version)
+    standing = await _find_standing(work, key)
+    tariff = (await Tariffs().find(work, key[0], [standing.version])).get(standing.version)
     currency = "" if tariff is None else tariff[0].currency
     nothing = f"{0:.{minor_digits(currency)}f}"
     cost = pb.Cost(currency=currency, total=pb.Amount(before_tax=nothing, after_tax=nothing))
-    final = Total(row.before_tax, row.after_tax, currency_of(row.breakdown))
-    made = await correct(work, [Reckoned(key, cause, version, cost.SerializeToString(), final)], now)
+    made = await correct(work, [standing.reckoned(key, cause, cost)], now)
     if key not in made:
         raise FailedPrecondition("the transaction costs nothing")
     return made[key]
+
+
+async def credit(
+    work: UnitOfWork, key: tuple[str, str, str], cause: Cause, amount: Fraction, now: datetime
+) -> CorrectionRow:
+    """Take an amount off what a transaction with a final cost costs.
+
+    Args:
+        work: Whose transaction it is.
+        key: Tenant, station and transaction.
+        cause: Who wants it, and why.
+        amount: How much, with tax; above 0.
+        now: The time.
+
+    Raises:
+        InvalidArgument: When the amount has more places than the currency.
+        FailedPrecondition: When the transaction has no price, or costs less.
+    """
+    standing = await _find_standing(work, key)
+    if standing.breakdown is None:
+        raise FailedPrecondition("the cost of the transaction is not known")
+    cost = credited(pb.Cost.FromString(standing.breakdown), amount)
+    return (await correct(work, [standing.reckoned(key, cause, cost)], now))[key]
+
+
+class _Standing(NamedTuple):
+    """What a transaction costs now."""
+
+    final: Total
+    """The final cost."""
+    version: VersionKey
+    """Of the tariff of what it costs now."""
+    breakdown: bytes | None
+    """Serialised citrine.api.v1.Cost of what it costs now. None: that is not known."""
+
+    def reckoned(self, key: tuple[str, str, str], cause: Cause, cost: pb.Cost) -> Reckoned:
+        """Return what it is to cost instead."""
+        return Reckoned(key, cause, self.version, cost.SerializeToString(), self.final)
+
+
+async def _find_standing(work: UnitOfWork, key: tuple[str, str, str]) -> _Standing:
+    row = (await CostRepository(work.session).find_all(key[0], [key[1:]])).get(key[1:])
+    latest = (await CorrectionRepository(work.session).find_latest(key[0], [key[1:]])).get(key[1:])
+    # What had no tariff, or another one, may have been priced afterwards: the price that stands counts.
+    priced = row if latest is None else latest
+    if row is None or priced is None or priced.tariff_id is None:
+        raise FailedPrecondition("no tariff applies to the transaction")
+    final = Total(row.before_tax, row.after_tax, currency_of(row.breakdown))
+    return _Standing(final, VersionKey(priced.tariff_id, priced.tariff_version or 0), priced.breakdown)

@@ -58,6 +58,12 @@ class CorrectionRepository:
         self, tenant_id: str, keys: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], CorrectionRow]:
         """Return the latest correction of each transaction (station and id) that has any."""
+        return {key: rows[-1] for key, rows in (await self.find_all(tenant_id, keys)).items()}
+
+    async def find_all(
+        self, tenant_id: str, keys: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], list[CorrectionRow]]:
+        """Return the corrections of each transaction (station and id) that has any, in their order."""
         if not keys:
             return {}
         columns = _CORRECTIONS.c
@@ -66,7 +72,10 @@ class CorrectionRepository:
             .where(columns.tenant_id == tenant_id, one_of((columns.station_id, columns.transaction_id), keys))
             .order_by(columns.number)
         )
-        return {(row.station_id, row.transaction_id): CorrectionRow(*row) for row in rows}
+        found: dict[tuple[str, str], list[CorrectionRow]] = {}
+        for row in rows:
+            found.setdefault((row.station_id, row.transaction_id), []).append(CorrectionRow(*row))
+        return found
 
     async def breakdowns(
         self, tenant_id: str, keys: Collection[tuple[str, str, int]]

@@ -11,6 +11,7 @@ from citrine.events.v1.events_pb2 import CostCorrected, Event
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.db import UnitOfWork
+from citrine_core.resources.charge_records import DueRecord, add_due
 
 __all__ = ["Cause", "Reckoned", "Total", "correct", "correction_of", "currency_of"]
 
@@ -62,6 +63,7 @@ async def correct(
     found = {one.key: correction_of(one, latest.get(one.key[1:]), now) for one in reckoned}
     made = {key: row for key, row in found.items() if row is not None}
     await corrections.add(list(made.values()))
+    await add_due(work.session, [DueRecord(*key, row.reason, now) for key, row in made.items()])
     for one in reckoned:
         if one.key in made:
             work.emit(_event_of(made[one.key], _before(one, latest.get(one.key[1:])).currency))

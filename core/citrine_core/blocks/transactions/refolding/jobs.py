@@ -15,7 +15,7 @@ from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.late_events import is_settled
 from citrine_core.blocks.transactions.pricing_input import AtHand, Heard, TransactionCosts
 from citrine_core.blocks.transactions.refolding.repository import ClaimedRefold, RefoldClaims
-from citrine_core.blocks.transactions.refolds import Snapshot, adopt, anomaly_events, doubt_events, read_snapshot
+from citrine_core.blocks.transactions.refolds import Snapshot, adopt, anomaly_events, doubt_events, read_snapshots
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.settlement import EndProofs, settle_by_events
 from citrine_core.blocks.transactions.summaries import events_of, summary_of
@@ -71,7 +71,7 @@ class DueRefolds:
             found = await TransactionRepository(work.session).find_states(claimed.tenant_id, [claimed.key])
             if claimed.key not in found:
                 return 0
-            snapshot = await read_snapshot(work, found[claimed.key])
+            [snapshot] = await read_snapshots(work, claimed.tenant_id, [found[claimed.key]])
             at_hand = await self._costs.prepare(work, found[claimed.key], snapshot.ordered)
         async with self._unit_of_work() as work:
             repository = TransactionRepository(work.session)

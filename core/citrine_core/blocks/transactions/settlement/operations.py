@@ -1,10 +1,11 @@
 """Operations of operators on settlements; each is stored with its author and reason."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import transactions_pb2 as pb
-from citrine_core.blocks.tariff_and_cost import Cause, CorrectionRow, current_version, waive
+from citrine_core.blocks.tariff_and_cost import Cause, CorrectionRow, credit, current_version, waive
 from citrine_core.blocks.transactions.fold import TransactionState, fold
 from citrine_core.blocks.transactions.pricing_input import TransactionCosts
 from citrine_core.blocks.transactions.register_memory import RegisterMemory, load_anomalies
@@ -15,6 +16,7 @@ from citrine_core.blocks.transactions.settlement.rules import reopen
 from citrine_core.blocks.transactions.settlement.settlements import Settlements
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, NotFound
+from citrine_core.resources.charge_records import DueRecord, add_due
 from citrine_core.services import Services
 
 __all__ = ["Operation", "SettlementOperations"]
@@ -32,7 +34,7 @@ class Operation:
 
 
 class SettlementOperations:
-    """Settles, reopens, waives and reprices transactions for operators, within the caller's database transaction."""
+    """Settles, reopens, waives, credits and reprices transactions for operators, within the caller's transaction."""
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
@@ -102,6 +104,25 @@ class SettlementOperations:
         await self._record(work, operation, pb.SettlementAction.KIND_WAIVE, correction.number)
         return correction
 
+    async def credit(
+        self, work: UnitOfWork, operation: Operation, amount: Fraction, *, refunded: bool
+    ) -> CorrectionRow:
+        """Take an amount off the cost of a settled transaction.
+
+        Raises:
+            NotFound: When there is no such transaction.
+            InvalidArgument: When the amount has more places than the currency.
+            FailedPrecondition: When it is not settled, has no price, or costs less.
+        """
+        await self._settled(work, operation)
+        reasons = cost_pb.CostCorrection
+        reason = int(reasons.REASON_REFUNDED if refunded else reasons.REASON_CREDITED)
+        key = (operation.tenant_id, operation.station_id, operation.transaction_id)
+        cause = Cause(reason, operation.reason, operation.author)
+        correction = await credit(work, key, cause, amount, self._clock())
+        await self._record(work, operation, pb.SettlementAction.KIND_CREDIT, correction.number)
+        return correction
+
     async def reprice(self, work: UnitOfWork, operation: Operation, tariff_id: str, version: int) -> CorrectionRow:
         """Compute the cost of a settled transaction anew, by its tariff or a given one.
 
@@ -148,7 +169,9 @@ class SettlementOperations:
         await repository.save([state])
         correction = None
         if state.settle_time is not None:
-            cause = Cause(int(cost_pb.CostCorrection.REASON_READING_CONFIRMED), operation.reason, operation.author)
+            reason = int(cost_pb.CostCorrection.REASON_READING_CONFIRMED)
+            await add_due(work.session, [DueRecord(operation.tenant_id, *key, reason, self._clock())])
+            cause = Cause(reason, operation.reason, operation.author)
             correction = (await self._costs.reckon(work, operation.tenant_id, [state], cause)).get(key)
         number = 0 if correction is None else correction.number
         await self._record(work, operation, pb.SettlementAction.KIND_CONFIRM_READING, number)

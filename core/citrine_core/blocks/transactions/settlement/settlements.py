@@ -7,7 +7,7 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.events.v1.events_pb2 import Event, TransactionClosed, TransactionSettled
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.pricing_input import TransactionCosts
-from citrine_core.blocks.transactions.refolds import adopt, read_snapshot
+from citrine_core.blocks.transactions.refolds import adopt, read_snapshots
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
 from citrine_core.blocks.transactions.summaries import summary_of
@@ -50,10 +50,11 @@ class Settlements:
         repository, now = TransactionRepository(work.session), self._clock()
         found = await repository.find_for_update(tenant_id, keys)
         known = [state for state in found.values() if state.settle_time is None]
-        states = [await _whole(work, state, now) for state in known]
-        if not states:
+        if not known:
             return []
-        refolded = [after for before, after in zip(known, states, strict=True) if after is not before]
+        whole = [state for state in known if not _is_partial(state)]
+        refolded = await _refold(work, tenant_id, [state for state in known if _is_partial(state)], now)
+        states = [*whole, *refolded]
         for state in states:
             _settle(work, state, settlement or _by_time(state), now)
         anew = {(state.station_id, state.transaction_id) for state in refolded}
@@ -62,19 +63,25 @@ class Settlements:
         return states
 
 
-async def _whole(work: UnitOfWork, state: TransactionState, now: datetime) -> TransactionState:
-    """Return a transaction with all of its events folded, deferred ones included, because its cost becomes final.
+def _is_partial(state: TransactionState) -> bool:
+    """Return whether a transaction has deferred events, or gets no end and has no energy.
 
-    One that gets no end may have nothing but its first reading, of which the energy is not known, and MeterValues of
-    its EVSE.
+    The latter may have nothing but its first reading, of which the energy is not known, and MeterValues of its EVSE.
     """
-    is_unmeasured = state.end_time is None and not state.energy_wh
-    if state.refold_due_time is None and not is_unmeasured:
-        return state
-    state.settle_time = now
-    whole = adopt(state, await read_snapshot(work, state)) or state
-    whole.refold_due_time = None
-    return whole
+    return state.refold_due_time is not None or (state.end_time is None and not state.energy_wh)
+
+
+async def _refold(
+    work: UnitOfWork, tenant_id: str, states: Sequence[TransactionState], now: datetime
+) -> list[TransactionState]:
+    """Return transactions with all of their events folded, because their costs become final."""
+    for state in states:
+        state.settle_time = now
+    snapshots = await read_snapshots(work, tenant_id, states)
+    found = [adopt(state, snapshot) or state for state, snapshot in zip(states, snapshots, strict=True)]
+    for state in found:
+        state.refold_due_time = None
+    return found
 
 
 def _by_time(state: TransactionState) -> int:

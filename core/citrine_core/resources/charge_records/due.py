@@ -1,0 +1,31 @@
+"""Says that the charge record of a transaction, or a revision of it, is to be made."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.db.bulk import BulkInsert
+from citrine_core.resources.charge_records.models import DueChargeRecord
+
+__all__ = ["DueRecord", "add_due"]
+
+
+class DueRecord(NamedTuple):
+    """A transaction whose record, or a revision of it, is to be made."""
+
+    tenant_id: str
+    station_id: str
+    transaction_id: str
+    reason: int
+    """citrine.api.v1.CostCorrection.Reason of a revision without a cost correction. 0: it was settled."""
+    create_time: datetime
+
+
+_ADD = BulkInsert(DueChargeRecord.metadata.tables["due_charge_records"], DueRecord._fields)
+
+
+async def add_due(session: AsyncSession, rows: Sequence[DueRecord]) -> None:
+    """Have records made, once the transaction of the session is committed. Says too much at no harm."""
+    await _ADD.execute(session, rows)

@@ -1,0 +1,151 @@
+"""Makes the revisions of charge records, for many transactions of a tenant at once."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+
+from citrine.api.v1 import charge_records_pb2 as pb
+from citrine.events.v1.events_pb2 import ChargeRecordMade, Event
+from citrine_core.blocks.tariff_and_cost.queries import SettledCost, find_settled_costs
+from citrine_core.blocks.transactions.queries import SettledTransaction, find_boundary_events, find_settled
+from citrine_core.db import UnitOfWork
+from citrine_core.ids import new_id
+from citrine_core.resources.charge_records.boundaries import boundaries_of
+from citrine_core.resources.charge_records.contents import Subject, charges_the_same, revision_of
+from citrine_core.resources.charge_records.repository import (
+    ChargeRecordRepository,
+    Head,
+    RecordRow,
+    TransactionKey,
+)
+from citrine_core.resources.locations.queries import find_evses, find_sites
+from citrine_core.resources.stations.queries import find_hardware
+from citrine_core.resources.tokens.queries import find_owners
+from citrine_core.times import set_time, to_datetime
+
+__all__ = ["make_records"]
+
+AT_ONCE = 20
+"""Transactions whose revisions are composed before other tasks have their turn."""
+
+
+async def make_records(
+    work: UnitOfWork, tenant_id: str, keys: Mapping[TransactionKey, int], now: datetime, *, publishes: bool = True
+) -> None:
+    """Make the revisions that are missing, in the order of the keys. Takes a dozen statements, however many.
+
+    The first revision has the final cost, and each cost correction makes another one. Without a correction, a
+    transaction that was settled anew has another revision if it charges something else.
+
+    Args:
+        work: Whose transaction it is. Revisions have their numbers for good once it is committed.
+        tenant_id: Tenant of the stations.
+        keys: The transactions, each with the reason (citrine.api.v1.CostCorrection.Reason) of a revision without a
+            correction. Those that are not settled are passed over.
+        now: The time.
+        publishes: Whether subscribers get an event of each revision.
+    """
+    repository = ChargeRecordRepository(work.session)
+    head = await repository.lock_head(tenant_id, now)
+    settled = await find_settled(work.session, tenant_id, keys)
+    latest = await repository.find_latest(tenant_id, settled)
+    costs = await find_settled_costs(work, tenant_id, list(settled))
+    subjects = await _subjects(work, tenant_id, settled)
+    rows: list[RecordRow] = []
+    ordered = iter([key for key in keys if key in settled])
+    while part := list(islice(ordered, AT_ONCE)):
+        for key in part:
+            for record in _revisions(subjects[key], costs[key], latest.get(key), keys[key]):
+                head = Head(head.change + 1, max(now, head.create_time))
+                rows.append(_row(record, settled[key], head))
+                if publishes:
+                    work.emit(_event_of(record))
+        await work.stay_alive()
+        await asyncio.sleep(0)
+    await repository.add(rows)
+
+
+async def _subjects(
+    work: UnitOfWork, tenant_id: str, settled: Mapping[TransactionKey, SettledTransaction]
+) -> dict[TransactionKey, Subject]:
+    events = await find_boundary_events(work.session, tenant_id, settled.values())
+    tokens = {one.token_key for one in settled.values() if one.token_key is not None}
+    owners = await find_owners(work.session, tenant_id, tokens)
+    station_ids = {station_id for station_id, _ in settled}
+    hardware = await find_hardware(work.session, tenant_id, station_ids)
+    sites = await find_sites(work.session, tenant_id, station_ids)
+    evses = await find_evses(work.session, tenant_id, set(sites))
+    return {
+        key: Subject(
+            one,
+            boundaries_of(events.get(key, ())),
+            None if one.token_key is None else owners.get(one.token_key),
+            hardware.get(key[0]),
+            sites.get(key[0]),
+            evses.get((key[0], one.row.evse_id)),
+        )
+        for key, one in settled.items()
+    }
+
+
+def _revisions(
+    subject: Subject, costs: Sequence[SettledCost], latest: RecordRow | None, reason: int
+) -> list[pb.ChargeRecord]:
+    """Return the revisions that a record lacks."""
+    before = None if latest is None else pb.ChargeRecord.FromString(latest.content)
+    made: list[pb.ChargeRecord] = []
+    for cost in costs:
+        if latest is None or cost.number > latest.correction:
+            before = revision_of(subject, cost, before)
+            made.append(before)
+    if latest is not None and not made:
+        assert before is not None
+        cost = costs[-1]._replace(reason=reason or subject.transaction.row.reopening or 0, detail="", author="")
+        record = revision_of(subject, cost, before)
+        if not charges_the_same(record, before):
+            made.append(record)
+    return made
+
+
+def _row(record: pb.ChargeRecord, settled: SettledTransaction, head: Head) -> RecordRow:
+    """Return the row of a revision, which gets its id, change and time."""
+    record.record_id = record.record_id or new_id()
+    record.change = head.change
+    set_time(record.create_time, head.create_time)
+    row = settled.row
+    return RecordRow(
+        record.tenant_id,
+        head.change,
+        record.record_id,
+        record.revision,
+        record.station_id,
+        record.transaction_id,
+        row.id_token_lookup,
+        record.correction,
+        record.reason,
+        to_datetime(record.end_time) if record.HasField("end_time") else row.settle_time,
+        head.create_time,
+        record.SerializeToString(deterministic=True),
+    )
+
+
+def _event_of(record: pb.ChargeRecord) -> Event:
+    body = ChargeRecordMade(
+        record_id=record.record_id,
+        revision=record.revision,
+        change=record.change,
+        reason=ChargeRecordMade.Reason.ValueType(record.reason),
+        transaction_id=record.transaction_id,
+        evse_id=record.evse_id if record.HasField("evse_id") else None,
+        id_token=record.token.id_token if record.HasField("token") else None,
+        start_time=record.start_time if record.HasField("start_time") else None,
+        end_time=record.end_time if record.HasField("end_time") else None,
+        energy_kwh=record.energy_kwh,
+        currency=record.currency,
+        before_tax=record.total.before_tax,
+        after_tax=record.total.after_tax,
+        tariff_id=record.tariff_id,
+        tariff_version=record.tariff_version,
+    )
+    return Event(tenant_id=record.tenant_id, station_id=record.station_id, charge_record_made=body)

@@ -1,0 +1,82 @@
+"""`citrine record`, and `citrine transaction credit`."""
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1 import charge_records_pb2 as pb
+from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_OPERATOR, CostCorrection
+from citrine.api.v1.tariffs_pb2 import Amount, Cost
+from citrine.api.v1.transactions_pb2 import Transaction
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+ENDED = Timestamp(seconds=1_893_456_000)
+
+
+def record() -> pb.ChargeRecord:
+    return pb.ChargeRecord(
+        record_id="R-1",
+        revision=2,
+        replaces=1,
+        reason=CostCorrection.REASON_REPRICED,
+        change=7,
+        station_id="CS-1",
+        transaction_id="T-1",
+        settlement=SETTLEMENT_OPERATOR,
+        energy_kwh="1.5",
+        currency="EUR",
+        total=Amount(before_tax="1.00", after_tax="1.19"),
+        totals=[
+            pb.ChargeTotal(
+                dimension=pb.CHARGE_DIMENSION_ENERGY,
+                quantity="1.5",
+                amount=Amount(before_tax="1.00", after_tax="1.19"),
+            )
+        ],
+        taxes=[pb.ChargeTax(type="VAT", percent="19", base="1.00", amount="0.19")],
+    )
+
+
+def test_records_are_listed_by_their_change(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ListChargeRecords", pb.ListChargeRecordsResponse(records=[record()]))
+
+    ran = citrine("record", "list", "--after", "0", "--latest", "--location", "L-1")
+
+    assert ran.lines[1].split()[:6] == ["7", "T-1", "CS-1", "2", "repriced", "1.5"]
+    [asked] = core.requests("ListChargeRecords")
+    assert (asked.HasField("after_change"), asked.after_change, asked.latest_only) == (True, 0, True)
+    assert list(asked.stations.location_ids) == ["L-1"]
+
+
+def test_a_transaction_is_settled_by_hand_and_its_record_shown(citrine: Cli, core: ScriptedCore) -> None:
+    transaction = Transaction(station_id="CS-1", transaction_id="T-1", end_time=ENDED)
+    core.on("GetTransaction", transaction)
+    core.on("SettleTransaction", transaction)
+    core.on("GetChargeRecord", record())
+
+    ran = citrine("record", "settle", "T-1", "--reason", "month ends")
+
+    assert [one.reason for one in core.requests("SettleTransaction")] == ["month ends"]
+    for words in ("1.19 EUR", "VAT 19%", "operator", "repriced"):
+        assert words in ran.out
+
+
+def test_what_is_not_settled_says_what_it_waits_for(citrine: Cli, core: ScriptedCore) -> None:
+    waits = [pb.SETTLEMENT_WAIT_EVENTS, pb.SETTLEMENT_WAIT_REOPENED]
+    one = pb.UnsettledTransaction(station_id="CS-1", transaction_id="T-1", waits_for=waits, end_time=ENDED)
+    core.on("ListUnsettledTransactions", pb.ListUnsettledTransactionsResponse(transactions=[one]))
+
+    assert "events, reopened" in citrine("record", "unsettled", "--over").out
+    assert [asked.over_only for asked in core.requests("ListUnsettledTransactions")] == [True]
+
+
+def test_an_amount_is_refunded(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("GetTransaction", Transaction(station_id="CS-1", transaction_id="T-1"))
+    cost = Cost(currency="EUR", total=Amount(before_tax="1", after_tax="1.19"))
+    made = CostCorrection(station_id="CS-1", transaction_id="T-1", number=1, cost=cost)
+    core.on("CreditTransactionCost", made)
+
+    ran = citrine("transaction", "credit", "T-1", "1.00", "--reason", "slow", "--refunded")
+
+    assert ran.lines == ["transaction T-1 of CS-1: correction 1, 1.19 EUR"]
+    [asked] = core.requests("CreditTransactionCost")
+    assert (asked.amount, asked.reason, asked.refunded) == ("1.00", "slow", True)
