@@ -27,6 +27,7 @@ from citrine_cli.commands import (
     station_care,
     station_certificates,
     station_configuration,
+    station_history,
     station_list,
     station_refusals,
     station_security,
@@ -93,6 +94,7 @@ def build() -> typer.Typer:
     station_certificates.add_to(app)
     station_care.add_to(app)
     station_configuration.add_to(app)
+    station_history.add_to(app)
     return app
 
 

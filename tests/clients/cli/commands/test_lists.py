@@ -10,6 +10,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import authorization_pb2 as authorization
 from citrine.api.v1 import poisoned_messages_pb2 as poisoned
+from citrine.api.v1.availability_pb2 import (
+    ListConnectorsRequest,
+    ListConnectorsResponse,
+    ListConnectorStatusesRequest,
+    ListConnectorStatusesResponse,
+)
 from citrine.api.v1.commands_pb2 import ListCommandsRequest, ListCommandsResponse
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.connections_pb2 import (
@@ -25,6 +31,7 @@ from citrine.api.v1.diagnostics_pb2 import ListAlertsRequest, ListAlertsResponse
 from citrine.api.v1.refusals_pb2 import ListRefusalsRequest, ListRefusalsResponse
 from citrine.api.v1.remote_control_pb2 import ListRemoteStartsRequest, ListRemoteStartsResponse
 from citrine.api.v1.reservation_pb2 import ListReservationsRequest, ListReservationsResponse
+from citrine.api.v1.security_pb2 import ListSecurityEventsRequest, ListSecurityEventsResponse
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_CLOSED,
@@ -44,6 +51,7 @@ from citrine.api.v1.transactions_pb2 import (
     SettlementAction,
 )
 from citrine.events.v1.events_pb2 import StationRefused
+from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_FAULTED
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_SUSPENDED_EV
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_BLOCKED, IdToken
@@ -124,6 +132,23 @@ TIMES = TimeRange(start=Timestamp(seconds=1893456000), end=Timestamp(seconds=189
                 connection=STATION_CONNECTION_CLOSED,
             ),
             ListStationsResponse(),
+        ),
+        (
+            ["station", "connectors", "--status", "faulted", "--evse", "1", "--location", "L-1"],
+            ListConnectorsRequest(
+                status=CONNECTOR_STATUS_ENUM_FAULTED, evse_id=1, stations=StationSelector(location_ids=["L-1"])
+            ),
+            ListConnectorsResponse(),
+        ),
+        (
+            ["station", "statuses", "CS-1", "--evse", "2", *SPAN],
+            ListConnectorStatusesRequest(station_id="CS-1", evse_id=2, time=TIMES),
+            ListConnectorStatusesResponse(),
+        ),
+        (
+            ["station", "security", "--type", "MemoryExhaustion", *SPAN],
+            ListSecurityEventsRequest(type="MemoryExhaustion", time=TIMES),
+            ListSecurityEventsResponse(),
         ),
         (
             ["station", "refusals", "--reason", "unknown-station", *SPAN],
