@@ -253,7 +253,7 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "reservations of a token": (50, _reservations(id_token="card7")),
     "reservations that were asked for then": (5, _reservations(created=EARLY)),
     "stations": (PAGE, _stations()),
-    "stations by the beginning of the id": (PAGE, _stations(prefix="CS-4")),
+    "stations by the beginning of the id": (PAGE, _stations(prefix="CS-444")),
     "stations of a vendor": (5, _stations(vendor_name="Acme")),
     "stations of a model": (5, _stations(model="One")),
     "stations with a firmware": (5, _stations(firmware_version="1.0")),
