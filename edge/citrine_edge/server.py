@@ -233,6 +233,7 @@ class StationServer:
             station_id=identity.station_id,
             version=dialect.version,
             remote_address=socket.remote_address,
+            offered_versions=self._versions(offered),
         )
         if credentials is not None:
             admit.username, admit.password = credentials.username, credentials.password
@@ -246,6 +247,11 @@ class StationServer:
         self._ask(socket, _Handshake(identity, response, dialect, credential, known), admit)
 
     # Inside.
+
+    def _versions(self, offered: str) -> "list[pb.OcppVersion.ValueType]":
+        """Return the versions among the subprotocols that a station offers, the preferred one first."""
+        names = {name.strip() for name in offered.split(",")}
+        return [dialect.version for name, dialect in self._dialects.items() if name in names]
 
     def _is_known(self, socket: StationSocket, request: Request) -> bool:
         """Return whether a request has the password or the certificate with which its station was let in last."""
@@ -321,7 +327,8 @@ class StationServer:
             registration = admitted.registration if admitted.HasField("registration") else None
             names = (admitted.vendor_name, admitted.model, admitted.firmware_version)
             hardware = Hardware(*map(sys.intern, names))
-            session = Session(self._context, socket, handshake.dialect, admitted.session, registration, hardware)
+            dialect = self._choose(handshake, admitted.version)
+            session = Session(self._context, socket, dialect, admitted.session, registration, hardware)
             session = session if socket.accept(handshake.response, session) else None
         if handshake is not None and session is not None:
             self._count(101)
@@ -333,6 +340,16 @@ class StationServer:
             # The station is gone. The core must not believe that it is connected.
             gone = upstream.closed(admitted.session, 1006, "", timestamp(self._context.clock))
             self._router.report_to("", gone)
+
+    def _choose(self, handshake: _Handshake, version: int) -> Dialect:
+        """Return the dialect of the version that a core chose, after the response names it."""
+        for name, dialect in self._dialects.items():
+            if dialect.version == version != handshake.dialect.version:
+                # There may be only one such header (RFC 6455, 4.2.2).
+                del handshake.response.headers["Sec-WebSocket-Protocol"]
+                handshake.response.headers["Sec-WebSocket-Protocol"] = name
+                return dialect
+        return handshake.dialect
 
     def _refuse(self, socket: StationSocket, status: int, retry_after: int = 0) -> None:
         if status not in _BODIES:

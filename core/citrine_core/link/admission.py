@@ -25,6 +25,7 @@ from citrine_core.ids import DEFAULT_TENANT, new_secret
 from citrine_core.link.certificates import Presented, certificate_problem, read_certificate
 from citrine_core.link.grants import Grant
 from citrine_core.link.health import Health
+from citrine_core.link.holding import may_be_held
 from citrine_core.link.logins import RememberedLogins, fast_match, hashes_of, password_threads
 from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link
@@ -32,9 +33,9 @@ from citrine_core.link.revocation import StationRevocation
 from citrine_core.resources.stations.authorization_keys import forms_of
 from citrine_core.resources.stations.client_certificates import CertificateUser, ClientCertificates
 from citrine_core.resources.stations.credentials import Credentials
-from citrine_core.resources.stations.fields import STATION_ID, new_credential_version
-from citrine_core.resources.stations.passwords import LONGEST, SHORTEST, hash_password, is_fast, verify
-from citrine_core.resources.stations.versions import is_allowed
+from citrine_core.resources.stations.fields import new_credential_version
+from citrine_core.resources.stations.passwords import hash_password, is_fast, verify
+from citrine_core.resources.stations.versions import choose_version, is_allowed
 
 __all__ = ["Admission", "refused"]
 
@@ -221,11 +222,13 @@ class Admission:
 
     def _decide(self, request: _Request, row: StationRow | None, tasks: asyncio.TaskGroup) -> None:
         admit = request.admit
+        if row is not None:
+            choose_version(admit, row.allowed_versions)
         if request.has_certificate:
             self._decide_by_certificate(request, row, tasks)
             return
         password = admit.password if admit.HasField("password") else None
-        if row is None and password is not None and _can_hold(request):
+        if row is None and password is not None and request.may_hold and may_be_held(admit):
             self._checking += 1
             tasks.create_task(self._hold(request, password), name="hold a station")
             return
@@ -387,14 +390,3 @@ class Admission:
             has_expired=request.certificate is not None and request.certificate.valid_until < self._clock(),
         )
         self._submit(Item(request.tenant_id, admit.station_id, grant, request.link.send, edge_id=request.link.edge_id))
-
-
-def _can_hold(request: _Request) -> bool:
-    """Return whether an unknown station may be held: it names itself, and brings a password of its own."""
-    admit = request.admit
-    return (
-        request.may_hold
-        and admit.username == admit.station_id
-        and SHORTEST <= len(admit.password) <= LONGEST
-        and STATION_ID.fullmatch(admit.station_id) is not None
-    )

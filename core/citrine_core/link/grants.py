@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Row
 
-from citrine.edge.v1.link_pb2 import Admitted, Downstream, SessionRef
+from citrine.edge.v1.link_pb2 import Admitted, Downstream, OcppVersion, SessionRef
 from citrine.ocpp.v2.provisioning_pb2 import (
     REGISTRATION_STATUS_ENUM_ACCEPTED,
     REGISTRATION_STATUS_ENUM_PENDING,
@@ -196,7 +196,7 @@ def _session_of(key: tuple[str, str], grant: Grant, now: datetime) -> GrantedSes
 
 
 def _admitted(grant: Grant, session: SessionRef, station: Row[*tuple[Any, ...]]) -> Downstream:
-    admitted = Admitted(id=grant.admit_id, session=session)
+    admitted = Admitted(id=grant.admit_id, session=session, version=OcppVersion.ValueType(grant.version))
     if station.registration is not None:
         admitted.registration = RegistrationStatusEnum.ValueType(station.registration)
     if grant.has_expired and station.registration == REGISTRATION_STATUS_ENUM_ACCEPTED:

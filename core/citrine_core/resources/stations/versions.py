@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from citrine.edge.v1 import link_pb2 as link
 from citrine_core.errors import InvalidArgument
 
-__all__ = ["VERSION_NAMES", "is_allowed", "version_of"]
+__all__ = ["VERSION_NAMES", "choose_version", "is_allowed", "version_of"]
 
 VERSION_NAMES: Mapping[int, str] = {
     link.OCPP_VERSION_UNSPECIFIED: "",
@@ -28,6 +28,13 @@ def version_of(field: str, name: str) -> int:
     if name not in _NUMBERS:
         raise InvalidArgument(field, 'must be "1.6", "2.0.1" or "2.1"')
     return _NUMBERS[name]
+
+
+def choose_version(admit: link.Admit, allowed_versions: str | None) -> None:
+    """Have a station speak another version that it offers, where it may not speak the one that the edge prefers."""
+    if not is_allowed(admit.version, allowed_versions):
+        allowed = (one for one in admit.offered_versions if is_allowed(one, allowed_versions))
+        admit.version = next(allowed, admit.version)
 
 
 def is_allowed(version: int, allowed_versions: str | None) -> bool:
