@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tenants_pb2 import QuotaKind
-from citrine.ocpp.id_tags import MAX_ID_TAG, is_surrogate, surrogate_of
+from citrine.ocpp.id_tags import MAX_ID_TAG, id_tag_of, is_surrogate, surrogate_of
 from citrine_core.db import Listed, LockedQuery, Page, database_of
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.changes import changed_within
@@ -17,7 +17,7 @@ from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, InvalidArgument, NotFound
 from citrine_core.resources.tenants.quotas import Counted
 from citrine_core.resources.tokens.filters import TokenFilter
-from citrine_core.resources.tokens.formats import TYPES, lookup_of, lookups_of, type_of
+from citrine_core.resources.tokens.formats import TYPES, lookup_of, lookups_of, same_spelling, type_of
 from citrine_core.resources.tokens.models import Token
 
 __all__ = ["TOKENS", "TokenKey", "TokenRepository", "surrogate_or_none"]
@@ -93,7 +93,9 @@ class TokenRepository:
         found: dict[str, Token] = {}
         for row in sorted(rows, key=lambda row: (_RANKS.get(row.type, len(_RANKS)), row.type)):
             for one in id_tokens:
-                is_named = row.lookup == lookup_of(one, row.type) and is_same(row.id_token, one)
+                is_named = row.lookup == lookup_of(one, row.type) and (
+                    is_same(row.id_token, one) or same_spelling(id_tag_of(row.id_token, row.type), one)
+                )
                 if is_named or (row.surrogate is not None and row.surrogate == one.upper()):
                     found.setdefault(one, row)
         return found

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from citrine.api.v1 import remote_control_pb2 as remote
+from citrine.api.v1.authorization_pb2 import AuthorizationSettings, UpdateAuthorizationSettingsRequest
+from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, DeleteTokenRequest, Token, TokenStatus
@@ -74,6 +76,21 @@ async def test_separators_do_not_matter_where_the_id_is_bytes(core: RunningCore,
     await add(core, "04:A2:0B:1C", "ISO14443")
 
     assert (await authorized(session, "04a20b1c")).status == ACCEPTED
+
+
+@pytest.mark.parametrize("exact", [False, True])
+async def test_a_uid_of_ten_bytes_comes_back_as_its_station_was_told_it(
+    core: RunningCore, session: FakeSession, exact: bool
+) -> None:
+    typed = "04:A2:0B:1C:2D:3E:4F:50:61:72"
+    await add(core, typed, "ISO14443")
+    settings = AuthorizationSettings(exact_token_ids=exact)
+    await core.stub(AuthorizationServiceStub).UpdateAuthorizationSettings(
+        UpdateAuthorizationSettingsRequest(settings=settings)
+    )
+
+    for id_tag in ("04A20B1C2D3E4F506172", surrogate_of(typed, "ISO14443")):
+        assert (await authorized(session, id_tag)).status == ACCEPTED
 
 
 async def test_a_card_comes_first_where_several_types_have_the_id(core: RunningCore, session: FakeSession) -> None:
