@@ -348,7 +348,7 @@ def test_required_fields_are_written_even_when_they_are_zero() -> None:
 )
 def test_what_ocpp_cannot_say_is_refused_with_its_place(message: Message, path: str, kind: ErrorKind) -> None:
     with pytest.raises(CodecError) as caught:
-        encode(message)
+        encode(message, complete=True)
 
     assert (caught.value.path, caught.value.kind) == (path, kind)
 
@@ -357,12 +357,25 @@ def test_what_is_no_value_of_an_enum_comes_with_those_that_are() -> None:
     with pytest.raises(CodecError, match=r"^/type: is no value of ResetEnum: expected Immediate, OnIdle or Immediate"):
         decode(provisioning_pb2.ResetRequest, {"type": "Idle"})
     with pytest.raises(CodecError, match=r"^/type: is missing: expected Immediate, OnIdle or ImmediateAndResume$"):
-        encode(provisioning_pb2.ResetRequest())
+        encode(provisioning_pb2.ResetRequest(), complete=True)
     with pytest.raises(CodecError) as caught:
         decode(types_pb2.SampledValue, {"value": 1, "measurand": "Power"})
     assert re.fullmatch(
         r"is no value of MeasurandEnum: expected ([\w.]+, ){9}[\w.]+ or one of \d+ more", caught.value.problem
     )
+
+
+def test_what_a_station_can_not_say_of_its_event_is_left_out() -> None:
+    """A start of OCPP 1.6 has no triggerReason."""
+    message = transactions_pb2.TransactionEventRequest(
+        event_type=transactions_pb2.TRANSACTION_EVENT_ENUM_STARTED,
+        transaction_info=transactions_pb2.Transaction(transaction_id="4711"),
+    )
+
+    payload = encode(message)
+
+    assert "triggerReason" not in payload
+    assert (payload["eventType"], payload["seqNo"]) == ("Started", 0)
 
 
 def test_an_optional_enum_that_is_unspecified_is_left_out() -> None:

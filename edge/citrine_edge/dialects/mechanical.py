@@ -199,7 +199,7 @@ class Mechanical:
     def _encode(self, message: Message) -> dict[str, Any]:
         try:
             # Part 2 (2.1 and 3.1) limits the digits of numbers. The core may compute with more.
-            return codec.encode(message, exact=False)
+            return codec.encode(message, exact=False, complete=True)
         except codec.CodecError as error:
             raise as_rpc_error(error) from None
 

@@ -73,18 +73,19 @@ def decode(message_class: type[M], payload: Mapping[str, Any]) -> M:
         raise CodecError("", "type", "is not a message of this kind") from error
 
 
-def encode(message: Message, *, exact: bool = True) -> dict[str, Any]:
+def encode(message: Message, *, exact: bool = True, complete: bool = False) -> dict[str, Any]:
     """Return a message as OCPP payload, of plain types that every JSON writer takes.
 
     Args:
         message: What to say.
         exact: With all digits that the message has. Otherwise as OCPP limits them on the wire: times have at most 3
             decimals of a second, which are cut, decimals 6 places (Part 2, 2.1 and 3.1). Vendor data is always exact.
+        complete: Refuse a message that lacks an enum which must be there. An event of OCPP 1.6 has no triggerReason.
 
     Raises:
-        CodecError: When a value has no OCPP spelling.
+        CodecError: When a value has no OCPP spelling, or is missing.
     """
-    payload: dict[str, Any] = _encoder(message.DESCRIPTOR, exact)(message)
+    payload: dict[str, Any] = _encoder(message.DESCRIPTOR, exact, complete)(message)
     return payload
 
 
@@ -469,7 +470,7 @@ def _escape(key: str) -> str:
 
 
 @cache
-def _encoder(descriptor: Descriptor, exact: bool) -> _Encoder:
+def _encoder(descriptor: Descriptor, exact: bool, complete: bool) -> _Encoder:
     """Return the function from a message to a JSON object."""
     if descriptor.full_name == _CUSTOM_DATA:
         return _encode_custom_data
@@ -480,7 +481,7 @@ def _encoder(descriptor: Descriptor, exact: bool) -> _Encoder:
         if _always_present(each) and each.enum_type is None
     }
     enums = {each.json_name: each.enum_type for each in descriptor.fields if _always_present(each) and each.enum_type}
-    table = {each.number: (each.json_name, _encode_field(each, exact)) for each in descriptor.fields}
+    table = {each.number: (each.json_name, _encode_field(each, exact, complete)) for each in descriptor.fields}
 
     def encode_message(message: Message) -> dict[str, Any]:
         payload = zeros.copy()
@@ -496,15 +497,15 @@ def _encoder(descriptor: Descriptor, exact: bool) -> _Encoder:
             if encoded is not None or field.message_type is not None:
                 payload[key] = encoded
         for key, enum in enums.items():
-            if key not in payload:
+            if complete and key not in payload:
                 raise CodecError(f"/{key}", "occurrence", f"is missing: expected {_values_of(enum)}")
         return payload
 
     return encode_message
 
 
-def _encode_field(field: FieldDescriptor, exact: bool) -> _Encoder | None:
-    convert = _encode_single(field, exact)
+def _encode_field(field: FieldDescriptor, exact: bool, complete: bool) -> _Encoder | None:
+    convert = _encode_single(field, exact, complete)
     if not field.is_repeated:
         return convert
     if convert is None:
@@ -526,7 +527,7 @@ def _encode_field(field: FieldDescriptor, exact: bool) -> _Encoder | None:
     return encode_list
 
 
-def _encode_single(field: FieldDescriptor, exact: bool) -> _Encoder | None:
+def _encode_single(field: FieldDescriptor, exact: bool, complete: bool) -> _Encoder | None:
     match field.type:
         case FieldDescriptor.TYPE_STRING | FieldDescriptor.TYPE_BOOL | FieldDescriptor.TYPE_INT32:
             return None
@@ -537,7 +538,7 @@ def _encode_single(field: FieldDescriptor, exact: bool) -> _Encoder | None:
         case FieldDescriptor.TYPE_MESSAGE:
             message_type = _message_type(field)
             encoders = _ENCODERS if exact else _WIRE_ENCODERS
-            return encoders.get(message_type.full_name) or _encoder(message_type, exact)
+            return encoders.get(message_type.full_name) or _encoder(message_type, exact, complete)
     raise NotImplementedError(field.full_name)
 
 
@@ -566,9 +567,8 @@ def _encode_enum(enum: EnumDescriptor) -> _Encoder:
 
 
 def _encode_custom_data(message: Any) -> dict[str, Any]:
-    payload = _encode_struct(message.data) if message.HasField("data") else {}
-    payload["vendorId"] = message.vendor_id
-    return payload
+    data = _encode_struct(message.data) if message.HasField("data") else {}
+    return {**data, "vendorId": message.vendor_id}
 
 
 def _encode_struct(message: Any) -> dict[str, Any]:

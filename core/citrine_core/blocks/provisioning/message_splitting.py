@@ -225,7 +225,7 @@ def _sizes(rest: Message, field: str, items: Sequence[Any]) -> tuple[int, list[i
         alone = type(rest)()
         alone.CopyFrom(rest)
         getattr(alone, field).append(item)
-        payload = encode(alone)
+        payload = encode(alone, complete=True)
         size = len(orjson.dumps(payload[name][0]))
         frame = [2, "0" * MESSAGE_ID, action_of(type(rest)).name, payload]
         around = len(orjson.dumps(frame)) - size

@@ -148,7 +148,7 @@ class CommandSender:
             CoreError: As CommandTarget in the contract says.
         """
         try:
-            payload = encode(message)
+            payload = encode(message, complete=True)
         except CodecError as error:
             raise InvalidArgument(payload_field + error.path.replace("/", "."), error.problem) from error
         left = context.time_remaining() if context is not None else None

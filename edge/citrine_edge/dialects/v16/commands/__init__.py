@@ -112,7 +112,7 @@ class CsmsCommands:
         if translate is None:
             raise UnsupportedAction(action.name, REASONS.get(action.name, ""))
         try:
-            payload = codec.encode(request, exact=False)
+            payload = codec.encode(request, exact=False, complete=True)
         except codec.CodecError as error:
             raise as_rpc_error(error) from None
         canonical = self._canonical_schemas
