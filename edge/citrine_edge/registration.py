@@ -1,7 +1,9 @@
 """What a station may send before it is accepted (B01.FR.10, B02.FR.02, B02.FR.09, B03.FR.07).
 
-OCPP 1.6 has the same rules (4.2): nothing while rejected, and what was triggered while pending. Actions are named as in
-the version of the session.
+OCPP 1.6 has the same rules (4.2): nothing while rejected, and what was triggered while pending. But it does not demand
+that the CSMS refuses what comes all the same, and a station discards what is refused. So what it says of transactions,
+which are billed, is processed if it is rejected, or was accepted before. Actions are named as in the version of the
+session.
 """
 
 from collections.abc import Mapping
@@ -20,6 +22,9 @@ _PENDING = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_PENDING
 _NOT_WHILE_PENDING = frozenset({"RemoteStartTransaction", "RemoteStopTransaction"})
 """What OCPP 1.6 does not allow (4.2). In later versions the station rejects its like (B02.FR.05)."""
 
+_BILLED = frozenset({"MeterValues", "StartTransaction", "StopTransaction"})
+"""Messages of OCPP 1.6 about transactions."""
+
 _TRIGGERED: Mapping[str, str] = {
     # Where a trigger is not the name of the action that it asks for.
     "SignChargingStationCertificate": "SignCertificate",
@@ -34,11 +39,12 @@ _TRIGGERED: Mapping[str, str] = {
 class Registration:
     """How a station's last BootNotification was answered, and what it was asked for on this session since."""
 
-    __slots__ = ("_actions", "_reports", "_status")
+    __slots__ = ("_actions", "_reports", "_status", "_was_accepted")
 
     def __init__(self, status: int | None) -> None:
         """``status`` is a RegistrationStatusEnum, or None where the station never booted."""
         self._status = status
+        self._was_accepted = status == _ACCEPTED
         self._actions: frozenset[str] = frozenset()
         self._reports: frozenset[int] = frozenset()
 
@@ -53,6 +59,7 @@ class Registration:
 
     def change(self, status: int) -> None:
         """Set the status, which decides what the station may send."""
+        self._was_accepted = self._was_accepted or status == _ACCEPTED
         if status != self._status:
             self._status = status
             self._actions, self._reports = frozenset(), frozenset()
@@ -86,6 +93,8 @@ class Registration:
         """
         if self._status == _ACCEPTED or action == "BootNotification":
             return
+        if (self.rejected or self._was_accepted) and _is_billed(action, payload):
+            return
         if self.rejected or not (action in self._actions or self._is_report(action, payload)):
             raise RpcError(Code.SECURITY_ERROR, "the station is not accepted yet: BootNotification comes first")
 
@@ -94,3 +103,10 @@ class Registration:
             return False
         request_id = payload.get("requestId")
         return isinstance(request_id, int | float) and request_id in self._reports
+
+
+def _is_billed(action: str, payload: Any) -> bool:
+    """Return whether a message of OCPP 1.6 is about a transaction. No other version has its like by these names."""
+    if action not in _BILLED or not isinstance(payload, dict):
+        return False
+    return action != "MeterValues" or "transactionId" in payload

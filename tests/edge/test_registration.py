@@ -65,6 +65,23 @@ def test_B02_FR_09_what_was_asked_for_is_allowed(
 
 
 @pytest.mark.parametrize(
+    ("statuses", "is_allowed"),
+    [((REJECTED,), True), ((ACCEPTED, REJECTED), True), ((ACCEPTED, PENDING), True), ((PENDING,), False)],
+)
+def test_what_a_station_of_1_6_says_of_its_transactions_is_not_lost(
+    statuses: tuple[int, ...], is_allowed: bool
+) -> None:
+    registration = Registration(statuses[0])
+    for status in statuses[1:]:
+        registration.change(status)
+
+    for action in ("StartTransaction", "StopTransaction", "MeterValues"):
+        assert allowed(registration, action, {"transactionId": 17}) is is_allowed
+    assert not allowed(registration, "MeterValues", {"connectorId": 1})
+    assert not allowed(registration, "TransactionEvent", {})
+
+
+@pytest.mark.parametrize(
     ("status", "action", "may"),
     [
         (PENDING, "RemoteStartTransaction", False),
