@@ -314,6 +314,8 @@ def _charged(
         energy_known=state.energy_wh is not None,
         settlement=state.settlement or 0,
         waits_until=state.settle_due_time,
+        wants_details=state.unnumbered,
+        register_wh=state.meter_last_wh,
         cause=_cause_of(state),
     )
 

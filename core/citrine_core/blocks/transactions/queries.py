@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
-from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, TransactionEventEnum
+from citrine.ocpp.v2.transactions_pb2 import TRANSACTION_EVENT_ENUM_ENDED, ChargingStateEnum, TransactionEventEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.protos import anomalies_of, missing_events_of
@@ -25,6 +25,7 @@ __all__ = [
     "UnsettledTransaction",
     "count_running",
     "find_boundary_events",
+    "find_end_receipts",
     "find_ends",
     "find_event_requests",
     "find_next_starts",
@@ -33,6 +34,7 @@ __all__ = [
     "find_open_unnumbered",
     "find_settled",
     "find_settled_after",
+    "find_unnumbered_registers",
     "has_ended",
     "latest_of_start",
     "list_unsettled",
@@ -43,6 +45,7 @@ __all__ = [
 
 _TABLE = Transaction.__table__.c
 _EVENTS = TransactionEvent.__table__.c
+_ENDED = int(TRANSACTION_EVENT_ENUM_ENDED)
 
 _CHARGING_STATES = {
     value.number: value.name.removeprefix("CHARGING_STATE_ENUM_").lower()
@@ -234,6 +237,32 @@ async def find_ends(
         )
     )
     return {(row.station_id, row.transaction_id): row for row in rows}
+
+
+async def find_end_receipts(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], datetime]:
+    """Return when the first end of each transaction arrived, by station and transaction; none without one."""
+    key = (_EVENTS.station_id, _EVENTS.transaction_id)
+    rows = await session.execute(
+        select(*key, func.min(_EVENTS.receive_time))
+        .where(_EVENTS.tenant_id == tenant_id, one_of(key, keys), _EVENTS.event_type == _ENDED)
+        .group_by(*key)
+    )
+    return {(station_id, transaction_id): time for station_id, transaction_id, time in rows}
+
+
+async def find_unnumbered_registers(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], float | None]:
+    """Return the last readings in Wh of those transactions that have unnumbered events, by station and transaction."""
+    key = (_TABLE.station_id, _TABLE.transaction_id)
+    rows = await session.execute(
+        select(*key, _TABLE.meter_last_wh).where(
+            _TABLE.tenant_id == tenant_id, one_of(key, keys), _TABLE.unnumbered.is_(True)
+        )
+    )
+    return {(station_id, transaction_id): wh for station_id, transaction_id, wh in rows}
 
 
 async def find_event_requests(

@@ -21,6 +21,9 @@ __all__ = ["COST_VENDOR_ID", "CostMessage", "cost_messages", "data_of", "details
 
 COST_VENDOR_ID = "org.openchargealliance.costmsg"
 
+_TRIGGERS = "triggerMeterValue"
+"""When the station is to send meter values, as the price may change."""
+
 _TEXTS = (MESSAGE_FORMAT_ENUM_ASCII, MESSAGE_FORMAT_ENUM_UTF8)
 
 _Said = tuple[str, Mapping[str, Any]]
@@ -30,7 +33,13 @@ def details_of(custom_data: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what custom data of 2.x says of a cost: prices, the next period, triggers of meter values."""
     if not custom_data or custom_data.get("vendorId", "").lower() != COST_VENDOR_ID:
         return {}
-    return {name: value for name, value in custom_data.items() if name != "vendorId"}
+    details = {name: value for name, value in custom_data.items() if name != "vendorId"}
+    triggers = details.get(_TRIGGERS)
+    if isinstance(triggers, dict) and "atChargingState" in triggers:
+        # The charging states that begin or end idle time are statuses of the connector, spelled alike.
+        rest = {name: value for name, value in triggers.items() if name != "atChargingState"}
+        details[_TRIGGERS] = {**rest, "atCPStatus": triggers["atChargingState"]}
+    return details
 
 
 def data_of(content: Mapping[str, Any]) -> str:

@@ -72,6 +72,26 @@ async def test_running_cost_follows_the_answer_to_meter_values(core: FakeCore, s
     assert await told(station) == ("RunningCost", cost)
 
 
+async def test_running_cost_says_when_to_send_meter_values(core: FakeCore, station: RawStation) -> None:
+    details = types_pb2.CustomData(vendor_id="org.openchargealliance.costmsg")
+    triggers = {"atEnergykWh": 12.5, "atChargingState": ["SuspendedEV"]}
+    said: dict[str, Any] = {"state": "Charging", "triggerMeterValue": triggers}
+    details.data.update(said)
+    replies(core, transaction_event=transactions_pb2.TransactionEventResponse(total_cost=1.5, custom_data=details))
+    sampled = [{"value": "1500"}]
+    values = {
+        "connectorId": 1,
+        "transactionId": 17,
+        "meterValue": [{"timestamp": "2025-01-31T11:00:00Z", "sampledValue": sampled}],
+    }
+
+    await station.ask("MeterValues", values)
+
+    _, cost = await told(station)
+    assert (cost["state"], cost["cost"]) == ("Charging", 1.5)
+    assert cost["triggerMeterValue"] == {"atEnergykWh": 12.5, "atCPStatus": ["SuspendedEV"]}
+
+
 async def test_price_follows_the_answer_to_authorize(core: FakeCore, station: RawStation) -> None:
     replies(core, authorize=authorization_pb2.AuthorizeResponse(id_token_info=info()))
 

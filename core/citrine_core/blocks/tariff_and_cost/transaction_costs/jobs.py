@@ -13,7 +13,9 @@ from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual
 from citrine_core.blocks.tariff_and_cost.calculation import total_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_details import running_details
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository, DueCost
+from citrine_core.blocks.transactions.queries import find_unnumbered_registers
 from citrine_core.errors import CoreError
 from citrine_core.rpc import system_caller
 from citrine_core.services import Services
@@ -50,11 +52,11 @@ class RunningCosts:
         while (due := await self._claim()) is not None:
             places = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
-                for one, total in due:
-                    tasks.create_task(self._send(one, total, places), name=f"cost of {one.transaction_id}")
+                for one, request in due:
+                    tasks.create_task(self._send(one, request, places), name=f"cost of {one.transaction_id}")
 
-    async def _claim(self) -> Sequence[tuple[DueCost, Decimal]] | None:
-        """Return what is to be sent, with the totals, and say when it is due again. None: nothing is due."""
+    async def _claim(self) -> Sequence[tuple[DueCost, CostUpdatedRequest]] | None:
+        """Return what is to be sent, and say when it is due again. None: nothing is due."""
         now = self._services.clock()
         async with self._services.unit_of_work(read_only=True) as work:
             # Mostly there is nothing, and then nobody has to wait for a turn to write.
@@ -68,23 +70,27 @@ class RunningCosts:
                 settings = await self._tenants.get(work, tenant_id)
                 of_tenant = [row for row in rows if row.tenant_id == tenant_id]
                 tariffs = await self._tariffs.find(work, tenant_id, {row.tariff for row in of_tenant})
+                registers = await find_unnumbered_registers(work.session, tenant_id, {row[1:3] for row in of_tenant})
                 for row in of_tenant:
                     if row.tariff not in tariffs:
                         continue
                     rules = tariffs[row.tariff][1]
                     times[row[:3]] = now + (rules.interval or settings.interval)
                     accrual = Accrual.load(row.accrual)
-                    settled = accrual.until(rules, accrual.moment_after(now - row.update_time))
-                    total = total_of(rules, settled)[1]
+                    moment = accrual.moment_after(now - row.update_time)
+                    total = total_of(rules, accrual.until(rules, moment))[1]
                     if settings.sends and (row.told_total is None or Decimal(row.told_total) != total):
-                        found.append((row, total))
+                        request = CostUpdatedRequest(total_cost=float(total), transaction_id=row.transaction_id)
+                        if row[1:3] in registers:
+                            details = running_details(rules, accrual, moment, registers[row[1:3]])
+                            request.custom_data.CopyFrom(details)
+                        found.append((row, request))
             await costs.put_next_times(times)
             await work.commit()
         return found
 
-    async def _send(self, one: DueCost, total: Decimal, places: asyncio.Semaphore) -> None:
+    async def _send(self, one: DueCost, request: CostUpdatedRequest, places: asyncio.Semaphore) -> None:
         target = CommandTarget(station_id=one.station_id, timeout=TIMEOUT, reason=WHO)
-        request = CostUpdatedRequest(total_cost=float(total), transaction_id=one.transaction_id)
         async with places:
             try:
                 await self._services.commands.send(system_caller(one.tenant_id, WHO), target, request)

@@ -25,6 +25,7 @@ from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
 from citrine_core.blocks.tariff_and_cost.texts import message_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_shown_costs
+from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_details import running_details
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_events import publish_cost
 from citrine_core.blocks.tariff_and_cost.transaction_costs.currencies import other_currencies
 from citrine_core.blocks.tariff_and_cost.transaction_costs.past import Past, Prepared, accrue_all
@@ -33,6 +34,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     CostRow,
     TenantCosts,
     TransactionKey,
+    begun_again,
 )
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.locations.queries import find_time_zones
@@ -80,6 +82,9 @@ class Charged:
     """citrine.api.v1.Settlement. 0: it is not settled, and its cost is not final."""
     waits_until: datetime | None = None
     """When it is settled without what is missing."""
+    wants_details: bool = False
+    """Whether its station is told the cost by a message of its own, which says more than the total."""
+    register_wh: float | None = None
     cause: Cause | None = None
     """Why it is reckoned anew, where its cost is final. None: nothing new came of it."""
     correction: CorrectionRow | None = field(default=None, init=False)
@@ -179,7 +184,7 @@ class Pricing:
                 changed.append(computed)
             publish_cost(work, row, computed)
         await costs.save(new, changed)
-        await costs.put_next_times(_begun_again(rows, changed))
+        await costs.put_next_times(begun_again(rows, changed))
         await _correct(work, final, self._clock())
 
     async def _choose(
@@ -308,17 +313,6 @@ async def _reservations(
     return await costs.find_reservations(tenant_id, wanted) if wanted else {}
 
 
-def _begun_again(
-    rows: Mapping[TransactionKey, CostRow], changed: Sequence[CostRow]
-) -> dict[tuple[str, str, str], datetime]:
-    """Return when stations are to be told of transactions that were closed, or had no tariff, and go on after all."""
-    return {
-        row[:3]: row.next_time
-        for row in changed
-        if row.next_time is not None and rows[row.station_id, row.transaction_id].next_time is None
-    }
-
-
 def _is_anew(one: Charged, row: CostRow | None, version: VersionKey | None) -> bool:
     """Return whether all events of the transaction are needed, and not only the new ones."""
     if version is None:
@@ -369,6 +363,9 @@ def _add_past(
         if is_newest and accrual is not None:
             shown = total_of(rules, _until(rules, accrual, None))
             event.response.total_cost = float(shown[1])
+            if one.wants_details:
+                now = accrual.moment_after(timedelta(0))
+                event.response.custom_data.CopyFrom(running_details(rules, accrual, now, one.register_wh))
     _reserve(accrual, reserved)
     return accrual, shown, is_newest
 

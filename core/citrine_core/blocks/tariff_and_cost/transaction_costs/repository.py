@@ -26,7 +26,7 @@ from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.resources.connections.queries import connected_stations
 from citrine_core.resources.stations.selection import stations_selected
 
-__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey"]
+__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey", "begun_again"]
 
 TransactionKey = tuple[str, str]
 """Station and transaction."""
@@ -322,3 +322,14 @@ class CostRepository:
         """Return those of the stations whose device model says that they show tariffs or messages (I01.FR.02)."""
         controllers = [("tariffcostctrlr", "tariff"), ("displaymessagectrlr", "")]
         return await find_available(self._session, tenant_id, stations, controllers)
+
+
+def begun_again(
+    rows: Mapping[TransactionKey, CostRow], changed: Sequence[CostRow]
+) -> dict[tuple[str, str, str], datetime]:
+    """Return when stations are to be told of transactions that were closed, or had no tariff, and go on after all."""
+    return {
+        row[:3]: row.next_time
+        for row in changed
+        if row.next_time is not None and rows[row.station_id, row.transaction_id].next_time is None
+    }
