@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from citrine_core.agenda.repository import LeaseRepository
 from citrine_core.blocks.authorization.records import AuthorizationRecords
+from citrine_core.blocks.transactions.charging_states import EarlyStateRepository
 from citrine_core.blocks.transactions.settlement import SettlementRepository
 from citrine_core.blocks.transactions.unmatched import UnmatchedEndRepository
 from citrine_core.clock import Clock
@@ -51,6 +52,9 @@ LEASE_RETENTION = timedelta(days=1)
 
 FILE_KEY_RETENTION = timedelta(days=30)
 """How long a key of a key file is retained after its end: each start without the file creates another one."""
+
+EARLY_STATE_RETENTION = timedelta(days=30)
+"""How long a charging state is retained whose transaction does not come: a station may be offline for weeks."""
 
 MAX_ROWS = 2000
 """Largest number of rows deleted in one transaction, except with a partition."""
@@ -105,6 +109,7 @@ class Housekeeping:
             _Sweep(EDGE_RETENTION, _remove_edges),
             _Sweep(LEASE_RETENTION, _remove_leases),
             _Sweep(FILE_KEY_RETENTION, _remove_keys_of_files),
+            _Sweep(EARLY_STATE_RETENTION, _remove_early_states),
         )
         self._by_time_of_station = {
             "samples": settings.meter_value_retention,
@@ -179,6 +184,10 @@ async def _remove_commands(work: UnitOfWork, before: datetime) -> bool:
 
 async def _remove_unmatched_ends(work: UnitOfWork, before: datetime) -> bool:
     return await UnmatchedEndRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_early_states(work: UnitOfWork, before: datetime) -> bool:
+    return await EarlyStateRepository(work.session).remove_before(before, MAX_ROWS)
 
 
 async def _remove_audit_records(work: UnitOfWork, before: datetime) -> bool:

@@ -66,7 +66,6 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "transactions": {
         # What a batch brings, how it is folded, and what of it is folded a little later.
         *("batch.py", "batch_fold.py", "deferrals.py", "event_fold.py"),
-        "charging_states.py",
         "clock_rule.py",
         "evse_energy.py",
         "fold.py",

@@ -1,20 +1,29 @@
 """Queries about connectors for other packages."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2.availability_pb2 import (
     CONNECTOR_STATUS_ENUM_AVAILABLE,
     CONNECTOR_STATUS_ENUM_FAULTED,
     CONNECTOR_STATUS_ENUM_UNAVAILABLE,
     ConnectorStatusEnum,
 )
-from citrine_core.blocks.availability.models import ConnectorState
+from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
 from citrine_core.resources.connections.queries import SESSIONS
 
-__all__ = ["all_available", "all_out_of_order", "count_connectors", "faulted_stations"]
+__all__ = [
+    "all_available",
+    "all_out_of_order",
+    "count_connectors",
+    "faulted_stations",
+    "find_available_times",
+    "find_detail",
+]
 
 _OUT_OF_ORDER = (CONNECTOR_STATUS_ENUM_FAULTED, CONNECTOR_STATUS_ENUM_UNAVAILABLE)
 
@@ -90,3 +99,30 @@ async def count_connectors(session: AsyncSession) -> dict[str, int]:
         .group_by(status)
     )
     return dict.fromkeys((*_WORDS.values(), "offline"), 0) | {_WORDS.get(row[0], "offline"): row[1] for row in rows}
+
+
+async def find_available_times(
+    session: AsyncSession, tenant_id: str, station_id: str, evse_id: int, since: datetime
+) -> list[datetime]:
+    """Return when connectors of an EVSE became available, by the clock of the station, from a time on."""
+    change = ConnectorStatusChange
+    rows = await session.scalars(
+        select(change.status_time).where(
+            change.tenant_id == tenant_id,
+            change.station_id == station_id,
+            change.evse_id == evse_id,
+            change.status == CONNECTOR_STATUS_ENUM_AVAILABLE,
+            change.status_time >= since,
+        )
+    )
+    return list(rows)
+
+
+async def find_detail(
+    session: AsyncSession, tenant_id: str, station_id: str, evse_id: int, connector_id: int
+) -> tuple[ConnectorDetail, datetime] | None:
+    """Return what the newest report on a connector said beside the status, and its time. None: nothing."""
+    row = await session.get(ConnectorState, (tenant_id, station_id, evse_id, connector_id))
+    if row is None or row.detail is None:
+        return None
+    return ConnectorDetail.FromString(row.detail), row.order_time

@@ -16,7 +16,7 @@ __all__ = ["Transaction", "TransactionEvent", "block"]
 def block(services: Services) -> Block:
     """Return the block, composed from its parts."""
     # Imported here, because they use blocks that query this one's tables by its module `queries`.
-    from citrine_core.blocks.transactions.charging_states import ChargingStates
+    from citrine_core.blocks.transactions.charging_states import ChargingStates, forget_early_states
     from citrine_core.blocks.transactions.checks.handlers import CheckHandlers
     from citrine_core.blocks.transactions.checks.jobs import INTERVAL, TransactionChecks
     from citrine_core.blocks.transactions.checks.repository import CheckRepository
@@ -51,6 +51,7 @@ def block(services: Services) -> Block:
         # Transactions are retained. A station that is registered again under this id does not know them.
         await forget_numbers(work, tenant_id, station_id)
         await forget_unmatched(work, tenant_id, station_id)
+        await forget_early_states(work, tenant_id, station_id)
         await settlements.close(work, tenant_id, station_id, int(SETTLEMENT_STATION_REMOVED))
         work.after_commit(partial(skews.forget, (tenant_id, station_id)))
 

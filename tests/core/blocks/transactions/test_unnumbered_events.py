@@ -27,6 +27,7 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
+from citrine_core.blocks.transactions.charging_states import EarlyStateRepository
 from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.events import OutboxEvent
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
@@ -116,6 +117,28 @@ async def test_another_start_is_another_transaction(station: UnnumberedStation, 
     ]
 
     assert len(set(numbers)) == len(await listed(api)) == 5
+
+
+async def test_a_start_that_says_the_same_after_the_stop_is_another_transaction(
+    station: UnnumberedStation, api: Any
+) -> None:
+    first = await station.start(received=1)
+    await station.stop(first, 0, 1000, received=2)
+    second = await station.start(received=3)
+    again = await station.start(received=3)
+    await station.stop(second, 30, 4000)
+
+    assert first != second == again
+    assert [(await transaction(api, number)).energy_wh for number in (first, second)] == [0, 3000]
+
+
+async def test_a_start_that_was_read_before_the_stop_is_a_repetition(station: UnnumberedStation, api: Any) -> None:
+    """As by a core that stood still, while another one answered the station."""
+    first = await station.start(received=1)
+    await station.stop(first, 0, 1000, received=2)
+
+    assert await station.start(received=1) == first
+    assert len(await listed(api)) == 1
 
 
 async def test_a_start_that_two_cores_get_is_one_transaction(
@@ -376,17 +399,64 @@ async def test_a_status_from_before_the_start_says_nothing_of_the_transaction(
     assert not (await transaction(api, number)).HasField("charging_state")
 
 
+async def test_what_the_connector_says_now_is_the_state_in_which_a_transaction_begins(
+    station: UnnumberedStation, api: Any
+) -> None:
+    await station.status("OCCUPIED", -1, state="PREPARING")
+    await station.status("OCCUPIED", -0.5, state="SUSPENDED_EV")
+    number = await station.start()
+
+    assert await charging_state(api, number) == "SUSPENDED_EV"
+
+
+async def test_a_state_of_before_says_nothing_once_the_connector_was_something_else(
+    station: UnnumberedStation, api: Any
+) -> None:
+    await station.status("OCCUPIED", -10, state="SUSPENDED_EV")
+    await station.status("OCCUPIED", -5, state="FINISHING")
+    number = await station.start()
+
+    assert not (await transaction(api, number)).HasField("charging_state")
+
+
+async def test_early_states_are_of_the_transaction_in_whose_time_they_are(
+    station: UnnumberedStation, core: RunningCore, api: Any
+) -> None:
+    """Statuses of two transactions come before both, as from a station that was offline."""
+    for minutes, status, state in (
+        (1, "OCCUPIED", "CHARGING"),
+        (20, "OCCUPIED", "SUSPENDED_EV"),
+        (30, "AVAILABLE", "UNSPECIFIED"),
+        (61, "OCCUPIED", "CHARGING"),
+        (70, "OCCUPIED", "SUSPENDED_EVSE"),
+        (80, "AVAILABLE", "UNSPECIFIED"),
+    ):
+        await station.status(status, minutes, state=state)
+    first = await station.start()
+    states = [await charging_state(api, first)]
+    await station.stop(first, 25, 4000)
+    second = await station.start(60, 4000)
+    states.append(await charging_state(api, second))
+
+    assert states == ["SUSPENDED_EV", "SUSPENDED_EVSE"]
+    assert [(await transaction(api, number)).events for number in (first, second)] == [4, 3]
+    async with core.core.unit_of_work(read_only=True) as work:
+        assert await EarlyStateRepository(work.session).find("default", {("CS-1", 1)}) == []
+
+
+@pytest.mark.parametrize("is_early", [False, True])
 async def test_idle_time_costs_what_it_costs_where_events_say_it(
-    station: UnnumberedStation, edge: FakeEdge, core: RunningCore, api: Any
+    station: UnnumberedStation, edge: FakeEdge, core: RunningCore, api: Any, is_early: bool
 ) -> None:
     """Twenty minutes of charging and ten of idle time, by events of one station and connector details of another."""
     tariffs: Any = core.stub(TariffsServiceStub)
     idle = tariff(element(component("IDLE_TIME", "6.00", "0")), tariff_id="IDLE")
     await tariffs.CreateTariff(CreateTariffRequest(tariff=idle))
     await tariffs.AssignTariff(AssignTariffRequest(assignment=TariffAssignment(tariff_id="IDLE")))
-    number = await station.start()
+    number = 0 if is_early else await station.start()
     await station.status("OCCUPIED", 0, state="CHARGING")
     await station.status("OCCUPIED", 20, state="SUSPENDED_EV")
+    number = number or await station.start()
     await station.stop(number, 30, 4000)
 
     other = await edge.connect("CS-2", PASSWORD)

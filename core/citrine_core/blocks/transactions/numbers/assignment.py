@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
 from citrine_core.blocks.transactions.numbers.repository import NumberRepository, StartKey
+from citrine_core.blocks.transactions.queries import find_end_receipts
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call
 
@@ -24,7 +25,9 @@ async def assign_numbers(
 ) -> set[tuple[str, str]]:
     """Set number and transaction id of the starts that want one; return station and id of those seen before.
 
-    Makes no query if there is no such start. The message of the edge is not changed, but replaced in the call.
+    A start that says the same as one before is a repetition of it, unless the end of that transaction arrived in
+    between: then it begins another one. Makes no query if there is no such start. The message of the edge is not
+    changed, but replaced in the call.
     """
     wanting: dict[StartKey, list[Call[TransactionEventRequest]]] = {}
     for call in calls:
@@ -37,7 +40,19 @@ async def assign_numbers(
     numbers = {key: 1 + secrets.randbelow(HIGHEST) for key in wanting}
     known = wanting.keys() - await repository.add(tenant_id, numbers)
     if known:
-        numbers |= await repository.find(tenant_id, known)
+        stored = await repository.find(tenant_id, known)
+        ends = {(key[0], str(number)) for key, number in stored.items()}
+        received = await find_end_receipts(work.session, tenant_id, ends)
+        over = {
+            key: (numbers[key], number)
+            for key, number in stored.items()
+            # Who has sent the end knows the number, and does not ask for it again.
+            if (time := received.get((key[0], str(number)))) is not None and time < wanting[key][0].receive_time
+        }
+        if over:
+            await repository.replace(tenant_id, over)
+            stored |= await repository.find(tenant_id, over)
+        numbers |= stored
     for key, same in wanting.items():
         for call in same:
             message = TransactionEventRequest()

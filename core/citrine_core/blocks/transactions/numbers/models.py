@@ -9,7 +9,7 @@ __all__ = ["TransactionNumber"]
 
 
 class TransactionNumber(Model):
-    """The number of one transaction. Its id is the number in decimal digits.
+    """The number of the transaction that a start began last. Its id is the number in decimal digits.
 
     The row is inserted in the transaction of the database that stores the start. If two cores receive the same start,
     the second waits for the first at the primary key, and then reads its number.

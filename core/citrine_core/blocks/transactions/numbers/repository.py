@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.numbers.models import TransactionNumber
 from citrine_core.db import UnitOfWork, one_of
-from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.bulk import BulkInsert, BulkUpdate
 
 __all__ = ["NumberRepository", "StartKey", "forget_numbers"]
 
@@ -23,6 +23,8 @@ _ADD = BulkInsert(
     key=("tenant_id", "station_id", "start_digest"),
     returning=("station_id", "start_digest"),
 )
+
+_REPLACE = BulkUpdate(_NUMBERS, ("number",), ("tenant_id", "station_id", "start_digest", "number"))
 
 
 class NumberRepository:
@@ -42,6 +44,15 @@ class NumberRepository:
         # Sorted, so that two cores can't deadlock.
         rows = [(tenant_id, *key, number) for key, number in sorted(numbers.items())]
         return {(station_id, digest) for station_id, digest in await _ADD.fetch(self._session, rows)}
+
+    async def replace(self, tenant_id: str, numbers: Mapping[StartKey, tuple[int, int]]) -> None:
+        """Set new numbers of starts, each with the one that it replaces; one that changed meanwhile is left.
+
+        Raises:
+            IntegrityError: As `add`, when it is executed.
+        """
+        rows = [(new, tenant_id, *key, old) for key, (new, old) in sorted(numbers.items())]
+        await _REPLACE.execute(self._session, rows)
 
     async def find(self, tenant_id: str, keys: Collection[StartKey]) -> dict[StartKey, int]:
         """Return the numbers of starts."""

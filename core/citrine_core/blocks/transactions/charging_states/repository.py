@@ -1,0 +1,73 @@
+"""Queries of charging states that arrived before their transactions."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.transactions.charging_states.models import EarlyState
+from citrine_core.db import UnitOfWork
+from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.one_of import one_of
+
+__all__ = ["EarlyStateRepository", "EarlyStateRow", "forget_early_states"]
+
+_TABLE = EarlyState.metadata.tables["early_charging_states"]
+
+
+class EarlyStateRow(NamedTuple):
+    """A row of `early_charging_states`."""
+
+    tenant_id: str
+    station_id: str
+    evse_id: int
+    status_time: datetime
+    charging_state: int
+    connector_id: int
+    receive_time: datetime
+
+
+_ADD = BulkInsert(_TABLE, EarlyStateRow._fields, ignore=True)
+
+
+class EarlyStateRepository:
+    """Charging states that arrived before their transactions."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, rows: Collection[EarlyStateRow]) -> None:
+        """Store states; one that is stored already adds nothing."""
+        # Sorted, so that two cores can't deadlock.
+        await _ADD.execute(self._session, sorted(rows))
+
+    async def find(self, tenant_id: str, places: Collection[tuple[str, int]]) -> list[EarlyStateRow]:
+        """Return the states at places, each a station and an EVSE, in the order of their times."""
+        rows = await self._session.execute(
+            select(*(_TABLE.c[name] for name in EarlyStateRow._fields))
+            .where(_TABLE.c.tenant_id == tenant_id, one_of((_TABLE.c.station_id, _TABLE.c.evse_id), places))
+            .order_by(_TABLE.c.status_time)
+        )
+        return [EarlyStateRow(*row) for row in rows]
+
+    async def remove(self, tenant_id: str, rows: Sequence[EarlyStateRow]) -> None:
+        """Delete states of stations of a tenant."""
+        key = (_TABLE.c.station_id, _TABLE.c.evse_id, _TABLE.c.status_time)
+        keys = {(row.station_id, row.evse_id, row.status_time) for row in rows}
+        await self._session.execute(delete(_TABLE).where(_TABLE.c.tenant_id == tenant_id, tuple_(*key).in_(keys)))
+
+    async def remove_before(self, time: datetime, limit: int) -> bool:
+        """Delete at most so many states that no transaction came to; return False if there were none."""
+        key = _TABLE.primary_key.columns
+        old = select(*key).where(_TABLE.c.receive_time < time).limit(limit)
+        result = await (await self._session.connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))
+        return result.rowcount > 0
+
+
+async def forget_early_states(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+    """Remove the states of a station."""
+    await work.session.execute(
+        delete(EarlyState).where(EarlyState.tenant_id == tenant_id, EarlyState.station_id == station_id)
+    )
