@@ -132,16 +132,16 @@ def add_station(
     """Registers stations and connects them, for cases that want another one or several.
 
     `async with add_station("-2", boot_policy=...) as station`: a suffix of its id, and fields of its
-    citrine.api.v1.Station.
+    citrine.api.v1.Station; its password may be another.
     """
 
     @contextlib.asynccontextmanager
-    async def add(suffix: str = "", **fields: Any) -> AsyncIterator[ConformanceStation]:
+    async def add(suffix: str = "", password: str = PASSWORD, **fields: Any) -> AsyncIterator[ConformanceStation]:
         station_id = f"{case}{suffix}"
         await api.stations.CreateStation(
-            CreateStationRequest(station=Station(station_id=station_id, **fields), password=PASSWORD)
+            CreateStationRequest(station=Station(station_id=station_id, **fields), password=password)
         )
-        async with played_station(deployment.url(), station_id, PASSWORD, version=ocpp_version) as station:
+        async with played_station(deployment.url(), station_id, password, version=ocpp_version) as station:
             station.id_token = id_token
             yield station
 

@@ -93,20 +93,28 @@ _LIMITS = """
 
 - **Order and gaps.** Events have no numbers: they are ordered by time, and whether one is missing is not known
   (`unnumbered` of a transaction). Its station is not asked for what it has queued.
-- **Charging states** follow from the statuses of the connector while a transaction is under way.
+- **Charging states** follow from the statuses of the connector while a transaction is under way. Those that arrive
+  before the start of their transaction wait for it.
+- **Registration.** What a station that is Rejected, or is Pending and was accepted before, says of transactions is
+  stored and answered. All else is refused, but what a Pending station was asked for
+  ([ADR 44](adr/0044-what-is-billed-is-not-refused-merged-or-forgotten.md)).
+- **Versions.** A station that offers several and is pinned to one of them (`citrine station update
+  --allow-version`) speaks that one.
 - **Open transactions.** One whose end is lost is over with the next start on its connector, or once that is Available.
   An end that belongs to no transaction of its station is answered, changes nothing, and is listed: `citrine transaction
   unmatched` ([ADR 37](adr/0037-what-a-version-does-not-say.md)).
 - **Tokens.** An idTag has no type: one is looked for among all. It has 20 characters at most: longer tokens are told to
-  the station as a surrogate, which Citrine resolves wherever it comes back.
+  the station as a surrogate, which Citrine resolves wherever it comes back. A card of ten bytes that was typed with
+  separators goes as its 20 digits.
 - **Passwords.** `citrine station` and the API set the password as ever; it goes as AuthorizationKey, the hexadecimal
   text of 16 to 20 characters. Stations that take the hexadecimal text itself for the password may log in with it.
 - **Inventories.** `NumberOfConnectors` also says which EVSEs there are (`EVSE.Available`), and
   `CustomDisplayCostAndPrice` whether drivers can be told prices and costs (`TariffCostCtrlr.Available`).
 - **Prices and costs** follow the answers that can't say them, as DataTransfer of `org.openchargealliance.costmsg`:
   SetUserPrice after Authorize and StartTransaction, RunningCost after MeterValues, FinalCost after StopTransaction. A
-  station that does not know them is sent no more of them until it connects again. Custom data of that vendor in
-  CostUpdated, as triggers of meter values, is sent along.
+  station that does not know them is sent no more of them until it connects again. RunningCost says the state, the
+  register, and when the price may change by the tariff (`triggerMeterValue`: a time, an energy, a power, statuses), so
+  that the station sends a reading then. Custom data of that vendor in CostUpdated is sent along.
 - **Plug & Charge** is messages of 2.0.1 in DataTransfer of `org.openchargealliance.iso15118pnc`, in both directions:
   Authorize, Get15118EVCertificate, GetCertificateStatus and SignCertificate from stations.
 - **Security profiles** are raised by the key `SecurityProfile`, also by `citrine station upgrade-profile`; the URL

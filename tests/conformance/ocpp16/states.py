@@ -15,6 +15,7 @@ from tests.conformance.station import ConformanceStation, now
 
 __all__ = [
     "BOOT",
+    "METER_START",
     "ago",
     "authorized",
     "booted",

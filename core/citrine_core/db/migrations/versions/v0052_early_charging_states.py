@@ -5,8 +5,8 @@ from alembic import op
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0047"
-down_revision = "0046"
+revision = "0052"
+down_revision = "0051"
 
 
 def upgrade() -> None:
