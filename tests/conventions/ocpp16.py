@@ -97,7 +97,7 @@ _LIMITS = """
   before the start of their transaction wait for it.
 - **Registration.** What a station that is Rejected, or is Pending and was accepted before, says of transactions is
   stored and answered. All else is refused, but what a Pending station was asked for
-  ([ADR 44](adr/0044-what-is-billed-is-not-refused-merged-or-forgotten.md)).
+  ([ADR 45](adr/0045-what-is-billed-is-not-refused-merged-or-forgotten.md)).
 - **Versions.** A station that offers several and is pinned to one of them (`citrine station update
   --allow-version`) speaks that one.
 - **Open transactions.** One whose end is lost is over with the next start on its connector, or once that is Available.

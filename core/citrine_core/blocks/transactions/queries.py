@@ -3,14 +3,14 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, ScalarSelect, exists, func, not_, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
-from citrine.ocpp.v2.transactions_pb2 import TRANSACTION_EVENT_ENUM_ENDED, ChargingStateEnum, TransactionEventEnum
+from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, TransactionEventEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.protos import anomalies_of, missing_events_of
@@ -20,18 +20,15 @@ from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens.queries import group_of
 
 __all__ = [
-    "OpenAtEVSE",
     "SettledTransaction",
     "UnsettledTransaction",
     "count_running",
     "find_boundary_events",
-    "find_end_receipts",
     "find_ends",
     "find_event_requests",
     "find_next_starts",
     "find_open",
     "find_open_of_tokens",
-    "find_open_unnumbered",
     "find_settled",
     "find_settled_after",
     "find_unnumbered_registers",
@@ -45,7 +42,6 @@ __all__ = [
 
 _TABLE = Transaction.__table__.c
 _EVENTS = TransactionEvent.__table__.c
-_ENDED = int(TRANSACTION_EVENT_ENUM_ENDED)
 
 _CHARGING_STATES = {
     value.number: value.name.removeprefix("CHARGING_STATE_ENUM_").lower()
@@ -56,36 +52,6 @@ _CHARGING_STATES = {
 
 PLACES_AT_ONCE = 50
 """Most EVSEs in one statement that asks about each."""
-
-
-class OpenAtEVSE(NamedTuple):
-    """An open transaction at an EVSE."""
-
-    station_id: str
-    evse_id: int
-    transaction_id: str
-    start_time: datetime | None
-
-
-async def find_open_unnumbered(
-    session: AsyncSession, tenant_id: str, places: Collection[tuple[str, int]]
-) -> list[OpenAtEVSE]:
-    """Return the open transactions with unnumbered events at EVSEs, those that began last at the end.
-
-    Transactions that other events prove to be over are left out.
-    """
-    rows = await session.execute(
-        select(_TABLE.station_id, _TABLE.evse_id, _TABLE.transaction_id, _TABLE.start_time)
-        .where(
-            _TABLE.tenant_id == tenant_id,
-            one_of((_TABLE.station_id, _TABLE.evse_id), places),
-            Transaction.is_open(),
-            _TABLE.over_time.is_(None),
-            _TABLE.unnumbered.is_(True),
-        )
-        .order_by(_TABLE.sequence)
-    )
-    return [OpenAtEVSE(*row) for row in rows]
 
 
 async def count_running(session: AsyncSession) -> dict[str, int]:
@@ -237,19 +203,6 @@ async def find_ends(
         )
     )
     return {(row.station_id, row.transaction_id): row for row in rows}
-
-
-async def find_end_receipts(
-    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], datetime]:
-    """Return when the first end of each transaction arrived, by station and transaction; none without one."""
-    key = (_EVENTS.station_id, _EVENTS.transaction_id)
-    rows = await session.execute(
-        select(*key, func.min(_EVENTS.receive_time))
-        .where(_EVENTS.tenant_id == tenant_id, one_of(key, keys), _EVENTS.event_type == _ENDED)
-        .group_by(*key)
-    )
-    return {(station_id, transaction_id): time for station_id, transaction_id, time in rows}
 
 
 async def find_unnumbered_registers(

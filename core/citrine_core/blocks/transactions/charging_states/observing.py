@@ -15,8 +15,12 @@ from citrine.ocpp.v2.transactions_pb2 import (
 )
 from citrine.ocpp.v2.types_pb2 import EVSE
 from citrine_core.blocks.availability.queries import find_available_times, find_detail
-from citrine_core.blocks.transactions.charging_states.repository import EarlyStateRepository, EarlyStateRow
-from citrine_core.blocks.transactions.queries import OpenAtEVSE, find_open_unnumbered
+from citrine_core.blocks.transactions.charging_states.repository import (
+    EarlyStateRepository,
+    EarlyStateRow,
+    OpenAtEVSE,
+    find_open_unnumbered,
+)
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call
 

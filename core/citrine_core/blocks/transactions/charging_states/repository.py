@@ -8,13 +8,15 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.charging_states.models import EarlyState
+from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.db import UnitOfWork
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of
 
-__all__ = ["EarlyStateRepository", "EarlyStateRow", "forget_early_states"]
+__all__ = ["EarlyStateRepository", "EarlyStateRow", "OpenAtEVSE", "find_open_unnumbered", "forget_early_states"]
 
 _TABLE = EarlyState.metadata.tables["early_charging_states"]
+_TRANSACTIONS = Transaction.__table__.c
 
 
 class EarlyStateRow(NamedTuple):
@@ -71,3 +73,33 @@ async def forget_early_states(work: UnitOfWork, tenant_id: str, station_id: str)
     await work.session.execute(
         delete(EarlyState).where(EarlyState.tenant_id == tenant_id, EarlyState.station_id == station_id)
     )
+
+
+class OpenAtEVSE(NamedTuple):
+    """An open transaction at an EVSE."""
+
+    station_id: str
+    evse_id: int
+    transaction_id: str
+    start_time: datetime | None
+
+
+async def find_open_unnumbered(
+    session: AsyncSession, tenant_id: str, places: Collection[tuple[str, int]]
+) -> list[OpenAtEVSE]:
+    """Return the open transactions with unnumbered events at EVSEs, those that began last at the end.
+
+    Transactions that other events prove to be over are left out.
+    """
+    rows = await session.execute(
+        select(_TRANSACTIONS.station_id, _TRANSACTIONS.evse_id, _TRANSACTIONS.transaction_id, _TRANSACTIONS.start_time)
+        .where(
+            _TRANSACTIONS.tenant_id == tenant_id,
+            one_of((_TRANSACTIONS.station_id, _TRANSACTIONS.evse_id), places),
+            Transaction.is_open(),
+            _TRANSACTIONS.over_time.is_(None),
+            _TRANSACTIONS.unnumbered.is_(True),
+        )
+        .order_by(_TRANSACTIONS.sequence)
+    )
+    return [OpenAtEVSE(*row) for row in rows]

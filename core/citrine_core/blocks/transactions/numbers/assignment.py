@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
-from citrine_core.blocks.transactions.numbers.repository import NumberRepository, StartKey
-from citrine_core.blocks.transactions.queries import find_end_receipts
+from citrine_core.blocks.transactions.numbers.repository import NumberRepository, StartKey, find_end_receipts
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call
 

@@ -1,20 +1,25 @@
 """Queries of the numbers of transactions."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.ocpp.v2.transactions_pb2 import TRANSACTION_EVENT_ENUM_ENDED
+from citrine_core.blocks.transactions.models import TransactionEvent
 from citrine_core.blocks.transactions.numbers.models import TransactionNumber
 from citrine_core.db import UnitOfWork, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 
-__all__ = ["NumberRepository", "StartKey", "forget_numbers"]
+__all__ = ["NumberRepository", "StartKey", "find_end_receipts", "forget_numbers"]
 
 StartKey = tuple[str, str]
 """Station, and digest of the start."""
 
 _NUMBERS = TransactionNumber.metadata.tables["transaction_numbers"]
+_EVENTS = TransactionEvent.metadata.tables["transaction_events"]
+_ENDED = int(TRANSACTION_EVENT_ENUM_ENDED)
 
 _ADD = BulkInsert(
     _NUMBERS,
@@ -75,3 +80,18 @@ async def forget_numbers(work: UnitOfWork, tenant_id: str, station_id: str) -> N
             TransactionNumber.tenant_id == tenant_id, TransactionNumber.station_id == station_id
         )
     )
+
+
+async def find_end_receipts(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], datetime]:
+    """Return when the first end of each transaction arrived, by station and transaction; none without one."""
+    key = (_EVENTS.c.station_id, _EVENTS.c.transaction_id)
+    rows = await session.execute(
+        select(*key, func.min(_EVENTS.c.receive_time))
+        .where(
+            _EVENTS.c.tenant_id == tenant_id, one_of(key, keys), _EVENTS.c.event_type == TRANSACTION_EVENT_ENUM_ENDED
+        )
+        .group_by(*key)
+    )
+    return {(station_id, transaction_id): time for station_id, transaction_id, time in rows}
