@@ -167,6 +167,8 @@ class Acceptor:
             )
         except (InvalidHeader, OSError, EOFError) as error:
             arrival.problem = _problem(error)
+            # Its frames hold asyncio's transport, which holds it: some 30 kB that wait for the garbage collector.
+            error.__traceback__ = error.__context__ = None
 
     async def _read_header(self, arrival: Arrival, connection: socket.socket, proxies: Proxies) -> ProxyHeader:
         """Read the header and not a byte of what follows it."""

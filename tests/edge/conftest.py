@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import gc
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -140,3 +141,12 @@ async def station21(edge: RunningEdge) -> AsyncIterator[RawStation]:
     """A station that speaks 2.1 and is connected to the edge."""
     async with edge.station("CS21", version="2.1") as station:
         yield station
+
+
+@pytest.fixture
+def no_garbage_collector() -> Iterator[None]:
+    """Have what is not freed by itself stay in memory."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

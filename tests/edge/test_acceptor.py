@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ssl
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -155,3 +156,31 @@ async def test_tls_handshakes_that_nobody_finishes_are_limited(core: FakeCore, t
                     assert await reader.read() == b""
         for _, writer in silent:
             writer.close()
+
+
+@pytest.mark.parametrize("end", ["speaks no TLS", "goes", "is too slow", "closes"])
+async def test_nothing_of_a_tls_connection_waits_for_the_garbage_collector(
+    core: FakeCore, tmp_path: Path, end: str, no_garbage_collector: None
+) -> None:
+    """Each holds some 30 kB, and the collector of an edge runs seldom."""
+    settings = {**tls_settings(AUTHORITY, tmp_path), "ocpp_request_timeout": timedelta(seconds=0.2)}
+    trusting = ssl.create_default_context(cadata=AUTHORITY.pem)
+    async with running_edge(core, **settings) as edge:
+        for _ in range(3):
+            if end == "closes":
+                async with edge.tls_station(trusting):
+                    pass
+                continue
+            reader, writer = await asyncio.open_connection(*edge.addresses["ocpps"].split(":"))
+            writer.write(b"GET / HTTP/1.1\r\n\r\n" if end == "speaks no TLS" else b"\x16\x03\x01")
+            if end == "goes":
+                writer.write_eof()
+            with contextlib.suppress(ConnectionError):
+                async with asyncio.timeout(10):
+                    await reader.read()
+            writer.close()
+        await edge.until(lambda: not idle(edge))
+
+        await edge.until(
+            lambda: not [one for one in gc.get_objects() if type(one) is ssl.SSLObject and one.server_side]
+        )

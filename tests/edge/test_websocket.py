@@ -6,7 +6,6 @@ import gc
 import os
 import socket
 import zlib
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -251,14 +250,6 @@ async def test_station_that_does_not_take_part_in_the_close_is_dropped(core: Fak
         closed = await core.next("closed")
         assert (closed.code, closed.reason) == (1008, "go")
         await wire.close()
-
-
-@pytest.fixture
-def no_garbage_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def left() -> list[object]:
