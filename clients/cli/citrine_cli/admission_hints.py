@@ -30,7 +30,10 @@ _HINTS: Mapping[int, str] = {
     StationRefused.REASON_CERTIFICATE_OWNER: (
         "organizationName in its certificate must be one of CITRINE_CERTIFICATE_OWNERS of the core"
     ),
-    StationRefused.REASON_CERTIFICATE_EXPIRED: "give the station a certificate that is valid now",
+    StationRefused.REASON_CERTIFICATE_EXPIRED: (
+        "give the station a certificate that is valid now; or let it order one, where the edge lets it through: "
+        "citrine {tenant}station certificate {station} --accept-expired"
+    ),
     StationRefused.REASON_CERTIFICATE_REVOKED: "give the station another certificate",
     StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION: (
         "give the station a certificate of its own; another one connected with this one before"
@@ -52,7 +55,7 @@ _HINTS: Mapping[int, str] = {
         "its certificate must be issued by an authority in CITRINE_OCPPS_CLIENT_CA_FILE of the edge"
     ),
     StationRefused.REASON_CERTIFICATE_STATUS_UNKNOWN: (
-        "let the core reach the OCSP responder that its certificate names, and add its issuer to the store: "
+        "its certificate must name an OCSP responder that the core reaches, and its issuer must be in the store: "
         "citrine {tenant}certificate add FILE --use station-ca"
     ),
     StationRefused.REASON_QUOTA: "as many stations are connected as the tenant may have; the operator can raise that",

@@ -35,8 +35,9 @@ def station_revocation(services: Services) -> "StationRevocation | None":
 class StationRevocation:
     """Asks OCSP responders about certificates of stations.
 
-    Issuers are the certificates of the store for station CAs, of any tenant, and the local authority's. A certificate
-    whose status nobody says is let in by "soft", and refused by "hard".
+    Issuers are the certificates of the store for station CAs, of any tenant, and the local authority's, for whose
+    certificates nobody else need be asked unless they name a responder. A certificate whose status nobody says is let
+    in by "soft", and refused by "hard".
 
     Args:
         services: Services of the core.
@@ -72,6 +73,9 @@ class StationRevocation:
         now = self._clock()
         issuer = next((one for one in await self._known(now) if _issued(certificate, one)), None)
         url = responder_of(certificate)
+        if issuer in self._own and url is None:
+            # What this core's own authority signed is revoked here alone, which admission looks up anyway.
+            return OcspStatus.GOOD
         if issuer is None or url is None:
             missing = "its issuer is not in the certificate store" if url is not None else "it names no responder"
             about = {"subject": certificate.subject.rfc4514_string()[:200], "problem": missing}

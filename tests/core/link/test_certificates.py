@@ -7,7 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from google.protobuf.message import Message
 
 from citrine.api.v1 import certificate_store_pb2 as store
@@ -391,3 +391,25 @@ async def test_a_certificate_whose_status_nobody_says_is_let_in_or_not_as_is_set
         await core.add_station("CS-1")
         async with core.edge() as edge:
             assert await status_of(edge, "CS-1", AUTHORITY.issue("CS-1")) == status
+
+
+async def test_a_certificate_of_the_local_authority_needs_no_responder(sqlite_url: str, tmp_path: Path) -> None:
+    root = issue("CA of stations")
+    files = {"station_ca_certificate_file": tmp_path / "ca.crt", "station_ca_key_file": tmp_path / "ca.key"}
+    files["station_ca_certificate_file"].write_text(pem(root))
+    private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    files["station_ca_key_file"].write_bytes(root.key.private_bytes(*private))
+    files["station_ca_key_file"].chmod(0o600)
+    async with running_core(sqlite_url, tmp_path, station_certificate_ocsp="hard", **files) as core:
+        await core.add_station("CS-1")
+        async with core.edge() as edge:
+            own, of_others = issue("CS-1", root, ca=False), issue("CS-1", issue("Another"), ca=False)
+            assert await status_by(edge, "CS-1", der_of(own)) == 101
+            assert await status_by(edge, "CS-1", der_of(of_others)) == 401
+            connected = await edge.connect("CS-1", certificate=der_of(own))
+            revoke = pb.RevokeStationCertificateRequest(
+                station_id="CS-1", certificate_sha256=own.certificate.fingerprint(hashes.SHA256()).hex()
+            )
+            await core.stub(StationsServiceStub).RevokeStationCertificate(revoke)
+            assert await status_by(edge, "CS-1", der_of(own)) == 401
+            await connected.close()

@@ -155,4 +155,4 @@ async def _slot(
             free = [slot for slot in known if slot not in used and slot.isdecimal()]
             if free:
                 return int(free[0])
-    raise FailedPrecondition("no slot of the station is known to be free: set configuration_slot")
+    raise FailedPrecondition("no configuration slot of the station is known to be free: choose one")
