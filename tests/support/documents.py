@@ -93,7 +93,7 @@ def read_files(document: str) -> dict[str, str]:
     return dict(_FILE.findall(text))
 
 
-def read_tables(document: str, sections: str = "BCDEFGHIJKLNOPW") -> tuple[list[Step], list[LeftOut]]:
+def read_tables(document: str, sections: str = "ABCDEFGHIJKLMNOPW") -> tuple[list[Step], list[LeftOut]]:
     """Return the commands in the last cells of the tables of some sections, whose titles begin with those letters.
 
     A span that begins with `--` is the command before it in its cell with other options. What does not end by itself

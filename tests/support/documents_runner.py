@@ -73,7 +73,7 @@ class Demo:
         return asyncio.run(self._transaction(station_id, evse_id))
 
     def fill(self, command: str) -> str:
-        """Return a command with ids in the place of ID, ASSIGNMENT, REQUEST and FINGERPRINT."""
+        """Return a command with ids in the place of ID, ASSIGNMENT, REQUEST, ORDER and FINGERPRINT."""
         if re.search(r"\bID\b", command):
             if self._last is None or re.search(r" (stop|set|close|check|cost) | --transaction ", command):
                 station = re.search(r"DEMO-\d", command)
@@ -85,12 +85,18 @@ class Demo:
         lists = (
             ("REQUEST", _lists(command), "requestId"),
             ("ASSIGNMENT", "tariff assignments", "assignmentId"),
-            ("FINGERPRINT", "certificate installed", "fingerprint"),
+            ("ORDER", "certificate orders", "orderId"),
+            ("FINGERPRINT", _certificates(command), "fingerprint"),
         )
         for word, noun, field in lists:
             if re.search(rf"\b{word}\b", command):
-                command = re.sub(rf"\b{word}\b", str(self._list(noun)[0][field]), command)
+                command = re.sub(rf"\b{word}\b", str(self._first(noun)[field]), command)
         return command
+
+    def _first(self, words: str) -> dict[str, object]:
+        """Return the first object of a list, waiting until there is one."""
+        _wait_until(lambda: bool(self._list(words)), lambda: f"citrine {words} has nothing")
+        return self._list(words)[0]
 
     def _list(self, words: str) -> list[dict[str, object]]:
         ran = subprocess.run(
@@ -276,6 +282,13 @@ def _lists(command: str) -> str:
         return f"firmware list --station {station[0]}" if station else "firmware list"
     kind = re.search(r"--kind \S+", command)
     return " ".join(["report list", *([f"--station {station[0]}"] if station else []), *([kind[0]] if kind else [])])
+
+
+def _certificates(command: str) -> str:
+    """Return the command that lists the certificates which another one is about."""
+    if station := re.search(r"certificate revoke (DEMO-\d)", command):
+        return f"certificate issued --station {station[1]}"
+    return "certificate list" if re.search("certificate (show|set|remove)", command) else "certificate installed"
 
 
 def _plain(line: str) -> str:
