@@ -78,6 +78,7 @@ class StationSocket(asyncio.Protocol):
         "_protocol",
         "_receiver",
         "_stopped",
+        "_subprotocols",
         "_timer",
         "_transport",
         "_unfed",
@@ -96,12 +97,9 @@ class StationSocket(asyncio.Protocol):
         self._arrival = arrival
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._protocol = _Protocol(
-            extensions=_EXTENSIONS,
-            subprotocols=cast(Sequence[Subprotocol], subprotocols),
-            max_size=limits.max_frame,
-            logger=_protocol_logger,
-        )
+        self._subprotocols = cast(Sequence[Subprotocol], subprotocols)
+        # Only once there is a connection, the end of which releases it: a TLS handshake may fail before.
+        self._protocol: _Protocol
         self._receiver: Receiver | None = None
         self._transport: asyncio.Transport
         self._fragments: list[bytes] | None = None
@@ -208,6 +206,12 @@ class StationSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._protocol = _Protocol(
+            extensions=_EXTENSIONS,
+            subprotocols=self._subprotocols,
+            max_size=self._limits.max_frame,
+            logger=_protocol_logger,
+        )
         self._transport.set_write_buffer_limits(high=65536)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):

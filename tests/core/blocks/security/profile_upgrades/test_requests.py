@@ -214,7 +214,7 @@ async def test_what_the_station_refuses_ends_the_upgrade_and_is_taken_back(
         pytest.param({}, {"profile": 1}, "INVALID_ARGUMENT", "must be 2 or 3", id="not a higher one"),
         pytest.param({"security_profile": 2}, {}, "FAILED_PRECONDITION", "profile 2 before", id="has it already"),
         pytest.param({}, {"profile": 3}, "FAILED_PRECONDITION", "no certificate that is known", id="certificate first"),
-        pytest.param({}, {"slots": "1"}, "FAILED_PRECONDITION", "set configuration_slot", id="no free slot"),
+        pytest.param({}, {"slots": "1"}, "FAILED_PRECONDITION", "choose one", id="no free slot"),
     ],
 )
 async def test_what_can_not_be_begun_is_refused_before_anything_is_changed(
