@@ -292,9 +292,8 @@ class CoreSettings(BaseModel):
 
     station_certificate_ocsp: Literal["off", "soft", "hard"] = "off"
     """Whether the OCSP responders that certificates of stations name are asked when these connect: off; soft, where a
-    certificate whose status nobody says is let in; or hard, where it is refused. The issuers must be in the certificate
-    store, as station-ca. Certificates of the local authority need no responder: what is revoked of them is known here.
-    Answers are cached as long as they are valid."""
+    certificate whose status nobody says is let in; or hard, where it is refused. Issuers must be in the store of
+    certificates as station-ca; the local authority's need no responder. Answers are cached while they are valid."""
 
     certificate_orders_per_hour: int = Field(default=10, ge=1, le=1000)
     """Requests for certificates that a station may make in an hour; more are rejected."""
