@@ -33,7 +33,7 @@ help:
 	@echo "             ARGS=--scale fills databases with 20 million samples, and measures beside empty ones (an hour)"
 	@echo "make format  let ruff format and repair"
 	@echo "make protos  generate the Python code of the contract anew"
-	@echo "make docs    write docs/settings.md, metrics.md and requirements.md anew"
+	@echo "make docs    write the pages of docs that are made from code and from the contract anew"
 	@echo "make clean   remove what was installed and generated (not .citrine and citrine.db)"
 
 up: $(VENV)/.installed
@@ -97,7 +97,7 @@ protos: $(VENV)/.installed-test
 		--mypy_out=quiet:protos --mypy_grpc_out=quiet:protos $(PROTOS)
 	$(BIN)/python clients/sdk/generate_stubs.py
 
-# The pages that are made from code: settings, metrics, and from requirements of OCPP to code and tests.
+# The pages that are made from code: settings, metrics, the API, and from requirements of OCPP to code and tests.
 docs: $(VENV)/.installed-test
 	$(BIN)/python -m tests.conventions.documents
 

@@ -1,6 +1,6 @@
-"""Writes the pages that are made from code: `make docs`."""
+"""Writes the pages that are made from code and from the contract: `make docs`."""
 
-from tests.conventions import fleets, metrics, ocpp16, requirements, settings
+from tests.conventions import api_reference, fleets, metrics, ocpp16, requirements, settings
 
 __all__ = ["PAGES"]
 
@@ -10,3 +10,4 @@ PAGES = (requirements, settings, metrics, fleets, ocpp16)
 if __name__ == "__main__":
     for one in PAGES:
         one.DOCUMENT.write_text(one.page(), encoding="utf-8")
+    api_reference.write()
