@@ -25,7 +25,7 @@ from citrine_core.ids import DEFAULT_TENANT, new_secret
 from citrine_core.link.certificates import Presented, certificate_problem, read_certificate
 from citrine_core.link.grants import Grant
 from citrine_core.link.health import Health
-from citrine_core.link.holding import may_be_held
+from citrine_core.link.holding import may_wait_for_acceptance
 from citrine_core.link.logins import RememberedLogins, fast_match, hashes_of, password_threads
 from citrine_core.link.refused_stations import RefusedStations
 from citrine_core.link.registry import Link
@@ -228,7 +228,7 @@ class Admission:
             self._decide_by_certificate(request, row, tasks)
             return
         password = admit.password if admit.HasField("password") else None
-        if row is None and password is not None and request.may_hold and may_be_held(admit):
+        if row is None and password is not None and request.may_hold and may_wait_for_acceptance(admit):
             self._checking += 1
             tasks.create_task(self._hold(request, password), name="hold a station")
             return

@@ -64,7 +64,7 @@ def test_every_word_stands_under_one_heading_of_the_help() -> None:
     [
         pytest.param(["sta"], ["station"], id="word"),
         pytest.param(["tenant", ""], ["add", "list", "remove", "show", "update"], id="word of a word"),
-        pytest.param(["station", "list", "--conn"], ["--connected"], id="option"),
+        pytest.param(["station", "list", "--conn"], ["--connected", "--connection"], id="option"),
         pytest.param(["station", "show", "CS-39"], [f"CS-39{n}" for n in range(10)], id="station"),
         pytest.param(["station", "add", "CS-39"], [], id="station that is new"),
         pytest.param(["transaction", "list", "--station", "CS-001"], ["CS-001"], id="station of an option"),
