@@ -44,8 +44,8 @@ async def name_types(work: UnitOfWork, services: Services, calls: Sequence[Call[
             unknown.add((call.station_id, id_token))
         else:
             # What we called it is replaced; the spelling of an id stays that of the station.
-            id_tag = id_tag_of(token.id_token, token.type)
-            is_ours = id_tag != token.id_token and same_spelling(id_tag, id_token)
+            shown_as = id_tag_of(token.id_token, token.type)
+            is_ours = shown_as != token.id_token and same_spelling(shown_as, id_token)
             spelling = token.id_token if is_ours or id_token.upper() == token.surrogate else id_token
             named[call.station_id, id_token] = IdToken(id_token=spelling, type=token.type)
     if unknown:

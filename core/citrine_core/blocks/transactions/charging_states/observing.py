@@ -113,13 +113,13 @@ async def _of_starts(
         free = await find_available_times(work.session, tenant_id, *place, start)
         # What follows an Available is of a later transaction.
         until = min((one for one in free if one > start), default=_FOREVER)
-        mine = [row for row in here if start <= row.status_time < until]
+        of_place = [row for row in here if start <= row.status_time < until]
         before = [row for row in here if row.status_time < start]
         transaction_id = call.message.transaction_info.transaction_id
         if before and await _holds(work, before[-1], start):
             events.append(_event(call, before[-1], transaction_id, start))
-        events += [_event(call, row, transaction_id, row.status_time) for row in mine]
-        used += before + mine
+        events += [_event(call, row, transaction_id, row.status_time) for row in of_place]
+        used += before + of_place
     if used:
         await repository.remove(tenant_id, used)
     return events
