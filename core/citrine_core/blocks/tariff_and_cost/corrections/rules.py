@@ -8,12 +8,21 @@ from typing import NamedTuple
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.events.v1.events_pb2 import CostCorrected, Event
+from citrine_core.blocks.tariff_and_cost.corrections.credits import less_credits, standing_credits
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.charge_records import DueRecord, add_due
 
 __all__ = ["Cause", "Reckoned", "Total", "correct", "correction_of", "currency_of"]
+
+_Reason = cost_pb.CostCorrection
+
+_OF_PART = frozenset({int(_Reason.REASON_WAIVED), int(_Reason.REASON_CREDITED), int(_Reason.REASON_REFUNDED)})
+"""Reasons of corrections that make no new price: what they say is owed."""
+
+_END_WAIVERS = frozenset({int(_Reason.REASON_REPRICED), int(_Reason.REASON_REOPENED)})
+"""Reasons of corrections by which operators have a price again after a waiver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +68,14 @@ async def correct(
     transaction; what costs as much as before has none.
     """
     corrections = CorrectionRepository(work.session)
-    latest = await corrections.find_latest(reckoned[0].key[0], [one.key[1:] for one in reckoned])
-    found = {one.key: correction_of(one, latest.get(one.key[1:]), now) for one in reckoned}
+    earlier = await corrections.find_all(reckoned[0].key[0], [one.key[1:] for one in reckoned])
+    found = {one.key: correction_of(one, earlier.get(one.key[1:], ()), now) for one in reckoned}
     made = {key: row for key, row in found.items() if row is not None}
     await corrections.add(list(made.values()))
     await add_due(work.session, [DueRecord(*key, row.reason, now) for key, row in made.items()])
     for one in reckoned:
         if one.key in made:
-            work.emit(_event_of(made[one.key], _before(one, latest.get(one.key[1:])).currency))
+            work.emit(_event_of(made[one.key], _before(one, earlier.get(one.key[1:], ())).currency))
     return made
 
 
@@ -75,29 +84,49 @@ def currency_of(breakdown: bytes | None) -> str:
     return "" if breakdown is None else pb.Cost.FromString(breakdown).currency
 
 
-def correction_of(reckoned: Reckoned, latest: CorrectionRow | None, now: datetime) -> CorrectionRow | None:
+def correction_of(reckoned: Reckoned, earlier: Sequence[CorrectionRow], now: datetime) -> CorrectionRow | None:
     """Return what is to be stored where a transaction costs something else than before; None where it does not.
 
     Args:
         reckoned: What came out.
-        latest: The latest correction. None: there is none.
+        earlier: All corrections of the transaction so far, in their order.
         now: The time.
     """
-    cost = pb.Cost.FromString(reckoned.breakdown)
-    total, before = cost.total, _before(reckoned, latest)
+    cost = _owed(reckoned, earlier)
+    if cost is None:
+        return None
+    total, before = cost.total, _before(reckoned, earlier)
     # As much in another currency is something else.
     if before == (total.before_tax, total.after_tax, cost.currency):
         return None
-    cause, number = reckoned.cause, 1 if latest is None else latest.number + 1
+    cause, number = reckoned.cause, earlier[-1].number + 1 if earlier else 1
     return CorrectionRow(
         *reckoned.key, number, cause.reason, cause.detail, cause.author, *reckoned.version[:2], total.before_tax,
-        total.after_tax, before.before_tax, before.after_tax, reckoned.breakdown, now,
+        total.after_tax, before.before_tax, before.after_tax, cost.SerializeToString(), now,
     )  # fmt: skip
 
 
-def _before(reckoned: Reckoned, latest: CorrectionRow | None) -> Total:
-    if latest is None:
+def _owed(reckoned: Reckoned, earlier: Sequence[CorrectionRow]) -> pb.Cost | None:
+    """Return what a transaction costs by what came out; None where what it costs stands.
+
+    Only operators end what operators decided: what the core reckons by itself ends no waiver, and each new price keeps
+    the credits. In another currency they can't be kept.
+    """
+    cost, reason = pb.Cost.FromString(reckoned.breakdown), reckoned.cause.reason
+    if reason in _OF_PART:
+        return cost
+    if earlier and earlier[-1].reason == _Reason.REASON_WAIVED and reason not in _END_WAIVERS:
+        return None
+    credits = standing_credits(earlier)
+    if credits.amounts and credits.currency != cost.currency:
+        return None
+    return less_credits(cost, credits.amounts)
+
+
+def _before(reckoned: Reckoned, earlier: Sequence[CorrectionRow]) -> Total:
+    if not earlier:
         return reckoned.final
+    latest = earlier[-1]
     return Total(latest.before_tax, latest.after_tax, currency_of(latest.breakdown))
 
 

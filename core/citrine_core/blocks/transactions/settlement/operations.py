@@ -129,7 +129,7 @@ class SettlementOperations:
         Raises:
             NotFound: When there is no such transaction or tariff.
             FailedPrecondition: When it is not settled, its events are removed, it has no tariff, can't be priced, or
-                costs the same.
+                costs the same, or credits are in another currency.
         """
         state = _with_events(await self._settled(work, operation))
         named = await current_version(work, operation.tenant_id, tariff_id, version) if tariff_id else None
@@ -137,7 +137,9 @@ class SettlementOperations:
         made = await self._costs.reckon(work, operation.tenant_id, [state], cause)
         correction = made.get((operation.station_id, operation.transaction_id))
         if correction is None:
-            raise FailedPrecondition("no tariff applies, the cost can't be known, or it is the same as before")
+            raise FailedPrecondition(
+                "no tariff applies, the cost can't be known, is the same as before, or credits are in another currency"
+            )
         await self._record(work, operation, pb.SettlementAction.KIND_REPRICE, correction.number)
         return correction
 
