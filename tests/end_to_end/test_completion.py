@@ -14,7 +14,7 @@ STATIONS = ("CS-1", "CS-21", "CS-22", "site:1", "a's")
 
 COMPLETED = {
     "citrine sta": "citrine station ",
-    "citrine station list --conn": "citrine station list --connected ",
+    "citrine station list --fau": "citrine station list --faulted ",
     "citrine station show CS-1": "citrine station show CS-1 ",
     "citrine station show site:": "citrine station show site:1 ",
     "citrine station show a": r"citrine station show a\'s ",

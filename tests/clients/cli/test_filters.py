@@ -43,7 +43,19 @@ def filled_in(request: str) -> set[str]:
         for node in ast.walk(source):
             if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == request:
                 found |= {keyword.arg for keyword in node.keywords if keyword.arg}
-    return found
+    return found | (filled_in_by_parse_filter() if request == "ListTokensRequest" else set())
+
+
+def filled_in_by_parse_filter() -> set[str]:
+    """Return the fields that it gives a value, of a request of either of two classes."""
+    (source,) = (
+        node
+        for source in SOURCES
+        for node in ast.walk(source)
+        if isinstance(node, ast.FunctionDef) and node.name == "parse_filter"
+    )
+    attributes = (node for node in ast.walk(source) if isinstance(node, ast.Attribute))
+    return {node.attr for node in attributes if ast.unparse(node.value) == "request"}
 
 
 LISTS: dict[str, type[Message]] = {
@@ -53,9 +65,8 @@ LISTS: dict[str, type[Message]] = {
 }
 
 UNLISTED = frozenset(
-    # The present status of connectors is in `station show`. Those before, what was said about security and
-    # the steps of a publication are for programs: no command lists them, so none filters them.
-    {"ListConnectors", "ListConnectorStatuses", "ListFirmwarePublicationStatuses", "ListSecurityEvents"}
+    # The steps of a publication are for programs: no command lists them, so none filters them.
+    {"ListFirmwarePublicationStatuses"}
 )
 """Lists that no command shows."""
 

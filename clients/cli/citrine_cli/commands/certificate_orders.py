@@ -18,6 +18,7 @@ from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.filters import words_of
 from citrine_cli.named_things import check_station
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import Station, choice
 from citrine_cli.words import enum_word, time_word
 
@@ -40,11 +41,16 @@ async def list_orders(
     client: Client,
     station: OfStation = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"One of {', '.join(_STATES)}.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List certificates that stations ordered, the latest order first."""
     wanted = choice("--state", _STATES, state) if state else CERTIFICATE_ORDER_STATE_UNSPECIFIED
-    request = ListCertificateOrdersRequest(station_id=station, state=wanted)
+    request = ListCertificateOrdersRequest(
+        station_id=station, state=wanted, stations=station_selector(location, group, label)
+    )
     if station:
         await check_station(client, station)
     pages = collect(client.citrine.security.ListCertificateOrders, request, limit)
@@ -96,11 +102,18 @@ async def show_order(
     )
 
 
-async def list_issued(client: Client, station: OfStation = "", limit: Limit = 0) -> None:
+async def list_issued(
+    client: Client,
+    station: OfStation = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
+    limit: Limit = 0,
+) -> None:
     """List the certificates that stations were given, the latest first."""
     if station:
         await check_station(client, station)
-    request = ListIssuedCertificatesRequest(station_id=station)
+    request = ListIssuedCertificatesRequest(station_id=station, stations=station_selector(location, group, label))
     pages = collect(client.citrine.security.ListIssuedCertificates, request, limit)
     found = [one async for page in pages for one in page.issued_certificates]
     if client.out.as_json:

@@ -36,6 +36,7 @@ from citrine_cli.errors import UsageError
 from citrine_cli.filters import FromOption, ToOption, range_of, words_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import listed_transaction, with_transaction
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_seconds
 from citrine_cli.words import count, duration_word, enum_word, money, time_word
@@ -73,12 +74,19 @@ async def list_costs(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     state: Annotated[str, typer.Option("--state", metavar="S", help="Only running, provisional or final ones.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List what transactions cost, the latest first."""
     if state and state not in _STATES:
         raise UsageError(f"--state: {state!r} is none of {', '.join(_STATES)}")
-    request = ListTransactionCostsRequest(station_id=station, state=_STATES.get(state, COST_STATE_UNSPECIFIED))
+    request = ListTransactionCostsRequest(
+        station_id=station,
+        state=_STATES.get(state, COST_STATE_UNSPECIFIED),
+        stations=station_selector(location, group, label),
+    )
     pages = collect(client.citrine.tariff_and_cost.ListTransactionCosts, request, limit)
     costs = [one async for page in pages for one in page.costs]
     if client.out.as_json:
@@ -164,6 +172,9 @@ async def list_corrections(
     author: Annotated[str, typer.Option("--by", metavar="NAME", help="Only by the key of this name.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the corrections of final costs, the latest first."""
@@ -174,6 +185,7 @@ async def list_corrections(
         reason=choice("--reason", _REASONS, reason) if reason else CostCorrection.REASON_UNSPECIFIED,
         author=author,
         create_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.tariff_and_cost.ListCostCorrections, request, limit)
     corrections = [one async for page in pages for one in page.corrections]

@@ -24,6 +24,7 @@ from citrine_cli.firmware_options import (
     verified,
 )
 from citrine_cli.prefixes import campaign_id_of
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import (
     DEFAULT_TIMEOUT,
     MARGIN,
@@ -156,6 +157,9 @@ async def list_updates(
     campaign: Annotated[str, typer.Option("--campaign", metavar="ID", help="Only of this campaign.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List updates, the latest first."""
@@ -165,6 +169,7 @@ async def list_updates(
         active_only=active,
         campaign_id=await campaign_id_of(client, campaign),
         create_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.firmware_management.ListFirmwareUpdates, request, limit)
     updates = [one async for page in pages for one in page.updates]
@@ -246,12 +251,16 @@ async def list_publications(
     state: Annotated[
         str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_PUBLICATION_STATES)} ones.")
     ] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List the publications of local controllers, also failed ones, the latest first."""
     request = pb.ListFirmwarePublicationsRequest(
         station_id=station,
         state=choice("--state", _PUBLICATION_STATES, state) if state else pb.PUBLICATION_STATE_UNSPECIFIED,
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.firmware_management.ListFirmwarePublications, request, limit)
     publications = [one async for page in pages for one in page.publications]

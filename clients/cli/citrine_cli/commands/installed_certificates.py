@@ -11,6 +11,7 @@ from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.errors import CliError, NotThere, UsageError
 from citrine_cli.filters import words_of
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.values import parse_time
 from citrine_cli.words import time_word
@@ -72,6 +73,9 @@ async def list_installed(
     expires_before: Annotated[
         str, typer.Option("--expires-before", metavar="TIME", help="Only those that expire before.")
     ] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List the certificates that stations have installed, as far as is known, the latest recorded first."""
@@ -83,6 +87,7 @@ async def list_installed(
         fingerprint=fingerprint.replace(":", ""),
         serial_number=serial_number.replace(":", ""),
         expires_before=parse_time("--expires-before", expires_before) if expires_before else None,
+        stations=station_selector(location, group, label),
     )
     _print(client, await _find(client, request, limit))
 

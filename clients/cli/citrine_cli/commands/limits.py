@@ -17,6 +17,7 @@ from citrine_cli.errors import UsageError
 from citrine_cli.filters import words_of
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
 from citrine_cli.prefixes import key_of_transaction
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, time_word
 
@@ -39,11 +40,16 @@ async def list_limits(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the limits of transactions and their effects, those of the latest transactions first."""
     request = ListTransactionLimitsRequest(
-        station_id=station, state=choice("--state", _STATES, state) if state else LIMIT_STATE_UNSPECIFIED
+        station_id=station,
+        state=choice("--state", _STATES, state) if state else LIMIT_STATE_UNSPECIFIED,
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.transaction_limits.ListTransactionLimits, request, limit)
     limits = [found async for page in pages for found in page.limits]

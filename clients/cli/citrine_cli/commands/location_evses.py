@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.locations_pb2 import (
     ConnectorStandard,
     CreateLocationEvseRequest,
@@ -64,12 +65,14 @@ async def list_evses(
     limit: Limit = 0,
 ) -> None:
     """List the EVSEs of locations."""
-    request = ListLocationEvsesRequest(
-        location_id=location, station_id=station, public_id=public_id, with_removed=removed
-    )
     start, _ = parse_span("--since", since, "", None, past=True)
-    if start is not None:
-        request.update_time.start.CopyFrom(start)
+    request = ListLocationEvsesRequest(
+        location_id=location,
+        station_id=station,
+        public_id=public_id,
+        with_removed=removed,
+        update_time=TimeRange(start=start) if start else None,
+    )
     pages = collect(client.citrine.locations.ListLocationEvses, request, limit)
     evses = [one async for page in pages for one in page.evses]
     if client.out.as_json:

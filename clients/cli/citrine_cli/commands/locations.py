@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.locations_pb2 import (
     CreateLocationRequest,
     DeleteLocationRequest,
@@ -154,13 +155,17 @@ async def list_locations(
     published: Annotated[bool, typer.Option("--published", help="Only those that are shown to anybody.")] = False,
     country: Annotated[str, typer.Option("--country", metavar="CODE", help="Only of a country, as NLD.")] = "",
     since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only those changed since then.")] = None,
+    evses: Annotated[bool, typer.Option("--evses", help="With --json, also their EVSEs.")] = False,
     limit: Limit = 0,
 ) -> None:
     """List the locations."""
-    request = ListLocationsRequest(published_only=published, country=country)
     start, _ = parse_span("--since", since, "", None, past=True)
-    if start is not None:
-        request.update_time.start.CopyFrom(start)
+    request = ListLocationsRequest(
+        published_only=published,
+        country=country,
+        with_evses=evses,
+        update_time=TimeRange(start=start) if start else None,
+    )
     pages = collect(client.citrine.locations.ListLocations, request, limit)
     locations = [one async for page in pages for one in page.locations]
     if client.out.as_json:

@@ -11,6 +11,7 @@ from citrine.ocpp.v2.types_pb2 import MessageContent, MessageFormatEnum
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.prefixes import listed_transaction, transaction_id_of
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.values import parse_span
 from citrine_cli.words import enum_word, time_word
@@ -164,6 +165,9 @@ async def list_messages(
     transaction: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only for this one.")] = "",
     priority: Priority = "",
     shown_in: ShownIn = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the messages that were set or reported, the latest first."""
@@ -173,6 +177,7 @@ async def list_messages(
         transaction_id=await listed_transaction(client, transaction, station),
         priority=choice("--priority", _PRIORITIES, priority) if priority else None,
         shown_in=choice("--in", _SHOWN_IN, shown_in) if shown_in else None,
+        stations=station_selector(location, group, label),
     )
     await _list(client, request, limit=limit)
 

@@ -57,10 +57,15 @@ async def list_monitors(
     station: OfStation = "",
     component: OfComponent = "",
     variable: OfVariable = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List the known monitors of stations, as set or last reported. No station is asked."""
-    request = pb.ListMonitorsRequest(station_id=station, component=component, variable=variable)
+    request = pb.ListMonitorsRequest(
+        station_id=station, component=component, variable=variable, stations=station_selector(location, group, label)
+    )
     pages = collect(client.citrine.diagnostics.ListMonitors, request, limit)
     monitors = [monitor async for page in pages for monitor in page.monitors]
     if client.out.as_json:
@@ -252,12 +257,21 @@ async def list_events(
     variable: OfVariable = "",
     start: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="At this time or later.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Before this time.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 100,
 ) -> None:
     """List the events of monitors, the latest first. Times are by the station's clock."""
     first, last = parse_span("--from/--since", start, "--to", end, past=True)
     times = TimeRange(start=first, end=last)
-    request = pb.ListStationEventsRequest(station_id=station, component=component, variable=variable, time=times)
+    request = pb.ListStationEventsRequest(
+        station_id=station,
+        component=component,
+        variable=variable,
+        time=times,
+        stations=station_selector(location, group, label),
+    )
     pages = collect(client.citrine.diagnostics.ListStationEvents, request, limit)
     events = [event async for page in pages for event in page.station_events]
     if client.out.as_json:

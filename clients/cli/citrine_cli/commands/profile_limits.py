@@ -11,6 +11,7 @@ from citrine_cli.client import Client, Limit, collect
 from citrine_cli.named_things import check_station
 from citrine_cli.prefixes import listed_transaction
 from citrine_cli.profile_words import periods_word
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.words import count, enum_word, instant_word, plain, quantity, time_word
 
 __all__ = ["capacity", "list_limits", "list_needs", "renegotiate", "show_plan"]
@@ -23,11 +24,16 @@ async def list_needs(
     client: Client,
     station: OfStation = "",
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List the charging needs of vehicles and the resulting schedules, the latest first."""
     transaction_id = await listed_transaction(client, transaction_id, station)
-    request = pb.ListChargingNegotiationsRequest(station_id=station, transaction_id=transaction_id)
+    request = pb.ListChargingNegotiationsRequest(
+        station_id=station, transaction_id=transaction_id, stations=station_selector(location, group, label)
+    )
     pages = collect(client.citrine.smart_charging.ListChargingNegotiations, request, limit)
     found = [one async for page in pages for one in page.negotiations]
     if client.out.as_json:
@@ -79,10 +85,15 @@ async def list_limits(
     client: Client,
     station: OfStation = "",
     all_: Annotated[bool, typer.Option("--all", help="Ended ones, too.")] = False,
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List limits that other systems imposed on stations, the latest first; by default those in force."""
-    request = pb.ListChargingLimitsRequest(station_id=station, in_force_only=not all_)
+    request = pb.ListChargingLimitsRequest(
+        station_id=station, in_force_only=not all_, stations=station_selector(location, group, label)
+    )
     pages = collect(client.citrine.smart_charging.ListChargingLimits, request, limit)
     found = [one async for page in pages for one in page.limits]
     if client.out.as_json:
@@ -114,6 +125,9 @@ async def capacity(
         float | None, typer.Option("--current", metavar="A", help="Current limit on each phase, in A.")
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Forget it.")] = False,
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """Set the capacity of a station or an EVSE, which its transactions share. Without a value, show capacities."""
@@ -124,7 +138,8 @@ async def capacity(
             client.out.line(f"the capacity of EVSE {evse} of {station_id} is removed")
         return
     if power is None and current is None:
-        request = pb.ListChargingCapacitiesRequest(station_id=station_id)
+        selected = station_selector(location, group, label)
+        request = pb.ListChargingCapacitiesRequest(station_id=station_id, stations=selected)
         pages = collect(service.ListChargingCapacities, request, limit)
         _show_capacities(client, [one async for page in pages for one in page.capacities])
         return

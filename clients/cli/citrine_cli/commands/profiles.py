@@ -20,6 +20,7 @@ from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import listed_transaction, transaction_id_of
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_cli.values import parse_object, parse_seconds
 from citrine_cli.words import enum_word, quantity, time_word
@@ -158,6 +159,9 @@ async def list_profiles(
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     profile_id: MaybeId = None,
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List the stored profiles, the latest first: those that were set, and those that stations reported."""
@@ -169,6 +173,7 @@ async def list_profiles(
         transaction_id=await listed_transaction(client, transaction_id, station),
         state=_STATES[state.lower()] if state else pb.CHARGING_PROFILE_STATE_UNSPECIFIED,
         charging_profile_id=profile_id,
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.smart_charging.ListChargingProfiles, request, limit)
     profiles = [profile async for page in pages for profile in page.profiles]

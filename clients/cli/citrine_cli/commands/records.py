@@ -60,6 +60,8 @@ async def list_records(
         int | None, typer.Option("--after", metavar="N", help="Only changes after this one, in their order.")
     ] = None,
     latest: Annotated[bool, typer.Option("--latest", help="Only the latest revision of each.")] = False,
+    record: Annotated[str, typer.Option("--record", metavar="ID", help="Only the revisions of this record.")] = "",
+    made_since: Annotated[str, typer.Option("--made-since", metavar="TIME", help="Only those made since then.")] = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -67,6 +69,7 @@ async def list_records(
 ) -> None:
     """List charge records with their revisions, those made last first."""
     first, last = parse_span("--from/--since", begin, "--to", end, past=True)
+    made, _ = parse_span("--made-since", made_since, "", None, past=True)
     request = ListChargeRecordsRequest(
         station_id=station,
         transaction_id=await listed_transaction(client, transaction_id, station),
@@ -74,6 +77,8 @@ async def list_records(
         ended=TimeRange(start=first, end=last) if begin or end else None,
         after_change=after,
         latest_only=latest,
+        record_id=record,
+        created=TimeRange(start=made) if made else None,
         stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.charge_records.ListChargeRecords, request, limit)

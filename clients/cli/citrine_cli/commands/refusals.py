@@ -19,6 +19,7 @@ from citrine.api.v1.refusals_pb2 import (
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.filters import FromOption, ToOption, range_of
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.tolerance_kinds import kind_words
 from citrine_cli.words import count, enum_word, time_word
 
@@ -55,6 +56,9 @@ async def list_refusals(
     frames: Annotated[bool, typer.Option("--frames", help="Show the latest message of each, secrets masked.")] = False,
     begin: FromOption = "",
     end: ToOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List refused, dropped, mended and tolerated messages, the latest first, by station, action, code and path.
@@ -62,7 +66,11 @@ async def list_refusals(
     "passes with" says which kinds a tolerance rule would have to accept: citrine tolerance set.
     """
     request = ListRefusalsRequest(
-        station_id=station, action=action, outcome=_outcome(outcome), last_time=range_of(begin, end)
+        station_id=station,
+        action=action,
+        outcome=_outcome(outcome),
+        last_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.refusals.ListRefusals, request, limit)
     found = [one async for page in pages for one in page.refusals]

@@ -13,6 +13,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption
 from citrine_cli.progress import progress_line
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target
 from citrine_cli.variable_names import parse_component, write_name
 from citrine_cli.words import count, enum_word, time_word
@@ -124,6 +125,9 @@ async def list_reports(
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     kind: Kind = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List reports, the latest first."""
@@ -131,6 +135,7 @@ async def list_reports(
         station_id=station,
         kind=choice("--kind", _KINDS, kind) if kind else pb.REPORT_KIND_UNSPECIFIED,
         state=choice("--state", _STATES, state) if state else pb.REPORT_STATE_UNSPECIFIED,
+        stations=station_selector(location, group, label),
     )
     runs = [
         run async for page in collect(client.citrine.reports.ListReportRuns, request, limit) for run in page.report_runs

@@ -8,6 +8,7 @@ from citrine.api.v1.reservation_costs_pb2 import GetReservationCostRequest, List
 from citrine_cli.client import Client, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.filters import FromOption, ToOption, range_of
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import Station
 from citrine_cli.words import enum_word, money, number, time_word
 
@@ -20,10 +21,18 @@ async def list_reservation_costs(
     id_token: Annotated[str, typer.Option("--token", metavar="TOKEN", help="Only for this token.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the costs of reservations that expired or were cancelled, the latest first."""
-    request = ListReservationCostsRequest(station_id=station, id_token=id_token, start_time=range_of(begin, end))
+    request = ListReservationCostsRequest(
+        station_id=station,
+        id_token=id_token,
+        start_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
+    )
     pages = collect(client.citrine.reservation_costs.ListReservationCosts, request, limit)
     found = [one async for page in pages for one in page.costs]
     if client.out.as_json:

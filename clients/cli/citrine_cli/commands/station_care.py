@@ -21,12 +21,15 @@ from citrine.ocpp.v2 import availability_pb2 as availability
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["INTERFACES", "add_to"]
 
+AnyStation = Annotated[str, typer.Argument(metavar="[STATION]", help="Name of the station.")]
 Evse = Annotated[int | None, typer.Option("--evse", metavar="N", help="Only this EVSE.")]
 
 _STATUSES = {
@@ -45,6 +48,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands to those of `citrine station`."""
     client_command(app, "reset")(reset)
     client_command(app, "resets")(list_resets)
+    client_command(app, "availabilities")(list_availabilities)
     client_command(app, "availability")(change_availability)
     client_command(app, "network")(list_network_profiles)
     client_command(app, "set-network")(set_network_profile)
@@ -69,20 +73,35 @@ async def reset(
     show_answer(client, answer, ("Accepted", "Scheduled"))
 
 
-async def list_resets(client: Client, station_id: Station, limit: Limit = 20) -> None:
-    """List the resets of a station and their results, the latest first."""
-    pages = collect(client.citrine.provisioning.ListResets, ListResetsRequest(station_id=station_id), limit)
+async def list_resets(
+    client: Client,
+    station_id: AnyStation = "",
+    begin: FromOption = "",
+    end: ToOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
+    limit: Limit = 20,
+) -> None:
+    """List the resets of a station, or of all, and their results, the latest first."""
+    request = ListResetsRequest(
+        station_id=station_id,
+        answer_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
+    )
+    pages = collect(client.citrine.provisioning.ListResets, request, limit)
     resets = [row async for page in pages for row in page.resets]
     if client.out.as_json:
         client.out.messages(resets)
         return
-    columns = ["answered", "what", "type", "answer", "booted", "problem"]
+    columns = ["answered", "station", "what", "type", "answer", "booted", "problem"]
     client.out.table(columns, map(_reset_row, resets), empty="no resets")
 
 
 def _reset_row(row: StationReset) -> list[str]:
     return [
         time_word(row, "answer_time"),
+        row.station_id,
         f"evse {row.evse_id}" if row.evse_id else "station",
         enum_word(row, "type"),
         enum_word(row, "status") or "none",
@@ -105,7 +124,7 @@ async def change_availability(
 ) -> None:
     """Put a station, an EVSE or a connector in or out of service, or show the requested and actual states."""
     if status is None:
-        await _show_availability(client, station_id)
+        _show_availabilities(client, await _availabilities(client, ListAvailabilitiesRequest(station_id=station_id)))
         return
     if connector is not None and evse is None:
         raise UsageError("--connector needs --evse")
@@ -119,14 +138,32 @@ async def change_availability(
     show_answer(client, answer, ("Accepted", "Scheduled"))
 
 
-async def _show_availability(client: Client, station_id: str) -> None:
-    request = ListAvailabilitiesRequest(station_id=station_id)
-    pages = collect(client.citrine.availability.ListAvailabilities, request)
-    rows = [row async for page in pages for row in page.availabilities]
+async def list_availabilities(
+    client: Client,
+    station_id: AnyStation = "",
+    evse: Evse = None,
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
+    limit: Limit = 0,
+) -> None:
+    """List the requested and actual states of a station, or of all, with their EVSEs and connectors."""
+    request = ListAvailabilitiesRequest(
+        station_id=station_id, evse_id=evse, stations=station_selector(location, group, label)
+    )
+    _show_availabilities(client, await _availabilities(client, request, limit))
+
+
+async def _availabilities(client: Client, request: ListAvailabilitiesRequest, limit: int = 0) -> list[Availability]:
+    pages = collect(client.citrine.availability.ListAvailabilities, request, limit)
+    return [row async for page in pages for row in page.availabilities]
+
+
+def _show_availabilities(client: Client, rows: list[Availability]) -> None:
     if client.out.as_json:
         client.out.messages(rows)
         return
-    columns = ["what", "wanted", "is", "state", "since", "problem"]
+    columns = ["station", "what", "wanted", "is", "state", "since", "problem"]
     client.out.table(columns, map(_availability_row, rows), empty="no state was requested")
 
 
@@ -135,6 +172,7 @@ def _availability_row(row: Availability) -> list[str]:
     if row.evse_id:
         what = f"evse {row.evse_id}" + (f" connector {row.connector_id}" if row.connector_id else "")
     return [
+        row.station_id,
         what,
         enum_word(row, "wanted"),
         enum_word(row, "actual") or "?",

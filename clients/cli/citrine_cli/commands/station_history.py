@@ -61,6 +61,7 @@ async def list_statuses(
     client: Client,
     station_id: Station,
     evse: EvseOption = None,
+    connector: Annotated[int | None, typer.Option("--connector", metavar="N", help="Only of this connector.")] = None,
     status: StatusOption = "",
     begin: FromOption = "",
     end: ToOption = "",
@@ -70,6 +71,7 @@ async def list_statuses(
     request = ListConnectorStatusesRequest(
         station_id=station_id,
         evse_id=evse,
+        connector_id=connector,
         status=choice("--status", _STATUSES, status) if status else CONNECTOR_STATUS_ENUM_UNSPECIFIED,
         time=range_of(begin, end),
     )

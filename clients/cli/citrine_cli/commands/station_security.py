@@ -19,6 +19,7 @@ from citrine_cli.commands.station_care import INTERFACES
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.filters import words_of
 from citrine_cli.forms import DurationOption
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_waiting, target
 from citrine_cli.words import enum_word, time_word
 
@@ -125,11 +126,16 @@ async def list_upgrades(
     client: Client,
     station_id: Station,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"One of {', '.join(_STATES)}.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 20,
 ) -> None:
     """List the upgrades of a station to a higher security profile, the latest first."""
     wanted = choice("--state", _STATES, state) if state else SECURITY_PROFILE_UPGRADE_STATE_UNSPECIFIED
-    request = ListSecurityProfileUpgradesRequest(station_id=station_id, state=wanted)
+    request = ListSecurityProfileUpgradesRequest(
+        station_id=station_id, state=wanted, stations=station_selector(location, group, label)
+    )
     pages = collect(client.citrine.security_profile_upgrades.ListSecurityProfileUpgrades, request, limit)
     rows = [row async for page in pages for row in page.security_profile_upgrades]
     if client.out.as_json:

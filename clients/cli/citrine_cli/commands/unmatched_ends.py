@@ -7,6 +7,7 @@ import typer
 from citrine.api.v1.transactions_pb2 import ListUnmatchedEndsRequest, UnmatchedEnd
 from citrine_cli.client import Client, collect
 from citrine_cli.filters import FromOption, ToOption, range_of
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.words import enum_word, plain, time_word
 
 __all__ = ["list_unmatched_ends"]
@@ -17,10 +18,15 @@ async def list_unmatched_ends(
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List ends of transactions that their stations never began here. They change no transaction."""
-    request = ListUnmatchedEndsRequest(station_id=station, receive_time=range_of(begin, end))
+    request = ListUnmatchedEndsRequest(
+        station_id=station, receive_time=range_of(begin, end), stations=station_selector(location, group, label)
+    )
     pages = collect(client.citrine.transactions.ListUnmatchedEnds, request, limit)
     ends = [end async for page in pages for end in page.ends]
     if client.out.as_json:

@@ -8,6 +8,7 @@ from citrine.api.v1.data_transfer_pb2 import ListCustomMessagesRequest, ListData
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.json_values import json_text
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.words import enum_word, instant_word
 
 __all__ = ["build"]
@@ -30,11 +31,18 @@ async def list_transfers(
     message: Annotated[str, typer.Option("--message", metavar="ID", help="Only with this messageId.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List the DataTransfers of stations, the latest first; `citrine call` sends one."""
     request = ListDataTransfersRequest(
-        station_id=station, vendor_id=vendor, message_id=message, create_time=range_of(begin, end)
+        station_id=station,
+        vendor_id=vendor,
+        message_id=message,
+        create_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.data_transfer.ListDataTransfers, request, limit)
     found = [one async for page in pages for one in page.data_transfers]
@@ -64,10 +72,18 @@ async def list_custom(
     action: Annotated[str, typer.Option("--action", metavar="ACTION", help="Only of this OCPP action.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List messages with customData, the latest first, unless other lists show them completely."""
-    request = ListCustomMessagesRequest(station_id=station, action=action, receive_time=range_of(begin, end))
+    request = ListCustomMessagesRequest(
+        station_id=station,
+        action=action,
+        receive_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
+    )
     pages = collect(client.citrine.data_transfer.ListCustomMessages, request, limit)
     found = [one async for page in pages for one in page.custom_messages]
     if client.out.as_json:

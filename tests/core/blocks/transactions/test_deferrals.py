@@ -95,7 +95,15 @@ class Bench:
         async with self.unit_of_work() as work:
             tariffs = TariffRepository(work.session)
             await tariffs.add(version_of("default", PER_KWH, datetime(2024, 1, 1, tzinfo=UTC)))
-            names = ("station_id", "group_id", "id_token", "id_token_lookup", "id_token_type")
+            names = (
+                "station_id",
+                "group_id",
+                "id_token",
+                "id_token_lookup",
+                "id_token_type",
+                "location_id",
+                "station_group",
+            )
             await tariffs.assign(
                 {
                     **dict.fromkeys(names, ""),
