@@ -105,23 +105,27 @@ async def _of_starts(
     """Return events of what the connectors of new transactions reported before these were known."""
     tenant_id, repository = starts[0].tenant_id, EarlyStateRepository(work.session)
     stored = await repository.find(tenant_id, {(call.station_id, call.message.evse.id) for call in starts})
-    events, used = [], list[EarlyStateRow]()
-    for call in starts if stored else ():
-        start = call.message.timestamp.ToDatetime(UTC)
+    by_place: dict[tuple[str, int], list[EarlyStateRow]] = {}
+    for row in stored:
+        by_place.setdefault((row.station_id, row.evse_id), []).append(row)
+    events: list[Call[TransactionEventRequest]] = []
+    for call in starts:
         place = call.station_id, call.message.evse.id
-        here = [row for row in stored if (row.station_id, row.evse_id) == place and row not in used]
+        if not (here := by_place.get(place)):
+            continue
+        start = call.message.timestamp.ToDatetime(UTC)
         free = await find_available_times(work.session, tenant_id, *place, start)
         # What follows an Available is of a later transaction.
         until = min((one for one in free if one > start), default=_FOREVER)
-        of_place = [row for row in here if start <= row.status_time < until]
         before = [row for row in here if row.status_time < start]
+        mine = [row for row in here if start <= row.status_time < until]
         transaction_id = call.message.transaction_info.transaction_id
         if before and await _holds(work, before[-1], start):
             events.append(_event(call, before[-1], transaction_id, start))
-        events += [_event(call, row, transaction_id, row.status_time) for row in of_place]
-        used += before + of_place
-    if used:
-        await repository.remove(tenant_id, used)
+        events += [_event(call, row, transaction_id, row.status_time) for row in mine]
+        if used := before + mine:
+            await repository.remove(tenant_id, place, used[-1].status_time)
+            by_place[place] = here[len(used) :]
     return events
 
 

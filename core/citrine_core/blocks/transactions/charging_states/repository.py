@@ -1,10 +1,10 @@
 """Queries of charging states that arrived before their transactions."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import Delete, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.charging_states.models import EarlyState
@@ -31,6 +31,9 @@ class EarlyStateRow(NamedTuple):
     receive_time: datetime
 
 
+MOST_OF_A_PLACE = 50
+"""Number of states that remain at an EVSE: of those to which no transaction comes there is no end."""
+
 _ADD = BulkInsert(_TABLE, EarlyStateRow._fields, ignore=True)
 
 
@@ -41,9 +44,12 @@ class EarlyStateRepository:
         self._session = session
 
     async def add(self, rows: Collection[EarlyStateRow]) -> None:
-        """Store states; one that is stored already adds nothing."""
+        """Store states of one tenant; one that is stored already adds nothing. The newest of each place remain."""
         # Sorted, so that two cores can't deadlock.
-        await _ADD.execute(self._session, sorted(rows))
+        ordered = sorted(rows)
+        await _ADD.execute(self._session, ordered)
+        if ordered:
+            await self._session.execute(_delete_old(ordered[0].tenant_id, {row[1:3] for row in ordered}))
 
     async def find(self, tenant_id: str, places: Collection[tuple[str, int]]) -> list[EarlyStateRow]:
         """Return the states at places, each a station and an EVSE, in the order of their times."""
@@ -54,11 +60,16 @@ class EarlyStateRepository:
         )
         return [EarlyStateRow(*row) for row in rows]
 
-    async def remove(self, tenant_id: str, rows: Sequence[EarlyStateRow]) -> None:
-        """Delete states of stations of a tenant."""
-        key = (_TABLE.c.station_id, _TABLE.c.evse_id, _TABLE.c.status_time)
-        keys = {(row.station_id, row.evse_id, row.status_time) for row in rows}
-        await self._session.execute(delete(_TABLE).where(_TABLE.c.tenant_id == tenant_id, tuple_(*key).in_(keys)))
+    async def remove(self, tenant_id: str, place: tuple[str, int], until: datetime) -> None:
+        """Delete the states of a place up to and at a time."""
+        await self._session.execute(
+            delete(_TABLE).where(
+                _TABLE.c.tenant_id == tenant_id,
+                _TABLE.c.station_id == place[0],
+                _TABLE.c.evse_id == place[1],
+                _TABLE.c.status_time <= until,
+            )
+        )
 
     async def remove_before(self, time: datetime, limit: int) -> bool:
         """Delete at most so many states that no transaction came to; return False if there were none."""
@@ -66,6 +77,25 @@ class EarlyStateRepository:
         old = select(*key).where(_TABLE.c.receive_time < time).limit(limit)
         result = await (await self._session.connection()).execute(delete(_TABLE).where(tuple_(*key).in_(old)))
         return result.rowcount > 0
+
+
+def _delete_old(tenant_id: str, places: Collection[tuple[str, int]]) -> Delete:
+    key = ("tenant_id", "station_id", "evse_id")
+    other = _TABLE.alias()
+    oldest = (
+        select(other.c.status_time)
+        .where(*(other.c[name] == _TABLE.c[name] for name in key))
+        .order_by(other.c.status_time.desc())
+        .limit(1)
+        .offset(MOST_OF_A_PLACE - 1)
+        .correlate(_TABLE)
+        .scalar_subquery()
+    )
+    return delete(_TABLE).where(
+        _TABLE.c.tenant_id == tenant_id,
+        one_of((_TABLE.c.station_id, _TABLE.c.evse_id), places),
+        _TABLE.c.status_time < oldest,
+    )
 
 
 async def forget_early_states(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
