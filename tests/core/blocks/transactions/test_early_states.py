@@ -1,7 +1,7 @@
 """Charging states that connectors report before their transactions are known, on a whole core and both databases."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,16 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from citrine.api.v1 import transactions_pb2 as pb
+from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest
+from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceStub
+from citrine.api.v1.tariffs_pb2 import AssignTariffRequest, CreateTariffRequest, TariffAssignment
+from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine_core.db.tables import metadata
+from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import BEGINNING
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.unnumbered import UnnumberedStation
@@ -51,6 +56,29 @@ async def stored(core: RunningCore) -> int:
 
 def _states() -> Any:
     return metadata().tables["early_charging_states"]
+
+
+@pytest.mark.parametrize("received", [None, 600], ids=["at once", "queued"])
+async def test_a_vehicle_that_waits_for_its_driver_is_billed_from_the_start(
+    core: RunningCore, station: UnnumberedStation, received: float | None
+) -> None:
+    """It is plugged in 40 minutes before the card is shown, and stays for 30 minutes."""
+    tariffs: Any = core.stub(TariffsServiceStub)
+    idle = tariff(element(component("IDLE_TIME", "6.00", "0")), tariff_id="IDLE")
+    await tariffs.CreateTariff(CreateTariffRequest(tariff=idle))
+    await tariffs.AssignTariff(AssignTariffRequest(assignment=TariffAssignment(tariff_id="IDLE")))
+    await station.status("OCCUPIED", -40, state="SUSPENDED_EV")
+    number = await station.start(received=received)
+    found = await transaction(core, number)
+    await station.stop(number, 30, 4000, received=received)
+
+    assert found.charging_state == SUSPENDED_EV
+    found = await transaction(core, number)
+    assert (found.HasField("clock_skew"), found.offline) == (False, received is not None)
+    costs: Any = core.stub(TariffAndCostServiceStub)
+    cost = (await costs.GetTransactionCost(GetTransactionCostRequest(transaction_id=str(number)))).cost
+    assert cost.idle_time.ToTimedelta() == timedelta(minutes=30)
+    assert [period.start_time.ToDatetime(UTC) for period in cost.periods] == [BEGINNING]
 
 
 async def test_a_start_is_taken_however_many_states_are_stored(core: RunningCore, station: UnnumberedStation) -> None:

@@ -118,12 +118,14 @@ async def _of_starts(
         # What follows an Available is of a later transaction.
         until = min((one for one in free if one > start), default=_FOREVER)
         before = [row for row in here if row.status_time < start]
-        mine = [row for row in here if start <= row.status_time < until]
+        during = [row for row in here if start <= row.status_time < until]
         transaction_id = call.message.transaction_info.transaction_id
         if before and await _holds(work, before[-1], start):
-            events.append(_event(call, before[-1], transaction_id, start))
-        events += [_event(call, row, transaction_id, row.status_time) for row in mine]
-        if used := before + mine:
+            # It counts from the start, and no earlier: only the start makes it known.
+            state = before[-1]._replace(receive_time=call.receive_time)
+            events.append(_event(call, state, transaction_id, start))
+        events += [_event(call, row, transaction_id, row.status_time) for row in during]
+        if used := before + during:
             await repository.remove(tenant_id, place, used[-1].status_time)
             by_place[place] = here[len(used) :]
     return events
