@@ -74,6 +74,7 @@ class Router:
     - A core has only so many calls of one tenant to answer at a time; the others wait here for their window.
     - When a link ends, or its core can no longer commit, its calls are resent to the next core in their station's
       ranking, in the order of their ids. One call may therefore reach two cores; cores deduplicate it by epoch and id.
+    - A core that drains answers the calls that it was sent; those that wait for its window go to the next core.
     - A session receives exactly one answer for each call: the first that arrives. Later ones are dropped.
 
     Callers: sessions and handshakes use the methods from `next_id` to `report_to`; links use those of `LinkOwner`; the
@@ -258,6 +259,8 @@ class Router:
         self._change()
         if link.draining:
             _logger.info("core drains", extra={"core": link.address})
+            # It answers what it was sent. What waits for its window goes where new calls go.
+            self._reroute_waiting(link)
         elif link.serving:
             self._reports.flush()
         else:
@@ -333,13 +336,22 @@ class Router:
                 if call.is_sent:
                     call.data = upstream.resent(call.data)
                     call.is_sent = False
-                call.link = self._route(call.session, call.action)
-                if call.link is not None:
-                    self._windows[call.link].add(call)
-                else:
-                    call.unrouted_since = now
-                    self._unrouted[call_id] = call
+                self._reroute(call_id, call, now)
         self._admits.withdraw(link)
+
+    def _reroute_waiting(self, link: Link) -> None:
+        now = self._loop.time()
+        for call_id, call in self._calls.items():
+            if call.link is link and not call.is_sent:
+                self._reroute(call_id, call, now)
+
+    def _reroute(self, call_id: int, call: PendingCall, now: float) -> None:
+        call.link = self._route(call.session, call.action)
+        if call.link is not None:
+            self._windows[call.link].add(call)
+        else:
+            call.unrouted_since = now
+            self._unrouted[call_id] = call
 
     def _decide(self, link: Link, admit_id: int, decision: "pb.Admitted | pb.Refused") -> None:
         if not self._admits.decide(link, admit_id, decision) and isinstance(decision, pb.Admitted):

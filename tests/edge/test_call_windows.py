@@ -4,10 +4,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.v2 import availability_pb2
 from citrine_edge import call_windows, session
-from tests.edge.conftest import RunningEdge
-from tests.support.fake_core import NOW, FakeCore
+from tests.edge.conftest import RunningEdge, running_edge
+from tests.support.fake_core import NOW, FakeCore, default_reply, fake_core
 from tests.support.raw_station import RawStation
 
 HEARTBEAT = availability_pb2.HeartbeatResponse(current_time=NOW)
@@ -93,3 +94,23 @@ async def test_a_station_that_goes_while_its_call_waits_leaves_its_turn_to_the_n
 
         assert stations_of(core) == ["CS1", "CS2", "CS4"]
         assert (await last.receive())[:2] == [3, "m1"]
+
+
+async def test_calls_that_wait_for_a_core_that_drains_are_sent_to_another_one() -> None:
+    cores = {name: FakeCore(core_id=name, reply=lambda call: None) for name in "AB"}
+    draining, other = cores.values()
+    async with fake_core(draining), fake_core(other), running_edge(*cores.values()) as edge, AsyncExitStack() as stack:
+        stations = await ask(edge, stack, *(f"CS{number}" for number in range(12)))
+        await edge.until(lambda: len(draining.all("call")) == len(other.all("call")) == 2)
+        draining.send(draining=pb.CoreDraining())
+        other.reply = default_reply
+        for call in other.all("call"):
+            other.answer(call, HEARTBEAT)
+        await edge.until(lambda: len(other.all("call")) == 10)
+        for call in draining.all("call"):
+            draining.answer(call, HEARTBEAT)
+
+        for station in stations:
+            assert (await station.receive())[:2] == [3, "m1"]
+        assert len(draining.all("call")) == 2
+        assert not any(call.resent for call in other.all("call"))
