@@ -6,6 +6,11 @@ signals. What it saves is to import the same again, nine tenths of what a start 
 Asked at a socket, as `ForkServer` in quick_commands.py does it: files by SCM_RIGHTS, then arguments, directory and
 variables. It answers with the process id, and with the exit code once the fork has ended. Who closes the connection
 first kills the fork, and the end of its input kills all of them.
+
+It ends as the interpreter does: after its threads, and with a traceback of what nobody has caught. But what its modules
+and the interpreter read of variables at their start (PYTHONDEVMODE, PYTHONWARNINGS, PYTHONASYNCIODEBUG, GRPC_VERBOSITY)
+they have read before: a test that sets one of those starts the real `citrine`. So do those of a core, an edge, a
+simulator and `db upgrade` in test_real_starts.py, and those of `citrine up` in clients/cli/up.
 """
 
 import atexit
@@ -19,7 +24,9 @@ import select
 import signal
 import socket
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
@@ -145,22 +152,40 @@ def _be(said: bytes, files: Sequence[int]) -> NoReturn:
         sys.stdout = os.fdopen(1, "w", 1 if os.isatty(1) or is_unbuffered else -1, closefd=False)
         sys.stderr = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
         sys.argv = [PROGRAM, *arguments]
-        code = _main()
+        code = _end(_main())
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 
 
 def _main() -> int:
-    from citrine_cli.main import main
-
+    """Return the exit code that `sys.exit(main())` gives."""
     try:
-        code = main()
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
+        from citrine_cli.main import main
+
+        return main()
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
-    except BrokenPipeError:
-        code = 120
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        print(ended.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    return 1
+
+
+def _end(code: int) -> int:
+    """Do what the interpreter does at its end, in its order, and return the exit code."""
+    for step in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]  # waits for threads
+        try:
+            step()
+        except BaseException:
+            traceback.print_exc()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Nobody reads it any more.
+        return 120
     return code
 
 
