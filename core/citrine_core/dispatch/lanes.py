@@ -14,8 +14,9 @@ from citrine_core.times import to_datetime
 
 __all__ = ["Item", "Lane", "Lanes", "to_call"]
 
-MAX_WAITING = 20_000
-"""Waiting items above which backpressure begins: links are no longer read."""
+MAX_WAITING = 100_000
+"""Waiting items above which backpressure begins: links are no longer read, and nobody has a turn. So it is far more
+than one tenant has waiting, whose CALLs are at most 4096 by each link and one of each station. They take 200 MB."""
 
 SPILL = 16
 """Waiting items with which a further lane takes part."""

@@ -11,6 +11,7 @@ from citrine.edge.v1.link_pb2 import Downstream
 from citrine_core.dispatch import Item, Lanes
 from citrine_core.dispatch import lanes as lanes_module
 from citrine_core.dispatch.lanes import Lane
+from citrine_edge.call_windows import WINDOW
 
 WAIT = 10.0
 
@@ -227,3 +228,14 @@ async def test_whatever_is_taken_and_put_back_the_items_of_a_station_stay_in_ord
 
     assert sum(map(len, done.values())) == 3000
     assert all(numbers == sorted(numbers) for numbers in done.values())
+
+
+async def test_links_are_read_while_two_tenants_have_all_waiting_that_ten_edges_send_at_a_time() -> None:
+    """Otherwise nobody else would have a turn."""
+    lanes = Lanes()
+    for tenant_id in ("one", "other"):
+        for number in range(10 * WINDOW):
+            lanes.submit(Item(tenant_id, f"CS-{number}", number, _nobody))
+
+    async with asyncio.timeout(WAIT):
+        await lanes.wait_for_capacity()
