@@ -6,7 +6,7 @@ import grpc
 import typer
 
 from citrine.api.v1.stations_pb2 import GetStationRequest
-from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection, GetTransactionCostRequest, TransactionCost
 from citrine.api.v1.transactions_pb2 import (
     ConfirmReadingRequest,
     CreditTransactionCostRequest,
@@ -21,7 +21,7 @@ from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.filters import FromOption, ToOption, range_of, words_of
-from citrine_cli.prefixes import find_transaction, key_of_transaction, listed_transaction
+from citrine_cli.prefixes import find_transaction, key_of_transaction, listed_transaction, with_transaction
 from citrine_cli.targets import choice
 from citrine_cli.words import amount, enum_word, instant_word, money, time_word
 
@@ -92,9 +92,19 @@ async def credit_cost(
     refunded: Annotated[bool, typer.Option("--refunded", help="It was paid, and is given back.")] = False,
 ) -> None:
     """Take an amount off the cost of a settled transaction, as a correction."""
-    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
+
+    async def get(whole: str) -> TransactionCost:
+        request = GetTransactionCostRequest(transaction_id=whole, station_id=station)
+        return await client.citrine.tariff_and_cost.GetTransactionCost(request)
+
+    found = await with_transaction(client, transaction_id, station, get)
     request = CreditTransactionCostRequest(
-        station_id=station_id, transaction_id=transaction_id, reason=reason, amount=amount_, refunded=refunded
+        station_id=found.station_id,
+        transaction_id=found.transaction_id,
+        reason=reason,
+        amount=amount_,
+        refunded=refunded,
+        replaces=found.corrections,
     )
     _show(client, await client.citrine.transactions.CreditTransactionCost(request))
 

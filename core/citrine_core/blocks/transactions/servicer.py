@@ -169,8 +169,13 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         amount = parse_decimal("amount", request.amount, places=3)
         if not amount:
             raise InvalidArgument("amount", "must be above 0")
+        replaces = request.replaces if request.HasField("replaces") else None
+        if replaces is not None and replaces < 0:
+            raise InvalidArgument("replaces", "must not be negative")
         async with self._services.unit_of_work() as work:
-            correction = await self._operations.credit(work, operation, amount, refunded=request.refunded)
+            correction = await self._operations.credit(
+                work, operation, amount, refunded=request.refunded, replaces=replaces
+            )
             [shown] = await corrections_to_protos(work, operation.tenant_id, [correction])
             await work.commit()
         return shown

@@ -3,7 +3,7 @@
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import charge_records_pb2 as pb
-from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_OPERATOR, CostCorrection
+from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_OPERATOR, CostCorrection, TransactionCost
 from citrine.api.v1.tariffs_pb2 import Amount, Cost
 from citrine.api.v1.transactions_pb2 import Transaction
 from tests.clients.cli.conftest import Cli
@@ -70,13 +70,13 @@ def test_what_is_not_settled_says_what_it_waits_for(citrine: Cli, core: Scripted
 
 
 def test_an_amount_is_refunded(citrine: Cli, core: ScriptedCore) -> None:
-    core.on("GetTransaction", Transaction(station_id="CS-1", transaction_id="T-1"))
+    core.on("GetTransactionCost", TransactionCost(station_id="CS-1", transaction_id="T-1", corrections=3))
     cost = Cost(currency="EUR", total=Amount(before_tax="1", after_tax="1.19"))
-    made = CostCorrection(station_id="CS-1", transaction_id="T-1", number=1, cost=cost)
+    made = CostCorrection(station_id="CS-1", transaction_id="T-1", number=4, cost=cost)
     core.on("CreditTransactionCost", made)
 
     ran = citrine("transaction", "credit", "T-1", "1.00", "--reason", "slow", "--refunded")
 
-    assert ran.lines == ["transaction T-1 of CS-1: correction 1, 1.19 EUR"]
+    assert ran.lines == ["transaction T-1 of CS-1: correction 4, 1.19 EUR"]
     [asked] = core.requests("CreditTransactionCost")
-    assert (asked.amount, asked.reason, asked.refunded) == ("1.00", "slow", True)
+    assert (asked.amount, asked.reason, asked.refunded, asked.replaces) == ("1.00", "slow", True, 3)

@@ -1,6 +1,6 @@
 """What becomes of credits, refunds and waivers where a cost is reckoned anew, on a whole core with played stations."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -191,3 +191,28 @@ async def test_only_operators_end_a_waiver(bills: Credited, station: FakeSession
     assert waived == [("CREDITED", "10.90"), ("WAIVED", "0.00")]
     assert same_revision == revision
     assert (repriced.cost.currency, credits_of(repriced)) == ("USD", [])
+
+
+async def test_a_credit_that_is_repeated_is_given_once(bills: Credited, station: FakeSession) -> None:
+    """A request that names what it replaces is refused once it was carried out, or where others were in between."""
+    await station.call_all([started(0, 0), ended(1, 10000)])
+
+    first = await bills.credit("1.00", replaces=0)
+    repeated = await status_of(bills.credit("1.00", replaces=0))
+    second = await bills.credit("1.00", replaces=first.number)
+    unknown = await status_of(bills.credit("1.00", replaces=9))
+    negative = await status_of(bills.credit("1.00", replaces=-1))
+    any_latest = await bills.credit("1.00")
+
+    aborted, invalid = grpc.StatusCode.ABORTED, grpc.StatusCode.INVALID_ARGUMENT
+    assert (repeated, unknown, negative) == (aborted, aborted, invalid)
+    assert [one.number for one in (first, second, any_latest)] == [1, 2, 3]
+    assert await bills.totals() == [("CREDITED", "10.90"), ("CREDITED", "9.90"), ("CREDITED", "8.90")]
+    assert [number for *_, number in await bills.actions()] == [1, 2, 3]
+
+
+async def status_of(call: Awaitable[CostCorrection]) -> grpc.StatusCode:
+    """Return the status with which a call fails."""
+    with pytest.raises(grpc.aio.AioRpcError) as failed:
+        await call
+    return failed.value.code()

@@ -12,7 +12,7 @@ from citrine_core.blocks.tariff_and_cost.money import minor_digits
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
 from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRepository, Tariffs
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import FailedPrecondition
+from citrine_core.errors import Conflict, FailedPrecondition
 
 __all__ = ["credit", "current_version", "waive"]
 
@@ -51,7 +51,13 @@ async def waive(work: UnitOfWork, key: tuple[str, str, str], cause: Cause, now: 
 
 
 async def credit(
-    work: UnitOfWork, key: tuple[str, str, str], cause: Cause, amount: Fraction, now: datetime
+    work: UnitOfWork,
+    key: tuple[str, str, str],
+    cause: Cause,
+    amount: Fraction,
+    now: datetime,
+    *,
+    replaces: int | None,
 ) -> CorrectionRow:
     """Take an amount off what a transaction with a final cost costs.
 
@@ -61,12 +67,16 @@ async def credit(
         cause: Who wants it, and why.
         amount: How much, with tax; above 0.
         now: The time.
+        replaces: Number of the correction that is the latest, 0 for none. None: whichever is.
 
     Raises:
         InvalidArgument: When the amount has more places than the currency.
         FailedPrecondition: When the transaction has no price, or costs less.
+        Conflict: When another correction is the latest.
     """
     standing = await _find_standing(work, key)
+    if replaces is not None and replaces != standing.number:
+        raise Conflict(f"transaction {key[2]} was corrected in between: correction {standing.number} is the latest")
     if standing.breakdown is None:
         raise FailedPrecondition("the cost of the transaction is not known")
     cost = credited(pb.Cost.FromString(standing.breakdown), amount)
@@ -78,6 +88,8 @@ class _Standing(NamedTuple):
 
     final: Total
     """The final cost."""
+    number: int
+    """Of the latest correction. 0: there is none."""
     version: VersionKey
     """Of the tariff of what it costs now."""
     breakdown: bytes | None
@@ -96,4 +108,5 @@ async def _find_standing(work: UnitOfWork, key: tuple[str, str, str]) -> _Standi
     if row is None or priced is None or priced.tariff_id is None:
         raise FailedPrecondition("no tariff applies to the transaction")
     final = Total(row.before_tax, row.after_tax, currency_of(row.breakdown))
-    return _Standing(final, VersionKey(priced.tariff_id, priced.tariff_version or 0), priced.breakdown)
+    number = 0 if latest is None else latest.number
+    return _Standing(final, number, VersionKey(priced.tariff_id, priced.tariff_version or 0), priced.breakdown)

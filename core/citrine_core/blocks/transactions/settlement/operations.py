@@ -105,7 +105,7 @@ class SettlementOperations:
         return correction
 
     async def credit(
-        self, work: UnitOfWork, operation: Operation, amount: Fraction, *, refunded: bool
+        self, work: UnitOfWork, operation: Operation, amount: Fraction, *, refunded: bool, replaces: int | None
     ) -> CorrectionRow:
         """Take an amount off the cost of a settled transaction.
 
@@ -113,13 +113,14 @@ class SettlementOperations:
             NotFound: When there is no such transaction.
             InvalidArgument: When the amount has more places than the currency.
             FailedPrecondition: When it is not settled, has no price, or costs less.
+            Conflict: When `replaces` is given, and another correction is the latest.
         """
         await self._settled(work, operation)
         reasons = cost_pb.CostCorrection
         reason = int(reasons.REASON_REFUNDED if refunded else reasons.REASON_CREDITED)
         key = (operation.tenant_id, operation.station_id, operation.transaction_id)
         cause = Cause(reason, operation.reason, operation.author)
-        correction = await credit(work, key, cause, amount, self._clock())
+        correction = await credit(work, key, cause, amount, self._clock(), replaces=replaces)
         await self._record(work, operation, pb.SettlementAction.KIND_CREDIT, correction.number)
         return correction
 
