@@ -16,11 +16,18 @@ HISTORY = frozenset(
     {
         "tenants",
         "audit_records",
+        "authorization_records",
+        "charge_record_backfills",
+        "charge_record_heads",
+        "charge_records",
         "commands",
+        "connection_records",
+        "connections",
         "connector_statuses",
         "cost_corrections",
         "custom_messages",
         "data_transfers",
+        "due_charge_records",
         "firmware_statuses",
         "handled_messages",
         "outbox",
@@ -33,10 +40,12 @@ HISTORY = frozenset(
         "transaction_costs",
         "transaction_events",
         "transactions",
+        "unmatched_ends",
     }
 )
 """Tables of the history of a tenant. After its removal they are retained for accounting, up to their usual retention.
-A new tenant with the same id sees them."""
+A new tenant with the same id sees them. Among them are those by which the history goes on: the epochs of stations, the
+numbers of changes, and what is still to be recorded."""
 
 
 class TenantRepository:
