@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import and_, delete, exists, func, literal, or_, select, true, update
+from sqlalchemy import and_, case, delete, exists, func, literal, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
@@ -208,7 +208,12 @@ class LocalListRepository:
         """
         in_step = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
         if len(keys) > _MANY:
-            await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now + _PAUSE, refresh=True))
+            column = _LISTS.c.next_time
+            at_once, soon = (literal(time, column.type) for time in (now, now + _PAUSE))
+            # What is due earlier, as by a token that was just blocked, does not wait for the pages that follow. If it
+            # is due already, a sender may be at it, who sees by another time that it is due again.
+            earlier = case((column <= at_once, at_once), (column < soon, column), else_=soon)
+            await self._session.execute(update(_LISTS).where(*in_step).values(next_time=earlier, refresh=True))
             return False
         result = await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now))
         if not result.rowcount:  # type: ignore[attr-defined]  # of a cursor

@@ -1,7 +1,9 @@
 """Local authorization lists: what stations are sent, and what is known of what they hold."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
@@ -33,6 +35,7 @@ from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, Component, IdToken, IdTokenInfo, Variable
+from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.resources.tokens import Token as TokenRow
 from tests.support.blocks import NOW, stamp
 from tests.support.core import PASSWORD, RunningCore
@@ -299,6 +302,38 @@ async def test_a_list_follows_an_import_of_many_tokens(
 
     assert len(station.held) == 150
     assert [kind for kind, _, _ in station.sent] == [FULL, DIFFERENTIAL, DIFFERENTIAL]
+
+
+async def test_an_import_delays_no_list_that_is_due_earlier(core: RunningCore, api: Any, tokens: Any) -> None:
+    """As by a token that was just blocked, or by the page before; the station is offline, so nothing is sent."""
+    await core.add_station("CS-1", registration=1)
+
+    async def next_time(*changes: datetime | None) -> datetime:
+        """Set when the list is due, if it is given, import many tokens, and return when it is due."""
+        async with core.core.unit_of_work() as work:
+            row = await LocalListRepository(work.session).lock("default", "CS-1")
+            for change in changes:
+                row.next_time = change
+            await work.commit()
+        await anext(aiter(tokens.ImportTokens(requests(), metadata=core.metadata())))
+        async with core.core.unit_of_work(read_only=True) as work:
+            found = (await LocalListRepository(work.session).find("default", "CS-1")).next_time
+        assert found is not None
+        return found
+
+    numbers = itertools.count()
+
+    async def requests() -> AsyncIterator[ImportTokensRequest]:
+        page = [Token(id_token=f"T-{next(numbers)}", type="Central") for _ in range(101)]
+        yield ImportTokensRequest(tokens=page)
+
+    await api.UpdateLocalList(pb.UpdateLocalListRequest(local_list=pb.LocalList(station_id="CS-1", keep_in_step=True)))
+    await add(tokens, "A", status=TOKEN_STATUS_BLOCKED)
+    assert await next_time() <= core.core.services.clock()
+    before = core.core.services.clock()
+    assert await next_time(None) > before + timedelta(seconds=4)
+    tomorrow = core.core.services.clock() + timedelta(hours=24)
+    assert await next_time(tomorrow) < tomorrow
 
 
 async def test_a_list_has_no_token_that_a_station_must_not_accept_by_itself(
