@@ -85,6 +85,8 @@ def check_fields(station: pb.Station, fields: Collection[str]) -> None:
         check_length("station.description", station.description, 255)
     if "configuration_id" in fields:
         check_length("station.configuration_id", station.configuration_id, 50)
+    if "location_id" in fields:
+        check_length("station.location_id", station.location_id, 36)
     if "boot_interval" in fields and station.HasField("boot_interval") and station.boot_interval < 1:
         raise InvalidArgument("station.boot_interval", "must be at least 1 second")
     if "certificate_name" in fields:

@@ -114,6 +114,7 @@ async def test_station_is_made_once_however_many_ask(api: Api, who: Any) -> None
         pytest.param({"station_id": "x" * 49}, "station.station_id", id="long id"),
         pytest.param({"station_id": "\u0665"}, "station.station_id", id="not ASCII"),
         pytest.param({"description": "x" * 256}, "station.description", id="long description"),
+        pytest.param({"location_id": "x" * 37}, "station.location_id", id="long location"),
         pytest.param({"boot_interval": 0}, "station.boot_interval", id="no interval"),
         pytest.param({"boot_policy": 9}, "station.boot_policy", id="no policy"),
         pytest.param({"password": "short"}, "password", id="short password"),
