@@ -22,10 +22,10 @@ def allow_sockets(count: int, idle: int, *, is_chosen: bool) -> tuple[int, int]:
         idle: Connections beside them that are wanted.
         is_chosen: Whether an operator chose the former.
     """
-    wanted = needed = count + idle + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        left = max(2, hard - OTHER_FILES)
+    needed = count + idle + OTHER_FILES
+    allowed = _raise_limit(needed)
+    if allowed < needed:
+        left = max(2, allowed - OTHER_FILES)
         most = max(1, left * 10 // 11)
         level = logging.WARNING if is_chosen and most < count else logging.INFO
         count = min(count, most)
@@ -34,9 +34,19 @@ def allow_sockets(count: int, idle: int, *, is_chosen: bool) -> tuple[int, int]:
             level,
             "fewer sockets than CITRINE_OCPP_MAX_SOCKETS and CITRINE_OCPP_MAX_UNFINISHED: for all of them raise the"
             " hard limit of open files (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of a container)",
-            extra={"sockets": count, "idle": idle, "open_files": hard, "needed": needed},
+            extra={"sockets": count, "idle": idle, "open_files": allowed, "needed": needed},
         )
-        wanted = hard
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return count, idle
+
+
+def _raise_limit(needed: int) -> int:
+    """Raise the limit of open files to this number, or as far as it goes; return how many there may be of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (ValueError, OSError):
+            # The system has a limit of its own, or forbids to raise it.
+            return soft
+    return wanted

@@ -24,8 +24,12 @@ def allow_connections() -> int:
     if hard != resource.RLIM_INFINITY and hard < wanted:
         wanted = hard
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (ValueError, OSError):
+            # The system has a limit of its own, or forbids to raise it.
+            wanted = soft
     connections = max(wanted // 2, wanted - OTHER_FILES)
     if connections < MOST_CONNECTIONS:
-        _logger.info("few open files allow few connections", extra={"connections": connections, "open_files": hard})
+        _logger.info("few open files allow few connections", extra={"connections": connections, "open_files": wanted})
     return connections
