@@ -13,7 +13,7 @@ from citrine_core.dispatch.calls import Call
 from citrine_core.dispatch.lanes import Item, to_call
 from citrine_core.dispatch.models import PoisonedMessage
 
-__all__ = ["PoisonedMessages", "call_of"]
+__all__ = ["PoisonedMessages", "call_of", "content_of"]
 
 _ID_OF_CALL = b"\x08"
 """What a StationCall begins with, in which the first field is a number; that of a StationSend is a message."""
@@ -77,8 +77,13 @@ class PoisonedMessages:
 
 def call_of(row: PoisonedMessage) -> Call[Any]:
     """Return the call of a message, for handlers."""
+    return to_call(Item(row.tenant_id, row.station_id, content_of(row), lambda _: None))
+
+
+def content_of(row: PoisonedMessage) -> StationCall | StationSend:
+    """Return what the edge sent."""
     kind = StationCall if row.content.startswith(_ID_OF_CALL) else StationSend
-    return to_call(Item(row.tenant_id, row.station_id, kind.FromString(row.content), lambda _: None))
+    return kind.FromString(row.content)
 
 
 def _storable(error: str) -> str:

@@ -1,19 +1,22 @@
 """PoisonedMessagesService."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.json_format import ParseError
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
 from citrine.api.v1 import poisoned_messages_pb2 as pb
 from citrine.api.v1.poisoned_messages_pb2_grpc import PoisonedMessagesServiceServicer
+from citrine.ocpp.actions import unwrap
 from citrine.ocpp.codec import encode
 from citrine.ocpp.secrets import mask_key_codes, mask_secrets
 from citrine_core.dispatch import Item
 from citrine_core.dispatch.models import PoisonedMessage
-from citrine_core.dispatch.poisoned import PoisonedMessages, call_of
+from citrine_core.dispatch.poisoned import PoisonedMessages, content_of
 from citrine_core.resources.commands.protos import json_to_struct
 from citrine_core.resources.poisoned_messages.stage import PoisonedRun
 from citrine_core.rpc import caller, open_page, required, span_of, to_timestamp
@@ -69,7 +72,9 @@ class PoisonedMessagesServicer(PoisonedMessagesServiceServicer):
             await work.commit()
         run = PoisonedRun(message_id)
         self._submit(Item(tenant_id, row.station_id, run, lambda _: None))
-        return pb.RunPoisonedMessageResponse(response=_shown(encode(await run.done)))
+        answer = await run.done
+        response, _ = _shown(lambda: answer)
+        return pb.RunPoisonedMessageResponse(response=response)
 
     async def DeletePoisonedMessage(
         self,
@@ -85,20 +90,33 @@ class PoisonedMessagesServicer(PoisonedMessagesServiceServicer):
 
 
 def _to_proto(row: PoisonedMessage) -> pb.PoisonedMessage:
-    call = call_of(row)
-    return pb.PoisonedMessage(
+    content = content_of(row)
+    shown = pb.PoisonedMessage(
         id=str(row.id),
         station_id=row.station_id,
         action=row.kind,
-        message_id=call.message_id,
-        request=_shown(encode(call.message)),
+        message_id=content.message_id,
         error=row.error.partition("\n")[0][:LONGEST_ERROR],
-        receive_time=to_timestamp(call.receive_time),
+        receive_time=content.receive_time,
         create_time=to_timestamp(row.create_time),
     )
+    request, problem = _shown(lambda: unwrap(content.request))
+    if request is None:
+        shown.error += f" (the request can't be shown: {problem})"
+    else:
+        shown.request.CopyFrom(request)
+    return shown
 
 
-def _shown(payload: dict[str, Any]) -> Struct:
-    mask_secrets(payload, MASK)
-    mask_key_codes(payload, MASK)
-    return json_to_struct(payload)
+def _shown(message: Callable[[], Message]) -> tuple[Struct | None, str]:
+    """Return a message with its secrets masked; None, and why, if it can't be shown.
+
+    It may be poisoned by what it says, and must hide no other one.
+    """
+    try:
+        payload = encode(message())
+        mask_secrets(payload, MASK)
+        mask_key_codes(payload, MASK)
+        return json_to_struct(payload), ""
+    except (ValueError, ParseError, RecursionError) as error:
+        return None, f"{type(error).__name__}: {error}"

@@ -1,11 +1,13 @@
 """Poisoned messages on a whole core: listed, shown, and run again once the defect is repaired."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.struct_pb2 import Value
 
 from citrine.api.v1 import poisoned_messages_pb2 as pb
 from citrine.api.v1.poisoned_messages_pb2_grpc import PoisonedMessagesServiceStub
@@ -30,16 +32,17 @@ class Vendor:
         if self.has_defect:
             raise LookupError("no such drawer")
         work.after_commit(lambda: self.handled.append(call.message.message_id))
-        return DataTransferResponse(status=DataTransferStatusEnum.DATA_TRANSFER_STATUS_ENUM_ACCEPTED)
+        data = call.message.data if call.message.HasField("data") else None
+        return DataTransferResponse(status=DataTransferStatusEnum.DATA_TRANSFER_STATUS_ENUM_ACCEPTED, data=data)
 
 
-async def send(core: RunningCore, *message_ids: str) -> None:
+async def send(core: RunningCore, *message_ids: str, **fields: Any) -> None:
     await core.add_station("CS-1", registration=1)
     async with core.edge() as edge:
         session = await edge.connect("CS-1", PASSWORD)
         for message_id in message_ids:
             with pytest.raises(RefusedByCore):
-                await session.call(DataTransferRequest(vendor_id="acme", message_id=message_id))
+                await session.call(DataTransferRequest(vendor_id="acme", message_id=message_id, **fields))
 
 
 async def test_a_poisoned_message_is_shown_and_run_again(database_url: str, tmp_path: Path) -> None:
@@ -72,3 +75,27 @@ async def test_a_poisoned_message_is_shown_and_run_again(database_url: str, tmp_
     assert dict(answer.response) == {"status": "Accepted"}
     assert vendor.handled == ["first"]
     assert list(left.messages) == []
+
+
+async def test_a_message_that_can_not_be_shown_hides_no_other_one(database_url: str, tmp_path: Path) -> None:
+    """It is listed, run and removed as any other, and what it says is left out."""
+    vendor = Vendor()
+
+    def make_blocks(services: Services) -> Sequence[Block]:
+        return [*blocks_of(services), Block("acme", [vendor])]
+
+    async with running_core(database_url, tmp_path, make_blocks=make_blocks) as core:
+        api: Any = core.stub(PoisonedMessagesServiceStub)
+        await send(core, "odd", data=Value(number_value=math.nan))
+        listed = await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest())
+        [odd] = listed.messages
+        got = await api.GetPoisonedMessage(pb.GetPoisonedMessageRequest(id=odd.id))
+        vendor.has_defect = False
+        answer = await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(id=odd.id))
+        left = await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest())
+
+    assert (odd.station_id, odd.action, odd.HasField("request")) == ("CS-1", "DataTransfer", False)
+    assert odd.error.startswith("LookupError: no such drawer (the request can't be shown: CodecError: /data: ")
+    assert (got, odd.HasField("receive_time"), bool(odd.message_id)) == (odd, True, True)
+    assert not answer.HasField("response")
+    assert (vendor.handled, list(left.messages)) == (["odd"], [])
