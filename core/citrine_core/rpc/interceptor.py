@@ -205,12 +205,18 @@ class _Rpc:
         return handle
 
     async def _each_audited(self, requests: AsyncIterator[Any], context: Context, who: Caller) -> AsyncIterator[Any]:
-        """Yield requests of a stream; what is committed before the next one is stored with a record of it."""
-        attempt = None
+        """Yield requests of a stream; what is committed before the next one is stored with a record of it.
+
+        They come at the rate of the tenant. The first was counted with the rpc.
+        """
+        attempt, is_first = None, True
         async for request in requests:
             if attempt is not None:
                 # What committed nothing changed nothing.
                 attempt.failed()
+            if not is_first:
+                await self._rates.go_on(who)
+            is_first = False
             if self._audit is not None:
                 attempt = self._audit.attempt(self._method, who, context.peer(), request)
             yield request

@@ -1,5 +1,6 @@
 """How many rpcs a tenant may begin within a second."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -15,7 +16,8 @@ RateOf = Callable[[str], int | None]
 class Rates:
     """Counts the rpcs that tenants begin (token bucket): after a pause they may begin as many at once as in a second.
 
-    Rpcs of the operator do not count.
+    The requests of a stream that changes something count each, and wait for their turn. Rpcs of the operator do not
+    count.
 
     Args:
         rate_of: Returns the rate of a tenant.
@@ -47,3 +49,17 @@ class Rates:
         self._left[caller.tenant_id] = (left - 1 if begins else left, now)
         if not begins:
             raise QuotaExceeded("requests per second", most)
+
+    async def go_on(self, caller: Caller) -> None:
+        """Count a further request of a stream, as soon as it may begin.
+
+        Raises:
+            QuotaExceeded: When the tenant of the caller may begin none at all.
+        """
+        while True:
+            try:
+                return self.begin(caller)
+            except QuotaExceeded as error:
+                if not error.most:
+                    raise
+                await asyncio.sleep(1 / error.most)

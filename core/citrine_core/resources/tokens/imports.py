@@ -155,6 +155,8 @@ class TokenImport:
     def _changes(self, key: TokenKey, given: _Given, row: Any) -> dict[str, Any] | None:
         """Return the row to store of a token; None if it is stored as it should be."""
         if row is None:
+            if given.token.etag:
+                raise InvalidArgument("etag", "is not the current one: there is no such token any more")
             columns = given.columns
             status_time = valid_time = None
         else:

@@ -1,6 +1,7 @@
 """How much of something a tenant may have, and that nobody else notices."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,28 @@ async def test_a_tenant_begins_no_more_rpcs_in_a_second_than_it_may(core: Runnin
     assert codes[:5] == ["OK"] * 5
     assert "RESOURCE_EXHAUSTED" in codes
     assert set(others) == {"OK"}
+    with pytest.raises(grpc.aio.AioRpcError, match="the tenant may have 0 requests per second, and no more"):
+        await stream.read()
+
+
+async def test_pages_of_an_import_count_as_requests(core: RunningCore) -> None:
+    """They wait until they may begin; where none may begin any more, the import ends."""
+    await core.add_tenant("acme")
+    acme = auth(await core.add_key("acme"))
+    await set_quotas(core, "acme", REQUESTS_PER_SECOND=5)
+
+    def page(number: int) -> tokens_pb2.ImportTokensRequest:
+        return tokens_pb2.ImportTokensRequest(tokens=[tokens_pb2.Token(id_token=f"{number:08X}", type="ISO14443")])
+
+    stream: Any = core.stub(TokensServiceStub).ImportTokens(metadata=acme)
+    started = time.monotonic()
+    for number in range(8):
+        await stream.write(page(number))
+        assert (await stream.read()).created == 1
+    # 5 at once, and then one each 0.2 seconds.
+    assert time.monotonic() - started > 0.5
+    await set_quotas(core, "acme", REQUESTS_PER_SECOND=0)
+    await stream.write(page(8))
     with pytest.raises(grpc.aio.AioRpcError, match="the tenant may have 0 requests per second, and no more"):
         await stream.read()
 

@@ -116,14 +116,15 @@ async def test_each_wrong_token_is_named_with_its_field(api: Api, who: Any, mode
     assert len(found) - len(stored) == (0 if mode == PREVIEW else 10)
 
 
-async def test_a_token_that_was_changed_in_between_is_not_overwritten(api: Api, who: Any) -> None:
+async def test_a_token_that_was_changed_or_removed_in_between_is_not_stored(api: Api, who: Any) -> None:
     (response,) = await imported(api, who, [token(1)])
     assert response.created == 1
 
-    (response,) = await imported(api, who, [token(1, etag="7", message="x"), token(2, etag="1")])
+    (response,) = await imported(api, who, [token(1, etag="7", message="x"), token(2, etag="1"), token(3)])
 
-    assert [(one.index, one.field) for one in response.errors] == [(0, "etag")]
+    assert [(one.index, one.field) for one in response.errors] == [(0, "etag"), (1, "etag")]
     assert counts(response) == (1, 0, 0, True)
+    assert [one.id_token for one in await exported(api, who)] == ["T-1", "T-3"]
 
 
 async def test_a_quota_ends_an_import_behind_the_pages_that_are_stored(api: Api, who: Any) -> None:
