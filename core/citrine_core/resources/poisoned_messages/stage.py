@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from google.protobuf.message import Message
 
+from citrine.ocpp.v2.provisioning_pb2 import BootNotificationRequest
 from citrine_core.db import UnitOfWork
-from citrine_core.dispatch import CallRefused, HandlingStage, Item
+from citrine_core.dispatch import Call, CallRefused, HandlingStage, Item
 from citrine_core.dispatch.poisoned import PoisonedMessages, call_of
 from citrine_core.errors import CoreError, FailedPrecondition, NotFound
+from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.queries import find_station
 
 __all__ = ["PoisonedRun", "PoisonedStage"]
 
@@ -59,7 +63,12 @@ class PoisonedStage:
             except NotFound as error:
                 work.after_commit(partial(run.end, error))
                 continue
-            answer = await self._handling.handle_again(work, call_of(row))
+            call = call_of(row)
+            reason = _overtaken(call, await find_station(work.session, item.tenant_id, item.station_id))
+            if reason:
+                work.after_commit(partial(run.end, FailedPrecondition(reason)))
+                continue
+            answer = await self._handling.handle_again(work, call)
             if isinstance(answer, CallRefused):
                 text = f"{answer.code}: {answer.description}"
                 await repository.fail_again(row, text)
@@ -83,3 +92,15 @@ class PoisonedStage:
             item.content.end(failed)
         else:
             work.after_commit(partial(item.content.end, failed))
+
+
+def _overtaken(call: Call[Any], station: Station | None) -> str:
+    """Return why a message must not have its effect any more; empty if it may."""
+    if station is None:
+        return ""
+    if call.receive_time < station.create_time:
+        return "the message is of a station that was deleted; another one was created with its id"
+    is_boot = isinstance(call.message, BootNotificationRequest)
+    if is_boot and station.boot_time is not None and call.receive_time < station.boot_time:
+        return "the station has booted since"
+    return ""

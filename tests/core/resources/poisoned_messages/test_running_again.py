@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,22 @@ from google.protobuf.struct_pb2 import Value
 
 from citrine.api.v1 import poisoned_messages_pb2 as pb
 from citrine.api.v1.poisoned_messages_pb2_grpc import PoisonedMessagesServiceStub
+from citrine.edge.v1.link_pb2 import StationCall
+from citrine.ocpp.actions import wrap_request
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest, DataTransferResponse, DataTransferStatusEnum
+from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
 from citrine_core.blocks import blocks_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block, Call, handles_vendor
+from citrine_core.dispatch.poisoned import PoisonedMessages
 from citrine_core.services import Services
+from tests.support.blocks import NOW
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import RefusedByCore
+
+BOOT = BootNotificationRequest(
+    reason=BOOT_REASON_ENUM_POWER_UP, charging_station=ChargingStation(vendor_name="Example", model="One")
+)
 
 
 class Vendor:
@@ -99,3 +109,35 @@ async def test_a_message_that_can_not_be_shown_hides_no_other_one(database_url: 
     assert (got, odd.HasField("receive_time"), bool(odd.message_id)) == (odd, True, True)
     assert not answer.HasField("response")
     assert (vendor.handled, list(left.messages)) == (["odd"], [])
+
+
+async def test_what_has_happened_since_is_not_overwritten(core: RunningCore) -> None:
+    """A boot before the last one, and what a station said that was deleted, are not of the present."""
+    api: Any = core.stub(PoisonedMessagesServiceStub)
+
+    async def run_boot(receive_time: datetime) -> str:
+        boot = wrap_request(BOOT)
+        call = StationCall(id=1, message_id="1", request=boot, receive_time=receive_time)
+        async with core.core.unit_of_work() as work:
+            text = call.SerializeToString()
+            await PoisonedMessages(work.session).add("default", "CS-1", "BootNotification", text, "defect", NOW)
+            await work.commit()
+        [message] = (await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest())).messages
+        try:
+            answer = await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(id=message.id))
+        except grpc.aio.AioRpcError as error:
+            await api.DeletePoisonedMessage(pb.DeletePoisonedMessageRequest(id=message.id))
+            return f"{error.code().name}: {error.details()}"
+        return str(answer.response["status"])
+
+    await core.add_station("CS-1", create_time=NOW - timedelta(hours=3), boot_time=NOW - timedelta(hours=1))
+
+    older = await run_boot(NOW - timedelta(hours=4))
+    earlier = await run_boot(NOW - timedelta(hours=2))
+    later = await run_boot(NOW)
+
+    assert (
+        older
+        == "FAILED_PRECONDITION: the message is of a station that was deleted; another one was created with its id"
+    )
+    assert (earlier, later) == ("FAILED_PRECONDITION: the station has booted since", "Accepted")
