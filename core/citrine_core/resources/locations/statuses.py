@@ -58,7 +58,7 @@ def status_of(
     status, since = _reported(evse_id, states)
     if not station.enabled:
         status, since = pb.EVSE_STATUS_INOPERATIVE, None
-    return KnownStatus(status, since, None if station.is_open else station.close_time)
+    return KnownStatus(status, since, station.offline_since)
 
 
 def _reported(evse_id: int, states: Sequence[ConnectorState]) -> tuple[pb.EvseStatus.ValueType, datetime | None]:

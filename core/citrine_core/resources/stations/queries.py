@@ -227,24 +227,29 @@ class Presence(NamedTuple):
     is_open: bool
     """Whether it is connected."""
     was_connected: bool
-    """Whether it ever was."""
-    close_time: datetime | None
-    """When its last session closed. None: it is connected, or never was."""
+    """Whether it ever was, or tried to."""
+    offline_since: datetime | None
+    """When its last session closed, or was admitted and did not open. None: it is connected, or never was."""
 
 
 async def find_presences(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, Presence]:
     """Return whether stations may connect and are connected; only of stations that exist."""
     stations = Station.metadata.tables["stations"]
-    same = and_(SESSIONS.c.tenant_id == _TABLE.tenant_id, SESSIONS.c.station_id == _TABLE.station_id)
-    columns = (SESSIONS.c.is_open, SESSIONS.c.open_time, SESSIONS.c.close_time)
+    same = and_(
+        SESSIONS.c.tenant_id == _TABLE.tenant_id,
+        SESSIONS.c.station_id == _TABLE.station_id,
+        # Others are of a station that had the id before.
+        SESSIONS.c.admit_time >= _TABLE.create_time,
+    )
+    since = func.coalesce(SESSIONS.c.close_time, SESSIONS.c.admit_time)
     rows = await session.execute(
-        select(_TABLE.station_id, _TABLE.enabled, *columns)
+        select(_TABLE.station_id, _TABLE.enabled, SESSIONS.c.is_open, since)
         .select_from(stations.outerjoin(SESSIONS, same))
         .where(_TABLE.tenant_id == tenant_id, one_of(_TABLE.station_id, station_ids))
     )
     return {
-        station_id: Presence(enabled, bool(is_open), open_time is not None, None if is_open else close_time)
-        for station_id, enabled, is_open, open_time, close_time in rows
+        station_id: Presence(enabled, bool(is_open), is_open is not None, None if is_open else since)
+        for station_id, enabled, is_open, since in rows
     }
 
 

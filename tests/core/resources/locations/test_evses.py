@@ -15,6 +15,7 @@ from citrine.api.v1.stations_pb2 import DeleteStationRequest, Station, UpdateSta
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token, TokenRules, TokenTimes
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import availability_pb2 as availability
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import types_pb2 as types
@@ -135,6 +136,38 @@ async def test_evses_of_a_station_are_those_of_its_location(core: RunningCore) -
     assert await site.evses() == []
     assert len(await site.evses(with_removed=True, station_id="CS-1")) == 4
     assert await site.refused(location_id="north", uid=first.uid) is grpc.StatusCode.ALREADY_EXISTS
+
+
+async def test_an_evse_is_offline_until_the_websocket_of_its_station_is_open(core: RunningCore) -> None:
+    """Also once the station was let in again; and a station with the id of a deleted one was never connected."""
+    site = Site(core)
+    await site.create("north")
+    await core.add_station("CS-1", location_id="north")
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD)
+        await report(session, 1, 1, availability.CONNECTOR_STATUS_ENUM_AVAILABLE)
+        await session.close()
+        async with asyncio.timeout(10):
+            while not (closed := (await site.evses())[0]).HasField("stale_since"):
+                await asyncio.sleep(0.01)
+
+        assert isinstance(await edge.admit("CS-1", PASSWORD), link.Admitted)
+        [admitted] = await site.evses()
+        session = await edge.connect("CS-1", PASSWORD)
+        await report(session, 1, 1, availability.CONNECTOR_STATUS_ENUM_AVAILABLE)
+        [opened] = await site.evses()
+        await site.stations.DeleteStation(DeleteStationRequest(station_id="CS-1"))
+
+    assert (admitted.status, admitted.HasField("stale_since"), opened.HasField("stale_since")) == (
+        AVAILABLE,
+        True,
+        False,
+    )
+    assert admitted.stale_since.ToNanoseconds() >= closed.stale_since.ToNanoseconds()
+    await core.add_station("CS-1", location_id="north")
+    evse = pb.LocationEvse(location_id="north", station_id="CS-1", evse_id=1)
+    planned = await site.locations.CreateLocationEvse(pb.CreateLocationEvseRequest(evse=evse))
+    assert (planned.status, planned.HasField("stale_since")) == (pb.EVSE_STATUS_PLANNED, False)
 
 
 async def test_what_the_operator_leaves_open_is_filled_by_the_station(core: RunningCore) -> None:
