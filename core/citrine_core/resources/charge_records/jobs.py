@@ -19,6 +19,9 @@ BACKFILL_INTERVAL = timedelta(seconds=1)
 MOST_AT_A_TIME = 200
 """Largest number of transactions recorded in one database transaction."""
 
+AGAIN_AFTER = timedelta(hours=1)
+"""Time from the end of the first pass to the second one. Cores of before the upgrade have ended by then."""
+
 REST = 0.1
 """Seconds between two parts of what was settled before, for all others."""
 
@@ -55,7 +58,10 @@ class DueRecords:
 
 
 class Backfill:
-    """Makes the records of transactions that were settled before there were records, part by part, without events."""
+    """Makes the records of transactions that were settled before there were records, part by part, without events.
+
+    A second pass records what cores of before the upgrade settled while it was done, with events.
+    """
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
@@ -72,16 +78,21 @@ class Backfill:
     async def _make(self) -> bool:
         async with self._unit_of_work() as work:
             repository = ChargeRecordRepository(work.session)
-            after = await repository.lock_backfill()
-            if after is None:
+            now = self._clock()
+            at = await repository.lock_backfill(now)
+            if at is None:
                 return False
-            found = await find_settled_after(work.session, after, MOST_AT_A_TIME)
+            is_first = at.number == 1
+            found = await find_settled_after(work.session, at.last, MOST_AT_A_TIME)
             for tenant_id, keys in _by_tenant(found).items():
                 # What is settled since then is recorded with events.
-                awaited = await repository.find_awaited(tenant_id, keys)
-                wanted = {key: 0 for key in keys if key not in awaited}
-                await make_records(work, tenant_id, wanted, self._clock(), publishes=False)
-            await repository.move_backfill(found[-1] if found else None)
+                known = await repository.find_awaited(tenant_id, keys) | await repository.find_recorded(tenant_id, keys)
+                if wanted := {key: 0 for key in keys if key not in known}:
+                    await make_records(work, tenant_id, wanted, now, publishes=not is_first)
+            if found:
+                await repository.move_backfill(at.number, found[-1])
+            else:
+                await repository.end_backfill((2, now + AGAIN_AFTER) if is_first else None)
             await work.commit()
         return bool(found)
 

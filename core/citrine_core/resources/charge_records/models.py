@@ -85,9 +85,9 @@ class ChargeRecordBackfill(Model):
     __tablename__ = "charge_record_backfills"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    """Always 1."""
+    """Number of the pass: 1, or 2 for what cores of before the upgrade settled during the first one."""
     due_time: Mapped[datetime]
-    """When the database was upgraded."""
+    """When the database was upgraded, or when the second pass begins."""
     tenant_id: Mapped[str] = mapped_column(String(36))
     station_id: Mapped[str] = mapped_column(String(48))
     transaction_id: Mapped[str] = mapped_column(String(36))

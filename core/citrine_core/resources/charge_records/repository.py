@@ -22,7 +22,7 @@ from citrine_core.resources.charge_records.models import (
 from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
 
-__all__ = ["ChargeRecordRepository", "Filter", "Head", "RecordRow"]
+__all__ = ["Backfilled", "ChargeRecordRepository", "Filter", "Head", "RecordRow"]
 
 _RECORDS = ChargeRecord.metadata.tables["charge_records"]
 _HEADS = ChargeRecordHead.metadata.tables["charge_record_heads"]
@@ -60,6 +60,14 @@ class Head(NamedTuple):
     create_time: datetime
 
 
+class Backfilled(NamedTuple):
+    """How far transactions of before are recorded."""
+
+    number: int
+    """Of the pass."""
+    last: tuple[str, str, str]
+
+
 _ALL_STATIONS = StationSelector()
 
 
@@ -92,6 +100,7 @@ _LOCK_HEAD = BulkUpsert(
 """Locks the row, which is made if there is none."""
 
 _MOVE_HEAD = BulkUpdate(_HEADS, ("change", "create_time"), ("tenant_id",))
+_ADD_BACKFILL = BulkInsert(_BACKFILL, ("id", "due_time", "tenant_id", "station_id", "transaction_id"))
 _MOVE_BACKFILL = BulkUpdate(_BACKFILL, ("tenant_id", "station_id", "transaction_id"), ("id",))
 
 
@@ -152,19 +161,31 @@ class ChargeRecordRepository:
         """Return the query of the time since when transactions of before are to be recorded."""
         return select(_BACKFILL.c.due_time).limit(1)
 
-    async def lock_backfill(self) -> tuple[str, str, str] | None:
-        """Return up to which transaction those of before are recorded; None if all are, or another core does it."""
+    async def lock_backfill(self, now: datetime) -> Backfilled | None:
+        """Return up to where transactions of before are recorded; None if none are due, or another core does it."""
         columns = _BACKFILL.c
-        query = select(columns.tenant_id, columns.station_id, columns.transaction_id)
-        row = (await self._session.execute(database_of(self._session).claim(query))).first()
-        return None if row is None else (row[0], row[1], row[2])
+        query = select(columns.id, columns.tenant_id, columns.station_id, columns.transaction_id)
+        row = (
+            await self._session.execute(database_of(self._session).claim(query.where(columns.due_time <= now)))
+        ).first()
+        return None if row is None else Backfilled(row[0], (row[1], row[2], row[3]))
 
-    async def move_backfill(self, last: tuple[str, str, str] | None) -> None:
-        """Store up to which transaction those of before are recorded; None: all are."""
-        if last is None:
-            await self._session.execute(delete(_BACKFILL))
-        else:
-            await _MOVE_BACKFILL.execute(self._session, [(*last, 1)])
+    async def move_backfill(self, number: int, last: tuple[str, str, str]) -> None:
+        """Store up to which transaction those of before are recorded."""
+        await _MOVE_BACKFILL.execute(self._session, [(*last, number)])
+
+    async def end_backfill(self, again: tuple[int, datetime] | None) -> None:
+        """Store that all are recorded, and the number and time of the pass to come, if any."""
+        await self._session.execute(delete(_BACKFILL))
+        if again is not None:
+            await _ADD_BACKFILL.execute(self._session, [(*again, "", "", "")])
+
+    async def find_recorded(self, tenant_id: str, keys: Collection[TransactionKey]) -> set[TransactionKey]:
+        """Return those of the transactions that have a record."""
+        columns = _RECORDS.c
+        key = (columns.station_id, columns.transaction_id)
+        query = select(*key).where(columns.tenant_id == tenant_id, one_of(key, keys), columns.revision == 1)
+        return {(row[0], row[1]) for row in await self._session.execute(query)}
 
     async def find_awaited(self, tenant_id: str, keys: Collection[TransactionKey]) -> set[TransactionKey]:
         """Return those of the transactions whose record is to be made anyway."""

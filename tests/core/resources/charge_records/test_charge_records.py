@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from citrine.api.v1 import charge_records_pb2 as pb
 from citrine.api.v1 import tariffs_pb2, transactions_pb2
@@ -373,6 +373,18 @@ async def test_readers_see_each_change_once_in_order_and_without_gaps(
     assert sorted(event.change for event in await api.events()) == list(range(1, 25))
 
 
+async def backfill(core: RunningCore, runs: int = 1) -> None:
+    """Make the records of before that are due; the core's own job may be at it: then it is waited for."""
+    backfills = metadata().tables["charge_record_backfills"]
+    async with asyncio.timeout(20):
+        while True:
+            await asyncio.gather(*(Backfill(core.core.services).run() for _ in range(runs)))
+            async with core.core.unit_of_work(read_only=True) as work:
+                due = select(backfills).where(backfills.c.due_time <= core.core.services.clock())
+                if (await work.session.execute(due)).first() is None:
+                    return
+
+
 async def test_what_was_settled_before_there_were_records_is_recorded_without_events(
     core: RunningCore, api: Records, station: FakeSession
 ) -> None:
@@ -392,7 +404,7 @@ async def test_what_was_settled_before_there_were_records_is_recorded_without_ev
     await api.transactions.WaiveTransactionCost(
         transactions_pb2.WaiveTransactionCostRequest(**api.named(transaction_id="T-2"))
     )
-    await asyncio.gather(Backfill(core.core.services).run(), Backfill(core.core.services).run())
+    await backfill(core, runs=2)
     await record_all(core)
 
     records = await api.read(after_change=0)
@@ -404,8 +416,38 @@ async def test_what_was_settled_before_there_were_records_is_recorded_without_ev
         ("T-3", 1, "0.89"),
     ]
     assert [(one.transaction_id, one.revision) for one in await api.events()] == [("T-2", 1), ("T-2", 2)]
+
+
+async def test_what_an_old_core_settles_after_the_upgrade_is_recorded_an_hour_later(
+    core: RunningCore, api: Records, station: FakeSession
+) -> None:
+    """Its records are not due: the old core knows of none."""
+    await api.assign(PER_KWH)
+    for name in ("T-1", "T-2"):
+        await station.call_all([started(0, 0, transaction_id=name), ended(1, 1000, transaction_id=name)])
+    await record_all(core)
+    backfills = metadata().tables["charge_record_backfills"]
+    now = core.core.services.clock()
+    row = {"id": 1, "due_time": now, "tenant_id": "", "station_id": "", "transaction_id": ""}
+    async with core.core.unit_of_work() as work:
+        await work.session.execute(insert(backfills).values(row))
+        await work.commit()
+    await backfill(core)
+    records = metadata().tables["charge_records"]
+    async with core.core.unit_of_work() as work:
+        due_time = (await work.session.execute(select(backfills.c.due_time))).scalar_one()
+        await work.session.execute(delete(records).where(records.c.transaction_id == "T-1"))
+        await work.session.execute(delete(metadata().tables["outbox"]))
+        await work.session.execute(update(backfills).values(due_time=now))
+        await work.commit()
+    await backfill(core)
+
+    assert due_time >= now + timedelta(hours=1)
+    found = await api.read(after_change=0)
+    assert [(one.transaction_id, one.revision, one.change) for one in found] == [("T-2", 1, 2), ("T-1", 1, 3)]
+    assert [one.transaction_id for one in await api.events()] == ["T-1"]
     async with core.core.unit_of_work(read_only=True) as work:
-        assert (await work.session.execute(select(tables["charge_record_backfills"]))).first() is None
+        assert (await work.session.execute(select(backfills))).first() is None
 
 
 async def test_many_transactions_are_recorded_together(core: RunningCore, api: Records, station: FakeSession) -> None:
