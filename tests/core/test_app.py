@@ -61,7 +61,7 @@ async def test_it_listens_until_it_is_asked_to_stop(tmp_path: Path) -> None:
         sys.executable, "-m", "citrine_core.app", *listen, env=environment, stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         lines = [""]
         while "the core listens" not in lines[-1]:
             lines.append((await process.stderr.readline()).decode())
