@@ -281,12 +281,17 @@ class SettledTransaction:
 async def find_settled(
     session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], SettledTransaction]:
-    """Return those of the transactions, by station and id, that are settled."""
+    """Return those of the transactions, by station and id, that are settled, and have no events or price deferred."""
     if not keys:
         return {}
     key = (_TABLE.station_id, _TABLE.transaction_id)
     rows = await session.execute(
-        select(*_TABLE).where(_TABLE.tenant_id == tenant_id, one_of(key, keys), _TABLE.settle_time.is_not(None))
+        select(*_TABLE).where(
+            _TABLE.tenant_id == tenant_id,
+            one_of(key, keys),
+            _TABLE.settle_time.is_not(None),
+            _TABLE.refold_due_time.is_(None),
+        )
     )
     return {(row.station_id, row.transaction_id): SettledTransaction(row) for row in rows}
 

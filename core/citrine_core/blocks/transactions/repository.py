@@ -53,7 +53,7 @@ _ALL = tuple(entry.name for entry in fields(TransactionState))
 
 _SELDOM = tuple(name for name in _ALL if name not in (*_KEY, *_PROGRESS, "sequence"))
 
-_SETTLE_TIME = _SELDOM.index("settle_time")
+_SETTLE_TIME, _REFOLD_DUE_TIME = _SELDOM.index("settle_time"), _SELDOM.index("refold_due_time")
 _seldom = attrgetter(*_SELDOM)
 
 _FIND = select(*(_TRANSACTIONS.c[name] for name in _ALL)).where(
@@ -303,7 +303,7 @@ class TransactionRepository:
         await _INSERT.execute(self._session, [_all(state) for state in new])
         await _UPDATE_PROGRESS.execute(self._session, [_moved(state) for state in moved])
         await _UPDATE_ALL.execute(self._session, [_changed(state) for state in changed])
-        await add_due(self._session, due_records([*new, *changed], self._found, _SETTLE_TIME))
+        await add_due(self._session, due_records([*new, *changed], self._found, _SETTLE_TIME, _REFOLD_DUE_TIME))
 
     async def mark_open_as_orphaned(self, tenant_id: str, station_ids: Collection[str], boot_time: datetime) -> None:
         """Mark open transactions as orphaned that had no event since their station booted.

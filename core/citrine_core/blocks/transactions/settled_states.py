@@ -10,18 +10,24 @@ __all__ = ["due_records"]
 
 
 def due_records(
-    states: Iterable[TransactionState], before: Mapping[tuple[str, str], tuple[Any, ...]], place: int
+    states: Iterable[TransactionState],
+    before: Mapping[tuple[str, str], tuple[Any, ...]],
+    settle_place: int,
+    refold_place: int,
 ) -> list[DueRecord]:
-    """Return the charge records that are due because transactions were settled.
+    """Return the charge records that are due because transactions were settled, and have no events or price deferred.
 
     Args:
         states: Transactions as they are written.
         before: Columns of those that were stored, by station and transaction.
-        place: Place of `settle_time` among these columns.
+        settle_place: Place of `settle_time` among these columns.
+        refold_place: Place of `refold_due_time` among these columns.
     """
-    return [
-        DueRecord(state.tenant_id, state.station_id, state.transaction_id, 0, state.settle_time)
-        for state in states
-        if state.settle_time is not None
-        and ((stored := before.get((state.station_id, state.transaction_id))) is None or stored[place] is None)
-    ]
+    due = []
+    for state in states:
+        if state.settle_time is None or state.refold_due_time is not None:
+            continue
+        stored = before.get((state.station_id, state.transaction_id))
+        if stored is None or stored[settle_place] is None or stored[refold_place] is not None:
+            due.append(DueRecord(state.tenant_id, state.station_id, state.transaction_id, 0, state.settle_time))
+    return due

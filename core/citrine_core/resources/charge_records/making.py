@@ -42,7 +42,7 @@ async def make_records(
         work: Whose transaction it is. Revisions have their numbers for good once it is committed.
         tenant_id: Tenant of the stations.
         keys: The transactions, each with the reason (citrine.api.v1.CostCorrection.Reason) of a revision without a
-            correction. Those that are not settled are passed over.
+            correction. Those that are not settled, or have events or a price deferred, are passed over.
         now: The time.
         publishes: Whether subscribers get an event of each revision.
     """

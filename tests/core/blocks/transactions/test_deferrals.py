@@ -11,13 +11,14 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1.charge_records_pb2 import ChargeRecord
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest, TransactionEventResponse
 from citrine_core.blocks.tariff_and_cost.definitions import version_of
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository
-from citrine_core.blocks.transactions.deferrals import FOLDED_AT_ONCE
+from citrine_core.blocks.transactions.deferrals import ENDED_AT_ONCE, FOLDED_AT_ONCE
 from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.blocks.transactions.refolding import DueRefolds
 from citrine_core.blocks.transactions.refolding.repository import RefoldClaims
@@ -27,6 +28,7 @@ from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.tables import metadata
 from citrine_core.dispatch import Call
 from citrine_core.events import OutboxEvent
+from citrine_core.resources.charge_records.jobs import DueRecords
 from citrine_core.services import Services
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import at, ended, sampled, started, updated
@@ -301,6 +303,26 @@ async def test_a_clock_that_is_off_has_no_event_priced_with_all_others(priced: B
     await priced.send(*requests[61:], ahead=ahead)
     await priced.send(*requests, station_id="AT-ONCE", ahead=ahead)
     assert await priced.facts() == await priced.facts("AT-ONCE")
+
+
+async def test_what_is_settled_and_priced_later_has_its_charge_record_then(priced: Bench) -> None:
+    *older, newest = whole(ENDED_AT_ONCE + 2)
+    records, ahead = DueRecords(priced.services), timedelta(hours=2)
+    await priced.send(*older, ahead=ahead)
+    await priced.fold_due()
+    await priced.send(newest, ahead=ahead)
+    settled = await priced.transaction()
+    await records.run()
+    before = await priced.rows("charge_records")
+    await priced.fold_due()
+    await records.run()
+
+    assert settled.settle_time is not None
+    assert (settled.refold_due_time is not None, before) == (True, [])
+    [record] = [ChargeRecord.FromString(row.content) for row in await priced.rows("charge_records")]
+    [cost] = await priced.rows("transaction_costs")
+    assert (record.cost_unknown, record.total.after_tax, record.energy_kwh) == (False, cost.after_tax, "100.1")
+    assert await priced.rows("due_charge_records") == []
 
 
 async def test_nothing_is_settled_by_time_while_events_wait(bench: Bench) -> None:
