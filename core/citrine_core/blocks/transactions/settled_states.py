@@ -28,6 +28,7 @@ def due_records(
         if state.settle_time is None or state.refold_due_time is not None:
             continue
         stored = before.get((state.station_id, state.transaction_id))
-        if stored is None or stored[settle_place] is None or stored[refold_place] is not None:
+        # One that is reopened and settled again at once was settled before, too.
+        if stored is None or stored[settle_place] != state.settle_time or stored[refold_place] is not None:
             due.append(DueRecord(state.tenant_id, state.station_id, state.transaction_id, 0, state.settle_time))
     return due

@@ -249,6 +249,22 @@ async def test_without_a_tariff_the_record_has_the_energy_and_late_data_makes_a_
     assert (second.energy_kwh, await api.unsettled()) == ("2.5", {})
 
 
+async def test_what_is_reopened_and_settled_again_by_one_event_has_another_revision(
+    api: Records, station: FakeSession
+) -> None:
+    await station.call_all([started(0, 0), updated(1, 1500)])
+    await api.transactions.CloseTransaction(
+        transactions_pb2.CloseTransactionRequest(station_id="CS-1", transaction_id="T-1")
+    )
+    first = await api.get()
+    await station.call(ended(2, 2500))
+    second = await api.get()
+
+    assert (first.revision, first.energy_kwh, first.HasField("end_time")) == (1, "1.5", False)
+    assert (second.revision, second.energy_kwh, second.end_time) == (2, "2.5", at(2))
+    assert (second.reason, second.settlement) == (CostCorrection.REASON_CONTINUED, SETTLEMENT_COMPLETE)
+
+
 async def test_what_is_not_settled_says_what_it_waits_for(
     core: RunningCore, api: Records, edge: FakeEdge, station: FakeSession
 ) -> None:
