@@ -247,21 +247,23 @@ def _totals(lines: Sequence[tariffs_pb.CostLine]) -> list[pb.ChargeTotal]:
 
 def _taxes(lines: Sequence[tariffs_pb.CostLine]) -> list[pb.ChargeTax]:
     sums: dict[tuple[int, str, str], list[Decimal]] = {}
+    whole = Decimal(0)
     for line in lines:
-        for tax in line.taxes:
-            found = sums.setdefault((tax.stack, tax.type, tax.percent), [Decimal(0)] * 2)
-            # The amount of a minimum, maximum or credit has shares of all rates.
-            found[0] += Decimal(line.amount.before_tax) if line.element >= 0 else _base_of(tax)
-            found[1] += Decimal(tax.amount)
+        net = Decimal(line.amount.before_tax)
+        amounts = {(tax.stack, tax.type, tax.percent): Decimal(tax.amount) for tax in line.taxes}
+        shares: dict[tuple[int, str, str], Decimal] = {}
+        if line.element < 0 and whole:
+            # A minimum, maximum or credit counts for each tax as much as what that was levied on before.
+            shares = {key: round(net * base / whole, 6) for key, (base, _) in sums.items()}
+        for key in amounts | shares:
+            found = sums.setdefault(key, [Decimal(0)] * 2)
+            found[0] += shares.get(key, net)
+            found[1] += amounts.get(key, Decimal(0))
+        whole += net
     return [
         pb.ChargeTax(type=kind, percent=percent, stack=stack, base=f"{base:f}", amount=f"{amount:f}")
         for (stack, kind, percent), (base, amount) in sorted(sums.items())
     ]
-
-
-def _base_of(tax: tariffs_pb.TaxAmount) -> Decimal:
-    percent = Decimal(tax.percent)
-    return round(Decimal(tax.amount) * 100 / percent, 6) if percent else Decimal(0)
 
 
 def _kwh(energy_wh: float) -> str:

@@ -208,8 +208,8 @@ async def test_a_settled_transaction_has_a_record_that_no_later_revision_changes
         amount=tariffs_pb2.Amount(before_tax="-0.851582", after_tax="-1.00"),
     )
     assert {one.percent: (one.base, one.amount) for one in refunded.taxes} == {
-        "7": ("0.378343", "0.026484"),
-        "19": ("2.270074", "0.431314"),
+        "7": ("0.378345", "0.026484"),
+        "19": ("2.270073", "0.431314"),
     }
     assert {first.record_id} == {waived.record_id, repriced.record_id}
     assert [await api.get(revision=number) for number in (1, 2, 3, 4)] == [first, waived, repriced, refunded]
@@ -218,6 +218,27 @@ async def test_a_settled_transaction_has_a_record_that_no_later_revision_changes
         (2, 2, ChargeRecordMade.REASON_WAIVED, "0.00"),
         (3, 3, ChargeRecordMade.REASON_REPRICED, "4.11"),
         (4, 4, ChargeRecordMade.REASON_REFUNDED, "3.11"),
+    ]
+
+
+async def test_what_is_credited_counts_for_each_tax_by_what_it_is_levied_on(api: Records, station: FakeSession) -> None:
+    """Also for one of nothing, and for one that is on others."""
+    energy = component("ENERGY", "0.30")
+    energy.taxes.add(type="GST", percent="5")
+    energy.taxes.add(type="QST", percent="10", stack=1)
+    await api.assign(tariff(element(energy, component("FLAT", "1.00", "0"))))
+    await station.call_all([started(0, 0), ended(1, 40000, minutes=240)])
+    first = await api.get()
+    half = transactions_pb2.CreditTransactionCostRequest(**api.named(amount="7.43"))
+    await api.transactions.CreditTransactionCost(half)
+    credited = await api.get()
+
+    assert [(first.total.after_tax, first.total.before_tax), credited.total.before_tax] == [("14.86", "13.00"), "6.50"]
+    assert [
+        {one.type: (float(one.base), float(one.amount)) for one in record.taxes} for record in (first, credited)
+    ] == [
+        {"VAT": (1.0, 0.0), "GST": (12.0, 0.6), "QST": (12.0, 1.26)},
+        {"VAT": (0.5, 0.0), "GST": (6.0, 0.3), "QST": (6.0, 0.63)},
     ]
 
 
