@@ -1,7 +1,7 @@
 """Makes the revisions of charge records, for many transactions of a tenant at once."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -51,12 +51,12 @@ async def make_records(
     settled = await find_settled(work.session, tenant_id, keys)
     latest = await repository.find_latest(tenant_id, settled)
     costs = await find_settled_costs(work, tenant_id, list(settled))
-    subjects = await _subjects(work, tenant_id, settled)
+    subject_of = await _subjects(work, tenant_id, settled)
     rows: list[RecordRow] = []
     ordered = iter([key for key in keys if key in settled])
     while part := list(islice(ordered, AT_ONCE)):
         for key in part:
-            for record in _revisions(subjects[key], costs[key], latest.get(key), keys[key]):
+            for record in _revisions(subject_of(key), costs[key], latest.get(key), keys[key]):
                 head = Head(head.change + 1, max(now, head.create_time))
                 rows.append(_row(record, settled[key], head))
                 if publishes:
@@ -68,7 +68,8 @@ async def make_records(
 
 async def _subjects(
     work: UnitOfWork, tenant_id: str, settled: Mapping[TransactionKey, SettledTransaction]
-) -> dict[TransactionKey, Subject]:
+) -> Callable[[TransactionKey], Subject]:
+    """Read what is known of transactions; return what makes the subject of one, which takes the time of its events."""
     events = await find_boundary_events(work.session, tenant_id, settled.values())
     tokens = {one.token_key for one in settled.values() if one.token_key is not None}
     owners = await find_owners(work.session, tenant_id, tokens)
@@ -76,8 +77,10 @@ async def _subjects(
     hardware = await find_hardware(work.session, tenant_id, station_ids)
     sites = await find_sites(work.session, tenant_id, station_ids)
     evses = await find_evses(work.session, tenant_id, set(sites))
-    return {
-        key: Subject(
+
+    def subject_of(key: TransactionKey) -> Subject:
+        one = settled[key]
+        return Subject(
             one,
             boundaries_of(events.get(key, ())),
             None if one.token_key is None else owners.get(one.token_key),
@@ -85,8 +88,8 @@ async def _subjects(
             sites.get(key[0]),
             evses.get((key[0], one.row.evse_id)),
         )
-        for key, one in settled.items()
-    }
+
+    return subject_of
 
 
 def _revisions(
