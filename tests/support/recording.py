@@ -18,5 +18,5 @@ async def record_all(core: RunningCore, runs: int = 1) -> None:
         while True:
             await asyncio.gather(*(DueRecords(core.core.services).run() for _ in range(runs)))
             async with core.core.unit_of_work(read_only=True) as work:
-                if not await ChargeRecordRepository(work.session).has_due():
+                if not await ChargeRecordRepository(work.session).has_due(core.core.services.clock()):
                     return

@@ -21,6 +21,8 @@ class DueRecord(NamedTuple):
     reason: int
     """citrine.api.v1.CostCorrection.Reason of a revision without a cost correction. 0: it was settled."""
     create_time: datetime
+    due_time: datetime | None = None
+    """When it is to be made. None: at once."""
 
 
 _ADD = BulkInsert(DueChargeRecord.metadata.tables["due_charge_records"], DueRecord._fields)

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from citrine_core.blocks.transactions.queries import find_settled_after
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.charge_records.due import DueRecord, add_due
 from citrine_core.resources.charge_records.making import make_records
 from citrine_core.resources.charge_records.repository import ChargeRecordRepository, TransactionKey
 from citrine_core.services import Services
@@ -21,6 +23,9 @@ MOST_AT_A_TIME = 200
 
 AGAIN_AFTER = timedelta(hours=1)
 """Time from the end of the first pass to the second one. Cores of before the upgrade have ended by then."""
+
+RETRY_DELAY = timedelta(minutes=10)
+"""Time after which it is tried again to make records that could not be made."""
 
 REST = 0.1
 """Seconds between two parts of what was settled before, for all others."""
@@ -41,10 +46,10 @@ class DueRecords:
     async def _make(self) -> bool:
         async with self._unit_of_work(read_only=True) as work:
             # Usually nothing is due, and then no writer has to wait for this job.
-            if not await ChargeRecordRepository(work.session).has_due():
+            if not await ChargeRecordRepository(work.session).has_due(self._clock()):
                 return False
         async with self._unit_of_work() as work:
-            due = await ChargeRecordRepository(work.session).claim_due(MOST_AT_A_TIME)
+            due = await ChargeRecordRepository(work.session).claim_due(self._clock(), MOST_AT_A_TIME)
             by_tenant: dict[str, dict[TransactionKey, int]] = {}
             for one in due:
                 keys = by_tenant.setdefault(one.tenant_id, {})
@@ -52,7 +57,7 @@ class DueRecords:
                 keys[key] = one.reason or keys.get(key, 0)
             # Tenants are locked in the same order everywhere.
             for tenant_id in sorted(by_tenant):
-                await make_records(work, tenant_id, by_tenant[tenant_id], self._clock())
+                await _make_records(work, tenant_id, by_tenant[tenant_id], self._clock())
             await work.commit()
         return bool(due)
 
@@ -88,13 +93,21 @@ class Backfill:
                 # What is settled since then is recorded with events.
                 known = await repository.find_awaited(tenant_id, keys) | await repository.find_recorded(tenant_id, keys)
                 if wanted := {key: 0 for key in keys if key not in known}:
-                    await make_records(work, tenant_id, wanted, now, publishes=not is_first)
+                    await _make_records(work, tenant_id, wanted, now, publishes=not is_first)
             if found:
                 await repository.move_backfill(at.number, found[-1])
             else:
                 await repository.end_backfill((2, now + AGAIN_AFTER) if is_first else None)
             await work.commit()
         return bool(found)
+
+
+async def _make_records(
+    work: UnitOfWork, tenant_id: str, keys: Mapping[TransactionKey, int], now: datetime, *, publishes: bool = True
+) -> None:
+    """Make records; those that can't be made are due again later."""
+    failed = await make_records(work, tenant_id, keys, now, publishes=publishes)
+    await add_due(work.session, [DueRecord(tenant_id, *key, keys[key], now, now + RETRY_DELAY) for key in failed])
 
 
 def _by_tenant(found: Iterable[tuple[str, str, str]]) -> Mapping[str, list[TransactionKey]]:

@@ -7,6 +7,7 @@ from itertools import islice
 
 from citrine.api.v1 import charge_records_pb2 as pb
 from citrine.events.v1.events_pb2 import ChargeRecordMade, Event
+from citrine_core.background import defect
 from citrine_core.blocks.tariff_and_cost.queries import SettledCost, find_settled_costs
 from citrine_core.blocks.transactions.queries import SettledTransaction, find_boundary_events, find_settled
 from citrine_core.db import UnitOfWork
@@ -26,13 +27,16 @@ from citrine_core.times import set_time, to_datetime
 
 __all__ = ["make_records"]
 
+TASK = "charge records"
+"""Name of the task in the log and in metrics."""
+
 AT_ONCE = 20
 """Transactions whose revisions are composed before other tasks have their turn."""
 
 
 async def make_records(
     work: UnitOfWork, tenant_id: str, keys: Mapping[TransactionKey, int], now: datetime, *, publishes: bool = True
-) -> None:
+) -> set[TransactionKey]:
     """Make the revisions that are missing, in the order of the keys. Takes a dozen statements, however many.
 
     The first revision has the final cost, and each cost correction makes another one. Without a correction, a
@@ -45,6 +49,9 @@ async def make_records(
             correction. Those that are not settled, or have events or a price deferred, are passed over.
         now: The time.
         publishes: Whether subscribers get an event of each revision.
+
+    Returns:
+        The transactions whose revisions can't be composed. That is a defect, which must not stop those of others.
     """
     repository = ChargeRecordRepository(work.session)
     head = await repository.lock_head(tenant_id, now)
@@ -53,17 +60,29 @@ async def make_records(
     costs = await find_settled_costs(work, tenant_id, list(settled))
     subject_of = await _subjects(work, tenant_id, settled)
     rows: list[RecordRow] = []
+    failed: set[TransactionKey] = set()
     ordered = iter([key for key in keys if key in settled])
     while part := list(islice(ordered, AT_ONCE)):
         for key in part:
-            for record in _revisions(subject_of(key), costs[key], latest.get(key), keys[key]):
-                head = Head(head.change + 1, max(now, head.create_time))
-                rows.append(_row(record, settled[key], head))
+            try:
+                made = _revisions(subject_of(key), costs[key], latest.get(key), keys[key])
+                composed = [
+                    (_row(one, settled[key], head, place, now), _event_of(one)) for place, one in enumerate(made)
+                ]
+            except Exception as error:
+                error.add_note(f"transaction {key[1]} of station {key[0]} of tenant {tenant_id}")
+                defect(TASK, error)
+                failed.add(key)
+                continue
+            for row, event in composed:
+                head = Head(row.change, row.create_time)
+                rows.append(row)
                 if publishes:
-                    work.emit(_event_of(record))
+                    work.emit(event)
         await work.stay_alive()
         await asyncio.sleep(0)
     await repository.add(rows)
+    return failed
 
 
 async def _subjects(
@@ -108,18 +127,21 @@ def _revisions(
         record = revision_of(subject, cost, before)
         if not charges_the_same(record, before):
             made.append(record)
+    record_id = before.record_id if latest is not None and before is not None else new_id()
+    for one in made:
+        one.record_id = record_id
     return made
 
 
-def _row(record: pb.ChargeRecord, settled: SettledTransaction, head: Head) -> RecordRow:
-    """Return the row of a revision, which gets its id, change and time."""
-    record.record_id = record.record_id or new_id()
-    record.change = head.change
-    set_time(record.create_time, head.create_time)
+def _row(record: pb.ChargeRecord, settled: SettledTransaction, head: Head, place: int, now: datetime) -> RecordRow:
+    """Return the row of a revision, which gets its change and time: in its place among those after the head."""
+    create_time = max(now, head.create_time)
+    record.change = head.change + 1 + place
+    set_time(record.create_time, create_time)
     row = settled.row
     return RecordRow(
         record.tenant_id,
-        head.change,
+        record.change,
         record.record_id,
         record.revision,
         record.station_id,
@@ -128,7 +150,7 @@ def _row(record: pb.ChargeRecord, settled: SettledTransaction, head: Head) -> Re
         record.correction,
         record.reason,
         to_datetime(record.end_time) if record.HasField("end_time") else row.settle_time,
-        head.create_time,
+        create_time,
         record.SerializeToString(deterministic=True),
     )
 

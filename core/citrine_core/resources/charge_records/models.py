@@ -74,6 +74,8 @@ class DueChargeRecord(Model):
     reason: Mapped[int] = mapped_column(SmallInteger)
     """citrine.api.v1.CostCorrection.Reason of a revision without a cost correction. 0: it was settled."""
     create_time: Mapped[datetime]
+    due_time: Mapped[datetime | None]
+    """When it is tried again to make a record that could not be made. None: it is to be made at once."""
 
 
 class ChargeRecordBackfill(Model):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -141,17 +141,20 @@ class ChargeRecordRepository:
     @staticmethod
     def due() -> Due:
         """Return the query of the time at which a record is next to be made."""
-        return select(_DUE.c.create_time).order_by(_DUE.c.id).limit(1)
+        columns = _DUE.c
+        at_once = select(columns.create_time).where(columns.due_time.is_(None)).order_by(columns.id).limit(1)
+        return select(func.coalesce(at_once.scalar_subquery(), select(func.min(columns.due_time)).scalar_subquery()))
 
-    async def has_due(self) -> bool:
+    async def has_due(self, now: datetime) -> bool:
         """Return whether any record is to be made."""
-        return (await self._session.execute(select(_DUE.c.id).limit(1))).first() is not None
+        return (await self._session.execute(select(_DUE.c.id).where(_is_due(now)).limit(1))).first() is not None
 
-    async def claim_due(self, limit: int) -> Sequence[DueRecord]:
+    async def claim_due(self, now: datetime, limit: int) -> Sequence[DueRecord]:
         """Claim what was added first to what is to be recorded, and remove it with this unit of work."""
         columns = _DUE.c
-        query = select(columns.id, *(columns[name] for name in DueRecord._fields)).order_by(columns.id).limit(limit)
-        rows = (await self._session.execute(database_of(self._session).claim(query))).all()
+        query = select(columns.id, *(columns[name] for name in DueRecord._fields)).where(_is_due(now))
+        claim = database_of(self._session).claim(query.order_by(columns.id).limit(limit))
+        rows = (await self._session.execute(claim)).all()
         if rows:
             await self._session.execute(delete(_DUE).where(one_of(columns.id, [row.id for row in rows])))
         return [DueRecord(*row[1:]) for row in rows]
@@ -236,6 +239,10 @@ class ChargeRecordRepository:
         names = [column.key for column in key]
         found, token = page.close(rows, lambda row: tuple(getattr(row, name) for name in names), fitting=_fitting(rows))
         return [row.content for row in found], token
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return or_(_DUE.c.due_time.is_(None), _DUE.c.due_time <= now)
 
 
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:

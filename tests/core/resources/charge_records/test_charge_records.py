@@ -487,6 +487,33 @@ async def test_what_an_old_core_settles_after_the_upgrade_is_recorded_an_hour_la
         assert (await work.session.execute(select(backfills))).first() is None
 
 
+async def test_a_record_that_can_not_be_made_stops_no_other_one_and_is_made_later(
+    core: RunningCore, api: Records, station: FakeSession
+) -> None:
+    tables = metadata().tables
+    events, due = tables["transaction_events"], tables["due_charge_records"]
+    await station.call(started(0, 0))
+    await station.call(started(0, 0, transaction_id="T-2"))
+    first = events.c.transaction_id == "T-1"
+    async with core.core.unit_of_work() as work:
+        stored = await work.session.scalar(select(events.c.request).where(first))
+        await work.session.execute(update(events).where(first).values(request=b"\xff"))
+        await work.commit()
+    await station.call(ended(1, 10))
+    await station.call(ended(1, 20, transaction_id="T-2"))
+    await record_all(core)
+    made = [(one.transaction_id, one.change) for one in await api.read()]
+    async with core.core.unit_of_work() as work:
+        [waiting] = (await work.session.execute(select(due.c.transaction_id, due.c.due_time > due.c.create_time))).all()
+        await work.session.execute(update(events).where(first).values(request=stored))
+        await work.session.execute(update(due).values(due_time=core.core.services.clock()))
+        await work.commit()
+    await record_all(core)
+
+    assert (made, tuple(waiting)) == ([("T-2", 1)], ("T-1", True))
+    assert [(one.transaction_id, one.energy_kwh) for one in await api.read(after_change=1)] == [("T-1", "0.01")]
+
+
 async def test_many_transactions_are_recorded_together(core: RunningCore, api: Records, station: FakeSession) -> None:
     await api.assign(PER_KWH)
     names = [f"T-{number}" for number in range(30)]
