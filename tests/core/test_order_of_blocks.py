@@ -164,12 +164,24 @@ class Walk:
 async def rows(core: RunningCore, tenant_id: str) -> dict[str, Counter[str]]:
     """Return what is stored of a tenant, without times and ids that nobody chose, by table."""
     found = {}
+    await _recorded(core)
     async with core.core.unit_of_work(read_only=True) as work:
         for name, table in sorted((name, metadata().tables[name]) for name in own_tables()):
             if "tenant_id" in table.c and name != "tenants":
                 stored = await work.session.execute(select(table).where(table.c.tenant_id == tenant_id))
                 found[name] = Counter(repr(_row(name, row._mapping)) for row in stored)
     return found
+
+
+async def _recorded(core: RunningCore) -> None:
+    """Wait until the charge records of what is settled are made, which no block does."""
+    due = select(metadata().tables["due_charge_records"])
+    async with asyncio.timeout(60):
+        while True:
+            async with core.core.unit_of_work(read_only=True) as work:
+                if not (await work.session.execute(due)).all():
+                    return
+            await asyncio.sleep(0.05)
 
 
 def _row(name: str, row: Any) -> dict[str, Any]:

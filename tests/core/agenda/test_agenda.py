@@ -156,7 +156,7 @@ async def test_one_statement_asks_for_all_jobs(site: Site) -> None:
     jobs = [site.job(f"job {number}", interval=NEVER) for number in range(5)]
     with statements(site.engine) as seen:
         async with site.core("one", *jobs):
-            await asyncio.sleep(0.3)
+            await until(lambda: any("min(outbox" in statement for statement, _ in seen))
     assert len([statement for statement, _ in seen if "min(outbox" in statement]) == 1
 
 

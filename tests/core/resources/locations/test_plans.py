@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -13,6 +12,7 @@ from citrine_core.db import Page, UnitOfWorkFactory, database_of
 from citrine_core.events import write_events
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
 from citrine_core.resources.stations.lists import LookedStations, list_stations
+from tests.support.renewed_database import run_statements
 from tests.support.statements import statements
 
 PAGES = 3_000
@@ -62,14 +62,14 @@ FILL = (
 
 
 async def fill(engine: AsyncEngine) -> None:
-    async with engine.begin() as connection:
-        # Foreign keys that are checked row by row take as long as all the rest.
-        await connection.execute(text("SET LOCAL session_replication_role = replica"))
-        for rows, table, values in FILL:
-            await connection.execute(text(f"INSERT INTO {table} SELECT {values} FROM generate_series(1, {rows}) AS n"))
-    async with engine.begin() as connection:
-        for _, table, _ in FILL:
-            await connection.execute(text(f"ANALYZE {table.partition(' ')[0]}"))
+    """Fill the tables, without the limits of time of a core's connections."""
+    # Foreign keys that are checked row by row take as long as all the rest.
+    fills = ["SET session_replication_role = replica"]
+    fills += [
+        f"INSERT INTO {table} SELECT {values} FROM generate_series(1, {rows}) AS n" for rows, table, values in FILL
+    ]
+    fills += [f"ANALYZE {table.partition(' ')[0]}" for _, table, _ in FILL]
+    await run_statements(engine.url.render_as_string(hide_password=False), fills)
 
 
 def is_large_walk(plan: str) -> bool:
