@@ -20,6 +20,7 @@ from citrine_core.blocks import blocks_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block, Call, handles_vendor
 from citrine_core.dispatch.poisoned import PoisonedMessages
+from citrine_core.rpc import to_timestamp
 from citrine_core.services import Services
 from tests.support.blocks import NOW
 from tests.support.core import PASSWORD, RunningCore, running_core
@@ -117,7 +118,7 @@ async def test_what_has_happened_since_is_not_overwritten(core: RunningCore) -> 
 
     async def run_boot(receive_time: datetime) -> str:
         boot = wrap_request(BOOT)
-        call = StationCall(id=1, message_id="1", request=boot, receive_time=receive_time)
+        call = StationCall(id=1, message_id="1", request=boot, receive_time=to_timestamp(receive_time))
         async with core.core.unit_of_work() as work:
             text = call.SerializeToString()
             await PoisonedMessages(work.session).add("default", "CS-1", "BootNotification", text, "defect", NOW)
