@@ -21,7 +21,7 @@ BUF_VERSION := 1.75.0
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, four stations that charge"
 	@echo "             (the first time it installs, 1 to 3 minutes; then 5 seconds)"
-	@echo "make test    run all tests (about 13 minutes on two cores)"
+	@echo "make test    run all tests (about 17 minutes on two cores)"
 	@echo "make test-quick   run the first test of each file on SQLite, the conventions, and a station from end to end"
 	@echo "             (under a minute on two cores)"
 	@echo "make conformance  run the conformance cases of OCPP 2.0.1 and 1.6 on SQLite and on PostgreSQL"
@@ -48,7 +48,7 @@ test-quick: WORKERS := 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --progress
 
 test: $(VENV)/.installed-test
-	@echo "$(if $(ARGS),running $(ARGS),running all tests in $(WORKERS) processes: about 13 minutes on two cores)"
+	@echo "$(if $(ARGS),running $(ARGS),running all tests in $(WORKERS) processes: about 17 minutes on two cores)"
 	$(PYTEST) $(ARGS)
 
 test-quick: $(VENV)/.installed-test
