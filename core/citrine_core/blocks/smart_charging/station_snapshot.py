@@ -33,6 +33,9 @@ __all__ = ["StationSnapshot", "abilities_of", "limits_on", "read_abilities", "re
 
 _TRUE = "true"
 
+_LARGEST = 2**31 - 1
+"""What OCPP's integers hold."""
+
 
 @dataclass(frozen=True)
 class StationSnapshot:
@@ -131,9 +134,10 @@ def abilities_of(rows: Iterable[ReportedVariable]) -> Abilities:
 
 def _number(text: str | None) -> int | None:
     try:
-        return int(float(text)) if text else None
-    except ValueError:
+        number = int(float(text or ""))
+    except (ValueError, OverflowError):
         return None
+    return number if 0 <= number <= _LARGEST else None
 
 
 def _units(text: str) -> frozenset[int]:

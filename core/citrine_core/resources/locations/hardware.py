@@ -61,6 +61,9 @@ _TYPES = {
 }
 """Standard, format and power type of the values of ConnectorType that OCPI has a word for."""
 
+_MOST_POWER = 2**31 - 1
+"""Watts that an integer of the contract holds."""
+
 _PHASES = {1: _ONE, 2: pb.POWER_TYPE_AC_2_PHASE, 3: _THREE}
 
 
@@ -122,11 +125,11 @@ def _connector(number: int, said: _Said) -> pb.LocationConnector:
     shown.power_type = pb.PowerType.ValueType(power_type)
     if standard and not power_type:
         phases = (_value(said, component, "supplyphases", number) for component in _PHASES_OF)
-        counted = next((int(text) for text in phases if text.isdigit()), 0)
+        counted = next((int(text) for text in phases if text.isdecimal()), 0)
         # 0 phases: direct current.
         shown.power_type = _PHASES.get(counted, pb.POWER_TYPE_UNSPECIFIED)
     power = said.get(("evse", "power"), {}).get(0)
-    if power is not None and power.max_limit:
+    if power is not None and 0 < power.max_limit <= _MOST_POWER:
         shown.max_electric_power = round(power.max_limit)
     if _value(said, "iso15118ctrlr", "pncenabled", number).lower() == "true":
         shown.capabilities.append(pb.CONNECTOR_CAPABILITY_ISO_15118_2_PLUG_AND_CHARGE)

@@ -1,5 +1,7 @@
 """What a device model says of smart charging."""
 
+import pytest
+
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
 from citrine_core.blocks.provisioning import ReportedVariable
@@ -59,5 +61,6 @@ def test_all_that_is_said_is_read_however_it_is_spelled() -> None:
     assert abilities.switches_phases(0)
 
 
-def test_what_can_not_be_read_is_not_known() -> None:
-    assert abilities_of([variable("ProfileStackLevel", "many"), variable("RateUnit", "horsepower")]) == Abilities()
+@pytest.mark.parametrize("level", ["many", "inf", "nan", "1e400", "-1", "2147483648", "9" * 500])
+def test_what_can_not_be_read_is_not_known(level: str) -> None:
+    assert abilities_of([variable("ProfileStackLevel", level), variable("RateUnit", "horsepower")]) == Abilities()

@@ -224,6 +224,29 @@ async def test_what_the_operator_leaves_open_is_filled_by_the_station(core: Runn
     assert not cleared.floor_level
 
 
+@pytest.mark.parametrize(("power", "phases"), [(1.7e305, "\u00b2"), (2.2e6, "9" * 500), (-150, "none")])
+async def test_numbers_that_no_hardware_has_fill_nothing(core: RunningCore, power: float, phases: str) -> None:
+    site = Site(core)
+    await site.create("north")
+    await core.add_station("CS-1", location_id="north")
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD)
+        facts = [
+            fact("Connector", "ConnectorType", "sType2", (1, 1)),
+            fact("EVSE", "SupplyPhases", phases, (1, 0)),
+            fact("EVSE", "Power", "", (1, 0), power=power),
+        ]
+        await session.call(
+            provisioning.NotifyReportRequest(request_id=1, generated_at=timestamp(), seq_no=0, report_data=facts)
+        )
+        await report(session, 1, 1, availability.CONNECTOR_STATUS_ENUM_AVAILABLE)
+
+    (shown,) = await site.evses(location_id="north")
+    assert [(one.standard, one.power_type, one.max_electric_power) for one in shown.connectors] == [
+        (pb.CONNECTOR_STANDARD_IEC_62196_T2, pb.POWER_TYPE_UNSPECIFIED, 0)
+    ]
+
+
 async def test_an_evse_is_planned_before_its_station_is_there(core: RunningCore) -> None:
     """Its uid and its public id are its own, and the station's EVSE is no second one."""
     site = Site(core)

@@ -21,6 +21,9 @@ MOST_PHASES = 3
 
 KINDS = frozenset({"Absolute", "Recurring", "Relative"})
 
+_WHOLE = 1e15
+"""Above it a float has no tenths worth the name, and ten times it may be infinite."""
+
 
 def set_charging_profile(said: Fields) -> Dialogue:
     """Translate SetChargingProfile. A station without smart charging answers NotSupported."""
@@ -123,7 +126,7 @@ def _period(said: Fields) -> Json:
 
 def _tenths(value: float) -> float:
     """Return a decimal with one digit behind the point, and not more than it was: a limit is not exceeded."""
-    return math.floor(round(value * 10, 6)) / 10
+    return value if abs(value) >= _WHOLE else math.floor(round(value * 10, 6)) / 10
 
 
 def _composite(asked: Json, answer: Json) -> Json:

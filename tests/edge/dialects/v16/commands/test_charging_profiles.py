@@ -73,7 +73,17 @@ def test_profile_is_sent_in_the_words_of_1_6() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "sent"),
-    [(16.0, 16.0), (16.1, 16.1), (16.19, 16.1), (16.999999, 16.9), (0.0, 0.0), (0.3, 0.3), (22000.05, 22000.0)],
+    [
+        (16.0, 16.0),
+        (16.1, 16.1),
+        (16.19, 16.1),
+        (16.999999, 16.9),
+        (0.0, 0.0),
+        (0.3, 0.3),
+        (22000.05, 22000.0),
+        (1.7e307, 1.7e307),
+        (1.7e308, 1.7e308),
+    ],
 )
 def test_limit_has_one_decimal_and_is_never_higher_than_it_was(limit: float, sent: float) -> None:
     [(_, payload)] = play(
