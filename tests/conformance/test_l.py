@@ -12,7 +12,7 @@ from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_sdk import Citrine
 from tests.conformance import states
 from tests.conformance.station import ConformanceStation, now
-from tests.support.firmware import CERTIFICATE, LOCATION, SIGNATURE, signed_firmware
+from tests.support.firmware import CERTIFICATE, LOCATION, SHA256, SIGNATURE, signed_firmware
 
 CHECKSUM = "0cc175b9c0f1b6a831c399e269772661"
 
@@ -32,6 +32,7 @@ async def update(
     request = pb.UpdateFirmwareRequest(
         target=CommandTarget(station_id=station.station_id),
         request=ocpp.UpdateFirmwareRequest(firmware=firmware or signed_firmware()),
+        sha256=SHA256,
     )
     rpc = api.firmware_management.UpdateFirmware(request)
     asked, response = await station.asked_by(rpc, "UpdateFirmware", {"status": status})

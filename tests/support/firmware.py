@@ -25,27 +25,28 @@ if TYPE_CHECKING:
     from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceAsyncStub
     from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceAsyncStub
 
-__all__ = ["CERTIFICATE", "LOCATION", "SIGNATURE", "Garage", "boot", "signed_firmware", "tell"]
+__all__ = ["CERTIFICATE", "LOCATION", "SHA256", "SIGNATURE", "Garage", "boot", "signed_firmware", "tell"]
 
 LOCATION = "https://firmware.example/one-2.0.bin"
 
-SIGNATURE = "c2lnbmF0dXJlIG9mIHRoZSBmaXJtd2FyZQ=="
+SHA256 = "5fedf7f3c85e1961cbbf2c5307d8b3e263cf2ddb7cf6bbeb4b8475d92ebc1324"
+
+SIGNATURE = "MEQCIBZqJ2p14kXLLwex/V55ZZgG36dCmChar7kC+QsxkxpSAiBgDhZt2r5kPLS/OCPbRXo6VMZks4ktlFXTDErnaOz1tA=="
+"""The signature over it."""
 
 CERTIFICATE = """\
 -----BEGIN CERTIFICATE-----
-MIIBsTCCAVegAwIBAgIUblpbLwZIBRF4oeru2lkDdARQy/wwCgYIKoZIzj0EAwIw
+MIIBcjCCARegAwIBAgIUKKgn9wjaKysmnFtnMzci+hyOMukwCgYIKoZIzj0EAwIw
 LTEQMA4GA1UECgwHRXhhbXBsZTEZMBcGA1UEAwwQRmlybXdhcmUgc2lnbmluZzAg
-Fw0yNjExMjIyMjQwNDlaGA8yMTI2MTAyOTIyNDA0OVowLTEQMA4GA1UECgwHRXhh
+Fw0yNjExMjIwMDAwMDBaGA8yMTI2MTAyOTAwMDAwMFowLTEQMA4GA1UECgwHRXhh
 bXBsZTEZMBcGA1UEAwwQRmlybXdhcmUgc2lnbmluZzBZMBMGByqGSM49AgEGCCqG
-SM49AwEHA0IABHyNC5Ju2H9TXYvOtfvT0s94HHMusRkhdS/uAnEBf63bjzWOCqH0
-fe18VN+5Hdb/G43qVBODsATEc8xRkDloEhajUzBRMB0GA1UdDgQWBBSQDsq/wamJ
-gekh+1uWugB07scKJzAfBgNVHSMEGDAWgBSQDsq/wamJgekh+1uWugB07scKJzAP
-BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQCGW0xfhyWnDnu5F0FY
-pJldaEQDH5TvWcbPauQzP1OyxQIgCbgYMMRVA2W+9DYtqwXPRxRGfjBW0Rkmu7bW
-IOANEDg=
+SM49AwEHA0IABFeIvWAnuZwRMW2dPeLOJyS046hrqy8sOe0qWg2LKTJ9E6tnjVml
+Z03SrMu+M33tha+XlLsQ12NDhkQ3Ltlu/uKjEzARMA8GA1UdEwEB/wQFMAMBAf8w
+CgYIKoZIzj0EAwIDSQAwRgIhAOB2an2EAhhBqrb7TrgKls8qiT1jQscBcgScOpEQ
+33PrAiEAs/K1LZ0czuOmyZXt7p14ulh5SUfhv5BvUCAy1dODfJ8=
 -----END CERTIFICATE-----
 """
-"""A certificate that nothing is signed with."""
+"""The certificate of the key that signed."""
 
 
 def signed_firmware() -> ocpp.Firmware:
@@ -98,6 +99,7 @@ class Garage:
         request = pb.UpdateFirmwareRequest(
             target=CommandTarget(station_id=station_id),
             request=ocpp.UpdateFirmwareRequest(firmware=signed_firmware()),
+            sha256=SHA256,
             **fields,
         )
         return (await self.updates.UpdateFirmware(request)).request_id

@@ -21,8 +21,9 @@ __all__ = [
     "RetryInterval",
     "Sha256",
     "Signature",
-    "VerifyFile",
+    "SkipSignature",
     "firmware_of",
+    "reading_time",
     "verified",
 ]
 
@@ -32,10 +33,12 @@ Certificate = Annotated[
 ]
 Signature = Annotated[str, typer.Option("--signature", metavar="BASE64", help="Signature of the firmware.")]
 Sha256 = Annotated[
-    str, typer.Option("--sha256", metavar="HEX", help="SHA-256 of the file; the core verifies the signature by it.")
+    str,
+    typer.Option("--sha256", metavar="HEX", help="SHA-256 of the file; without it the core reads the file."),
 ]
-VerifyFile = Annotated[
-    bool, typer.Option("--verify-file", help="Have the core read the file, and verify the signature over it.")
+SkipSignature = Annotated[
+    bool,
+    typer.Option("--skip-signature", help="Do not verify the signature, but the certificate alone."),
 ]
 Retrieve = Annotated[str, typer.Option("--retrieve", metavar="TIME", help="Download from then on.", show_default="now")]
 Install = Annotated[str, typer.Option("--install", metavar="TIME", help="Install from then on.")]
@@ -47,7 +50,7 @@ RetryInterval = Annotated[
 
 _VERIFIED = {
     FirmwareVerification.FIRMWARE_VERIFICATION_UNSIGNED: "nothing: it is not signed",
-    FirmwareVerification.FIRMWARE_VERIFICATION_CERTIFICATE: "the certificate",
+    FirmwareVerification.FIRMWARE_VERIFICATION_CERTIFICATE: "the certificate; the signature was skipped",
     FirmwareVerification.FIRMWARE_VERIFICATION_HASH: "certificate, and signature by the SHA-256",
     FirmwareVerification.FIRMWARE_VERIFICATION_FILE: "certificate, and signature over the file",
 }
@@ -71,6 +74,11 @@ def firmware_of(location: str, certificate: Path | None, signature: str, retriev
     if last is not None:
         firmware.install_date_time.CopyFrom(last)
     return firmware
+
+
+def reading_time(signature: str, sha256: str) -> float:
+    """Return the seconds that the core may take to read the file, before it asks a station."""
+    return 130.0 if signature and not sha256 else 0.0
 
 
 def verified(shown: FirmwareUpdate | FirmwareCampaign) -> str:

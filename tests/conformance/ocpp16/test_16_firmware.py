@@ -10,7 +10,7 @@ from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_sdk import Citrine
 from tests.conformance.ocpp16 import states
 from tests.conformance.station import ConformanceStation, now
-from tests.support.firmware import CERTIFICATE, LOCATION, SIGNATURE, signed_firmware
+from tests.support.firmware import CERTIFICATE, LOCATION, SHA256, SIGNATURE, signed_firmware
 
 UPLOAD = "https://logs.example/inbox"
 
@@ -20,7 +20,9 @@ async def update(station: ConformanceStation, api: Citrine, firmware: ocpp.Firmw
     answer: dict[str, Any] = {} if action == "UpdateFirmware" else {"status": "Accepted"}
     rpc = api.firmware_management.UpdateFirmware(
         firmware_management_pb2.UpdateFirmwareRequest(
-            target=states.target(station), request=ocpp.UpdateFirmwareRequest(firmware=firmware)
+            target=states.target(station),
+            request=ocpp.UpdateFirmwareRequest(firmware=firmware),
+            sha256=SHA256 if firmware.signature else "",
         )
     )
     asked, _ = await station.asked_by(rpc, action, answer)

@@ -19,8 +19,9 @@ from citrine_cli.firmware_options import (
     RetryInterval,
     Sha256,
     Signature,
-    VerifyFile,
+    SkipSignature,
     firmware_of,
+    reading_time,
     verified,
 )
 from citrine_cli.prefixes import campaign_id_of
@@ -70,7 +71,7 @@ async def update(
     certificate: Certificate = None,
     signature: Signature = "",
     sha256: Sha256 = "",
-    verify_file: VerifyFile = False,
+    skip_signature: SkipSignature = False,
     retrieve: Retrieve = "",
     install: Install = "",
     version: Annotated[
@@ -95,9 +96,9 @@ async def update(
             request=request,
             firmware_version=version,
             sha256=sha256,
-            verify_file=verify_file,
+            skip_signature=skip_signature,
         ),
-        timeout=timeout + MARGIN,
+        timeout=timeout + MARGIN + reading_time(signature, sha256),
     )
     show_answer(client, answer, ("Accepted", "AcceptedCanceled"))
     if not client.out.as_json:

@@ -18,8 +18,9 @@ from citrine_cli.firmware_options import (
     RetryInterval,
     Sha256,
     Signature,
-    VerifyFile,
+    SkipSignature,
     firmware_of,
+    reading_time,
     verified,
 )
 from citrine_cli.forms import DurationOption
@@ -78,7 +79,7 @@ async def create(
     certificate: Certificate = None,
     signature: Signature = "",
     sha256: Sha256 = "",
-    verify_file: VerifyFile = False,
+    skip_signature: SkipSignature = False,
     retrieve: Retrieve = "",
     install: Install = "",
     retries: Retries = None,
@@ -135,10 +136,11 @@ async def create(
         end_time=last,
         hours=_hours(hours, zone),
         sha256=sha256,
-        verify_file=verify_file,
+        skip_signature=skip_signature,
     )
     request = pb.CreateFirmwareCampaignRequest(campaign=campaign)
-    _show(client, await client.citrine.firmware_campaigns.CreateFirmwareCampaign(request))
+    timeout = reading_time(signature, sha256) or None
+    _show(client, await client.citrine.firmware_campaigns.CreateFirmwareCampaign(request, timeout=timeout))
 
 
 async def list_campaigns(

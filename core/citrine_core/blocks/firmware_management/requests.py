@@ -48,7 +48,7 @@ class FirmwareRequests:
             caller(context).tenant_id,
             message.firmware,
             sha256=request.sha256,
-            read_file=request.verify_file,
+            skips_signature=request.skip_signature,
         )
         if not message.firmware.HasField("retrieve_date_time"):
             message.firmware.retrieve_date_time.FromDatetime(self._clock())

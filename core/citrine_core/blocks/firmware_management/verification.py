@@ -46,42 +46,39 @@ class FirmwareVerifier:
         self._readings = asyncio.Semaphore(READINGS)
 
     async def verify(
-        self, field: str, tenant_id: str, firmware: ocpp.Firmware, *, sha256: str = "", read_file: bool = False
+        self, field: str, tenant_id: str, firmware: ocpp.Firmware, *, sha256: str = "", skips_signature: bool = False
     ) -> "pb.FirmwareVerification.ValueType":
         """Return how far firmware was verified.
 
         Args:
-            field: Path of the firmware in the request; `sha256` and `verify_file` stand beside it.
+            field: Path of the firmware in the request; `sha256` stands beside it.
             tenant_id: Tenant whose manufacturer roots count.
             firmware: The firmware of the request.
-            sha256: SHA-256 of the file, hexadecimal. Empty: not given.
-            read_file: Whether to read the file.
+            sha256: SHA-256 of the file, hexadecimal. Empty: the file is read.
+            skips_signature: Whether only the certificate is verified.
 
         Raises:
             InvalidArgument: When something is malformed, expired, revoked, of nobody that the tenant knows, or wrong.
-            FailedPrecondition: When the file can't be read.
+            FailedPrecondition: When the file is to be read and can't be.
         """
         check_firmware(field, firmware)
         holder = field.rpartition("firmware")[0].removesuffix("request.")
         if sha256:
             check_pattern(f"{holder}sha256", sha256, _SHA256, "a SHA-256 of 64 hexadecimal digits")
+            if skips_signature:
+                raise InvalidArgument(f"{holder}skip_signature", "must not be set with a sha256, which verifies it")
         if not firmware.HasField("signing_certificate"):
-            if sha256 or read_file:
+            if sha256:
                 raise InvalidArgument(f"{field}.signature", "must be given, for there is nothing else to verify")
             return pb.FIRMWARE_VERIFICATION_UNSIGNED
         certificate = await self._certificate(f"{field}.signing_certificate", tenant_id, firmware.signing_certificate)
-        if not sha256 and not read_file:
+        if skips_signature:
             return pb.FIRMWARE_VERIFICATION_CERTIFICATE
         from citrine_core.blocks.firmware_management.signatures import check_signature
 
-        digest = bytes.fromhex(sha256)
-        if read_file:
-            read = await self._read(f"{field}.location", firmware.location)
-            if digest and digest != read:
-                raise InvalidArgument(f"{holder}sha256", f"must be that of the file, which has {read.hex()}")
-            digest = read
+        digest = bytes.fromhex(sha256) if sha256 else await self._read(f"{field}.location", firmware.location)
         check_signature(f"{field}.signature", certificate, firmware.signature, digest)
-        return pb.FIRMWARE_VERIFICATION_FILE if read_file else pb.FIRMWARE_VERIFICATION_HASH
+        return pb.FIRMWARE_VERIFICATION_HASH if sha256 else pb.FIRMWARE_VERIFICATION_FILE
 
     async def check_command(self, tenant_id: str, message: Message) -> None:
         """Check what CommandsService is asked to send."""
@@ -131,6 +128,10 @@ class FirmwareVerifier:
             async with asyncio.timeout(READ_TIME), self._readings:
                 return await sha256_of(location, largest=LARGEST_FILE, hosts=self._hosts)
         except TimeoutError:
-            raise FailedPrecondition(f"{field}: the file can't be read within {READ_TIME:.0f} seconds") from None
+            problem = f"can't be read within {READ_TIME:.0f} seconds"
         except HttpFailed as error:
-            raise FailedPrecondition(f"{field}: the file can't be read: {error}") from error
+            problem = f"can't be read: {error}"
+        raise FailedPrecondition(
+            f"{field}: the file {problem}; to verify the signature takes the file or its sha256, "
+            "unless skip_signature is set"
+        )

@@ -32,7 +32,7 @@ def test_a_station_is_asked_to_update(citrine: Cli, core: ScriptedCore, tmp_path
 
     ran = citrine(
         "firmware", "update", "CS-1", URL, "--certificate", str(certificate), "--signature", "c2ln",
-        "--sha256", "00" * 32, "--verify-file",
+        "--sha256", "00" * 32,
         "--install", "2026-03-01T02:00:00Z", "--version", "2.0", "--retries", "0",
     )  # fmt: skip
 
@@ -40,7 +40,7 @@ def test_a_station_is_asked_to_update(citrine: Cli, core: ScriptedCore, tmp_path
     (request,) = core.requests("UpdateFirmware")
     firmware = request.request.firmware
     assert (firmware.location, firmware.signing_certificate, firmware.signature) == (URL, "a certificate", "c2ln")
-    assert (request.sha256, request.verify_file) == ("00" * 32, True)
+    assert (request.sha256, request.skip_signature) == ("00" * 32, False)
     assert firmware.install_date_time.ToJsonString() == "2026-03-01T02:00:00Z"
     assert not firmware.HasField("retrieve_date_time")
     assert (request.request.HasField("retries"), request.firmware_version) == (True, "2.0")

@@ -8,7 +8,7 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from tests.support.fake_edge import FakeSession
-from tests.support.firmware import LOCATION, SIGNATURE, Garage, signed_firmware, tell
+from tests.support.firmware import LOCATION, SHA256, SIGNATURE, Garage, signed_firmware, tell
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,9 @@ async def test_the_core_chooses_the_request_id_and_the_time(garage: Garage, stat
     firmware = signed_firmware()
     firmware.location = "ftp://user:secret@firmware.example/one.bin"
     request = pb.UpdateFirmwareRequest(
-        target=CommandTarget(station_id="CS-1"), request=ocpp.UpdateFirmwareRequest(firmware=firmware, retries=3)
+        target=CommandTarget(station_id="CS-1"),
+        request=ocpp.UpdateFirmwareRequest(firmware=firmware, retries=3),
+        sha256=SHA256,
     )
 
     response = await garage.updates.UpdateFirmware(request)
@@ -69,6 +71,7 @@ async def test_a_request_id_is_used_once(garage: Garage, station: FakeSession) -
     request = pb.UpdateFirmwareRequest(
         target=CommandTarget(station_id="CS-1"),
         request=ocpp.UpdateFirmwareRequest(request_id=5, firmware=signed_firmware()),
+        sha256=SHA256,
     )
     await garage.updates.UpdateFirmware(request)
 
@@ -84,6 +87,7 @@ async def test_an_update_waits_for_a_station_that_is_offline_where_it_is_asked_t
     request = pb.UpdateFirmwareRequest(
         target=CommandTarget(station_id="CS-1", when_online=True),
         request=ocpp.UpdateFirmwareRequest(firmware=signed_firmware()),
+        sha256=SHA256,
     )
 
     response = await garage.updates.UpdateFirmware(request)

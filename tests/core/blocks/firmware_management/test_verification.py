@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 
 from citrine.api.v1 import certificate_store_pb2, commands_pb2, firmware_campaigns_pb2
 from citrine.api.v1 import firmware_management_pb2 as pb
@@ -60,6 +60,28 @@ async def refusal(garage: Garage, firmware: ocpp.Firmware, **fields: object) -> 
     return refused.value.code(), refused.value.details() or ""
 
 
+async def campaign_refusal(garage: Garage, firmware: ocpp.Firmware) -> str:
+    """Return how a campaign with firmware is refused."""
+    selection = firmware_campaigns_pb2.FirmwareSelection(station_ids=["CS-1"])
+    campaign = firmware_campaigns_pb2.FirmwareCampaign(firmware=firmware, selection=selection)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await garage.campaigns.CreateFirmwareCampaign(
+            firmware_campaigns_pb2.CreateFirmwareCampaignRequest(campaign=campaign)
+        )
+    return refused.value.details() or ""
+
+
+async def call_refusal(garage: Garage, firmware: ocpp.Firmware) -> str:
+    """Return how UpdateFirmware is refused where it is sent by its name."""
+    shown = {"retrieveDateTime": "2026-01-01T00:00:00Z", **MessageToDict(firmware)}
+    request = commands_pb2.CallStationRequest(target=CommandTarget(station_id="CS-1"), action="UpdateFirmware")
+    ParseDict({"requestId": 1, "firmware": shown}, request.payload)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await garage.core.stub(CommandsServiceStub).CallStation(request)
+    assert garage.edge.commands == []
+    return refused.value.details() or ""
+
+
 async def trust(garage: Garage, root: str) -> None:
     """Store a root of manufacturers."""
     use = certificate_store_pb2.CERTIFICATE_USE_MANUFACTURER_ROOT
@@ -84,10 +106,21 @@ async def file_server(content: bytes = FILE) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def test_firmware_is_unsigned_or_its_certificate_is_verified(garage: Garage, station: FakeSession) -> None:
-    """Without the hash of the file or the file itself, more can't be known."""
+async def test_a_signature_is_skipped_only_where_the_caller_says_so(garage: Garage, station: FakeSession) -> None:
+    """Without the hash of the file or the file itself, it can't be verified, and nothing is offered."""
+    firmware = signed(Authority.root().issue("Firmware"), location="ftp://files.example/one-2.0.bin")
+
+    code, text = await refusal(garage, firmware)
+    both = await refusal(garage, firmware, sha256=SHA256, skip_signature=True)
     unsigned = await garage.update_with(ocpp.Firmware(location=LOCATION))
-    update = await garage.update_with(signed(Authority.root().issue("Firmware")))
+    update = await garage.update_with(firmware, skip_signature=True)
+
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert text == (
+        "request.firmware.location: the file can't be read: its URL is not one of HTTP; to verify the signature takes "
+        "the file or its sha256, unless skip_signature is set"
+    )
+    assert both[1].startswith("skip_signature: must not be set with a sha256")
 
     assert unsigned.verification == pb.FIRMWARE_VERIFICATION_UNSIGNED
     assert update.verification == pb.FIRMWARE_VERIFICATION_CERTIFICATE
@@ -127,7 +160,8 @@ async def test_a_signature_that_nobody_here_can_verify_is_not_called_verified(
     _, text = await refusal(garage, firmware, sha256=SHA256)
 
     assert "ECSchnorr can't be" in text
-    assert (await garage.update_with(firmware)).verification == pb.FIRMWARE_VERIFICATION_CERTIFICATE
+    skipped = await garage.update_with(firmware, skip_signature=True)
+    assert skipped.verification == pb.FIRMWARE_VERIFICATION_CERTIFICATE
 
 
 @pytest.mark.parametrize(
@@ -190,23 +224,23 @@ async def test_a_certificate_that_is_revoked_is_refused(database_url: str, tmp_p
         await trust(garage, contracts.pem(root))
 
         code, text = await refusal(garage, signed(Certified(bad.certificate, bad.key)))
-        update = await garage.update_with(signed(Certified(good.certificate, good.key)))
+        update = await garage.update_with(signed(Certified(good.certificate, good.key)), sha256=SHA256)
 
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert text == f"{CERTIFICATE}: must be valid, and it is revoked"
-    assert update.verification == pb.FIRMWARE_VERIFICATION_CERTIFICATE
+    assert update.verification == pb.FIRMWARE_VERIFICATION_HASH
     assert len(responder.asked) == 2
 
 
-async def test_hash_and_file_are_for_signed_firmware(garage: Garage, station: FakeSession) -> None:
+async def test_a_hash_is_for_signed_firmware(garage: Garage, station: FakeSession) -> None:
     unsigned = ocpp.Firmware(location=LOCATION)
 
     assert (await refusal(garage, unsigned, sha256=SHA256))[1].startswith(f"{SIGNATURE}: must be given")
-    assert (await refusal(garage, unsigned, verify_file=True))[1].startswith(f"{SIGNATURE}: must be given")
     assert (await refusal(garage, unsigned, sha256="abc"))[1].startswith("sha256: must be a SHA-256")
 
 
-async def test_the_core_reads_the_file_where_it_is_asked_to(database_url: str, tmp_path: Path) -> None:
+async def test_the_core_reads_the_file_where_no_hash_is_given(database_url: str, tmp_path: Path) -> None:
+    """For UpdateFirmware, campaigns, and what is sent by its name."""
     signer = Authority.root().issue("Firmware")
     async with contextlib.AsyncExitStack() as stack:
         url = await stack.enter_async_context(file_server())
@@ -216,14 +250,16 @@ async def test_the_core_reads_the_file_where_it_is_asked_to(database_url: str, t
             await garage.add("CS-1")
             garage.answer()
             await garage.connect("CS-1")
-            other = f"{'0' * 64}"
+            forged = signed(signer, sign(signer, content=b"another"), url)
 
-            wrong = await refusal(garage, signed(signer, sign(signer, content=b"another"), url), verify_file=True)
-            differs = await refusal(garage, signed(signer, location=url), verify_file=True, sha256=other)
-            update = await garage.update_with(signed(signer, location=url), verify_file=True)
+            wrong = await refusal(garage, forged)
+            of_campaign = await campaign_refusal(garage, forged)
+            of_name = await call_refusal(garage, forged)
+            update = await garage.update_with(signed(signer, location=url))
 
     assert wrong[1].startswith(f"{SIGNATURE}: must be that of the signing certificate")
-    assert differs[1] == f"sha256: must be that of the file, which has {SHA256}"
+    assert of_campaign.startswith("campaign.firmware.signature: must be that of the signing certificate")
+    assert of_name.startswith("payload.firmware.signature: must be that of the signing certificate")
     assert update.verification == pb.FIRMWARE_VERIFICATION_FILE
 
 
@@ -231,11 +267,11 @@ async def test_the_core_reads_no_file_at_a_private_address(garage: Garage, stati
     """A station may be sent there: it may be in that network."""
     signer = Authority.root().issue("Firmware")
     async with file_server() as url:
-        code, text = await refusal(garage, signed(signer, location=url), verify_file=True)
+        code, text = await refusal(garage, signed(signer, location=url))
         update = await garage.update_with(signed(signer, location=url), sha256=SHA256)
 
     assert code is grpc.StatusCode.FAILED_PRECONDITION
-    assert text == "request.firmware.location: the file can't be read: its address is private"
+    assert text.startswith("request.firmware.location: the file can't be read: its address is private;")
     assert update.verification == pb.FIRMWARE_VERIFICATION_HASH
 
 

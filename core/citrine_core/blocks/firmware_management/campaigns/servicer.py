@@ -48,7 +48,7 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
             who.tenant_id,
             campaign.firmware,
             sha256=campaign.sha256,
-            read_file=campaign.verify_file,
+            skips_signature=campaign.skip_signature,
         )
         campaign.campaign_id = campaign.campaign_id or new_id()
         location, secret_location = campaign.firmware.location, None

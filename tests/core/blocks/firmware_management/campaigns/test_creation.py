@@ -9,7 +9,7 @@ from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine_core.blocks.firmware_management.campaigns.creation import check_campaign
 from citrine_core.errors import InvalidArgument
 from tests.support.blocks import NOW
-from tests.support.firmware import signed_firmware
+from tests.support.firmware import SHA256, signed_firmware
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,12 @@ from tests.support.firmware import signed_firmware
     ],
 )
 def test_a_campaign_that_can_not_be_right_is_refused(fields: dict[str, Any], field: str) -> None:
-    campaign = {"firmware": signed_firmware(), "selection": pb.FirmwareSelection(station_ids=["CS-1"]), **fields}
+    campaign = {
+        "firmware": signed_firmware(),
+        "sha256": SHA256,
+        "selection": pb.FirmwareSelection(station_ids=["CS-1"]),
+        **fields,
+    }
 
     with pytest.raises(InvalidArgument) as refused:
         check_campaign("campaign", pb.FirmwareCampaign(**campaign), NOW)

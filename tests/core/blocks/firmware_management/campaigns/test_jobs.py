@@ -28,13 +28,18 @@ from citrine_core.blocks.firmware_management.campaigns.jobs import LEASE
 from tests.core.resources.locations.test_servicer import place
 from tests.support.core import PASSWORD, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
-from tests.support.firmware import Garage, boot, signed_firmware, tell
+from tests.support.firmware import SHA256, Garage, boot, signed_firmware, tell
 
 
 async def create(garage: Garage, **fields: Any) -> pb.FirmwareCampaign:
     """Create a campaign for all stations."""
     campaign = pb.FirmwareCampaign(
-        **{"firmware": signed_firmware(), "selection": pb.FirmwareSelection(all_stations=True), **fields}
+        **{
+            "firmware": signed_firmware(),
+            "sha256": SHA256,
+            "selection": pb.FirmwareSelection(all_stations=True),
+            **fields,
+        }
     )
     return await garage.campaigns.CreateFirmwareCampaign(pb.CreateFirmwareCampaignRequest(campaign=campaign))
 

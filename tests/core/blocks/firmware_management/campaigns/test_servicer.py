@@ -6,12 +6,12 @@ import grpc
 import pytest
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
-from tests.support.firmware import Garage, signed_firmware
+from tests.support.firmware import SHA256, Garage, signed_firmware
 
 
 def campaign_of(**fields: Any) -> pb.FirmwareCampaign:
     selection = pb.FirmwareSelection(station_ids=["CS-1"])
-    return pb.FirmwareCampaign(**{"firmware": signed_firmware(), "selection": selection, **fields})
+    return pb.FirmwareCampaign(**{"firmware": signed_firmware(), "sha256": SHA256, "selection": selection, **fields})
 
 
 async def refused(garage: Garage, campaign: pb.FirmwareCampaign) -> tuple[grpc.StatusCode, str]:
