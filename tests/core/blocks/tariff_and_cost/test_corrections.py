@@ -322,6 +322,34 @@ async def test_an_operator_settles_waives_reprices_and_reopens(bills: Bills, sta
     assert all(author for _, author, _, _ in await bills.actions())
 
 
+@pytest.mark.parametrize("waived", [False, True])
+async def test_what_comes_late_is_priced_by_the_tariff_that_an_operator_chose(
+    bills: Bills, station: FakeSession, waived: bool
+) -> None:
+    """Also where it changes nothing, or the price was credited since; a waiver stands."""
+    await station.call_all([started(0, 0), updated(1, 10000), ended(3)])
+    names: dict[str, Any] = {"station_id": "CS-1", "transaction_id": "T-1"}
+    await bills.tariffs.CreateTariff(tariffs_pb2.CreateTariffRequest(tariff=DEARER))
+    await bills.transactions.SettleTransaction(pb.SettleTransactionRequest(**names, reason="month ends"))
+    await bills.transactions.RepriceTransaction(
+        pb.RepriceTransactionRequest(**names, reason="wrong tariff", tariff_id="DEARER")
+    )
+    await bills.transactions.CreditTransactionCost(
+        pb.CreditTransactionCostRequest(**names, reason="a long wait", amount="1.00")
+    )
+    if waived:
+        await bills.transactions.WaiveTransactionCost(pb.WaiveTransactionCostRequest(**names, reason="sorry"))
+    before = await bills.corrections()
+
+    await station.call(updated(1, 10000, minutes=1.5))
+    unchanged = await bills.corrections()
+    await station.call(updated(2, 20000, offline=True))
+
+    assert unchanged == before
+    assert {one.tariff_id for one in await bills.corrections()} == {"DEARER"}
+    assert (await bills.cost()).corrected_total.after_tax == ("0.00" if waived else "19.00")
+
+
 async def test_reopening_takes_in_what_came_late(bills: Bills, station: FakeSession) -> None:
     await station.call_all([started(0, 0), updated(1, 10000), ended(2, 10000)])
     await station.call(updated(1, 12000, minutes=1.5))

@@ -2,20 +2,16 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
-from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual, Moment, accrue
-from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.calculation import cost_of, total_of
 from citrine_core.blocks.tariff_and_cost.corrections import (
     Cause,
-    CorrectionRow,
     Reckoned,
     Total,
     correct,
@@ -25,6 +21,8 @@ from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.blocks.tariff_and_cost.rules import Rules, to_micros
 from citrine_core.blocks.tariff_and_cost.texts import message_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants, stations_shown_costs
+from citrine_core.blocks.tariff_and_cost.transaction_costs.charged import Charged
+from citrine_core.blocks.tariff_and_cost.transaction_costs.choice import choose
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_details import running_details
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cost_events import publish_cost
 from citrine_core.blocks.tariff_and_cost.transaction_costs.currencies import other_currencies
@@ -35,77 +33,14 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import (
     TenantCosts,
     TransactionKey,
     begun_again,
+    is_final,
 )
 from citrine_core.db import UnitOfWork
-from citrine_core.resources.locations.queries import find_time_zones
 from citrine_core.services import Services
 
-__all__ = ["Charged", "ChargedEvent", "History", "Pricing"]
+__all__ = ["History", "Pricing"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class ChargedEvent:
-    """One event of a transaction that is new."""
-
-    moment: Moment
-    response: TransactionEventResponse
-    updates: bool
-    """Its type is Updated."""
-    ends: bool
-    """Its type is Ended."""
-
-
-@dataclass(slots=True)
-class Charged:
-    """A transaction with new events."""
-
-    transaction_id: str
-    sequence: int
-    subject: Subject
-    end: datetime | None
-    """When it ended. None: it goes on."""
-    has_beginning: bool
-    """Its beginning was told."""
-    events: list[ChargedEvent]
-    """The new ones, in their order."""
-    is_new: bool
-    """The events are all that there are."""
-    is_late: bool
-    """They are not all behind those that are stored."""
-    reservation_id: int | None = None
-    """Reservation that it uses."""
-    energy_known: bool = True
-    """False: the station never told how much was charged."""
-    settlement: int = 0
-    """citrine.api.v1.Settlement. 0: it is not settled, and its cost is not final."""
-    waits_until: datetime | None = None
-    """When it is settled without what is missing."""
-    wants_details: bool = False
-    """Whether its station is told the cost by a message of its own, which says more than the total."""
-    register_wh: float | None = None
-    cause: Cause | None = None
-    """Why it is reckoned anew, where its cost is final. None: nothing new came of it."""
-    correction: CorrectionRow | None = field(default=None, init=False)
-    """What its final cost is replaced by. None: it stays as it was. Set here."""
-    total: Decimal | None = field(default=None, init=False)
-    """What it costs after tax, once it ended. Set here."""
-
-    @property
-    def key(self) -> TransactionKey:
-        """Station and transaction."""
-        return (self.subject.station_id, self.transaction_id)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it costs no more than it does now, unless events are missing."""
-        return self.end is not None or self.settlement != 0
-
-    @property
-    def is_reckoned(self) -> bool:
-        """Whether somebody wants to know what it costs, though its cost is final: its driver, or the accounts."""
-        return self.settlement != 0 or any(event.ends for event in self.events)
 
 
 History = Callable[[Collection[TransactionKey]], Awaitable[Mapping[TransactionKey, Sequence[Moment] | Prepared]]]
@@ -146,8 +81,8 @@ class Pricing:
         settings = await self._tenants.get(work, tenant_id)
         costs = CostRepository(work.session)
         rows = await costs.find_all(tenant_id, [one.key for one in charged])
-        charged = [one for one in charged if not _is_final(rows.get(one.key)) or one.is_reckoned]
-        chosen = await self._choose(work, tenant_id, charged, rows)
+        charged = [one for one in charged if not is_final(rows.get(one.key)) or one.is_reckoned]
+        chosen = await choose(work, tenant_id, charged, rows)
         moved = [key for key, row in rows.items() if row.tariff not in (None, chosen[key])]
         shows = await stations_shown_costs(work, tenant_id, {key[0] for key in moved}, settings)
         tariffs = await self._tariffs.find(work, tenant_id, [key for key in chosen.values() if key is not None])
@@ -158,7 +93,7 @@ class Pricing:
         new, changed, final = [], [], []
         for one in charged:
             row, version = rows.get(one.key), chosen[one.key]
-            if row is not None and version is None and (row.subject == one.subject.key or _is_final(row)):
+            if row is not None and version is None and (row.subject == one.subject.key or is_final(row)):
                 if one.settlement and row.state == cost_pb.COST_STATE_RUNNING:
                     now = self._clock()
                     changed.append(row._replace(state=_state(one), update_time=now, **_of_end(one, now)))
@@ -175,7 +110,7 @@ class Pricing:
                 )
                 row = row._replace(before_tax=None, after_tax=None)
                 new.append(row)
-            if row is not None and _is_final(row):
+            if row is not None and is_final(row):
                 final.append((one, row, computed))
                 continue
             if row is None:
@@ -186,26 +121,6 @@ class Pricing:
         await costs.save(new, changed)
         await costs.put_next_times(begun_again(rows, changed))
         await _correct(work, final, self._clock())
-
-    async def _choose(
-        self, work: UnitOfWork, tenant_id: str, charged: Sequence[Charged], rows: Mapping[TransactionKey, CostRow]
-    ) -> dict[TransactionKey, VersionKey | None]:
-        asked = [
-            one
-            for one in charged
-            if (row := rows.get(one.key)) is None or (row.subject != one.subject.key and not _is_final(row))
-        ]
-        found = await find_tariffs(work, tenant_id, [one.subject for one in asked])
-        chosen = {key: row.tariff for key, row in rows.items()}
-        # Another tariff may take the place of one that applies, but never none.
-        chosen |= {one.key: version or chosen.get(one.key) for one, version in zip(asked, found, strict=True)}
-        repriced = {one.key: one.cause.version for one in charged if one.cause is not None and one.cause.version}
-        zones = await find_time_zones(work.session, tenant_id, {key[0] for key in repriced}) if repriced else {}
-        for key, version in repriced.items():
-            known = chosen.get(key)
-            zone = zones.get(key[0], "") if known is None else known.time_zone
-            chosen[key] = version._replace(time_zone=zone)
-        return chosen
 
     def _compute(
         self,
@@ -319,11 +234,7 @@ def _is_anew(one: Charged, row: CostRow | None, version: VersionKey | None) -> b
         return False
     if one.is_new:
         return one.is_late
-    return one.is_late or row is None or row.accrual is None or row.tariff != version or _is_final(row)
-
-
-def _is_final(row: CostRow | None) -> bool:
-    return row is not None and row.state == cost_pb.COST_STATE_FINAL
+    return one.is_late or row is None or row.accrual is None or row.tariff != version or is_final(row)
 
 
 def _state(one: Charged) -> int:

@@ -26,7 +26,7 @@ from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.resources.connections.queries import connected_stations
 from citrine_core.resources.stations.selection import stations_selected
 
-__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey", "begun_again"]
+__all__ = ["CostRepository", "CostRow", "DueCost", "TenantCosts", "TransactionKey", "begun_again", "is_final"]
 
 TransactionKey = tuple[str, str]
 """Station and transaction."""
@@ -322,6 +322,11 @@ class CostRepository:
         """Return those of the stations whose device model says that they show tariffs or messages (I01.FR.02)."""
         controllers = [("tariffcostctrlr", "tariff"), ("displaymessagectrlr", "")]
         return await find_available(self._session, tenant_id, stations, controllers)
+
+
+def is_final(row: CostRow | None) -> bool:
+    """Return whether a cost never changes any more, but is corrected."""
+    return row is not None and row.state == cost_pb.COST_STATE_FINAL
 
 
 def begun_again(
