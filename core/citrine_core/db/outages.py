@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from citrine_core.errors import DatabaseUnavailable
 
-__all__ = ["is_lock_timeout", "is_outage", "judge_errors"]
+__all__ = ["is_deadlock", "is_lock_timeout", "is_outage", "judge_errors"]
 
 _OF_VALUES = ("0A", "0B", "21", "22", "23", "24", "25", "2B", "2D", "42", "44", "54", "P0")
 """Classes of SQLSTATE about the statement and its values, which fail the same way next time."""
@@ -72,8 +72,16 @@ def is_outage(error: BaseException) -> bool:
 
 def is_lock_timeout(error: DatabaseUnavailable) -> bool:
     """Return whether a statement waited for a lock for longer than it may."""
-    cause = error.__cause__
-    return str(getattr(cause, "sqlstate", None) or getattr(getattr(cause, "orig", None), "sqlstate", "")) == "55P03"
+    return _state_of(error.__cause__) == "55P03"
+
+
+def is_deadlock(error: DatabaseUnavailable | DBAPIError) -> bool:
+    """Return whether a transaction was ended since it and another one waited for each other."""
+    return _state_of(error.__cause__ if isinstance(error, DatabaseUnavailable) else error) == "40P01"
+
+
+def _state_of(error: BaseException | None) -> str:
+    return str(getattr(error, "sqlstate", None) or getattr(getattr(error, "orig", None), "sqlstate", ""))
 
 
 def _is_outage_of_sqlite(error: sqlite3.Error) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from alembic import command
@@ -19,7 +19,10 @@ from citrine_core.clock import utc_now
 from citrine_core.config import CoreSettings
 from citrine_core.db.databases import database_of
 from citrine_core.db.engine import create_engine
-from citrine_core.db.outages import is_outage
+from citrine_core.db.late_indexes import build_late_indexes
+from citrine_core.db.migrations.indexes import LATE
+from citrine_core.db.migrations.station_hardware import fill_stations
+from citrine_core.db.outages import is_deadlock, is_outage
 from citrine_core.db.partitions import add_partitions
 from citrine_core.db.schema_version import MIGRATIONS
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory
@@ -37,6 +40,9 @@ __all__ = ["alembic_config", "main", "upgrade"]
 
 LOCK_TIMEOUT = 120.0
 """Seconds that an upgrade of SQLite waits for another one."""
+
+TRIES = 5
+"""How often an upgrade begins that gets in the way of a core."""
 
 _LOCK = 0x6369_7472_0002
 """Advisory lock that serialises upgrades of one PostgreSQL database."""
@@ -78,7 +84,8 @@ async def upgrade(url: str, settings: CoreSettings | None = None, progress: Upgr
     """Upgrade a database to the newest schema, and create missing tables of plug-ins.
 
     All in one transaction: a failure or a cancellation leaves the database unchanged. Concurrent upgrades are
-    serialised.
+    serialised. What takes long with large tables on PostgreSQL follows behind its commit, in steps that cores write
+    beside (ADR 46); where it was interrupted, the next upgrade goes on.
 
     Raises:
         ValueError: When the URL is not of a supported database.
@@ -89,19 +96,41 @@ async def upgrade(url: str, settings: CoreSettings | None = None, progress: Upgr
     engine = create_engine(url, busy_timeout=LOCK_TIMEOUT, limited=False)
     try:
         tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
-        async with engine.begin() as connection:
-            # Serialises upgrades.
-            await database_of(connection).lock_schema(connection, _LOCK)
-            await connection.run_sync(_upgrade, tables, progress)
-            async with AsyncSession(connection) as session:
-                await add_partitions(session, utc_now())
+        await _migrate(engine, tables, progress)
+        await _finish(engine, (lambda _: None) if progress is None else progress.say)
     finally:
         await engine.dispose()
+
+
+async def _migrate(engine: AsyncEngine, tables: Sequence[Table], progress: UpgradeProgress | None) -> None:
+    for left in reversed(range(TRIES)):
+        try:
+            async with engine.begin() as connection:
+                # Serialises upgrades.
+                await database_of(connection).lock_schema(connection, _LOCK)
+                await connection.run_sync(_upgrade, tables, progress)
+                async with AsyncSession(connection) as session:
+                    await add_partitions(session, utc_now())
+            return
+        except (DBAPIError, DatabaseUnavailable) as error:
+            # A core locked the tables in another order. It handles the same messages again, and so do we.
+            if not left or not is_deadlock(error):
+                raise
+
+
+async def _finish(engine: AsyncEngine, say: Callable[[str], None]) -> None:
+    """Do what the migrations left for later."""
+    last: tuple[str, str] | None = ("", "")
+    while last is not None:
+        async with engine.begin() as connection:
+            last = await connection.run_sync(fill_stations, last)
+    await build_late_indexes(engine, say)
 
 
 def _upgrade(connection: Connection, tables: Sequence[Table], progress: UpgradeProgress | None) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
+    config.attributes[LATE] = True
     if progress is not None:
         progress.begin(config, connection)
         config.attributes["step_done"] = progress.step_done

@@ -48,6 +48,11 @@ class UpgradeProgress:
             self._done += 1
             self._say_next()
 
+    def say(self, text: str) -> None:
+        """Say what is done behind the steps."""
+        if self._out.isatty():
+            self._say(text)
+
     def _say_next(self) -> None:
         if self._done < len(self._steps):
             self._say(f"{self._done + 1} of {len(self._steps)}  {self._steps[self._done]}")

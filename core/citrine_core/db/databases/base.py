@@ -34,6 +34,9 @@ class Database(ABC):
     has_partitions: bool
     """Whether tables that grow without end are partitioned by time."""
 
+    builds_indexes_late: bool
+    """Whether a table can be written while an index of it is built, outside of a transaction."""
+
     lanes: int
     """Batches that are worth handling at the same time."""
 

@@ -25,6 +25,7 @@ class Postgresql(Database):
 
     has_one_writer = False
     has_partitions = True
+    builds_indexes_late = True
     lanes = 2
     rows_at_once = None
     row_address = "CAST(ctid AS text)"

@@ -41,6 +41,7 @@ class Sqlite(Database):
 
     has_one_writer = True
     has_partitions = False
+    builds_indexes_late = False
     lanes = 1
     # An execution costs as much as some rows. The longer it takes, the longer its thread waits for the GIL behind it.
     rows_at_once = 16

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from citrine_core.db.migrations.indexes import create_index
+
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
 revision = "0045"
@@ -12,9 +14,8 @@ down_revision = "0044"
 def upgrade() -> None:
     """Add the column and the tables."""
     op.add_column("stations", sa.Column("location_id", sa.String(36), nullable=True))
-    given = sa.text("location_id IS NOT NULL")
     columns = ["tenant_id", "location_id", "station_id"]
-    op.create_index("ix_stations_location", "stations", columns, postgresql_where=given, sqlite_where=given)
+    create_index("ix_stations_location", "stations", columns, "location_id IS NOT NULL")
     op.create_table(
         "station_labels",
         sa.Column("tenant_id", sa.String(36), nullable=False),

@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
+from citrine_core.db.migrations.indexes import create_index, drop_superseded, is_late
+from citrine_core.db.migrations.station_hardware import OF_HARDWARE, fill_stations
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
@@ -302,21 +303,16 @@ _INDEXES: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
 )
 """Name, table, columns and condition."""
 
-_OF_HARDWARE = {"vendor_name": 50, "model": 20, "firmware_version": 50}
-"""Columns of what a station said of itself, with their lengths."""
-
-_AT_ONCE = 1000
-
 
 def upgrade() -> None:
     """Add the indexes. Costs without a tariff, which are not listed, are in none."""
-    for name, length in _OF_HARDWARE.items():
+    for name, length in OF_HARDWARE.items():
         op.add_column("stations", sa.Column(name, sa.String(length=length), nullable=True))
-    _fill_stations()
+    if not is_late("stations"):
+        _fill_stations()
     for name, table, columns, condition in _INDEXES:
-        where = sa.text(condition) if condition else None
-        op.create_index(name, table, list(columns), sqlite_where=where, postgresql_where=where)
-    op.drop_index("ix_transaction_costs_sequence", "transaction_costs")
+        create_index(name, table, columns, condition)
+    drop_superseded("ix_transaction_costs_sequence", "transaction_costs")
 
 
 def downgrade() -> None:
@@ -324,35 +320,11 @@ def downgrade() -> None:
     op.create_index("ix_transaction_costs_sequence", "transaction_costs", ["tenant_id", "sequence"])
     for name, table, _, _ in reversed(_INDEXES):
         op.drop_index(name, table)
-    for name in _OF_HARDWARE:
+    for name in OF_HARDWARE:
         op.drop_column("stations", name)
 
 
 def _fill_stations() -> None:
-    """Write what stations said of themselves at their last boot into columns."""
-    key = (sa.column("tenant_id", sa.String()), sa.column("station_id", sa.String()))
-    stations = sa.table("stations", *key, sa.column("hardware"), *(sa.column(name) for name in _OF_HARDWARE))
-    connection, after = op.get_bind(), ("", "")
-    put = (
-        sa.update(stations)
-        .where(*(column == sa.bindparam(f"of_{column.name}") for column in key))
-        .values({name: sa.bindparam(name) for name in _OF_HARDWARE})
-    )
-    while True:
-        query = sa.select(*key, stations.c.hardware).where(sa.tuple_(*key) > after, stations.c.hardware.is_not(None))
-        rows = connection.execute(query.select_from(stations).order_by(*key).limit(_AT_ONCE)).all()
-        if not rows:
-            return
-        after = (rows[-1].tenant_id, rows[-1].station_id)
-        said = [(row, ChargingStation.FromString(bytes(row.hardware))) for row in rows]
-        connection.execute(
-            put,
-            [
-                {
-                    "of_tenant_id": row.tenant_id,
-                    "of_station_id": row.station_id,
-                    **{name: getattr(hardware, name) for name in _OF_HARDWARE},
-                }
-                for row, hardware in said
-            ],
-        )
+    last: tuple[str, str] | None = ("", "")
+    while last is not None:
+        last = fill_stations(op.get_bind(), last)

@@ -1,0 +1,83 @@
+"""Cores go on writing while an upgrade builds indexes, and one that was interrupted is finished by the next."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from citrine_core.db import create_engine
+from citrine_core.db.migrations.env import compare_options
+from citrine_core.db.tables import metadata
+from citrine_core.db.upgrade import alembic_config, upgrade
+from tests.support.databases import somebody_waits
+
+ROWS = 2000
+
+FILL = (
+    "INSERT INTO commands (tenant_id, command_id, station_id, action, state, is_native, payload, error_code,"
+    " error_description, requested_by, reason, timeout, when_online, create_time)"
+    " SELECT 'default', lpad(to_hex(n), 12, '0'), 'CS-1', 'Reset', 3, false, '{}', '', '', 'x', '', 1, false, now()"
+    " FROM generate_series(CAST(:first AS integer), :last) AS n",
+    "INSERT INTO tokens (tenant_id, lookup, type, id_token, status, group_id, master_pass, language, second_language,"
+    " message, charging_priority, description, create_time, version)"
+    " SELECT 'default', n, 'Central', n, 1, 'group', false, '', '', '', 0, '', now(), 1"
+    " FROM generate_series(CAST(:first AS integer), :last) AS n",
+    "INSERT INTO security_events (tenant_id, station_id, type, event_time, request, create_time)"
+    " SELECT 'default', 'CS-1', n, now(), '', now() FROM generate_series(CAST(:first AS integer), :last) AS n",
+)
+"""Writes rows as the version before the upgrade does."""
+
+
+def _to(connection: Connection, revision: str) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _differences(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts=compare_options())
+    return list(compare_metadata(context, metadata()))
+
+
+async def _write(engine: AsyncEngine, first: int, last: int) -> None:
+    """Write, and fail where a table is locked."""
+    async with engine.begin() as connection:
+        await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+        for statement in FILL:
+            await connection.execute(text(statement), {"first": first, "last": last})
+
+
+async def test_cores_of_before_write_while_indexes_are_built(empty_postgres_url: str) -> None:
+    engine = create_engine(empty_postgres_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_to, "0044")
+    await _write(engine, 1, ROWS)
+    reader = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    async with reader.connect() as old:
+        # An index is not complete as long as somebody sees the database as it was before.
+        await old.execute(text("SELECT 1"))
+        upgrading = asyncio.create_task(upgrade(empty_postgres_url))
+        await somebody_waits(engine)
+        await _write(engine, ROWS + 1, ROWS + 2)
+        # The upgrade is interrupted.
+        upgrading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await upgrading
+    await _write(engine, ROWS + 3, ROWS + 4)
+    await upgrade(empty_postgres_url)
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(_differences) == []
+        broken = await connection.scalars(
+            text("SELECT CAST(indexrelid AS regclass) FROM pg_index WHERE NOT indisvalid")
+        )
+        assert broken.all() == []
+        for table in ("commands", "tokens", "security_events"):
+            assert await connection.scalar(text(f"SELECT count(*) FROM {table}")) == ROWS + 4
+    await engine.dispose()
