@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import importlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import grpc
 
 from citrine_cli.errors import NotThere
-from citrine_sdk import Citrine, missing_resource
+from citrine_sdk import Citrine, missing_resource, pages
 
 __all__ = ["near_ids_of", "with_near_ids"]
 
@@ -94,12 +95,11 @@ async def _ids(citrine: Citrine, service: str, rpc: str, fields: str, name: str)
     # The metadata must not name the missing tenant.
     metadata = (("citrine-tenant", "default"),) if service == "tenants" else None
     ids: list[str] = []
-    while len(ids) < MOST:
-        page = await method(request, metadata=metadata)
+    listed: Any = partial(method, metadata=metadata)
+    async for page in pages(listed, request):
         (items,) = (one for one in page.DESCRIPTOR.fields if one.name != "next_page_token")
         ids += [getattr(item, field) for item in getattr(page, items.name) for field in fields.split()]
-        request.page_token = page.next_page_token
-        if not request.page_token:
+        if len(ids) >= MOST:
             break
     return ids
 

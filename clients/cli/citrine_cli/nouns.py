@@ -37,6 +37,10 @@ COMMANDS: Mapping[str, Noun] = {
     "simulate": _command("commands.processes", "Start simulated stations; their own flags follow."),
     "completion": _command("commands.completion", "Print the script by which a shell completes commands, and ids."),
     "call": _command("commands.call", "Send an action to a station and print its answer, in OCPP's spelling."),
+    "rpc": _command(
+        "commands.rpc",
+        "Call any rpc of the API, and print the message that it returns as JSON; of a stream one a line.",
+    ),
     "events": _command(
         "commands.events",
         "Print events until Ctrl-C, each with its position in brackets; lost connections are opened again.",
@@ -72,8 +76,8 @@ GROUPS: Mapping[str, Noun] = {
     "meter": _group("meters", "Meter values: list."),
     "tariff": _group("tariffs", "Tariffs: create, change, assign, try out."),
     "cost": _group("costs", "Costs of transactions: list, show, corrections, correction, settings."),
-    "record": _group("records", "Charge records: list, show, settle; and what is not settled: unsettled."),
-    "command": _group("commands", "Commands that were sent to stations: list, show, cancel."),
+    "record": _group("records", "Charge records: list, show, follow, settle; and what is not settled: unsettled."),
+    "command": _group("commands", "Commands that were sent to stations: list, show, wait, cancel."),
     "connection": _group("connections", "Websockets of stations: list those that are open, and the history."),
     "tenant": _group("tenants", "Tenants: add, list, show, update, remove."),
     "key": _group("keys", "API keys: add, list, show, rotate, revoke."),
@@ -106,7 +110,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Access": ("token", "locallist", "authorization", "certificate"),
     "Money": ("tariff", "cost", "record"),
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
-    "Watching and asking": ("events", "messages", "call", "command"),
+    "Watching and asking": ("events", "messages", "call", "command", "rpc"),
     "Operations": ("tenant", "key", "audit", "edges", "ca", "completion"),
     "Processes": ("up", "core", "edge", "simulate", "db"),
 }

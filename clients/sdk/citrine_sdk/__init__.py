@@ -12,12 +12,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from citrine_sdk.backoff import Backoff
+    from citrine_sdk.changes import follow_charge_records, follow_updates
     from citrine_sdk.client import Citrine
     from citrine_sdk.errors import error_reason, field_violations, missing_resource
-    from citrine_sdk.events import Backoff, follow_events
+    from citrine_sdk.events import event_position, follow_events
     from citrine_sdk.lists import pages
     from citrine_sdk.reports import follow_report
     from citrine_sdk.services import SERVICES, Method, methods
+    from citrine_sdk.states import follow_states, wait_for_command
     from citrine_sdk.stubs import READS
 
 __all__ = [
@@ -27,27 +30,37 @@ __all__ = [
     "Citrine",
     "Method",
     "error_reason",
+    "event_position",
     "field_violations",
+    "follow_charge_records",
     "follow_events",
     "follow_report",
+    "follow_states",
+    "follow_updates",
     "methods",
     "missing_resource",
     "pages",
+    "wait_for_command",
 ]
 
 _MODULES = {
     "READS": "stubs",
     "SERVICES": "services",
-    "Backoff": "events",
+    "Backoff": "backoff",
     "Citrine": "client",
     "Method": "services",
     "error_reason": "errors",
+    "event_position": "events",
     "field_violations": "errors",
+    "follow_charge_records": "changes",
     "follow_events": "events",
     "follow_report": "reports",
+    "follow_states": "states",
+    "follow_updates": "changes",
     "methods": "services",
     "missing_resource": "errors",
     "pages": "lists",
+    "wait_for_command": "states",
 }
 """Module of each public name. A module is imported at the first use of one of its names, to start programs fast."""
 

@@ -1,29 +1,36 @@
 """The client: one channel to the cores and a typed stub for each service."""
 
 import importlib
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from grpc.aio import UnaryUnaryMultiCallable
 
+from citrine.api.v1.charge_records_pb2 import ChargeRecord
+from citrine.api.v1.common_pb2 import Command
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, ReportKind, ReportRun, WatchReportRunRequest
 from citrine.events.v1.events_pb2 import Event
+from citrine_sdk.backoff import Backoff
+from citrine_sdk.changes import ChangedItem, follow_charge_records, follow_updates
 from citrine_sdk.channel import channel_options, resolve_target, tls_credentials, tls_options
-from citrine_sdk.events import Backoff, follow_events
+from citrine_sdk.events import event_position, follow_events
 from citrine_sdk.lists import pages
 from citrine_sdk.metadata import Token
 from citrine_sdk.metadata import interceptors as own_interceptors
 from citrine_sdk.reports import follow_report
+from citrine_sdk.states import wait_for_command
 from citrine_sdk.stubs import ATTRIBUTES, Stubs, stub_module, stub_name
 
 __all__ = ["Citrine"]
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
+ChangedT = TypeVar("ChangedT", bound=ChangedItem)
 
 
 class Citrine(Stubs):
@@ -142,6 +149,34 @@ class Citrine(Stubs):
             backoff=backoff,
             on_lost=on_lost,
         )
+
+    async def event_position(self, stations: Collection[str] = ()) -> str:
+        """Return the token of the latest event; see `citrine_sdk.event_position`."""
+        return await event_position(self.events.Subscribe, stations=stations)
+
+    def follow_charge_records(
+        self, after_change: int = 0, *, backoff: Backoff | None = None
+    ) -> AsyncGenerator[ChargeRecord, None]:
+        """Yield each revision of each charge record once, for ever; see `citrine_sdk.follow_charge_records`."""
+        list_records = self.charge_records.ListChargeRecords
+        return follow_charge_records(list_records, self.events.Subscribe, after_change, backoff=backoff)
+
+    def follow_updates(
+        self,
+        method: UnaryUnaryMultiCallable[RequestT, ResponseT],
+        request: RequestT,
+        items: Callable[[ResponseT], Iterable[ChangedT]],
+        kinds: Collection[str],
+        since: Timestamp | None = None,
+        *,
+        backoff: Backoff | None = None,
+    ) -> AsyncGenerator[ChangedT, None]:
+        """Yield what a list has, and then whatever changes, for ever; see `citrine_sdk.follow_updates`."""
+        return follow_updates(method, request, items, self.events.Subscribe, kinds, since, backoff=backoff)
+
+    async def wait_for_command(self, command_id: str) -> Command:
+        """Return a command once it has ended; see `citrine_sdk.wait_for_command`."""
+        return await wait_for_command(self.commands.GetCommand, command_id)
 
     def follow_report(
         self,

@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
-import random
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable, Collection
 
 import grpc
 from grpc.aio import UnaryStreamMultiCallable
 
 from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.events.v1.events_pb2 import Event
+from citrine_sdk.backoff import RETRIED, Backoff
 
-__all__ = ["Backoff", "follow_events"]
+__all__ = ["event_position", "follow_events"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,39 +21,6 @@ SILENCE_TIMEOUT = 45.0
 
 REMEMBERED_TOKENS = 10_000
 """Number of latest event tokens that are remembered to deduplicate events."""
-
-# Codes after which a new attempt may succeed. The others are about the request, the key or the token.
-_RETRIED = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.INTERNAL,
-        grpc.StatusCode.UNKNOWN,
-    }
-)
-
-
-@dataclass(frozen=True)
-class Backoff:
-    """Exponential backoff with jitter: the wait is a random part of a limit that doubles with each failure."""
-
-    first: float = 0.25
-    """Limit of the first wait, in seconds."""
-    longest: float = 10.0
-    """Highest limit, in seconds."""
-    random: Callable[[], float] = field(default=random.random)
-    """Returns random numbers from 0 to 1."""
-    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
-    """Waits the given seconds."""
-
-    def seconds(self, failures: int) -> float:
-        """Return the seconds to wait after a number of failures in a row, which is at least 1."""
-        limit = min(self.longest, self.first * 2.0 ** min(failures - 1, 30))
-        # At least half of the limit, so that a core that refuses immediately is not called in a tight loop.
-        return limit * (0.5 + self.random() / 2)
 
 
 class _Seen:
@@ -72,6 +38,29 @@ class _Seen:
         if len(self._tokens) > self._limit:
             self._tokens.popitem(last=False)
         return True
+
+
+async def event_position(
+    subscribe: UnaryStreamMultiCallable[SubscribeRequest, SubscribeResponse], *, stations: Collection[str] = ()
+) -> str:
+    """Return the token of the latest event.
+
+    Whoever reads the current state after that, and then follows the events from this token, misses nothing.
+
+    Args:
+        subscribe: `citrine.events.Subscribe`.
+        stations: Those whose events are followed then. Empty: all.
+
+    Raises:
+        grpc.aio.AioRpcError: When the call fails.
+    """
+    stream = subscribe(SubscribeRequest(station_ids=stations))
+    try:
+        # The first message is a sign of life.
+        first = await stream.read()
+        return first.event.token if isinstance(first, SubscribeResponse) else ""
+    finally:
+        stream.cancel()
 
 
 async def follow_events(
@@ -125,7 +114,7 @@ async def follow_events(
                 if seen.add(event.token):
                     yield event
         except grpc.aio.AioRpcError as error:
-            if error.code() not in _RETRIED:
+            if error.code() not in RETRIED:
                 raise
             reason = error.code().name
             logger.info("event stream lost", extra={"code": reason})

@@ -6,7 +6,7 @@ import grpc
 from grpc.aio import UnaryStreamMultiCallable
 
 from citrine.api.v1.reports_pb2 import ReportRun, WatchReportRunRequest
-from citrine_sdk.events import Backoff
+from citrine_sdk.backoff import Backoff
 
 __all__ = ["follow_report"]
 

@@ -39,6 +39,8 @@ class Method:
     """Type of the response, or of each message of the response stream."""
     streams: bool
     """Whether the response is a stream."""
+    streams_requests: bool
+    """Whether the request is a stream."""
     scope: str
     """Scope that a key needs to call it."""
 
@@ -64,5 +66,6 @@ def methods() -> Iterator[Method]:
                 request=method.input_type,
                 response=method.output_type,
                 streams=bool(method.server_streaming),
+                streams_requests=bool(method.client_streaming),
                 scope=method.GetOptions().Extensions[access_pb2.access].scope,
             )

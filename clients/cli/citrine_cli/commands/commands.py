@@ -1,17 +1,27 @@
 """`citrine command`: commands to stations and their results."""
 
+import asyncio
 from typing import Annotated
 
 import typer
 
 from citrine.api.v1.commands_pb2 import CancelCommandRequest, GetCommandRequest, ListCommandsRequest
-from citrine.api.v1.common_pb2 import COMMAND_STATE_UNSPECIFIED, Command, CommandState
+from citrine.api.v1.common_pb2 import (
+    COMMAND_STATE_ANSWER_REFUSED,
+    COMMAND_STATE_ANSWERED,
+    COMMAND_STATE_UNSPECIFIED,
+    Command,
+    CommandState,
+)
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
+from citrine_cli.errors import CliError
 from citrine_cli.filters import FromOption, StationOption, ToOption, range_of, words_of
+from citrine_cli.forms import DurationOption
 from citrine_cli.json_values import json_text
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import with_command
+from citrine_cli.progress import say_waiting
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_cli.words import enum_word, time_word
@@ -25,9 +35,10 @@ CommandId = Annotated[str, typer.Argument(metavar="ID", help="Id of the command,
 
 def build() -> typer.Typer:
     """Return the commands of `citrine command`."""
-    app = typer.Typer(help="Commands that were sent to stations: list, show, cancel.")
+    app = typer.Typer(help="Commands that were sent to stations: list, show, wait, cancel.")
     client_command(app, "list")(list_commands)
     client_command(app, "show")(show_command)
+    client_command(app, "wait")(wait_for_command)
     client_command(app, "cancel")(cancel_command)
     return app
 
@@ -83,6 +94,25 @@ async def show_command(client: Client, command_id: CommandId) -> None:
         client, command_id, lambda whole: client.citrine.commands.GetCommand(GetCommandRequest(id=whole))
     )
     _show(client, found)
+
+
+async def wait_for_command(
+    client: Client,
+    command_id: CommandId,
+    timeout: Annotated[
+        float | None, DurationOption("--timeout", help="How long to wait at most. Without it: until it has ended.")
+    ] = None,
+) -> None:
+    """Wait until a command has ended, and show it. The exit code is 1 if the station did not answer it."""
+    say_waiting(f"waiting for the end of command {command_id}; Ctrl-C ends it")
+    try:
+        async with asyncio.timeout(timeout):
+            found = await with_command(client, command_id, client.citrine.wait_for_command)
+    except TimeoutError:
+        raise CliError(f"command {command_id} has not ended after {timeout:g} s") from None
+    _show(client, found)
+    if found.state not in (COMMAND_STATE_ANSWERED, COMMAND_STATE_ANSWER_REFUSED):
+        raise CliError(f"the station did not answer command {found.id}: it is {enum_word(found, 'state')}")
 
 
 async def cancel_command(client: Client, command_id: CommandId) -> None:

@@ -20,6 +20,7 @@ from citrine_cli.cells import Figure, PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, Reason, StationOption, TransactionId, key_of_settled
 from citrine_cli.prefixes import key_of_transaction, listed_transaction
+from citrine_cli.progress import say_waiting
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.values import parse_span
 from citrine_cli.words import amount, count, duration_word, enum_word, instant_word, money, number, time_word
@@ -39,9 +40,10 @@ _UNITS = {
 
 def build() -> typer.Typer:
     """Return the commands of `citrine record`."""
-    app = typer.Typer(help="Charge records: list, show, settle; and what is not settled: unsettled.")
+    app = typer.Typer(help="Charge records: list, show, follow, settle; and what is not settled: unsettled.")
     client_command(app, "list")(list_records)
     client_command(app, "show")(show_record)
+    client_command(app, "follow")(follow_records)
     client_command(app, "settle")(settle_record)
     client_command(app, "unsettled")(list_unsettled)
     return app
@@ -105,6 +107,23 @@ async def list_records(
         ),
         empty="no charge records",
     )
+
+
+async def follow_records(
+    client: Client,
+    after: Annotated[int, typer.Option("--after", metavar="N", help="Begin after this change. 0: with the first.")] = 0,
+) -> None:
+    """Print each revision of each charge record once, in their order, then each new one, until Ctrl-C.
+
+    Go on with --after and the change of the last one that was handled: none is left out, none comes twice.
+    """
+    say_waiting("waiting for charge records; Ctrl-C ends it")
+    async for one in client.citrine.follow_charge_records(after):
+        if client.out.as_json:
+            client.out.message(one, line=True)
+            continue
+        said = (one.change, one.station_id, one.transaction_id, f"revision {one.revision}", _energy(one), _total(one))
+        client.out.line("  ".join(str(part) for part in said if part))
 
 
 async def show_record(

@@ -137,7 +137,7 @@ class _Watch:
     async def run(self) -> None:
         """Print the current state, then events, until the goal is reached."""
         # The token is read first, so that no event is missed while the current state is read.
-        token = await self._now()
+        token = await self._client.citrine.event_position([self._station_id])
         events: asyncio.Queue[Event] = asyncio.Queue(maxsize=1000)
         async with asyncio.TaskGroup() as tasks:
             try:
@@ -168,15 +168,6 @@ class _Watch:
             UnaryStreamMultiCallable[SubscribeRequest, SubscribeResponse],
             partial(subscribe, metadata=(("citrine-tenant", tenant),)),
         )
-
-    async def _now(self) -> str:
-        stream = self._subscribe()(SubscribeRequest(station_ids=[self._station_id]))
-        try:
-            # The first message is a sign of life.
-            first = await stream.read()
-            return first.event.token if isinstance(first, SubscribeResponse) else ""
-        finally:
-            stream.cancel()
 
     async def _follow(
         self,

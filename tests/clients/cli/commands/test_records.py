@@ -1,8 +1,10 @@
 """`citrine record`, and `citrine transaction credit`."""
 
+import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import charge_records_pb2 as pb
+from citrine.api.v1.events_pb2 import SubscribeResponse
 from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_OPERATOR, CostCorrection, TransactionCost
 from citrine.api.v1.tariffs_pb2 import Amount, Cost
 from citrine.api.v1.transactions_pb2 import Transaction
@@ -45,6 +47,21 @@ def test_records_are_listed_by_their_change(citrine: Cli, core: ScriptedCore) ->
     [asked] = core.requests("ListChargeRecords")
     assert (asked.HasField("after_change"), asked.after_change, asked.latest_only) == (True, 0, True)
     assert list(asked.stations.location_ids) == ["L-1"]
+
+
+def test_records_are_followed_by_their_change_until_the_core_refuses(citrine: Cli, core: ScriptedCore) -> None:
+    def listed(request: pb.ListChargeRecordsRequest, context: grpc.ServicerContext) -> pb.ListChargeRecordsResponse:
+        if request.after_change == 7:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "the key was changed")
+        return pb.ListChargeRecordsResponse(records=[record()])
+
+    core.on("ListChargeRecords", listed)
+    core.on("Subscribe", lambda request, context: iter([SubscribeResponse()]))
+
+    ran = citrine("record", "follow", "--after", "6")
+
+    assert (ran.code, ran.err) == (1, "error: the key was changed\n")
+    assert ran.lines == ["7  CS-1  T-1  revision 2  1.5 kWh  1.19 EUR"]
 
 
 def test_a_transaction_is_settled_by_hand_and_its_record_shown(citrine: Cli, core: ScriptedCore) -> None:
