@@ -24,6 +24,7 @@ from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
 from citrine_core.blocks.authorization.records import AuthorizationRecords
 from citrine_core.blocks.availability.repository import ConnectorRepository
+from citrine_core.blocks.data_transfer.repository import DataTransferRepository
 from citrine_core.blocks.diagnostics.repository import StationEventRepository
 from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
@@ -50,7 +51,14 @@ STATIONS = 5_000
 
 FEWER = 100_000
 
-OTHERS = {"authorization_records", "connection_records", "connections", "connectors", "stations"}
+OTHERS = {
+    "authorization_records",
+    "connection_records",
+    "connections",
+    "connectors",
+    "data_transfers",
+    "stations",
+}
 """Tables with fewer rows, so that the test is quick: they are read in the same way as those with more."""
 
 FEW = f"n <= {ROWS // 100_000}"
@@ -134,8 +142,16 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
         "connection_records": {
             "station_id": _STATION,
             "epoch": "n",
+            "edge_id": _case(FEW, "'edge-old'", "'edge-new'"),
             "open_time": sql.time(),
             "close_time": sql.time("n + 1"),
+        },
+        "data_transfers": {
+            "id": "n",
+            "station_id": _STATION,
+            "vendor_id": "'com.acme'",
+            "message_id": _case(FEW, "'Tap'", "'Ping'"),
+            "create_time": sql.time(),
         },
         "authorization_records": {
             **of_token,
@@ -216,6 +232,10 @@ def _connection_records(**fields: Any) -> Ask:
     return lambda session: ConnectionRecords(session).list("default", Page(PAGE), **fields)
 
 
+def _data_transfers(**fields: Any) -> Ask:
+    return lambda session: DataTransferRepository(session).list("default", Page(PAGE), **fields)
+
+
 def _authorization_records(**fields: Any) -> Ask:
     return lambda session: AuthorizationRecords(session).list("default", Page(PAGE), **fields)
 
@@ -269,6 +289,11 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "connections of before": (PAGE, _connection_records()),
     "connections of a station": (20, _connection_records(station_id="CS-7")),
     "connections of a time": (5, _connection_records(opened=EARLY)),
+    "connections by an edge": (5, _connection_records(edge_id="edge-old")),
+    "data transfers": (PAGE, _data_transfers()),
+    "data transfers with a message": (5, _data_transfers(message_id="Tap")),
+    "data transfers of a station": (20, _data_transfers(station_id="CS-7")),
+    "data transfers of a time": (5, _data_transfers(created=EARLY)),
     "decisions": (PAGE, _authorization_records()),
     "decisions of a time": (5, _authorization_records(decided=EARLY)),
     "decisions of a token": (10, _authorization_records(id_token="card7")),

@@ -18,6 +18,7 @@ class DataTransfer(Model):
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
         Index(None, "tenant_id", "vendor_id", "id"),
+        Index(None, "tenant_id", "message_id", "id"),
         Index(None, "tenant_id", "create_time", "id"),
     )
 
