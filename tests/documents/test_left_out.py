@@ -5,6 +5,7 @@ from tests.support.documents import DOCUMENTS, read_steps, read_tables
 BLOCKS = "docs/blocks.md"
 
 REASONS = {
+    "a test runs the programs of this page and kills them",
     "it needs a provider",
     "it needs certificates",
     "it takes the places of the demo",
