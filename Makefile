@@ -16,7 +16,7 @@ ARGS ?=
 WORKERS ?= 4
 BUF_VERSION := 1.75.0
 
-.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz protos docs install clean
+.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz explore protos docs install clean
 
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, four stations that charge"
@@ -28,6 +28,7 @@ help:
 	@echo "make lint    run ruff, mypy, import-linter and buf"
 	@echo "make chaos   kill, freeze, cut off and fill what there is while stations charge, and see that nothing is lost"
 	@echo "make fuzz    send 10,000 frames of each version that no station should send, and see how they are answered"
+	@echo "make explore run the tests of properties with many examples that no run has seen (about 5 minutes)"
 	@echo "make bench   measure what a message costs at every load, latency, memory and starts (about 16 minutes);"
 	@echo "             ARGS=--list names the parts, ARGS=\"--only NAME\" measures one, --profile says where its time goes"
 	@echo "             ARGS=--scale fills databases with 20 million samples, and measures beside empty ones (an hour)"
@@ -41,8 +42,8 @@ up: $(VENV)/.installed
 
 # Compiled tests are kept, whatever the machine says: to compile them takes as long as to read them. What is printed is
 # seen at once, also in a log.
-test test-quick conformance: export PYTHONDONTWRITEBYTECODE =
-test test-quick conformance: export PYTHONUNBUFFERED = 1
+test test-quick conformance explore: export PYTHONDONTWRITEBYTECODE =
+test test-quick conformance explore: export PYTHONUNBUFFERED = 1
 # Little waits in the quick run, and each process reads all tests first.
 test-quick: WORKERS := 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --progress
@@ -96,6 +97,10 @@ protos: $(VENV)/.installed-test
 	PATH="$(BIN):$$PATH" $(BIN)/python -m grpc_tools.protoc -I protos --python_out=protos --grpc_python_out=protos \
 		--mypy_out=quiet:protos --mypy_grpc_out=quiet:protos $(PROTOS)
 	$(BIN)/python clients/sdk/generate_stubs.py
+
+# Elsewhere their examples are the same in each run. What fails here says how to see it again: @reproduce_failure.
+explore: $(VENV)/.installed-test
+	$(PYTEST) --timeout=1800 --hypothesis-profile=explore $(or $(ARGS),$(shell grep -rl --include='test_*.py' '@given' tests))
 
 # The pages that are made from code: settings, metrics, the API, and from requirements of OCPP to code and tests.
 docs: $(VENV)/.installed-test

@@ -14,6 +14,7 @@ from citrine.ocpp.codec import decode
 from citrine.ocpp.v2 import authorization_pb2, availability_pb2, provisioning_pb2, types_pb2
 from citrine_edge.dialects import V21, V201, Hardware, Mechanical, UnsupportedAction, dialects
 from citrine_edge.ocppj import RpcError
+from tests.support.examples import examples
 from tests.support.payloads import SCHEMAS, Schema, objects
 
 DEEP: Any = [[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]
@@ -176,7 +177,7 @@ def test_times_have_3_decimals_and_decimals_6_places_at_most(version: str, name:
     schema = SCHEMAS[version][name]
     definitions = schema.get("definitions", {})
 
-    @settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(6), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(objects(schema, version, definitions))
     def check(payload: dict[str, Any]) -> None:
         for sent in written(VERSIONS[version], name, payload):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from citrine.ocpp.actions import ACTIONS
 from citrine_edge.dialects import V21, V201, Dialect
 from citrine_edge.ocppj import OcppjError, RpcError, encode_error, parse
+from tests.support.examples import examples
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=40),
@@ -53,7 +54,7 @@ def test_any_array(elements: Any) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=["2.0.1", "2.1"])
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(name=st.sampled_from(sorted(ACTIONS)), payload=st.dictionaries(NAMES, JSON, max_size=5) | JSON)
 def test_any_payload(dialect: Dialect, name: str, payload: Any) -> None:
     for read in (dialect.read_call, dialect.read_send):

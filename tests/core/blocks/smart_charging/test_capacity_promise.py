@@ -13,6 +13,7 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from tests.support.charging import updated
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.examples import examples
 from tests.support.fused_site import HELD_BACK, SETTLED, FusedSite, device_model, limit_of, shares_of
 from tests.support.fused_station import FusedStation
 
@@ -157,7 +158,7 @@ async def play(core: RunningCore, moods: list[str], actions: list[tuple[Any, ...
 
 @given(moods=MOODS, actions=ACTIONS, knows_evses=st.booleans())
 @settings(
-    max_examples=6,
+    max_examples=examples(6),
     deadline=None,
     database=None,
     phases=[Phase.generate],

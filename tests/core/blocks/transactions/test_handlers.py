@@ -25,6 +25,7 @@ from citrine_core.events import OutboxEvent
 from citrine_core.resources.tokens import Token
 from citrine_core.services import Services
 from tests.support.charging import at, ended, meter_value, sampled, started, updated
+from tests.support.examples import examples
 
 NOW = datetime(2025, 3, 1, 13, 0, tzinfo=UTC)
 
@@ -283,7 +284,7 @@ async def test_open_transactions_are_orphaned_by_a_boot_until_they_are_heard_of(
     assert not (await bench.transaction("RESUMED")).orphaned
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_any_order_and_repetition_ends_in_the_same_row(bench: Bench, data: st.DataObject) -> None:
     """Each example is another transaction of the same database."""

@@ -15,6 +15,7 @@ from citrine_edge.dialects import CallRefused, CommandExchange, UnsupportedActio
 from citrine_edge.dialects.v16 import V16
 from citrine_edge.dialects.v16.commands import TRANSLATIONS
 from citrine_edge.ocppj import CallError, RpcError, Schemas
+from tests.support.examples import examples
 from tests.support.payloads import SCHEMAS, Schema, objects
 
 DIALECT = V16()
@@ -64,7 +65,7 @@ def played(exchange: CommandExchange, data: st.DataObject) -> bool:
 def test_response_to_a_command_is_valid(name: str) -> None:
     schema = SCHEMAS["2.1"][f"{name}Request"]
 
-    @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(15), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(objects(schema, "2.1", schema.get("definitions", {})), st.data())
     def check(payload: dict[str, Any], data: st.DataObject) -> None:
         try:
