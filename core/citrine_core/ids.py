@@ -27,11 +27,15 @@ DEFAULT_TENANT = TenantId("default")
 
 
 def new_id() -> str:
-    """Return a UUID of version 7 (RFC 9562): unique, and growing with time, which indexes like."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    """Return a UUID of version 7 (RFC 9562): unique, and growing with time, which indexes like.
+
+    The milliseconds are followed by 12 bits of their fraction (6.2, method 3): of what a process makes one after
+    another the later has the greater id, also within a millisecond.
+    """
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    fraction = (nanoseconds << 12) // 1_000_000
+    noise = int.from_bytes(os.urandom(8), "big") >> 2
+    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | noise))
 
 
 def first_id_of(time: datetime) -> str:

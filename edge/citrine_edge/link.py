@@ -203,7 +203,8 @@ class Link:
                 await asyncio.wait({self._stream_task})
             except asyncio.CancelledError:
                 self._stream_task.cancel()
-                await asyncio.wait({self._stream_task})
+                # Its end is of no interest, also where the core ended it just before.
+                await asyncio.gather(self._stream_task, return_exceptions=True)
                 raise
             was_up, was_draining, error = self.up, self.draining, self._end_of_stream(self._stream_task)
             if isinstance(error, SharedAddress):
