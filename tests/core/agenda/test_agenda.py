@@ -50,17 +50,20 @@ class Site:
             await work.commit()
 
     def job(self, name: str, due: Due | None = DUE, interval: timedelta = OFTEN) -> Job:
-        """A job that does what is due."""
+        """A job that does what is due; one with another due time does nothing."""
 
         async def run() -> None:
-            async with self.unit_of_work() as work:
-                table = OutboxEvent.metadata.tables["outbox"]
-                found = await work.session.execute(table.delete().where(table.c.create_time <= utc_now()))
-                await work.commit()
-            if due is not DUE or found.rowcount:  # type: ignore[attr-defined]
+            if due is not DUE or await self.do_what_is_due():
                 self.ran.put_nowait(name)
 
         return Job(name, interval, run, due=due, is_shared=True)
+
+    async def do_what_is_due(self) -> int:
+        async with self.unit_of_work() as work:
+            table = OutboxEvent.metadata.tables["outbox"]
+            found = await work.session.execute(table.delete().where(table.c.create_time <= utc_now()))
+            await work.commit()
+        return found.rowcount  # type: ignore[attr-defined, no-any-return]
 
     @contextlib.asynccontextmanager
     async def core(self, core_id: str, *jobs: Job) -> AsyncIterator[Agenda]:
