@@ -41,7 +41,7 @@ from citrine_core.resources.tenants.quotas import QuotaDirectory
 from citrine_core.resources.tokens import TokensServicer
 from citrine_core.resources.tokens.repository import TOKENS
 from citrine_core.rpc import Authenticator, RpcHealth
-from citrine_core.rpc.access import scopes_of
+from citrine_core.rpc.access import scopes_by_rpc, scopes_of
 from citrine_core.services import Services
 
 __all__ = ["TokenSignIn", "announcing", "knows_station", "resource_blocks", "resources_of", "sign_in_by_token"]
@@ -90,19 +90,21 @@ def resource_blocks(
 
 def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:
     """Return the services that no functional block owns, in the form of blocks."""
+    of_blocks = [name for block in blocks for name in block.service_names]
+    commands = CommandsServicer(services, scopes_by_rpc(of_blocks))
     # Any: each adder takes the servicer of its own service.
     servicers: list[tuple[Any, Any, str]] = [
         (stations_pb2_grpc.add_StationsServiceServicer_to_server, StationsServicer(services), "Stations"),
         (tokens_pb2_grpc.add_TokensServiceServicer_to_server, TokensServicer(services), "Tokens"),
         (tenants_pb2_grpc.add_TenantsServiceServicer_to_server, TenantsServicer(services), "Tenants"),
-        (commands_pb2_grpc.add_CommandsServiceServicer_to_server, CommandsServicer(services), "Commands"),
+        (commands_pb2_grpc.add_CommandsServiceServicer_to_server, commands, "Commands"),
         (connections_pb2_grpc.add_ConnectionsServiceServicer_to_server, ConnectionsServicer(services), "Connections"),
         (locations_pb2_grpc.add_LocationsServiceServicer_to_server, LocationsServicer(services), "Locations"),
         (edges_pb2_grpc.add_EdgesServiceServicer_to_server, EdgesServicer(services), "Edges"),
         (events_pb2_grpc.add_EventsServiceServicer_to_server, EventsServicer(services, feed, frames), "Events"),
     ]
     names = [f"citrine.api.v1.{name}Service" for name in (*(name for *_, name in servicers), "Keys")]
-    known = scopes_of([*names, *(name for block in blocks for name in block.service_names)])
+    known = scopes_of([*names, *of_blocks])
     keys = partial(keys_pb2_grpc.add_KeysServiceServicer_to_server, KeysServicer(services, known))
     adders = [*(partial(add, servicer) for add, servicer, _ in servicers), keys]
     return [Block("resources", add_servicers=adders, service_names=names)]

@@ -97,7 +97,7 @@ class CoreSettings(BaseModel):
     too."""
 
     oidc_roles: str = ""
-    """Scopes by role, as "dispatcher=stations:read commands:send; chief=*". Empty: the roles are scopes themselves."""
+    """Roles and scopes by role of the provider, as "dispatcher=operator; chief=*". Empty: its roles are scopes here."""
 
     oidc_operator_role: str = ""
     """Role whose holders are operators of all tenants. Empty: no token makes an operator."""

@@ -1,10 +1,10 @@
 """Writes the pages that are made from code and from the contract: `make docs`."""
 
-from tests.conventions import api_reference, fleets, metrics, ocpp16, requirements, settings
+from tests.conventions import api_reference, fleets, metrics, ocpp16, requirements, roles, settings
 
 __all__ = ["PAGES"]
 
-PAGES = (requirements, settings, metrics, fleets, ocpp16)
+PAGES = (requirements, settings, metrics, fleets, ocpp16, roles)
 """Modules with a DOCUMENT and the `page()` that belongs there."""
 
 if __name__ == "__main__":

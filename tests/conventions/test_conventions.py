@@ -89,7 +89,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
 }
 """More files of a block, by its name."""
 
-SCOPE = re.compile(r"[a-z]+:(read|write|send)")
+SCOPE = re.compile(r"[a-z]+:(read|write|send)|remotecontrol:(start|stop|trigger|unlock)|calls:native")
 
 LONGEST_FILE = 400
 

@@ -149,7 +149,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListFirmwareStatuses",
         "ListFirmwareUpdates",
     ),
-    "KeysService": ("GetKey", "ListKeys"),
+    "KeysService": ("GetKey", "ListKeys", "ListRoles"),
     "LocalAuthListService": ("GetLocalList", "ListLocalListEntries", "ListLocalLists"),
     "LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
     "MeterValuesService": ("ListSamples",),

@@ -64,6 +64,7 @@ class TokenAuthenticator:
             name=self._rules.name_of(claims),
             tenant_id=await self._tenant(claims, roles),
             scopes=self._rules.scopes_of(roles),
+            roles=self._rules.granted_roles(roles),
             key_id=f"oidc:{printable(claims['sub'])}"[:255],
             expire_time=datetime.fromtimestamp(claims["exp"], UTC),
             credential="token",

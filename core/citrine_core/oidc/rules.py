@@ -7,6 +7,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from citrine_core.config import CoreSettings
+from citrine_core.rpc.roles import ALL_SCOPES, ROLES
 from citrine_process.settings import InvalidSetting
 
 __all__ = ["ALGORITHMS", "TokenRules", "is_safe_url", "printable"]
@@ -28,7 +29,7 @@ class TokenRules:
     roles_claim: str
     name_claim: str
     roles: Mapping[str, frozenset[str]]
-    """Scopes by role. Empty: the roles of a token are scopes themselves."""
+    """Scopes and roles of Citrine by role of the provider. Empty: the roles of a token are scopes themselves."""
     operator_role: str
     """Role that makes an operator of all tenants. Empty: no token is one of an operator."""
 
@@ -74,10 +75,15 @@ class TokenRules:
         return frozenset(role for role in found if isinstance(role, str)) if isinstance(found, list) else frozenset()
 
     def scopes_of(self, roles: frozenset[str]) -> frozenset[str]:
-        """Return the scopes that roles give."""
-        if not self.roles:
-            return roles
-        return frozenset().union(*(self.roles.get(role, frozenset()) for role in roles))
+        """Return the scopes that roles of the provider give beside those of roles of Citrine."""
+        return self._given(roles) - frozenset(ROLES)
+
+    def granted_roles(self, roles: frozenset[str]) -> frozenset[str]:
+        """Return the roles of Citrine that roles of the provider give: none, unless the setting says so."""
+        return self._given(roles) & frozenset(ROLES) if self.roles else frozenset()
+
+    def _given(self, roles: frozenset[str]) -> frozenset[str]:
+        return frozenset().union(*(self.roles.get(role, frozenset()) for role in roles)) if self.roles else roles
 
     def name_of(self, claims: Mapping[str, Any]) -> str:
         """Return what people read of the owner of a token."""
@@ -112,7 +118,10 @@ def _roles(text: str) -> Mapping[str, frozenset[str]]:
     for entry in filter(None, map(str.strip, text.split(";"))):
         role, equals, scopes = entry.partition("=")
         if not equals or not role.strip() or not scopes.split():
-            raise InvalidSetting('oidc_roles: must be like "dispatcher=stations:read commands:send; chief=*"')
+            raise InvalidSetting('oidc_roles: must be like "dispatcher=operator records:read; chief=admin"')
+        for word in scopes.split():
+            if ":" not in word and word != ALL_SCOPES and word not in ROLES:
+                raise InvalidSetting(f"oidc_roles: {word} is no scope and no role; roles are {', '.join(ROLES)}")
         found[role.strip()] = frozenset(scopes.split())
     return found
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -14,8 +14,18 @@ from citrine_core.errors import NotFound, PermissionDenied, Unauthenticated
 from citrine_core.ids import DEFAULT_TENANT
 from citrine_core.rpc.caller import Caller, set_caller
 from citrine_core.rpc.edge_peer import EdgePeer, set_edge
+from citrine_core.rpc.roles import allowed
 
-__all__ = ["PUBLIC_SERVICES", "Access", "Authenticator", "Identity", "bearer_token", "rule_of", "scopes_of"]
+__all__ = [
+    "PUBLIC_SERVICES",
+    "Access",
+    "Authenticator",
+    "Identity",
+    "bearer_token",
+    "rule_of",
+    "scopes_by_rpc",
+    "scopes_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +60,9 @@ class Identity:
     tenant_id: str | None
     """Tenant of the credential. None: the operator of all tenants."""
     scopes: frozenset[str]
+    """As they are stored, or named by the token; see `allowed`."""
+    roles: frozenset[str] = frozenset()
+    """The roles that it has here."""
     key_id: str = ""
     """Id of the API key, or "oidc:" and the subject of a token."""
     expire_time: datetime | None = None
@@ -128,8 +141,7 @@ class Access:
         caller = await self._on_tenant(identity, metadata.get(TENANT))
         if rule.operator_only and not caller.is_operator:
             raise PermissionDenied("only the operator of all tenants may do this")
-        if not caller.has_scope(rule.scope):
-            raise PermissionDenied(f"the {identity.credential} lacks the scope {rule.scope}")
+        caller.check_scope(rule.scope)
         return caller
 
     async def _check_edge(self, metadata: Mapping[str, str], certificate: bytes | None) -> None:
@@ -177,9 +189,11 @@ def _caller(identity: Identity, tenant_id: str) -> Caller:
         tenant_id=tenant_id,
         name=identity.name,
         is_operator=identity.tenant_id is None,
-        scopes=identity.scopes,
+        scopes=allowed(identity.scopes, identity.roles),
+        roles=identity.roles,
         key_id=identity.key_id,
         expire_time=identity.expire_time,
+        credential=identity.credential,
     )
 
 
@@ -208,6 +222,20 @@ def rule_of(method: str) -> access_pb2.Access | None:
 
 def scopes_of(service_names: Iterable[str]) -> frozenset[str]:
     """Return the scopes that the methods of some services need."""
+    rules = [rule for _, rule in _declared(service_names)]
+    return frozenset(scope for rule in rules for scope in (rule.scope, *rule.also))
+
+
+def scopes_by_rpc(service_names: Iterable[str]) -> dict[str, str]:
+    """Return the scope that each method of some services needs, by the name of the method."""
+    return {name: rule.scope for name, rule in _declared(service_names)}
+
+
+def _declared(service_names: Iterable[str]) -> Iterator[tuple[str, access_pb2.Access]]:
+    """Yield methods of services by name, each with its access rule."""
     pool = descriptor_pool.Default()
-    paths = [f"/{name}/{method.name}" for name in service_names for method in pool.FindServiceByName(name).methods]
-    return frozenset(rule.scope for rule in map(rule_of, paths) if rule is not None and rule.scope)
+    for service in service_names:
+        for method in pool.FindServiceByName(service).methods:
+            rule = rule_of(f"/{service}/{method.name}")
+            if rule is not None and rule.scope:
+                yield method.name, rule

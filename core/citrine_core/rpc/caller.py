@@ -9,12 +9,10 @@ from typing import Any
 
 import grpc
 
-from citrine_core.errors import Unauthenticated
+from citrine_core.errors import PermissionDenied, Unauthenticated
+from citrine_core.rpc.roles import ALL_SCOPES
 
 __all__ = ["Caller", "acting_as", "caller", "current_caller", "current_tenant", "set_caller", "system_caller"]
-
-ALL_SCOPES = "*"
-"""The scope that includes all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +26,27 @@ class Caller:
     is_operator: bool = False
     """True for the operator of all tenants."""
     scopes: frozenset[str] = frozenset({ALL_SCOPES})
+    """All that it has, those of its roles included."""
+    roles: frozenset[str] = frozenset()
     key_id: str = ""
     """Id of the API key, or "oidc:" and the subject of a token. Empty: the core itself calls."""
     expire_time: datetime | None = None
     """When the credential expires. None: it does not."""
+    credential: str = "key"
+    """What the credential is called in messages."""
 
     def has_scope(self, scope: str) -> bool:
         """Return whether the caller has a scope."""
         return ALL_SCOPES in self.scopes or scope in self.scopes
+
+    def check_scope(self, scope: str) -> None:
+        """Refuse a caller that lacks a scope.
+
+        Raises:
+            PermissionDenied: When the caller lacks it.
+        """
+        if not self.has_scope(scope):
+            raise PermissionDenied(f"the {self.credential} lacks the scope {scope}")
 
 
 # Each rpc runs in a task of its own, which has a context of its own.

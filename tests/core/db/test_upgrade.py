@@ -145,7 +145,7 @@ async def test_keys_of_before_have_no_last_use_and_get_no_end(empty_database_url
             await connection.execute(
                 text(
                     "INSERT INTO api_keys (key_id, display_name, scopes, secret_hash, create_time)"
-                    " VALUES (:key_id, 'operator (key file)', '*', :hash, :time)"
+                    " VALUES (:key_id, 'operator (key file)', 'commands:send', :hash, :time)"
                 ),
                 {"key_id": key_id, "hash": b"x" * 32, "time": _day(connection, 1)},
             )
@@ -158,7 +158,7 @@ async def test_keys_of_before_have_no_last_use_and_get_no_end(empty_database_url
             ("k1", None, None, None, None),
             ("k2", None, None, None, None),
         ]
-        assert {key.secret_hash for key in keys} == {b"x" * 32}
+        assert {(key.secret_hash, key.scopes, key.roles) for key in keys} == {(b"x" * 32, "commands:send", "")}
     await engine.dispose()
 
 

@@ -1,4 +1,4 @@
-"""`citrine key`: API keys and their scopes."""
+"""`citrine key`: API keys, and what they may do."""
 
 from collections.abc import Sequence
 from datetime import UTC
@@ -7,7 +7,14 @@ from typing import Annotated
 import grpc
 import typer
 
-from citrine.api.v1.keys_pb2 import CreateKeyRequest, Key, ListKeysRequest, RevokeKeyRequest, RotateKeyRequest
+from citrine.api.v1.keys_pb2 import (
+    CreateKeyRequest,
+    Key,
+    ListKeysRequest,
+    ListRolesRequest,
+    RevokeKeyRequest,
+    RotateKeyRequest,
+)
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.clock import utc_now
 from citrine_cli.consent import Yes, ask_consent
@@ -20,12 +27,13 @@ __all__ = ["build"]
 
 def build() -> typer.Typer:
     """Return the commands of `citrine key`."""
-    app = typer.Typer(help="API keys: add, list, show, rotate, revoke.")
+    app = typer.Typer(help="API keys and roles: add, list, show, rotate, revoke, roles.")
     client_command(app, "add")(add_key)
     client_command(app, "list", of_tenant=False)(list_keys)
     client_command(app, "show", of_tenant=False)(show_key)
     client_command(app, "rotate", of_tenant=False)(rotate_key)
     client_command(app, "revoke", of_tenant=False)(revoke_key)
+    client_command(app, "roles", of_tenant=False)(list_roles)
     return app
 
 
@@ -35,17 +43,22 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The key's id,
 async def add_key(
     client: Client,
     name: Annotated[str, typer.Argument(metavar="NAME", help="For people; shown with the commands it sends.")],
+    roles: Annotated[
+        list[str] | None,
+        typer.Option("--role", metavar="ROLE", help='E.g. "roaming"; see "citrine key roles". May be repeated.'),
+    ] = None,
     scopes: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--scope", metavar="SCOPE", help='E.g. "stations:read"; "*" is all. May be repeated.'),
-    ],
+    ] = None,
     expires: Annotated[str | None, typer.Option("--expires", metavar="TIME", help="Not valid from then on.")] = None,
     operator: Annotated[bool, typer.Option("--operator", help="A key of the operator of all tenants.")] = False,
 ) -> None:
     """Create an API key and print it. It is printed only this once."""
     request = CreateKeyRequest(
         display_name=name,
-        scopes=scopes,
+        scopes=scopes or [],
+        roles=roles or [],
         expire_time=parse_time("--expires", expires) if expires else None,
         operator=operator,
     )
@@ -70,12 +83,13 @@ async def list_keys(client: Client, limit: Limit = 0) -> None:
         client.out.messages(keys)
         return
     client.out.table(
-        ["key", "name", "tenant", "scopes", "created", "used", "expires", "revoked"],
+        ["key", "name", "tenant", "roles", "scopes", "created", "used", "expires", "revoked"],
         (
             [
                 key.key_id,
                 key.display_name,
                 _tenant(key),
+                " ".join(key.roles),
                 " ".join(key.scopes),
                 time_word(key, "create_time"),
                 _used(key),
@@ -89,7 +103,7 @@ async def list_keys(client: Client, limit: Limit = 0) -> None:
 
 
 async def show_key(client: Client, name: NameArgument) -> None:
-    """Show a key: its scopes, when it was created and last used, and when it expires."""
+    """Show a key: its roles and scopes, when it was created and last used, and when it expires."""
     key = await _find(client, name)
     if client.out.as_json:
         client.out.message(key)
@@ -99,6 +113,7 @@ async def show_key(client: Client, name: NameArgument) -> None:
             "key": key.key_id,
             "name": key.display_name,
             "tenant": _tenant(key),
+            "roles": " ".join(key.roles),
             "scopes": " ".join(key.scopes),
             "created": time_word(key, "create_time"),
             "used": _used(key),
@@ -107,6 +122,19 @@ async def show_key(client: Client, name: NameArgument) -> None:
             "replaced by": key.replaced_by,
             "key file": key.key_file,
         }
+    )
+
+
+async def list_roles(client: Client) -> None:
+    """List the roles that keys may have, each with its scopes."""
+    roles = (await client.citrine.keys.ListRoles(ListRolesRequest())).roles
+    if client.out.as_json:
+        client.out.messages(roles)
+        return
+    client.out.table(
+        ["role", "what it does", "scopes"],
+        ([role.name, role.description, " ".join(role.scopes)] for role in roles),
+        empty="no roles",
     )
 
 

@@ -1,6 +1,7 @@
 """CommandsService."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import grpc
@@ -25,18 +26,27 @@ CANCEL_TIME = 3.0
 
 CANCEL_POLL = 0.05
 
+NATIVE = "calls:native"
+"""Scope for what no rpc of its own sends."""
+
 ListContext: TypeAlias = "grpc.aio.ServicerContext[pb.ListCommandsRequest, pb.ListCommandsResponse]"
 CallContext: TypeAlias = "grpc.aio.ServicerContext[pb.CallStationRequest, pb.CallStationResponse]"
 
 
 class CommandsServicer(CommandsServiceServicer):
-    """Shows commands, and sends any of them."""
+    """Shows commands, and sends any of them.
 
-    def __init__(self, services: Services) -> None:
+    Args:
+        services: The services of the core.
+        scopes: The scopes that rpcs need, by their names, which are those of the actions that they send.
+    """
+
+    def __init__(self, services: Services, scopes: Mapping[str, str]) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
         self._registry = services.registry
+        self._scopes = scopes
 
     async def GetCommand(
         self, request: pb.GetCommandRequest, context: "grpc.aio.ServicerContext[pb.GetCommandRequest, common.Command]"
@@ -76,6 +86,7 @@ class CommandsServicer(CommandsServiceServicer):
         who, payload = caller(context), from_struct(request.payload)
         if not request.action or len(request.action) > 50:
             raise InvalidArgument("action", "must have 1 to 50 characters")
+        who.check_scope(NATIVE if request.native else self._scopes.get(request.action, NATIVE))
         if request.native:
             command, answer = await self._commands.send_native(
                 who, request.target, request.action, payload, context=context

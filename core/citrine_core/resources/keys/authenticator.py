@@ -87,6 +87,7 @@ def _identity_of(row: ApiKey) -> Identity:
         name=row.display_name,
         tenant_id=row.tenant_id,
         scopes=frozenset(row.scopes.split()),
+        roles=frozenset(row.roles.split()),
         key_id=row.key_id,
         # The expiry of a key in a file only limits how long it outlives its core: it may create keys without expiry.
         expire_time=None if row.key_file is not None else row.expire_time,

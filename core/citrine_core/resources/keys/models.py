@@ -34,6 +34,8 @@ class ApiKey(Model):
     display_name: Mapped[str] = mapped_column(String(100))
     scopes: Mapped[str] = mapped_column(Text)
     """The scopes, sorted and separated by blanks."""
+    roles: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    """The roles, sorted and separated by blanks."""
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
     expire_time: Mapped[datetime | None]
     create_time: Mapped[datetime]

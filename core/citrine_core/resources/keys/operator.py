@@ -19,7 +19,7 @@ from citrine_core.jobs import Job
 from citrine_core.resources.keys.models import ApiKey
 from citrine_core.resources.keys.repository import KeyRepository
 from citrine_core.resources.keys.secrets import KeyText, is_secret, new_key, read_key
-from citrine_core.rpc.caller import ALL_SCOPES
+from citrine_core.rpc.roles import ALL_SCOPES
 
 __all__ = ["OperatorKeyFile", "has_key"]
 

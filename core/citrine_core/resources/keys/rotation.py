@@ -26,6 +26,7 @@ def rotate(old: ApiKey, key: KeyText, now: datetime, grace: timedelta, expire_ti
         tenant_id=old.tenant_id,
         display_name=old.display_name,
         scopes=old.scopes,
+        roles=old.roles,
         secret_hash=key.secret_hash,
         expire_time=expire_time,
         create_time=now,

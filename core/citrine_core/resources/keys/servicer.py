@@ -15,12 +15,12 @@ from citrine_core.resources.keys.repository import KeyRepository
 from citrine_core.resources.keys.rotation import rotate
 from citrine_core.resources.keys.secrets import new_key
 from citrine_core.rpc import Caller, caller, check_length, open_page, required, time_or_none, to_timestamp
-from citrine_core.rpc.caller import ALL_SCOPES
+from citrine_core.rpc.roles import ALL_SCOPES, INCLUDED, ROLES, allowed
 from citrine_core.services import Services
 
 __all__ = ["KeysServicer"]
 
-SCOPE = re.compile(r"[a-z_]{1,40}:(read|write|send)")
+SCOPE = re.compile(r"[a-z_]{1,40}:[a-z]{1,20}")
 """The form of the names of scopes, including those of plug-ins."""
 
 MAX_SCOPES = 100
@@ -66,20 +66,31 @@ class KeysServicer(KeysServiceServicer):
             )
         return _to_proto(row)
 
+    async def ListRoles(
+        self, request: pb.ListRolesRequest, context: grpc.aio.ServicerContext[pb.ListRolesRequest, pb.ListRolesResponse]
+    ) -> pb.ListRolesResponse:
+        roles = (
+            pb.Role(name=role.name, description=role.description, scopes=sorted(allowed(role.scopes)))
+            for role in ROLES.values()
+        )
+        return pb.ListRolesResponse(roles=roles)
+
     async def CreateKey(
         self, request: pb.CreateKeyRequest, context: grpc.aio.ServicerContext[pb.CreateKeyRequest, pb.CreateKeyResponse]
     ) -> pb.CreateKeyResponse:
         who, now = caller(context), self._clock()
         check_length("display_name", request.display_name, 100, least=1)
         self._check_scopes(request.scopes)
+        _check_roles(request)
         expire_time = _expire_time(request, now)
-        _check_not_more(who, request.operator, request.scopes, expire_time)
+        _check_not_more(who, request.operator, request.scopes, request.roles, expire_time)
         key = new_key()
         row = ApiKey(
             key_id=key.key_id,
             tenant_id=None if request.operator else who.tenant_id,
             display_name=request.display_name,
             scopes=" ".join(sorted(set(request.scopes))),
+            roles=" ".join(sorted(set(request.roles))),
             secret_hash=key.secret_hash,
             expire_time=expire_time,
             create_time=now,
@@ -100,7 +111,7 @@ class KeysServicer(KeysServiceServicer):
             old = await keys.get(who.tenant_id, request.key_id, operators=who.is_operator, for_update=True)
             _check_can_rotate(old, now)
             new = rotate(old, key, now, grace, expire_time or old.expire_time)
-            _check_not_more(who, old.tenant_id is None, new.scopes.split(), new.expire_time)
+            _check_not_more(who, old.tenant_id is None, new.scopes.split(), new.roles.split(), new.expire_time)
             await keys.add(new)
             await work.commit()
         return pb.RotateKeyResponse(key=_to_proto(new), secret=str(key), replaced=_to_proto(old))
@@ -119,14 +130,22 @@ class KeysServicer(KeysServiceServicer):
         return Empty()
 
     def _check_scopes(self, scopes: Sequence[str]) -> None:
-        if not 1 <= len(scopes) <= MAX_SCOPES:
-            raise InvalidArgument("scopes", f"must be 1 to {MAX_SCOPES} scopes")
+        if len(scopes) > MAX_SCOPES:
+            raise InvalidArgument("scopes", f"must be {MAX_SCOPES} scopes at most")
         for position, scope in enumerate(scopes):
-            if scope == ALL_SCOPES:
+            if scope == ALL_SCOPES or scope in INCLUDED:
                 continue
             if not SCOPE.fullmatch(scope) or (self._scopes and scope not in self._scopes):
                 known = f"; there are: {_in_short(self._scopes)}" if self._scopes else ""
                 raise InvalidArgument(f"scopes[{position}]", f"no rpc needs the scope {scope[:50]}{known}")
+
+
+def _check_roles(request: pb.CreateKeyRequest) -> None:
+    if not request.scopes and not request.roles:
+        raise InvalidArgument("scopes", "a key needs a role, or a scope")
+    for position, role in enumerate(request.roles):
+        if role not in ROLES:
+            raise InvalidArgument(f"roles[{position}]", f"there is no role {role[:50]}; there are: {', '.join(ROLES)}")
 
 
 def _in_short(scopes: Collection[str]) -> str:
@@ -165,13 +184,19 @@ def _check_can_rotate(key: ApiKey, now: datetime) -> None:
         )
 
 
-def _check_not_more(who: Caller, for_operator: bool, scopes: Sequence[str], expire_time: datetime | None) -> None:
-    """Refuse a key with more scopes or a later expiry than the caller's own key."""
+def _check_not_more(
+    who: Caller, for_operator: bool, scopes: Sequence[str], roles: Sequence[str], expire_time: datetime | None
+) -> None:
+    """Refuse a key with more scopes or roles, or a later expiry, than the caller's own key."""
     if for_operator and not who.is_operator:
         raise PermissionDenied("only the operator may make keys of the operator")
     for scope in scopes:
         if not who.has_scope(scope):
             raise PermissionDenied(f"the key lacks the scope {scope}, and so can't give it")
+    for role in roles:
+        # Who has its scopes today may not have those that it gets by a later release.
+        if role not in who.roles and not who.has_scope(ALL_SCOPES):
+            raise PermissionDenied(f"the key lacks the role {role}, and so can't give it")
     if who.expire_time is not None and (expire_time is None or expire_time > who.expire_time):
         raise PermissionDenied("the key can't make one that is valid longer than itself")
 
@@ -182,6 +207,7 @@ def _to_proto(row: ApiKey) -> pb.Key:
         display_name=row.display_name,
         tenant_id=row.tenant_id or "",
         scopes=row.scopes.split(),
+        roles=row.roles.split(),
         expire_time=to_timestamp(row.expire_time),
         create_time=to_timestamp(row.create_time),
         revoke_time=to_timestamp(row.revoke_time),

@@ -9,7 +9,7 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.blocks.provisioning.queries import find_max_limit
-from citrine_core.errors import FailedPrecondition, InvalidArgument, PermissionDenied
+from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.resources.stations.fields import check_password
 from citrine_core.resources.stations.passwords import GENERATED, SHORTEST, generate_password
 from citrine_core.rpc import caller
@@ -22,7 +22,7 @@ COMPONENT, VARIABLE = "SecurityCtrlr", "BasicAuthPassword"
 LEAST_LIMIT = 40
 """Characters that every station takes, whatever its device model says (errata 2025-01 of A00.FR.205)."""
 
-SCOPE = "commands:send"
+SCOPE = "variables:send"
 
 _DONE = (ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED, ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED)
 
@@ -42,14 +42,13 @@ class PasswordChanges:
         """Serve SetStationPassword with `send` (A01.FR.02).
 
         Raises:
-            PermissionDenied: When the caller may not send commands.
+            PermissionDenied: When the caller may not set variables.
             InvalidArgument: When the station can't take the password.
             FailedPrecondition: When the station refuses it.
             CoreError: As CommandTarget in the contract says.
         """
         who = caller(context)
-        if not who.has_scope(SCOPE):
-            raise PermissionDenied(f"the key lacks the scope {SCOPE}")
+        who.check_scope(SCOPE)
         most = await self._most(who.tenant_id, request.station_id)
         generated = "" if request.password else generate_password(min(GENERATED, most))
         if request.password:

@@ -11,7 +11,9 @@ from citrine.api.v1.keys_pb2 import (
     CreateKeyResponse,
     Key,
     ListKeysResponse,
+    ListRolesResponse,
     RevokeKeyRequest,
+    Role,
     RotateKeyRequest,
     RotateKeyResponse,
 )
@@ -330,15 +332,22 @@ def test_a_quota_is_a_kind_and_a_number(citrine: Cli, core: ScriptedCore, quota:
 
 
 def test_keys_are_added_listed_and_revoked(citrine: Cli, core: ScriptedCore) -> None:
-    key = Key(key_id="k1", display_name="billing", tenant_id="acme", scopes=["transactions:read"])
+    key = Key(key_id="k1", display_name="billing", tenant_id="acme", roles=["billing"], scopes=["audit:read"])
     core.on("CreateKey", CreateKeyResponse(key=key, secret="k1.sesame"))
     core.on("ListKeys", ListKeysResponse(keys=[key]))
     core.on("RevokeKey", Empty())
 
-    assert "secret: k1.sesame" in citrine("key", "add", "billing", "--scope", "transactions:read").lines
-    assert citrine("key", "list").lines[1].split() == ["k1", "billing", "acme", "transactions:read"]
+    role = Role(name="billing", description="Bills.", scopes=["records:read"])
+    core.on("ListRoles", ListRolesResponse(roles=[role]))
+
+    added = citrine("key", "add", "billing", "--role", "billing", "--scope", "audit:read")
+    assert "secret: k1.sesame" in added.lines
+    assert citrine("key", "list").lines[1].split() == ["k1", "billing", "acme", "billing", "audit:read"]
+    assert citrine("key", "roles").lines[1].split() == ["billing", "Bills.", "records:read"]
     assert citrine("key", "revoke", "k1").out == "key k1 (billing) revoked\n"
-    assert core.requests("CreateKey") == [CreateKeyRequest(display_name="billing", scopes=["transactions:read"])]
+    assert core.requests("CreateKey") == [
+        CreateKeyRequest(display_name="billing", roles=["billing"], scopes=["audit:read"])
+    ]
     assert core.requests("RevokeKey") == [RevokeKeyRequest(key_id="k1")]
 
 

@@ -186,13 +186,13 @@ async def test_a_password_is_no_longer_than_the_station_says(core: RunningCore) 
     assert len(generated) == 18
 
 
-async def test_who_may_send_no_commands_may_not_send_a_password(core: RunningCore) -> None:
+async def test_who_may_set_no_variables_may_not_send_a_password(core: RunningCore) -> None:
     await core.add_station("CS-1")
     request = keys_pb2.CreateKeyRequest(display_name="office", scopes=["stations:write"])
     key = (await core.stub(KeysServiceStub).CreateKey(request, metadata=[("citrine-tenant", "default")])).secret
     stub = StationsServiceStub(core.channel)
 
-    with pytest.raises(grpc.aio.AioRpcError, match="commands:send") as refused:
+    with pytest.raises(grpc.aio.AioRpcError, match="variables:send") as refused:
         await stub.SetStationPassword(
             pb.SetStationPasswordRequest(station_id="CS-1", send=True), metadata=[("authorization", f"Bearer {key}")]
         )
