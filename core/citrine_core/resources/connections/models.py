@@ -45,7 +45,7 @@ class ConnectionRecord(Model):
     __tablename__ = "connection_records"
     __table_args__ = (
         Index(None, "tenant_id", "open_time", "station_id", "epoch"),
-        Index(None, "tenant_id", "edge_id", "open_time", "station_id", "epoch"),
+        Index("ix_connection_records_edge", "tenant_id", "edge_id", "open_time", "station_id", "epoch"),
         PartialIndex("ix_connection_records_open", "tenant_id", "station_id", where=text("close_time IS NULL")),
     )
 
