@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from citrine_cli.errors import CliError
-from citrine_cli.up.demo import TENANT, Demo
+from citrine_cli.up.demo import STATIONS, TENANT, Demo
 from citrine_cli.up.files import is_locked, read_json, write_private
 from citrine_cli.up.settings import UpSettings
 from citrine_cli.up.simulators import Group
@@ -88,7 +88,8 @@ def _station_lines(groups: Sequence[Group]) -> Iterator[str]:
     of_station = {name: group for group in groups for name in group.stations}
     for name, group in sorted(of_station.items()):
         after = f" by which it ordered its certificate at {group.order_url}" if group.order_url else ""
-        yield f"  station    {group.url}/{TENANT}/{name}  password {group.stations[name]}{after}"
+        credentials = f"password {group.stations[name]}{after}"
+        yield f"  station    {group.url}/{TENANT}/{name}  {credentials}  (OCPP {STATIONS[name]})"
 
 
 def _data_dir(settings: UpSettings) -> str:

@@ -97,7 +97,11 @@ def up(directory: Path) -> Iterator[Running]:
 
 
 def passwords(running: Running) -> list[str]:
-    return [running.wait_for(rf"/demo/DEMO-{number}  password (\S+)").group(1) for number in (1, 2, 3, 4)]
+    versions = {1: "2.0.1", 2: "2.0.1", 3: "2.0.1", 4: "1.6"}
+    return [
+        running.wait_for(rf"/demo/DEMO-{number}  password (\S+) .*\(OCPP {version}\)").group(1)
+        for number, version in versions.items()
+    ]
 
 
 def security_profiles(running: Running) -> list[int]:
