@@ -54,16 +54,22 @@ async def _lock(connection: AsyncConnection) -> None:
 
 async def _build(connection: AsyncConnection, say: Say) -> None:
     present = await _present(connection)
-    missing = [one for one in _of_models() if not present.get(str(one.name))]
+    missing = [one for one in _of_models() if not present.get(_name(connection, one))]
     for number, index in enumerate(missing, 1):
-        say(f"index {number} of {len(missing)}  {index.name}")
+        name = _name(connection, index)
+        say(f"index {number} of {len(missing)}  {name}")
         if index.table is not None and index.table.name in PARTITIONED:
             await _build_partitioned(connection, index, present)
         else:
-            await _build_one(connection, index, str(index.name), str(index.table), present)
+            await _build_one(connection, index, name, str(index.table), present)
     for name in SUPERSEDED:
         if name in present:
             await connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
+
+
+def _name(connection: AsyncConnection, index: Index) -> str:
+    """Return the name of an index in the database, where a long one is cut."""
+    return connection.dialect.identifier_preparer.format_index(index)
 
 
 def _of_models() -> Iterator[Index]:
@@ -97,7 +103,7 @@ async def _build_partitioned(connection: AsyncConnection, index: Index, present:
 
     The index of the whole table comes first, so that partitions that are created meanwhile have theirs.
     """
-    name, table = str(index.name), str(index.table)
+    name, table = _name(connection, index), str(index.table)
     if name not in present:
         await connection.execute(text(_statement(connection, index, f"{name} ON ONLY {table}")))
     partitions = await connection.scalars(
@@ -123,4 +129,4 @@ def _of_partition(name: str, suffix: str) -> str:
 
 def _statement(connection: AsyncConnection, index: Index, of: str) -> str:
     plain = str(CreateIndex(index).compile(dialect=connection.dialect))
-    return plain.replace(f"INDEX {index.name} ON {index.table}", f"INDEX {of}", 1)
+    return plain.replace(f"INDEX {_name(connection, index)} ON {index.table}", f"INDEX {of}", 1)
