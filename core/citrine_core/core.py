@@ -304,7 +304,8 @@ class Core:
         return [*resources, *blocks, Block("link", service_names=[EDGE_LINK])]
 
     def _server(self, served: Sequence[Block]) -> grpc.aio.Server:
-        access = Access([self.keys, *self.tokens.authenticators], self.tenants.exists, self.edges.identify)
+        keys, tenants = [self.keys, *self.tokens.authenticators], self.tenants
+        access = Access(keys, tenants.exists, self.edges.identify, tenant_was_removed=tenants.was_removed)
         is_known = partial(knows_station, self.callers)
         options = {"shares_port": self._worker > 0, "reflects": self.settings.grpc_reflection}
         log, rates = AuditLog.of(self.services), Rates(self.quotas.requests_of)

@@ -34,6 +34,7 @@ from citrine_core.resources.commands import CommandRepository
 from citrine_core.resources.connections import ConnectionRecords, EdgeRepository
 from citrine_core.resources.keys import KeyRepository
 from citrine_core.resources.tenants.queries import list_tenant_ids
+from citrine_core.tenant_removal import purge_removed_tenants
 
 __all__ = ["Housekeeping"]
 
@@ -127,6 +128,8 @@ class Housekeeping:
     async def _tidy(self, now: datetime) -> None:
         await self._do(lambda work: add_partitions(work.session, now))
         await self._do(lambda work: advance_sequences(work.session, now))
+        while await self._do(lambda work: purge_removed_tenants(work, now, MAX_ROWS)):
+            pass
         for retention, step in self._sweeps:
             if retention is not None:
                 await self._repeat(step, now - retention)

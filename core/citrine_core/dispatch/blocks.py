@@ -26,6 +26,7 @@ __all__ = [
     "CheckCommand",
     "CreditLeft",
     "ForgetStation",
+    "ForgetTenant",
     "Inform",
     "Observer",
     "OnEdgeLinked",
@@ -41,6 +42,9 @@ of the block does; fields are named from "payload" on."""
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
 """`await forget_station(work, tenant_id, station_id)` removes the data of a station."""
+
+ForgetTenant = Callable[[UnitOfWork, str], Awaitable[None]]
+"""`await forget_tenant(work, tenant_id)` ends what would go on after a tenant is removed."""
 
 
 Translate = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -112,3 +116,5 @@ class Block:
     forget_station: ForgetStation | None = None
     """Removes the data that a station registered again under the same id must not inherit, in the transaction that
     removes the station. None: there is none."""
+    forget_tenant: ForgetTenant | None = None
+    """Ends what would go on after a tenant without stations is removed, in that transaction. None: nothing would."""

@@ -9,6 +9,7 @@ from citrine_core.dispatch.blocks import (
     CheckCommand,
     CreditLeft,
     ForgetStation,
+    ForgetTenant,
     Inform,
     Observer,
     OnEdgeLinked,
@@ -131,3 +132,8 @@ class Registry:
     def forget_station(self) -> Sequence[ForgetStation]:
         """Remove what is stored of a station."""
         return [block.forget_station for block in self.blocks if block.forget_station is not None]
+
+    @cached_property
+    def forget_tenant(self) -> Sequence[ForgetTenant]:
+        """End what would go on after a tenant is removed."""
+        return [block.forget_tenant for block in self.blocks if block.forget_tenant is not None]

@@ -35,6 +35,9 @@ AUTHORIZATION = "authorization"
 TENANT = "citrine-tenant"
 """Metadata key by which an operator chooses a tenant."""
 
+READS = ":read"
+"""End of the scopes that change nothing."""
+
 EDGE_LINK = "citrine.edge.v1.EdgeLinkService"
 """The service that has a credential of its own."""
 
@@ -96,6 +99,7 @@ class Access:
         tenant_exists: Returns whether a tenant with this id exists.
         identify_edge: Identifies the edge that opens a link. None: all edges are refused.
         now: A monotonic clock, in seconds.
+        tenant_was_removed: Returns whether a tenant with this id existed, of which an operator may read what is left.
     """
 
     def __init__(
@@ -104,10 +108,12 @@ class Access:
         tenant_exists: Callable[[str], Awaitable[bool]],
         identify_edge: IdentifyEdge | None = None,
         now: Callable[[], float] = time.monotonic,
+        tenant_was_removed: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self._authenticators = authenticators
         self._tenant_exists = tenant_exists
         self._identify_edge = identify_edge
+        self._tenant_was_removed = tenant_was_removed
         self._now = now
         self._refused_edges = 0
         self._next_warning = float("-inf")
@@ -138,7 +144,7 @@ class Access:
         rule = rule_of(method)
         if rule is None or not rule.scope:
             raise PermissionDenied("this method declares no access and can't be called")
-        caller = await self._on_tenant(identity, metadata.get(TENANT))
+        caller = await self._on_tenant(identity, metadata.get(TENANT), rule)
         if rule.operator_only and not caller.is_operator:
             raise PermissionDenied("only the operator of all tenants may do this")
         caller.check_scope(rule.scope)
@@ -172,16 +178,21 @@ class Access:
             raise Unauthenticated("the API key is not valid")
         raise Unauthenticated('an API key is needed in the metadata key "authorization" ("Bearer KEY")')
 
-    async def _on_tenant(self, identity: Identity, chosen: str | None) -> Caller:
+    async def _on_tenant(self, identity: Identity, chosen: str | None, rule: access_pb2.Access) -> Caller:
         if identity.tenant_id is not None:
             if chosen is not None and chosen != identity.tenant_id:
                 raise PermissionDenied(f"the {identity.credential} is of another tenant")
             tenant_id = identity.tenant_id
         else:
             tenant_id = chosen or DEFAULT_TENANT
-            if not await self._tenant_exists(tenant_id):
+            if not await self._tenant_exists(tenant_id) and not await self._may_read_removed(tenant_id, rule):
                 raise NotFound("tenant", tenant_id)
         return _caller(identity, tenant_id)
+
+    async def _may_read_removed(self, tenant_id: str, rule: access_pb2.Access) -> bool:
+        if self._tenant_was_removed is None or not rule.scope.endswith(READS):
+            return False
+        return await self._tenant_was_removed(tenant_id)
 
 
 def _caller(identity: Identity, tenant_id: str) -> Caller:

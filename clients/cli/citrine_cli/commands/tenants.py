@@ -69,12 +69,23 @@ async def add_tenant(
     client.out.line(f"tenant {created.tenant_id} added")
 
 
-async def list_tenants(client: Client, limit: Limit = 0) -> None:
+async def list_tenants(
+    client: Client,
+    removed: Annotated[bool, typer.Option("--removed", help="Those that were removed.")] = False,
+    limit: Limit = 0,
+) -> None:
     """List the tenants."""
-    pages = collect(client.citrine.tenants.ListTenants, ListTenantsRequest(), limit)
+    pages = collect(client.citrine.tenants.ListTenants, ListTenantsRequest(removed=removed), limit)
     tenants = [tenant async for page in pages for tenant in page.tenants]
     if client.out.as_json:
         client.out.messages(tenants)
+        return
+    if removed:
+        of_removed = (
+            [tenant.tenant_id, tenant.display_name, time_word(tenant, "remove_time"), time_word(tenant, "purge_time")]
+            for tenant in tenants
+        )
+        client.out.table(["tenant", "name", "removed", "data gone"], of_removed, empty="no tenant was removed")
         return
     rows = (
         [
@@ -165,7 +176,7 @@ async def update_tenant(
 
 
 async def remove_tenant(client: Client, tenant_id: TenantId, yes: Yes = False) -> None:
-    """Remove a tenant that has no stations."""
+    """Remove a tenant that has no stations. Its id is never used again."""
     shown = GetTenantRequest(tenant_id=tenant_id)
     await ask_consent(f"remove tenant {tenant_id}?", yes=yes, look=lambda: client.citrine.tenants.GetTenant(shown))
     answer = await client.citrine.tenants.DeleteTenant(DeleteTenantRequest(tenant_id=tenant_id))

@@ -55,6 +55,10 @@ def block(services: Services) -> Block:
         await settlements.close(work, tenant_id, station_id, int(SETTLEMENT_STATION_REMOVED))
         work.after_commit(partial(skews.forget, (tenant_id, station_id)))
 
+    async def forget_tenant(work: UnitOfWork, tenant_id: str) -> None:
+        await SettlementRepository(work.session).settle_all(tenant_id, services.clock())
+        work.after_commit(settling.wake)
+
     skews = ClockSkews.of(services)
     settlements = Settlements(services)
     throttles = Job("throttled transactions", THROTTLE_INTERVAL, Throttling(services).run, due=ThrottleRepository.due())
@@ -71,6 +75,7 @@ def block(services: Services) -> Block:
         DueRefolds(services, checks.wake).run,
         due=RefoldClaims.due(),
     )
+    settling = Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run, due=SettlementRepository.due())
     handlers = TransactionsHandlers(services, checks.wake, refolds.wake)
     return Block(
         "transactions",
@@ -94,16 +99,12 @@ def block(services: Services) -> Block:
             throttles,
             refolds,
             Job("clocks of stations", CLOCKS_INTERVAL, skews.store),
-            Job(
-                "settlements",
-                SETTLEMENT_INTERVAL,
-                DueSettlements(services).run,
-                due=SettlementRepository.due(),
-            ),
+            settling,
         ],
         observers=[EndProofs(services).observe, ChargingStates(handlers.transaction_events).observe],
         translations=[ReportedIds(services).translate],
         on_token_change=[TokenWatch(services, limits.wake).changed],
         credit_left=credit_left,
         forget_station=forget_station,
+        forget_tenant=forget_tenant,
     )

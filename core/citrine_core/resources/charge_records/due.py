@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.bulk import BulkInsert
-from citrine_core.resources.charge_records.models import DueChargeRecord
+from citrine_core.resources.charge_records.models import ChargeRecordBackfill, DueChargeRecord
 
-__all__ = ["DueRecord", "add_due"]
+__all__ = ["DueRecord", "add_due", "has_due_records"]
 
 
 class DueRecord(NamedTuple):
@@ -31,3 +32,10 @@ _ADD = BulkInsert(DueChargeRecord.metadata.tables["due_charge_records"], DueReco
 async def add_due(session: AsyncSession, rows: Sequence[DueRecord]) -> None:
     """Have records made, once the transaction of the session is committed. Says too much at no harm."""
     await _ADD.execute(session, rows)
+
+
+async def has_due_records(session: AsyncSession, tenant_id: str) -> bool:
+    """Return whether records of a tenant are to be made, or may be: those of before there were records."""
+    due = exists().where(DueChargeRecord.tenant_id == tenant_id)
+    of_before = exists(select(ChargeRecordBackfill.id))
+    return bool(await session.scalar(select(or_(due, of_before))))

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from citrine_core.db import UnitOfWorkFactory
+from citrine_core.resources.tenants.removed import RemovedTenants
 from citrine_core.resources.tenants.repository import TenantRepository
 
 __all__ = ["TenantDirectory"]
@@ -37,3 +38,12 @@ class TenantDirectory:
         else:
             self._known.pop(tenant_id, None)
         return found
+
+    async def was_removed(self, tenant_id: str) -> bool:
+        """Return whether there was a tenant with this id.
+
+        Raises:
+            DatabaseUnavailable: When that can't be read now.
+        """
+        async with self._unit_of_work(read_only=True) as work:
+            return await RemovedTenants(work.session).has(tenant_id)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
 
-__all__ = ["Tenant"]
+__all__ = ["RemovedTenant", "Tenant"]
 
 
 class Tenant(Model):
@@ -26,3 +26,17 @@ class Tenant(Model):
     quotas: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     """How much it may have of something, by names of citrine.api.v1.QuotaKind in lower case, JSON. Empty: no quota."""
     create_time: Mapped[datetime]
+
+
+class RemovedTenant(Model):
+    """A tenant that was removed: its id is never used again."""
+
+    __tablename__ = "removed_tenants"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    display_name: Mapped[str] = mapped_column(String(255))
+    create_time: Mapped[datetime | None]
+    """When the tenant was created. None: an earlier version removed it."""
+    remove_time: Mapped[datetime]
+    purge_time: Mapped[datetime | None]
+    """When its last row was removed, but for those that are retained. None: there may be some."""

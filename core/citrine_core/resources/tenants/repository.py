@@ -1,5 +1,7 @@
 """Queries of the tenants."""
 
+from datetime import datetime
+
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,44 +10,10 @@ from citrine_core.db import Listed, Page
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
 from citrine_core.resources.stations.queries import tenant_has_stations
-from citrine_core.resources.tenants.models import Tenant
+from citrine_core.resources.tenants.models import RemovedTenant, Tenant
+from citrine_core.resources.tenants.removed import HISTORY
 
-__all__ = ["HISTORY", "TenantRepository"]
-
-HISTORY = frozenset(
-    {
-        "tenants",
-        "audit_records",
-        "authorization_records",
-        "charge_record_backfills",
-        "charge_record_heads",
-        "charge_records",
-        "commands",
-        "connection_records",
-        "connections",
-        "connector_statuses",
-        "cost_corrections",
-        "custom_messages",
-        "data_transfers",
-        "due_charge_records",
-        "firmware_statuses",
-        "handled_messages",
-        "outbox",
-        "poisoned_messages",
-        "samples",
-        "security_events",
-        "settlement_actions",
-        "station_events",
-        "tariff_versions",
-        "transaction_costs",
-        "transaction_events",
-        "transactions",
-        "unmatched_ends",
-    }
-)
-"""Tables of the history of a tenant. After its removal they are retained for accounting, up to their usual retention.
-A new tenant with the same id sees them. Among them are those by which the history goes on: the epochs of stations, the
-numbers of changes, and what is still to be recorded."""
+__all__ = ["TenantRepository"]
 
 
 class TenantRepository:
@@ -77,18 +45,21 @@ class TenantRepository:
         """Store a new tenant.
 
         Raises:
-            AlreadyExists: When there is one of this id.
+            AlreadyExists: When there is one of this id, or was one.
         """
+        # A removal that is under way holds the row of the tenant, or has added that of the removed one.
+        if await self._session.get(RemovedTenant, tenant.tenant_id) is not None:
+            raise AlreadyExists("removed tenant", tenant.tenant_id)
         self._session.add(tenant)
         try:
             await self._session.flush()
         except IntegrityError as error:
             raise AlreadyExists("tenant", tenant.tenant_id) from error
 
-    async def remove(self, tenant: Tenant) -> None:
+    async def remove(self, tenant: Tenant, now: datetime) -> None:
         """Remove a tenant with everything that it configured: tokens, keys, tariffs and so on.
 
-        Its history is retained: see HISTORY.
+        Its history is removed in the background: see `citrine_core.tenant_removal`.
 
         Raises:
             FailedPrecondition: When it has stations.
@@ -101,6 +72,14 @@ class TenantRepository:
         for table in reversed(metadata().sorted_tables):
             if "tenant_id" in table.c and table.name in removed:
                 await self._session.execute(delete(table).where(table.c.tenant_id == tenant_id))
+        self._session.add(
+            RemovedTenant(
+                tenant_id=tenant_id,
+                display_name=tenant.display_name,
+                create_time=tenant.create_time,
+                remove_time=now,
+            )
+        )
         await self._session.delete(tenant)
         try:
             await self._session.flush()

@@ -12,8 +12,9 @@ from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.ids import DEFAULT_TENANT
 from citrine_core.resources.connections.queries import count_connected
-from citrine_core.resources.tenants.models import Tenant
+from citrine_core.resources.tenants.models import RemovedTenant, Tenant
 from citrine_core.resources.tenants.quotas import QuotaDirectory, read_quotas, write_quotas
+from citrine_core.resources.tenants.removed import RemovedTenants
 from citrine_core.resources.tenants.repository import TenantRepository
 from citrine_core.rpc import apply_mask, check_length, check_pattern, open_page, required, to_timestamp
 from citrine_core.services import Services
@@ -61,6 +62,9 @@ class TenantsServicer(TenantsServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListTenantsRequest, pb.ListTenantsResponse],
     ) -> pb.ListTenantsResponse:
         async with self._unit_of_work(read_only=True) as work:
+            if request.removed:
+                removed, token = await RemovedTenants(work.session).list(open_page(request))
+                return pb.ListTenantsResponse(tenants=map(_to_removed, removed), next_page_token=token)
             rows, token = await TenantRepository(work.session).list(open_page(request))
         return pb.ListTenantsResponse(tenants=map(_to_proto, rows), next_page_token=token)
 
@@ -100,7 +104,9 @@ class TenantsServicer(TenantsServiceServicer):
             raise FailedPrecondition("the default tenant can't be deleted")
         async with self._unit_of_work() as work:
             tenants = TenantRepository(work.session)
-            await tenants.remove(await tenants.get(request.tenant_id, for_update=True))
+            await tenants.remove(await tenants.get(request.tenant_id, for_update=True), self._clock())
+            for forget in self._services.registry.forget_tenant:
+                await forget(work, request.tenant_id)
             await work.commit()
         return Empty()
 
@@ -154,6 +160,16 @@ def _quotas(stored: Mapping[int, int], tenant: pb.Tenant, fields: Set[str]) -> d
         elif "quotas" not in fields:
             quotas.pop(pb.QUOTA_KIND_STATIONS, None)
     return quotas
+
+
+def _to_removed(tenant: RemovedTenant) -> pb.Tenant:
+    return pb.Tenant(
+        tenant_id=tenant.tenant_id,
+        display_name=tenant.display_name,
+        create_time=to_timestamp(tenant.create_time),
+        remove_time=to_timestamp(tenant.remove_time),
+        purge_time=to_timestamp(tenant.purge_time),
+    )
 
 
 def _to_proto(tenant: Tenant) -> pb.Tenant:

@@ -298,6 +298,7 @@ def test_tenants_are_added_listed_and_removed(citrine: Cli, core: ScriptedCore) 
     assert citrine("tenant", "add", "acme", "--name", "Acme").out == "tenant acme added\n"
     assert citrine("tenant", "list").lines[1].split() == ["acme", "Acme"]
     assert citrine("tenant", "remove", "acme").out == "tenant acme removed\n"
+    assert citrine("tenant", "list", "--removed").lines[1].split()[:2] == ["acme", "Acme"]
     assert core.requests("CreateTenant") == [CreateTenantRequest(tenant=tenant)]
     assert core.requests("DeleteTenant") == [DeleteTenantRequest(tenant_id="acme")]
 

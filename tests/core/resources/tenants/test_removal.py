@@ -1,26 +1,23 @@
-"""What a tenant has set up goes with it, whichever block keeps it; what happened stays."""
+"""What a tenant has set up goes with it, whichever block keeps it; what happened follows, but for what is billed."""
 
+import asyncio
 from typing import Any
 
-from citrine.api.v1 import (
-    authorization_pb2,
-    charge_records_pb2,
-    connections_pb2,
-    stations_pb2,
-    tariffs_pb2,
-    tenants_pb2,
-)
-from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
+import grpc
+import pytest
+from sqlalchemy import func, select
+
+from citrine.api.v1 import charge_records_pb2, stations_pb2, tenants_pb2, tokens_pb2
 from citrine.api.v1.charge_records_pb2_grpc import ChargeRecordsServiceStub
-from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
-from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.blocks.transactions.settlement import DueSettlements
 from citrine_core.db.tables import metadata, own_tables
-from citrine_core.resources.tenants.repository import HISTORY
-from tests.support.charging import ended, started
+from citrine_core.resources.tenants.removed import HISTORY, RETAINED
+from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.recording import record_all
 
@@ -43,55 +40,73 @@ REMOVED = frozenset(
 """Tables of what a tenant has set up, and of the present state of its stations."""
 
 
-async def test_a_tenant_goes_with_all_that_it_set_up(core: RunningCore) -> None:
-    await core.add_tenant("other")
-    tariffs = core.stub(TariffsServiceStub)
-    tariff = tariffs_pb2.Tariff(tariff_id="T-1", currency="EUR")
-    tariff.elements.add().price_components.add(dimension=tariffs_pb2.TARIFF_DIMENSION_ENERGY, price="0.30")
-    await tariffs.CreateTariff(tariffs_pb2.CreateTariffRequest(tariff=tariff), metadata=core.metadata("other"))
-
-    await core.stub(TenantsServiceStub).DeleteTenant(tenants_pb2.DeleteTenantRequest(tenant_id="other"))
-
-    await core.add_tenant("other")
-    page = await tariffs.ListTariffs(tariffs_pb2.ListTariffsRequest(), metadata=core.metadata("other"))
-    assert len(page.tariffs) == 0
+async def delete(core: RunningCore, tenant_id: str) -> None:
+    await core.stub(TenantsServiceStub).DeleteTenant(tenants_pb2.DeleteTenantRequest(tenant_id=tenant_id))
 
 
-async def test_records_and_histories_of_a_tenant_stay_and_go_on(core: RunningCore) -> None:
-    """A tenant with the same id sees them, and its changes and sessions are numbered on from theirs."""
+async def purge(core: RunningCore, tenant_id: str) -> None:
+    """Let the jobs run until nothing of a tenant is left but what is retained."""
+    async with asyncio.timeout(20):
+        while not await rows_of(core, tenant_id) <= RETAINED:
+            await DueSettlements(core.core.services).run()
+            await record_all(core)
+            await core.core.housekeeping.tidy()
+
+
+async def rows_of(core: RunningCore, tenant_id: str) -> set[str]:
+    """Return the names of the tables that have rows of a tenant."""
+    tables = {name: metadata().tables[name] for name in own_tables()}
+    async with core.core.unit_of_work(read_only=True) as work:
+        return {
+            name
+            for name, table in tables.items()
+            if "tenant_id" in table.c
+            and await work.session.scalar(select(func.count()).where(table.c.tenant_id == tenant_id))
+        }
+
+
+async def test_a_tenant_goes_with_all_that_happened_but_what_is_billed(core: RunningCore) -> None:
+    """What is not settled is settled from what is known; the operator may go on reading the records."""
     who = core.metadata("other")
     # Any: the types of stubs are those of synchronous channels.
     records: Any = core.stub(ChargeRecordsServiceStub)
-    connections: Any = core.stub(ConnectionsServiceStub)
-    decisions: Any = core.stub(AuthorizationServiceStub)
-
-    async def charge(transaction_id: str) -> list[tuple[str, int]]:
-        """Charge at a station of a new tenant, remove both, and return the records and their changes."""
-        await core.add_tenant("other")
-        await core.add_station("CS-1", tenant_id="other", registration=1)
-        async with core.edge() as edge:
-            session = await edge.connect("CS-1", PASSWORD, tenant_id="other")
-            await session.call(AuthorizeRequest(id_token=IdToken(id_token="C0FFEE00", type="ISO14443")))
-            await session.call_all([started(0, 0, transaction_id=transaction_id)])
-            await session.call_all([ended(1, 1500, transaction_id=transaction_id)])
-            delete = stations_pb2.DeleteStationRequest(station_id="CS-1")
-            await core.stub(StationsServiceStub).DeleteStation(delete, metadata=who)
-        # The record may be made only after the tenant was removed.
-        await core.stub(TenantsServiceStub).DeleteTenant(tenants_pb2.DeleteTenantRequest(tenant_id="other"))
-        await record_all(core)
-        await core.add_tenant("other")
-        found = await records.ListChargeRecords(charge_records_pb2.ListChargeRecordsRequest(), metadata=who)
-        await core.stub(TenantsServiceStub).DeleteTenant(tenants_pb2.DeleteTenantRequest(tenant_id="other"))
-        return [(one.transaction_id, one.change) for one in found.records]
-
-    assert await charge("T-1") == [("T-1", 1)]
-    assert await charge("T-2") == [("T-2", 2), ("T-1", 1)]
+    tokens: Any = core.stub(TokensServiceStub)
+    tenants: Any = core.stub(TenantsServiceStub)
     await core.add_tenant("other")
-    sessions = await connections.ListConnectionRecords(connections_pb2.ListConnectionRecordsRequest(), metadata=who)
-    asked = await decisions.ListAuthorizationRecords(authorization_pb2.ListAuthorizationRecordsRequest(), metadata=who)
-    assert [one.connection.station_id for one in sessions.records] == ["CS-1"] * 2
-    asks = [one for one in asked.records if one.purpose == authorization_pb2.AUTHORIZATION_PURPOSE_ASK]
-    assert len(asks) == 2
+    await core.add_station("CS-1", tenant_id="other", registration=1)
+    token = tokens_pb2.Token(id_token="C0FFEE00", type="ISO14443")
+    await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token), metadata=who)
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD, tenant_id="other")
+        await session.call(AuthorizeRequest(id_token=IdToken(id_token="C0FFEE00", type="ISO14443")))
+        await session.call_all([started(0, 0, transaction_id="T-1"), updated(1, 1500, transaction_id="T-1")])
+        # An event is missing, and will never come.
+        await session.call_all([started(0, 0, transaction_id="T-2"), ended(2, 700, transaction_id="T-2")])
+        request = stations_pb2.DeleteStationRequest(station_id="CS-1")
+        await core.stub(StationsServiceStub).DeleteStation(request, metadata=who)
+    assert {"samples", "authorization_records"} <= await rows_of(core, "other")
+
+    await delete(core, "other")
+    await purge(core, "other")
+
+    found = await records.ListChargeRecords(charge_records_pb2.ListChargeRecordsRequest(), metadata=who)
+    assert {one.transaction_id: one.energy_kwh for one in found.records} == {"T-1": "1.5", "T-2": "0.7"}
+    [removed] = (await tenants.ListTenants(tenants_pb2.ListTenantsRequest(removed=True))).tenants
+    assert (removed.tenant_id, removed.HasField("purge_time")) == ("other", True)
+    with pytest.raises(grpc.aio.AioRpcError, match="tenant other does not exist"):
+        await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token), metadata=who)
+
+
+async def test_the_id_of_a_removed_tenant_is_never_used_again(core: RunningCore) -> None:
+    await core.add_tenant("other")
+    await delete(core, "other")
+
+    tenants: Any = core.stub(TenantsServiceStub)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await tenants.CreateTenant(tenants_pb2.CreateTenantRequest(tenant=tenants_pb2.Tenant(tenant_id="other")))
+
+    assert refused.value.code() == grpc.StatusCode.ALREADY_EXISTS
+    assert refused.value.details() == "removed tenant other already exists"
 
 
 def test_each_table_of_a_tenant_is_removed_with_it_or_is_history() -> None:

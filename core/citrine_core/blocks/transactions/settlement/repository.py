@@ -88,6 +88,18 @@ class SettlementRepository:
         """Return the query of the time at which a transaction is next to be settled."""
         return select(func.min(_TRANSACTIONS.c.settle_due_time)).where(_TRANSACTIONS.c.settle_due_time.is_not(None))
 
+    async def settle_all(self, tenant_id: str, now: datetime) -> None:
+        """Have all transactions of a tenant settled that are not yet: nothing more will be heard of them."""
+        columns = _TRANSACTIONS.c
+        unsettled = columns.tenant_id == tenant_id, columns.settle_time.is_(None)
+        await self._session.execute(update(_TRANSACTIONS).where(*unsettled).values(settle_due_time=now))
+
+    async def has_unsettled(self, tenant_id: str) -> bool:
+        """Return whether a transaction of a tenant is not settled."""
+        columns = _TRANSACTIONS.c
+        unsettled = columns.tenant_id == tenant_id, columns.settle_time.is_(None)
+        return (await self._session.execute(select(columns.tenant_id).where(*unsettled).limit(1))).first() is not None
+
     async def has_due(self, now: datetime) -> bool:
         """Return whether a settlement is due."""
         due = _is_due(now)
