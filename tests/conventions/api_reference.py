@@ -19,6 +19,7 @@ from google.protobuf.descriptor_pb2 import (
 from grpc_tools import protoc
 
 from citrine.api.v1 import access_pb2
+from tests.support.api_examples import Example, read_examples
 
 __all__ = ["FOLDER", "INDEX", "pages", "write"]
 
@@ -52,6 +53,24 @@ What backend teams call: `citrine.api.v1` over gRPC. `make docs` writes this pag
 [contract](../protos/citrine/api/v1), whose comments are the reference. The [tutorial](tutorial.md) calls it step by
 step, and [glossary.md](glossary.md) explains its words. Messages of OCPP (`citrine.ocpp.v2`) have the names and the
 fields of the specification, in [their own files](../protos/citrine/ocpp/v2).
+
+Each rpc is shown with a call that works beside `make up`; a test makes all of them. Words in capitals stand for ids.
+`citrine rpc` is one way to call, and prints what is returned as JSON:
+
+<!-- not run: other tests make these calls -->
+```sh
+export PATH="$PWD/.venv/bin:$PATH" CITRINE_TENANT=demo
+citrine rpc GetStation '{"station_id": "DEMO-1"}'
+```
+
+Any tool for gRPC is another one, as the core describes its services (reflection). With [buf](https://buf.build/docs/cli/):
+
+<!-- not run: other tests make these calls -->
+```sh
+buf curl --protocol grpc --http2-prior-knowledge --reflect-header '*' \\
+    -H "authorization: Bearer $(cat .citrine/operator.key)" -H "citrine-tenant: demo" \\
+    -d '{"station_id": "DEMO-1"}' http://127.0.0.1:50051/citrine.api.v1.StationsService/GetStation
+```
 
 """
 
@@ -189,6 +208,28 @@ def _rpc(
     needs = "the operator of all tenants" if access.operator_only else f"`{access.scope}`" if access.scope else ""
     yield f"\n### rpc {method.name}\n\n{_prose(file.comments.get(path, ''))}\n\n"
     yield f"{asked} → {answered}{f'; needs {needs}' if needs else ''}\n"
+    if file.proto.package == "citrine.api.v1":
+        yield from _example(method.name)
+
+
+@cache
+def _examples() -> Mapping[str, Example]:
+    """Return the example of each rpc: the first one, where there are several."""
+    return {one.rpc: one for one in reversed(read_examples()[0])}
+
+
+def _example(rpc: str) -> Iterator[str]:
+    example, values = _examples().get(rpc), read_examples()[1]
+    if example is None:
+        return
+    yield f"\n```sh\ncitrine rpc {rpc} '{example.request}'\n```\n"
+    for name in example.names(values):
+        value = values[name]
+        source = f"`{value.rpc} '{value.request}'`" if value.is_listed else value.rpc
+        what = f"`{value.field}` of {source}" if value.rpc else f"the text of `{value.file}`"
+        yield f"\n{name} is {what}.\n"
+    if example.because:
+        yield f"\nBeside the demo it returns {example.returns}: {example.because}.\n"
 
 
 def _message(

@@ -26,6 +26,7 @@ REASONS = {
     "they are the tests",
     "they are tools of those who change Citrine",
     "other tests build and run the examples",
+    "other tests make these calls",
     "other tests run these fleets",
 }
 
