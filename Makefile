@@ -15,8 +15,10 @@ ARGS ?=
 # database server, say) are made once.
 WORKERS ?= 4
 BUF_VERSION := 1.75.0
+BUF := .buf/node_modules/.bin/buf
 
-.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz explore protos docs install clean
+.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz explore protos typescript go \
+	docs install clean
 
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, four stations that charge"
@@ -34,6 +36,8 @@ help:
 	@echo "             ARGS=--scale fills databases with 20 million samples, and measures beside empty ones (an hour)"
 	@echo "make format  let ruff format and repair"
 	@echo "make protos  generate the Python code of the contract anew"
+	@echo "make typescript   generate the TypeScript code of the contract and build docs/examples/typescript (needs Node.js 20)"
+	@echo "make go      generate the Go code of the contract and build docs/examples/go (needs Go 1.25 and npm)"
 	@echo "make docs    write the pages of docs that are made from code and from the contract anew"
 	@echo "make clean   remove what was installed and generated (not .citrine and citrine.db)"
 
@@ -71,12 +75,21 @@ lint-python: $(VENV)/.installed-lint
 lint-protos:
 	@if ! command -v npm >/dev/null 2>&1; then \
 		echo "buf lint: skipped, because npm is not installed"; \
-	elif ! test -x .buf/node_modules/.bin/buf && \
-		! npm install --prefix .buf --no-save --no-audit --no-fund --silent @bufbuild/buf@$(BUF_VERSION); then \
+	elif ! $(MAKE) --no-print-directory $(BUF); then \
 		echo "buf lint: skipped, because npm could not install @bufbuild/buf"; \
 	else \
-		echo ".buf/node_modules/.bin/buf lint protos" && .buf/node_modules/.bin/buf lint protos; \
+		echo "$(BUF) lint protos" && $(BUF) lint protos; \
 	fi
+
+$(BUF):
+	@npm install --prefix .buf --no-save --no-audit --no-fund --silent @bufbuild/buf@$(BUF_VERSION)
+
+# The code of the contract in other languages, and the program of docs/examples that is built with it.
+typescript:
+	cd docs/examples/typescript && npm install --no-audit --no-fund && npm run generate && npm run build
+
+go: $(BUF)
+	cd docs/examples/go && go build tool && $(CURDIR)/$(BUF) generate && go build -o follow .
 
 format: $(VENV)/.installed-lint
 	$(BIN)/ruff check --fix .
