@@ -1,7 +1,6 @@
 """Fixtures for a fresh database of each kind: an SQLite file and a PostgreSQL database."""
 
 import asyncio
-import contextlib
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.upgrade import upgrade
 from tests.support.engines import new_engine
+from tests.support.once import made_once
 from tests.support.postgres import PostgresServer
 from tests.support.renewed_database import TEMPLATE, RenewedDatabase, run_statements
 
@@ -36,6 +36,8 @@ __all__ = [
     "unit_of_work",
 ]
 
+TEMPLATE_FILE = "template.db"
+
 _IN_MEMORY = Path("/dev/shm")
 """A file system in memory, as Linux has it."""
 
@@ -44,16 +46,15 @@ _ROOM = 2**30
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server for the test run, with a template of our tables."""
-    server = PostgresServer()
-    try:
-        server.start()
-        asyncio.run(administrate(server, f"CREATE DATABASE {TEMPLATE}"))
-        asyncio.run(_create_tables(server.url(TEMPLATE)))
-        yield server
-    finally:
-        server.remove()
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server for this process of the test run, with a template of our tables."""
+    with made_once(tmp_path_factory, "postgres", _make_server) as made:
+        server = PostgresServer(template=made / "data")
+        try:
+            server.start()
+            yield server
+        finally:
+            server.remove()
 
 
 @pytest.fixture(scope="session")
@@ -71,11 +72,10 @@ def postgres_url(_renewed: RenewedDatabase) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An SQLite file with our tables and the default tenant, to be copied."""
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    asyncio.run(_create_tables(f"sqlite+aiosqlite:///{path}"))
-    return path
+    with made_once(tmp_path_factory, "sqlite", _make_file) as made:
+        yield made / TEMPLATE_FILE
 
 
 @pytest.fixture(scope="session")
@@ -164,10 +164,23 @@ async def copy_template(server: PostgresServer, name: str) -> None:
     await administrate(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
 
 
-async def _create_tables(url: str) -> None:
-    await upgrade(url)
-    if url.startswith("sqlite"):
-        # The copy must not depend on files beside the template.
-        for suffix in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                Path(url.removeprefix("sqlite+aiosqlite:///") + suffix).unlink()
+def _make_server(folder: Path) -> None:
+    """Make the data of a PostgreSQL server that has the template."""
+    server = PostgresServer()
+    try:
+        server.start()
+        asyncio.run(administrate(server, f"CREATE DATABASE {TEMPLATE}"))
+        asyncio.run(upgrade(server.url(TEMPLATE)))
+        server.stop()
+        server.save(folder / "data")
+    finally:
+        server.remove()
+
+
+def _make_file(folder: Path) -> None:
+    """Make the file that is the template."""
+    path = folder / TEMPLATE_FILE
+    asyncio.run(upgrade(f"sqlite+aiosqlite:///{path}"))
+    # The copy must not depend on files beside the template.
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

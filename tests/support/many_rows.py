@@ -1,14 +1,20 @@
 """Tables with as many rows as they have after years, written by SQL in seconds, and what a query reads of them."""
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.schema import CreateIndex, DropIndex
 
 from citrine_core.db import PartialIndex, UnitOfWorkFactory
+from citrine_core.db.tables import metadata
 from citrine_core.events import write_events
+from tests.support.renewed_database import run_statements
 from tests.support.statements import statements
 
 __all__ = ["ROWS", "Sql", "fill", "work_of"]
@@ -55,35 +61,52 @@ class Sql:
         return {str: "''", int: "1", float: "1.0"}.get(kind) or self.time("0")
 
 
-async def fill(engine: AsyncEngine, table: Table, columns: Mapping[str, str], rows: int = ROWS) -> None:
+async def fill(engine: AsyncEngine, tables: Mapping[str, tuple[Mapping[str, str], int]]) -> None:
     """Write many rows.
 
     Args:
         engine: Of the database.
-        table: The table, which must be empty.
-        columns: Expressions by the name of the column. Others have any value.
-        rows: How many.
+        tables: By the name of a table, which must be empty: expressions by the name of the column, others have any
+            value; and how many rows.
     """
     sql = Sql(engine)
+    statements = [
+        statement
+        for name, (columns, rows) in tables.items()
+        for statement in _filling(engine, metadata().tables[name], columns, sql, rows)
+    ]
+    if sql.is_sqlite:
+        await asyncio.to_thread(_run_on_file, str(engine.url.database), statements)
+    else:
+        url = engine.url.render_as_string(hide_password=False)
+        await run_statements(url, ["SET maintenance_work_mem = '256MB'", *statements])
+
+
+def _filling(engine: AsyncEngine, table: Table, columns: Mapping[str, str], sql: Sql, rows: int) -> Iterator[str]:
     values = {
         column.name: sql.value(column)
         for column in table.c
         if not column.nullable and column.server_default is None and column.autoincrement is not True
     }
     values |= {"tenant_id": "'default'", **columns}
-    insert = (
-        f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {sql.numbers(rows)}"
-    )
-    async with engine.begin() as connection:
-        # An index is made of all rows faster than row by row.
-        for index in table.indexes:
-            await connection.run_sync(index.drop)
-        await connection.exec_driver_sql(insert)
-        # Of two alike, SQLite uses the later one: migrations add the partial ones behind the others.
-        for index in sorted(table.indexes, key=lambda one: (isinstance(one, PartialIndex), one.name)):
-            await connection.run_sync(index.create)
-        if not sql.is_sqlite:
-            await connection.execute(text(f"ANALYZE {table.name}"))
+    # An index is made of all rows faster than row by row. Of two alike, SQLite uses the later one: migrations add the
+    # partial ones behind the others.
+    indexes = sorted(table.indexes, key=lambda one: (isinstance(one, PartialIndex), one.name))
+    yield from (str(DropIndex(index).compile(dialect=engine.dialect)) for index in indexes)
+    yield f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {sql.numbers(rows)}"
+    yield from (str(CreateIndex(index).compile(dialect=engine.dialect)) for index in indexes)
+    if not sql.is_sqlite:
+        yield f"ANALYZE {table.name}"
+
+
+def _run_on_file(path: str, statements: Sequence[str]) -> None:
+    """Run statements on a file that nobody else has open, and which is of no use if that is interrupted."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for option in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -200000", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {option}")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 async def work_of(engine: AsyncEngine, ask: Callable[[AsyncSession], Awaitable[Any]]) -> tuple[Any, int, str]:

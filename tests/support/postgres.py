@@ -23,15 +23,26 @@ _UNPRIVILEGED = "nobody"
 """Who runs the server where the tests run as root, which PostgreSQL refuses."""
 
 
+_NOT_DURABLE = """
+fsync = off
+full_page_writes = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 4GB
+autovacuum = off
+"""
+
+
 class PostgresServer:
     """A server on a free port of the loopback interface, with its data in a directory that it may delete.
 
     Args:
         directory: Where its data is to be. None: a temporary directory, removed by `remove`.
         durable: Whether commits go to the disk, as in production; tests do without.
+        template: What `save` of another server wrote. None: it begins empty.
     """
 
-    def __init__(self, directory: Path | None = None, *, durable: bool = False) -> None:
+    def __init__(self, directory: Path | None = None, *, durable: bool = False, template: Path | None = None) -> None:
         self._durable = durable
         self._directory = Path(tempfile.mkdtemp(prefix="citrine-postgres-")) if directory is None else directory
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -46,6 +57,8 @@ class PostgresServer:
         if self._user is not None:
             self._directory.chmod(0o755)
             shutil.chown(self._directory, self._user)
+        if template is not None:
+            self._copy(template)
         self._initialise()
 
     def url(self, database: str = "postgres") -> str:
@@ -97,6 +110,10 @@ class PostgresServer:
                 self._process.kill()
                 self._process.wait()
 
+    def save(self, folder: Path) -> None:
+        """Write its data, while it is stopped, to a folder that is not there yet."""
+        shutil.copytree(self._data, folder)
+
     def remove(self) -> None:
         """End it and delete its data."""
         self.stop()
@@ -106,6 +123,13 @@ class PostgresServer:
         program = str(self._binaries / "pg_isready")
         ready = [program, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
         return subprocess.run(ready, check=False).returncode == 0
+
+    def _copy(self, template: Path) -> None:
+        shutil.copytree(template, self._data)
+        if self._user is not None:
+            for folder, _, files in os.walk(self._data):
+                for name in (".", *files):
+                    shutil.chown(Path(folder, name), self._user)
 
     def _initialise(self) -> None:
         if self._data.exists():
@@ -121,7 +145,7 @@ class PostgresServer:
             # The machine does not crash in tests, only processes do: fsync would only cost time.
             config.write("\nmax_connections = 200\nshared_buffers = 64MB\n")
             if not self._durable:
-                config.write("fsync = off\nautovacuum = off\n")
+                config.write(_NOT_DURABLE)
 
 
 # Popen's own argument "user" would fork this process, which a process with gRPC's threads does not survive; without it

@@ -30,7 +30,6 @@ from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
 from citrine_core.blocks.transactions.lists import Looked, TransactionLists
 from citrine_core.db import Page, Span
-from citrine_core.db.tables import metadata
 from citrine_core.resources.commands.repository import CommandRepository
 from citrine_core.resources.connections import ConnectionRecords
 from citrine_core.resources.stations.lists import LookedStations, list_stations
@@ -167,8 +166,8 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
 async def _fill(url: str) -> None:
     engine = new_engine(url)
     try:
-        for name, columns in _tables(Sql(engine)).items():
-            await fill(engine, metadata().tables[name], columns, FEWER if name in OTHERS else ROWS)
+        rows = {name: FEWER if name in OTHERS else ROWS for name in _tables(Sql(engine))}
+        await fill(engine, {name: (columns, rows[name]) for name, columns in _tables(Sql(engine)).items()})
     finally:
         await engine.dispose()
 
