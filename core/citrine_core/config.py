@@ -7,8 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
+from citrine_core.retention_settings import RetentionSettings
 from citrine_process import settings
 from citrine_process.addresses import is_loopback, split_address
 from citrine_process.settings import PREFIX, Duration, DurationOrNone, InvalidSetting, read_credential
@@ -19,7 +20,7 @@ _OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_", "CITRINE_OCPPS_")
 """Variables with these prefixes are the edge's."""
 
 
-class CoreSettings(BaseModel):
+class CoreSettings(RetentionSettings):
     """Settings by flag (--grpc-listen) and variable (CITRINE_GRPC_LISTEN)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -148,50 +149,6 @@ class CoreSettings(BaseModel):
     drain_time: Duration = timedelta(seconds=10)
     """How long a stopping core finishes what is under way."""
 
-    event_retention: Duration = Field(default=timedelta(days=7), gt=timedelta(0), le=timedelta(days=36525))
-    """How long events can be resumed from. What is older is removed within hours, on PostgreSQL by the day."""
-
-    deduplication_retention: Duration = Field(
-        default=timedelta(days=30), ge=timedelta(days=1), le=timedelta(days=36525)
-    )
-    """How long meter values, notified events and security events that a station resends are recognised."""
-
-    meter_value_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
-    """How long meter values are retained, by the time that the station gave them. "none": for ever.
-
-    What is older is removed within hours: on PostgreSQL by the month, once all of it is older. Transactions keep their
-    energy and their events.
-    """
-
-    command_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long commands are retained after their end. "none": for ever.
-
-    On PostgreSQL they are removed by the month in which they were made, once all of them are older.
-    """
-
-    transaction_event_retention: DurationOrNone = Field(default=None, ge=timedelta(days=30), le=timedelta(days=36525))
-    """How long the events of transactions are retained after the settlement, signed meter values included. "none": for
-    ever.
-
-    Transactions and their costs stay. Without its events a transaction is final: it is not corrected any more. One that
-    is not settled retains its events, however old they are. Ends of transactions that nobody began here are retained as
-    long, from their arrival on.
-    """
-
-    connector_status_retention: DurationOrNone = Field(default=None, gt=timedelta(0), le=timedelta(days=36525))
-    """How long the history of connectors is retained, by the time that the station gave it. "none": for ever.
-
-    On PostgreSQL it is removed by the month. What a connector is now stays.
-    """
-
-    history_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long it is retained which station was connected when, and how it was decided on tokens. "none": for ever."""
-
-    audit_retention: DurationOrNone = Field(
-        default=timedelta(days=400), ge=timedelta(days=30), le=timedelta(days=36525)
-    )
-    """How long the audit is retained: who changed what, and who was denied. "none": for ever."""
-
     evse_power_kw: float | None = Field(default=None, gt=0, le=10_000)
     """What an EVSE can give whose device model does not say. Unset: no more than a megawatt is believed.
 
@@ -203,16 +160,6 @@ class CoreSettings(BaseModel):
 
     report_timeout: Duration = Field(default=timedelta(minutes=10), gt=timedelta(0))
     """How long the next part of a report is waited for, before it counts as expired."""
-
-    report_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long reports and their parts are retained after the last part. "none": for ever. What they reported stays."""
-
-    refusal_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long the record of what was refused of stations' messages, and of stations that were not let in, is retained
-    after the last of its kind. "none": for ever."""
-
-    custom_data_retention: DurationOrNone = Field(default=timedelta(days=90), gt=timedelta(0), le=timedelta(days=36525))
-    """How long messages with custom data are retained that their block does not store whole. "none": for ever."""
 
     transaction_check_delay: Duration = timedelta(seconds=30)
     """How long missing events of a transaction may take, before its station is asked for them; and how long a station

@@ -34,6 +34,7 @@ from citrine_core.resources.commands import CommandRepository
 from citrine_core.resources.connections import ConnectionRecords, EdgeRepository
 from citrine_core.resources.keys import KeyRepository
 from citrine_core.resources.tenants.queries import list_tenant_ids
+from citrine_core.retention import SWEPT, find_old, remove_old, remove_transactions
 from citrine_core.tenant_removal import purge_removed_tenants
 
 __all__ = ["Housekeeping"]
@@ -59,6 +60,9 @@ EARLY_STATE_RETENTION = timedelta(days=30)
 
 MAX_ROWS = 2000
 """Largest number of rows deleted in one transaction, except with a partition."""
+
+MAX_TRANSACTIONS = 200
+"""Largest number of transactions removed in one transaction of the database, with all that belongs to them."""
 
 LOCK_TRIES = 10
 """How often a table that is in use is waited for, until the next run."""
@@ -107,11 +111,13 @@ class Housekeeping:
             _Sweep(settings.audit_retention, _remove_audit_records),
             _Sweep(settings.history_retention, _remove_connection_records),
             _Sweep(settings.history_retention, _remove_authorization_records),
+            _Sweep(settings.billing_retention, _remove_transactions),
             _Sweep(EDGE_RETENTION, _remove_edges),
             _Sweep(LEASE_RETENTION, _remove_leases),
             _Sweep(FILE_KEY_RETENTION, _remove_keys_of_files),
             _Sweep(EARLY_STATE_RETENTION, _remove_early_states),
         )
+        self._by_rule = {name: getattr(settings, rule.setting) for name, rule in SWEPT.items()}
         self._by_time_of_station = {
             "samples": settings.meter_value_retention,
             "connector_statuses": settings.connector_status_retention,
@@ -133,6 +139,10 @@ class Housekeeping:
         for retention, step in self._sweeps:
             if retention is not None:
                 await self._repeat(step, now - retention)
+        for table, retention in self._by_rule.items():
+            if retention is not None:
+                while await self._remove_old(table, now - retention):
+                    pass
         for table, retention in self._by_time_of_station.items():
             if retention is not None:
                 await self._repeat(partial(_drop_oldest, table), now - retention)
@@ -153,6 +163,13 @@ class Housekeeping:
         if rows:
             await self._do(lambda work: remove_rows_before(work.session, table, before, rows))
         return bool(rows)
+
+    async def _remove_old(self, table: str, before: datetime) -> bool:
+        async with self._unit_of_work(read_only=True) as work:
+            keys = await find_old(work, table, before, MAX_ROWS)
+        if keys:
+            await self._do(lambda work: remove_old(work, table, keys, before))
+        return bool(keys)
 
     async def _do(self, task: Callable[[UnitOfWork], Awaitable[Result]]) -> Result:
         for left in reversed(range(LOCK_TRIES)):
@@ -210,6 +227,10 @@ async def _remove_authorization_records(work: UnitOfWork, before: datetime) -> b
 async def _remove_leases(work: UnitOfWork, before: datetime) -> bool:
     await LeaseRepository(work.session).remove_before(before)
     return False
+
+
+async def _remove_transactions(work: UnitOfWork, before: datetime) -> bool:
+    return await remove_transactions(work, before, MAX_TRANSACTIONS)
 
 
 async def _remove_edges(work: UnitOfWork, before: datetime) -> bool:

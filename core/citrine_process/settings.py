@@ -64,6 +64,14 @@ class InvalidSetting(Exception):
 
 def descriptions(settings: type[BaseModel]) -> dict[str, str]:
     """Return what stands below each setting. It is read from the source, since nobody but --help needs it."""
+    found: dict[str, str] = {}
+    for one in reversed(settings.__mro__):
+        if issubclass(one, BaseModel) and one is not BaseModel:
+            found |= _descriptions_in(one)
+    return found
+
+
+def _descriptions_in(settings: type[BaseModel]) -> dict[str, str]:
     (definition,) = ast.parse(inspect.getsource(settings)).body
     assert isinstance(definition, ast.ClassDef)
     return {

@@ -184,6 +184,17 @@ class SettlementRepository:
                 await self._session.execute(statement.where(columns.tenant_id == tenant_id, is_of_them))
         return bool(keys)
 
+    async def find_settled_of(self, tenant_id: str, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
+        """Return station and id of transactions of a tenant that were settled before a time, the earliest first."""
+        columns = _TRANSACTIONS.c
+        query = (
+            select(columns.station_id, columns.transaction_id)
+            .where(columns.tenant_id == tenant_id, columns.settle_time < before)
+            .order_by(columns.settle_time)
+            .limit(limit)
+        )
+        return [(row[0], row[1]) for row in await self._session.execute(database_of(self._session).claim(query))]
+
     async def _find_settled_before(self, time: datetime, limit: int) -> list[tuple[str, str, str]]:
         columns = _TRANSACTIONS.c
         query = (

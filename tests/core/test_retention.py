@@ -1,0 +1,97 @@
+"""Each table that grows has a setting that bounds it, and what is older goes."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Integer, LargeBinary, String, Table, insert, select
+
+from citrine_core.config import CoreSettings, read_settings
+from citrine_core.db import UnitOfWorkFactory
+from citrine_core.db.base import UtcDateTime
+from citrine_core.db.tables import metadata, own_tables
+from citrine_core.housekeeping import Housekeeping
+from citrine_core.retention import BOUNDED, ELSEWHERE, OF_TRANSACTIONS, SWEPT
+
+NOW = datetime(2045, 6, 15, 12, 0, tzinfo=UTC)
+DAY = timedelta(days=1)
+KEY = ("tenant_id", "station_id", "transaction_id")
+
+
+def test_each_table_is_bounded_by_a_setting_or_by_what_it_is() -> None:
+    """A new table belongs into one of the lists of citrine_core.retention."""
+    listed = list(chain(BOUNDED, ELSEWHERE, SWEPT, OF_TRANSACTIONS))
+
+    assert set(listed) == own_tables()
+    assert len(listed) == len(set(listed))
+    named = {*ELSEWHERE.values(), *(rule.setting for rule in SWEPT.values()), "billing_retention"}
+    settings = {name for name in CoreSettings.model_fields if name.endswith("_retention")}
+    assert named == settings
+
+
+def _value(column: Column[Any]) -> Any:
+    """Return something that fits a column."""
+    if isinstance(column.type, UtcDateTime):
+        return NOW
+    if isinstance(column.type, Boolean):
+        return False
+    if isinstance(column.type, String):
+        return "default" if column.name == "tenant_id" else "x"
+    if isinstance(column.type, LargeBinary):
+        return b""
+    return 5 if isinstance(column.type, Integer) else 0
+
+
+def _row(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a table: a value wherever one is needed."""
+    needed = (one for one in table.columns if not one.nullable and one.autoincrement is not True and one.name != "id")
+    return {one.name: _value(one) for one in needed} | {k: v for k, v in values.items() if k in table.c}
+
+
+async def _tidy(unit_of_work: UnitOfWorkFactory) -> None:
+    await Housekeeping(unit_of_work, lambda: NOW, read_settings([], {})).tidy()
+
+
+async def test_what_is_older_than_its_retention_goes(unit_of_work: UnitOfWorkFactory) -> None:
+    """Of two rows of each table; what has not ended stays."""
+    tables = {name: metadata().tables[name] for name, rule in SWEPT.items() if rule.time}
+    async with unit_of_work() as work:
+        for name, table in tables.items():
+            age = {"activity_retention": 401, "billing_retention": 3654}[SWEPT[name].setting]
+            keys = [one.name for one in table.columns if one.name != "tenant_id" and isinstance(one.type, String)]
+            ends = [NOW - age * DAY, NOW - (age - 2) * DAY, None]
+            for number, time in enumerate(ends if table.c[SWEPT[name].time].nullable else ends[:2], 7):
+                row = _row(table, {**dict.fromkeys(keys, f"{number}"), SWEPT[name].time: time})
+                await work.session.execute(insert(table).values(row))
+        await work.session.execute(insert(logs := metadata().tables["log_uploads"]).values(_row(logs, {})))
+        await work.commit()
+
+    await _tidy(unit_of_work)
+
+    async with unit_of_work(read_only=True) as work:
+        for name, table in tables.items():
+            times = list(await work.session.scalars(select(table.c[SWEPT[name].time])))
+            assert [time for time in times if time is not None and time < NOW - 3653 * DAY] == [], name
+            assert len(times) == (2 if table.c[SWEPT[name].time].nullable else 1), name
+        assert (await work.session.execute(select(logs))).all() == []
+
+
+async def test_transactions_go_ten_years_after_their_settlement_with_all_that_belongs_to_them(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    settled = {"T-old": NOW - 3654 * DAY, "T-new": NOW - 3652 * DAY, "T-open": None}
+    tables = [metadata().tables[name] for name in OF_TRANSACTIONS]
+    async with unit_of_work() as work:
+        for number, (transaction_id, time) in enumerate(settled.items()):
+            for table in tables:
+                names = {"transaction_id": transaction_id, "change": number, "record_id": transaction_id}
+                await work.session.execute(insert(table).values(_row(table, {**names, "settle_time": time})))
+        await work.commit()
+
+    await _tidy(unit_of_work)
+
+    async with unit_of_work(read_only=True) as work:
+        for table in tables:
+            left = set(await work.session.scalars(select(table.c.transaction_id)))
+            assert left == {"T-new", "T-open"}, table.name
