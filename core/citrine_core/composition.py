@@ -29,6 +29,7 @@ from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.configurations.repository import CONFIGURATIONS
 from citrine_core.resources.connections import ConnectionsServicer
 from citrine_core.resources.edges import EdgesServicer
+from citrine_core.resources.idempotency import ANSWER_SECRETS
 from citrine_core.resources.keys import KeysServicer
 from citrine_core.resources.keys.repository import KEYS
 from citrine_core.resources.locations.queries import retire_evses
@@ -80,6 +81,7 @@ def resource_blocks(
         audit.block(services),
         Block("locations", forget_station=partial(retire_evses, clock=services.clock)),
         charge_records.block(services),
+        Block("idempotency", secrets=[ANSWER_SECRETS]),
         Block(
             "quotas",
             jobs=[QuotaDirectory.of(services).job],

@@ -51,11 +51,13 @@ from citrine_core.metrics import Metrics
 from citrine_core.resources import refusals
 from citrine_core.resources.audit import AuditLog
 from citrine_core.resources.commands import COMMAND_SECRETS, CommandQueue, CommandSender, CommandsStage
+from citrine_core.resources.commands.call_answers import CallAnswers
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.pending import PendingCommands
 from citrine_core.resources.connections import newest_sessions, newest_sessions_beside
 from citrine_core.resources.edges import EdgeAuthenticator
+from citrine_core.resources.idempotency import KeyedCalls
 from citrine_core.resources.keys import KeyAuthenticator, OperatorKeyFile, has_key
 from citrine_core.resources.poisoned_messages import PoisonedStage
 from citrine_core.resources.tenants import TenantDirectory
@@ -307,9 +309,11 @@ class Core:
         keys, tenants = [self.keys, *self.tokens.authenticators], self.tenants
         access = Access(keys, tenants.exists, self.edges.identify, tenant_was_removed=tenants.was_removed)
         is_known = partial(knows_station, self.callers)
-        options = {"shares_port": self._worker > 0, "reflects": self.settings.grpc_reflection}
         log, rates = AuditLog.of(self.services), Rates(self.quotas.requests_of)
-        server = build_server(served, access, self.metrics.rpc, is_known, self.rpc_health, log, rates, **options)
+        keyed = KeyedCalls(self.callers, self._clock, self.cipher, CallAnswers(self.callers).answer)
+        about = (self.metrics.rpc, is_known, self.rpc_health, log, rates, keyed)
+        reflects = self.settings.grpc_reflection
+        server = build_server(served, access, *about, shares_port=self._worker > 0, reflects=reflects)
         link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
         return server
 

@@ -32,6 +32,7 @@ from citrine_core.jobs import Job
 from citrine_core.resources.audit import AuditRepository
 from citrine_core.resources.commands import CommandRepository
 from citrine_core.resources.connections import ConnectionRecords, EdgeRepository
+from citrine_core.resources.idempotency import IdempotencyKeys
 from citrine_core.resources.keys import KeyRepository
 from citrine_core.resources.tenants.queries import list_tenant_ids
 from citrine_core.retention import SWEPT, find_old, remove_old, remove_transactions
@@ -48,6 +49,9 @@ INTERVAL = timedelta(hours=1)
 
 EDGE_RETENTION = timedelta(days=1)
 """How long an edge without sessions is retained after it is gone."""
+
+IDEMPOTENCY_KEY_RETENTION = timedelta(days=1)
+"""How long a call can come again with its idempotency key."""
 
 LEASE_RETENTION = timedelta(days=1)
 """How long a lease that no core renews is retained."""
@@ -113,6 +117,7 @@ class Housekeeping:
             _Sweep(settings.history_retention, _remove_authorization_records),
             _Sweep(settings.billing_retention, _remove_transactions),
             _Sweep(EDGE_RETENTION, _remove_edges),
+            _Sweep(IDEMPOTENCY_KEY_RETENTION, _remove_idempotency_keys),
             _Sweep(LEASE_RETENTION, _remove_leases),
             _Sweep(FILE_KEY_RETENTION, _remove_keys_of_files),
             _Sweep(EARLY_STATE_RETENTION, _remove_early_states),
@@ -222,6 +227,10 @@ async def _remove_connection_records(work: UnitOfWork, before: datetime) -> bool
 async def _remove_authorization_records(work: UnitOfWork, before: datetime) -> bool:
     tenant_ids = await list_tenant_ids(work.session)
     return await AuthorizationRecords(work.session).remove_before(tenant_ids, before, MAX_ROWS)
+
+
+async def _remove_idempotency_keys(work: UnitOfWork, before: datetime) -> bool:
+    return await IdempotencyKeys(work.session).remove_before(before, MAX_ROWS)
 
 
 async def _remove_leases(work: UnitOfWork, before: datetime) -> bool:

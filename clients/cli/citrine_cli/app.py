@@ -12,6 +12,7 @@ from typer.main import get_command
 from citrine_cli.common_options import (
     CaOption,
     CoreOption,
+    IdempotencyKeyOption,
     JsonOption,
     KeyFileOption,
     KeyOption,
@@ -55,6 +56,7 @@ def _common(
     tenant: TenantOption = None,
     tls: TlsOption = False,
     ca_file: CaOption = None,
+    idempotency_key: IdempotencyKeyOption = None,
     as_json: JsonOption = False,
     no_color: NoColorOption = False,
     version: Annotated[
@@ -72,7 +74,9 @@ def _common(
     key = os.environ.get("CITRINE_KEY") if key is None else key
     # No option: many commands have a --token, and everybody sees what stands in a command line.
     token = os.environ.get("CITRINE_TOKEN")
-    ctx.obj = Connection(core, key, key_file, token, token_file, tenant, tls, ca_file, as_json, no_color)
+    ctx.obj = Connection(
+        core, key, key_file, token, token_file, tenant, tls, ca_file, idempotency_key, as_json, no_color
+    )
 
 
 def build_app() -> typer.Typer:

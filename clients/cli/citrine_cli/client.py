@@ -17,6 +17,7 @@ from citrine_cli.acting_tenant import check_tenant
 from citrine_cli.common_options import (
     CaOption,
     CoreOption,
+    IdempotencyKeyOption,
     JsonOption,
     KeyFileOption,
     KeyOption,
@@ -93,6 +94,7 @@ _COMMON = {
     "tenant": TenantOption,
     "tls": TlsOption,
     "ca_file": CaOption,
+    "idempotency_key": IdempotencyKeyOption,
     "as_json": JsonOption,
     "no_color": NoColorOption,
 }
@@ -150,6 +152,7 @@ async def _run(
                     tls=connection.tls,
                     ca_file=connection.ca_file,
                     interceptors=[wait] if wait else [],
+                    idempotency_key=connection.idempotency_key,
                 )
             )
         except ValueError as error:

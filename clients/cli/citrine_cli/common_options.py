@@ -10,6 +10,7 @@ from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
 __all__ = [
     "CaOption",
     "CoreOption",
+    "IdempotencyKeyOption",
     "JsonOption",
     "KeyFileOption",
     "KeyOption",
@@ -65,6 +66,16 @@ TenantOption = Annotated[
         metavar="ID",
         show_default="the only one",
         help="Tenant to act on, for operators.",
+    ),
+]
+
+IdempotencyKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        metavar="KEY",
+        show_default="none",
+        help="Run again with the same key, the command has no second effect and prints the same.",
     ),
 ]
 

@@ -32,6 +32,8 @@ class Connection:
     """Whether to call the cores by TLS."""
     ca_file: Path | None = None
     """Authorities that the cores' certificates are verified against."""
+    idempotency_key: str | None = None
+    """Idempotency key of what the command changes."""
     as_json: bool = False
     """Whether to print JSON."""
     no_color: bool = False

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from citrine_sdk.client import Citrine
     from citrine_sdk.errors import error_reason, field_violations, missing_resource
     from citrine_sdk.events import event_position, follow_events
+    from citrine_sdk.idempotency import idempotency_key
     from citrine_sdk.lists import pages
     from citrine_sdk.reports import follow_report
     from citrine_sdk.services import SERVICES, Method, methods
@@ -37,6 +38,7 @@ __all__ = [
     "follow_report",
     "follow_states",
     "follow_updates",
+    "idempotency_key",
     "methods",
     "missing_resource",
     "pages",
@@ -57,6 +59,7 @@ _MODULES = {
     "follow_report": "reports",
     "follow_states": "states",
     "follow_updates": "changes",
+    "idempotency_key": "idempotency",
     "methods": "services",
     "missing_resource": "errors",
     "pages": "lists",

@@ -19,6 +19,7 @@ from citrine_sdk.backoff import Backoff
 from citrine_sdk.changes import ChangedItem, follow_charge_records, follow_updates
 from citrine_sdk.channel import channel_options, resolve_target, tls_credentials, tls_options
 from citrine_sdk.events import event_position, follow_events
+from citrine_sdk.idempotency import KeyedCalls
 from citrine_sdk.lists import pages
 from citrine_sdk.metadata import Token
 from citrine_sdk.metadata import interceptors as own_interceptors
@@ -52,6 +53,7 @@ class Citrine(Stubs):
         credentials: grpc.ChannelCredentials | None = None,
         channel: grpc.aio.Channel | None = None,
         interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+        idempotency_key: str | None = None,
     ) -> None:
         """Store the arguments; `async with` opens the channel.
 
@@ -69,6 +71,9 @@ class Citrine(Stubs):
             channel: A channel to use instead of an own one. It is never closed here, and its calls get neither key,
                 tenant, deadline nor `interceptors`.
             interceptors: Further interceptors, called after those that add key, tenant and deadline.
+            idempotency_key: Of all that this client changes, for a program that does one thing and may be run again:
+                its first call that may change something has this key, the next one KEY/2 (see
+                `citrine_sdk.idempotency_key` for the key of one call). None: calls have none.
         """
         self._cores = cores
         self._key = key
@@ -79,6 +84,7 @@ class Citrine(Stubs):
         self._credentials = credentials
         self._given = channel
         self._interceptors = interceptors
+        self._idempotency_key = idempotency_key
         self._channel: grpc.aio.Channel | None = None
         self._stubs_channel: grpc.aio.Channel | None = None
 
@@ -115,6 +121,8 @@ class Citrine(Stubs):
     async def _open(self) -> grpc.aio.Channel:
         target = await resolve_target(self._cores)
         added = [*own_interceptors(self._key, self._tenant, self._token), *self._interceptors]
+        if self._idempotency_key is not None:
+            added.append(KeyedCalls(self._idempotency_key))
         credentials = self._credentials or (tls_credentials(self._ca_file) if self._tls else None)
         if credentials is None:
             return grpc.aio.insecure_channel(target, options=channel_options(), interceptors=added)

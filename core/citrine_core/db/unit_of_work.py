@@ -16,6 +16,7 @@ from sqlalchemy.util import greenlet_spawn
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_core.db.databases import database_of
+from citrine_core.db.deferral import current_deferral
 from citrine_core.db.direct import remember_connection
 from citrine_core.db.engine import READ_ONLY
 from citrine_core.db.outages import is_outage, judge_errors
@@ -64,6 +65,8 @@ class UnitOfWork:
         self._write_events = write_events
         self._commits = commits
         self._events: list[Event] = []
+        self._has_events = False
+        self._is_accompanied = False
         self._after_commit: list[Callable[[], None]] = []
         self._alive = time.monotonic()
         self._task = asyncio.current_task()
@@ -94,16 +97,29 @@ class UnitOfWork:
         Raises:
             DatabaseUnavailable: When it does not.
         """
-        await self._write()
+        await self.write()
         await database_of(self._connection).direct(self._connection).flush()
 
-    async def commit(self) -> None:
+    async def commit(self, *, at_once: bool = False) -> None:
         """Store everything, then run what waits for the commit, also where the task is cancelled in the middle of it.
+
+        In a call with an idempotency key that is at the end of the call (see `Deferral`).
+
+        Args:
+            at_once: In any case now, because the call goes on to wait for what the commit makes others do.
 
         Raises:
             DatabaseUnavailable: When the database could not commit; nothing was stored.
         """
-        await self._write()
+        deferral = current_deferral()
+        if deferral is not None:
+            await deferral.commit(self, at_once=at_once)
+            return
+        await self.write()
+        await self.finish()
+
+    async def finish(self) -> None:
+        """Commit what is written. Part of `commit`."""
         await _whole(self._commit())
 
     async def _commit(self) -> None:
@@ -112,9 +128,10 @@ class UnitOfWork:
         now = time.monotonic()
         if not self.is_routine:
             self._commits.last_commit = now
-        if self._events:
+        if self._has_events:
             self._commits.last_events = now
-        callbacks, self._after_commit, self._events = self._after_commit, [], []
+        self._has_events = self._is_accompanied = False
+        callbacks, self._after_commit = self._after_commit, []
         for callback in callbacks:
             try:
                 callback()
@@ -122,14 +139,17 @@ class UnitOfWork:
                 # What is committed must not be done again because somebody could not be told.
                 logger.error("what was to follow a commit failed", exc_info=error)
 
-    async def _write(self) -> None:
+    async def write(self) -> None:
+        """Write everything to the database. Part of `commit`."""
         if self.session.new or self.session.deleted or self.session.dirty:
             await self.session.flush()
         companion = _COMPANION.get()
-        if companion is not None:
+        if companion is not None and not self._is_accompanied:
+            self._is_accompanied = True
             await companion(self)
         if self._events:
-            await self._write_events(self, self._events)
+            events, self._events, self._has_events = self._events, [], True
+            await self._write_events(self, events)
 
 
 Companion = Callable[[UnitOfWork], Awaitable[None]]
@@ -250,29 +270,34 @@ class UnitOfWorkFactory:
 
     @contextlib.asynccontextmanager
     async def _open(self, read_only: bool) -> AsyncIterator[UnitOfWork]:
-        place = contextlib.nullcontext() if self._places is None else self._places.place()
-        lock = self._write_lock if self._write_lock is not None and not read_only else contextlib.nullcontext()
-        async with place, lock:
+        deferral = current_deferral()
+        if deferral is not None:
+            await deferral.release()
+        async with contextlib.AsyncExitStack() as resources:
+            if self._places is not None:
+                await resources.enter_async_context(self._places.place())
+            if self._write_lock is not None and not read_only:
+                await resources.enter_async_context(self._write_lock)
             connection = await _begin(self._engine, read_only)
+            resources.push_async_callback(_close, connection)
             session = AsyncSession(AsyncConnection(self._engine, connection), expire_on_commit=False)
             remember_connection(session, connection)
+            work = UnitOfWork(session, connection, self._write_events, self._commits)
+            outer = _CURRENT.get()
+            _CURRENT.set(work)
             try:
-                work = UnitOfWork(session, connection, self._write_events, self._commits)
-                outer = _CURRENT.get()
-                _CURRENT.set(work)
-                try:
-                    yield work
-                finally:
-                    _CURRENT.set(outer)
+                yield work
             except Exception as error:
                 if _is_cancelled():
                     # A driver that is cancelled in the middle of a statement may fail instead, and hide it.
                     raise asyncio.CancelledError from error
                 raise
             finally:
+                _CURRENT.set(outer)
                 # Callers still read the loaded rows after the block. A rollback of the session would expire them.
                 session.expunge_all()
-                await _close(connection)
+                if deferral is not None:
+                    deferral.retain(work, resources)
 
 
 async def _begin(engine: AsyncEngine, read_only: bool) -> Connection:

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from citrine.api.v1 import access_pb2
 from citrine_core.errors import NotFound, PermissionDenied, Unauthenticated
@@ -229,6 +231,13 @@ def rule_of(method: str) -> access_pb2.Access | None:
     if options is None or not options.HasExtension(access_pb2.access):
         return None
     return options.Extensions[access_pb2.access]
+
+
+def response_class(method: str) -> type[Message]:
+    """Return the class of the responses of a method of the contract."""
+    service, _, name = method[1:].partition("/")
+    found = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
+    return GetMessageClass(found.output_type)
 
 
 def scopes_of(service_names: Iterable[str]) -> frozenset[str]:

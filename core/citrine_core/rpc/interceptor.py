@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
-from citrine_core.errors import Unauthenticated
+from citrine_core.errors import InvalidArgument, Unauthenticated
 from citrine_core.rpc.access import EDGE_LINK, PUBLIC_SERVICES, Access
 from citrine_core.rpc.audits import Audit, changes_something, is_audited, is_denial
 from citrine_core.rpc.caller import Caller, current_caller, set_caller
 from citrine_core.rpc.checks import check_request
+from citrine_core.rpc.idempotency import IDEMPOTENCY_KEY, Idempotency
 from citrine_core.rpc.load import Load, Reader
 from citrine_core.rpc.rates import Rates
 from citrine_core.rpc.rechecks import Recheck
@@ -43,11 +44,13 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         knows_station: KnowsStation | None = None,
         audit: Audit | None = None,
         rates: Rates | None = None,
+        idempotency: Idempotency | None = None,
     ) -> None:
         self._access = access
         self._observe = observe
         self._knows_station = knows_station
         self._audit = audit
+        self._idempotency = idempotency
         self._rates = rates or Rates(lambda tenant_id: None)
         self._wrapped: dict[str, tuple[_Rpc | None, Handler]] = {}
         self._load = Load()
@@ -78,7 +81,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         """
         reader = Reader(method, handler.request_deserializer, self._load)
         about = (self._access, self._observe, method, self._knows_station, self._load, reader, self._audit, self._rates)
-        rpc = _Rpc(*about)
+        rpc = _Rpc(*about, self._idempotency)
         serializer = handler.response_serializer
         one, many = handler.unary_unary or handler.stream_unary, handler.unary_stream or handler.stream_stream
         if handler.unary_unary is not None and method[1:].partition("/")[0] not in PUBLIC_SERVICES:
@@ -103,8 +106,10 @@ class _Rpc:
         reader: Reader,
         audit: Audit | None,
         rates: Rates,
+        idempotency: Idempotency | None,
     ) -> None:
         self._rates = rates
+        self._idempotency = idempotency
         self._access = access
         self._observe = observe
         self._method = method
@@ -147,12 +152,23 @@ class _Rpc:
                         del data
                     if self._checks_input:
                         check_request(request)
-                    response = await self._audited(behavior, request, context, who)
+                    response = await self._once(behavior, request, context, who)
                     if self._knows_station is not None and who is not None:
                         await refuse_unknown_station(request, response, who.tenant_id, self._knows_station)
             return response
 
         return handle
+
+    async def _once(self, behavior: Any, request: Message, context: Context, who: Caller | None) -> Any:
+        """Return the response of a handler, or the one that it gave to an earlier call with the same idempotency key.
+
+        A method that reads takes no notice of a key.
+        """
+        key = _metadata(context).get(IDEMPOTENCY_KEY) if self._changes else None
+        if key is None or who is None or self._idempotency is None:
+            return await self._audited(behavior, request, context, who)
+        run = partial(self._audited, behavior, request, context, who)
+        return await self._idempotency.call(self._method, who, key, request, context, run)
 
     async def _audited(self, behavior: Any, request: Message, context: Context, who: Caller | None) -> Any:
         """Return the response of a handler; if it may change something, its record is stored with the change."""
@@ -186,6 +202,8 @@ class _Rpc:
         async def handle(requests: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
             async with _Ending(self, context):
                 caller = await self._admit(context)
+                if self._changes and IDEMPOTENCY_KEY in _metadata(context):
+                    raise InvalidArgument(IDEMPOTENCY_KEY, "can't be used with a stream")
                 with self._load.stream(caller, self._method):
                     request = await self._read(requests, context, caller, streamed)
                     if streamed and caller is not None and self._changes:

@@ -9,6 +9,7 @@ from grpc_reflection.v1alpha import reflection
 from citrine_core.dispatch import Block
 from citrine_core.rpc.access import Access
 from citrine_core.rpc.audits import Audit
+from citrine_core.rpc.idempotency import Idempotency
 from citrine_core.rpc.interceptor import Observe, RpcInterceptor
 from citrine_core.rpc.load import LARGEST_REQUEST
 from citrine_core.rpc.open_files import allow_connections
@@ -81,6 +82,7 @@ def build_server(
     rpc_health: RpcHealth | None = None,
     audit: Audit | None = None,
     rates: Rates | None = None,
+    idempotency: Idempotency | None = None,
     *,
     shares_port: bool = False,
     reflects: bool = True,
@@ -97,6 +99,7 @@ def build_server(
         rpc_health: The health to report. None: there is no health service.
         audit: Records who changed what, and who was denied. None: nobody does.
         rates: Limits how many rpcs a tenant may begin within a second. None: any number.
+        idempotency: Handles calls with an idempotency key. None: keys have no meaning.
         shares_port: Whether other processes listen on the same port, each of which gets a part of the connections.
         reflects: Whether there is a reflection service, which shows the contract to callers without a key.
         connections: How many there may be at a time; more are cut off. None: as many as open files allow.
@@ -107,7 +110,7 @@ def build_server(
         ("grpc.max_allowed_incoming_connections", allow_connections() if connections is None else connections),
         ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_TIMEOUT * 1000)),
     ]
-    interceptor = RpcInterceptor(access, observe, knows_station, audit, rates)
+    interceptor = RpcInterceptor(access, observe, knows_station, audit, rates, idempotency)
     server = grpc.aio.server(interceptors=[interceptor], options=options)
     names: list[str] = []
     for block in blocks:

@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from citrine_core.errors import AnswerRefused, CoreError, InvalidArgument, NotFound, Overloaded, StationError
 
-__all__ = ["DOMAIN", "Failure", "failure_of"]
+__all__ = ["DOMAIN", "Failure", "StoredFailure", "failure_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,27 +25,54 @@ MOST = 600
 three times, and the descriptions and paths of stations and callers can be of any length."""
 
 
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
 class Failure:
     """The status and details with which an rpc fails."""
 
     def __init__(self, code: grpc.StatusCode, message: str, details: Message | None = None) -> None:
         self.code = code
         self.message = message
-        self._details = details
+        self._details: list[any_pb2.Any] = []
+        if details is not None:
+            packed = any_pb2.Any()
+            packed.Pack(details)
+            self._details.append(packed)
+
+    @classmethod
+    def of(cls, status: status_pb2.Status) -> "Failure":
+        """Return a failure in its stored form."""
+        failure = cls(_CODES[status.code], status.message)
+        failure._details.extend(status.details)
+        return failure
+
+    def to_status(self) -> status_pb2.Status:
+        """Return it in the form to store."""
+        number: int = self.code.value[0]
+        return status_pb2.Status(code=number, message=self.message, details=self._details)
 
     def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
         """Return the details as metadata; empty if there are none."""
-        if self._details is None:
-            return ()
-        packed = any_pb2.Any()
-        packed.Pack(self._details)
-        number: int = self.code.value[0]
-        status = status_pb2.Status(code=number, message=self.message, details=[packed])
-        return ((DETAILS_KEY, status.SerializeToString()),)
+        return ((DETAILS_KEY, self.to_status().SerializeToString()),) if self._details else ()
+
+
+class StoredFailure(Exception):
+    """An rpc fails as an earlier call did.
+
+    Args:
+        status: Its stored status.
+    """
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.failure = Failure.of(status)
 
 
 def failure_of(error: Exception, method: str) -> Failure:
     """Return the failure for an error. A bug is logged, and its text is not sent to the caller."""
+    if isinstance(error, StoredFailure):
+        return error.failure
     if isinstance(error, CoreError):
         return Failure(error.status, _cut(str(error)), _details(error))
     logger.error("an rpc failed unexpectedly", exc_info=error, extra={"rpc": method})

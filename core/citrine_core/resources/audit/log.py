@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory, accompany
+from citrine_core.db.deferral import current_deferral
 from citrine_core.ids import new_id
 from citrine_core.jobs import Job
 from citrine_core.resources.audit.chains import Chain
@@ -146,17 +147,20 @@ class _Attempt:
     def __init__(self, log: AuditLog, method: str, caller: Caller, peer: str, request: Message) -> None:
         self._log = log
         self._about = (method, caller, peer, request)
+        self._is_written = False
+        """Whether a commit that is deferred stores it."""
         self._is_stored = False
 
     async def store(self, work: UnitOfWork) -> None:
         """Store the record within a unit of work that is about to be committed, unless it is stored."""
         if not self._is_stored:
             await self._log.add(work, [self._log.row_of(*self._about)])
+            self._is_written = current_deferral() is not None
             work.after_commit(self._stored)
 
     def succeeded(self) -> None:
         """Have the record stored if nothing was committed by the call itself."""
-        if not self._is_stored:
+        if not self._is_stored and not self._is_written:
             self._log.add_later(self._log.row_of(*self._about))
         self._stored()
 

@@ -37,6 +37,7 @@ from citrine_core.resources.commands.secrets import masked, named, new_password
 from citrine_core.resources.connections.queries import may_be_open
 from citrine_core.resources.stations.passwords import hash_password
 from citrine_core.rpc import Caller, caller
+from citrine_core.rpc.idempotency import current_keyed_call
 
 __all__ = ["COMMAND_ID", "CommandSender"]
 
@@ -256,7 +257,10 @@ class CommandSender:
             if row["finish_time"] is not None:
                 ending = replace(NOT_CONNECTED, text=row["error_description"])
                 await self.ends.failed(work, _as_row(row), ending, row["finish_time"])
-            await work.commit()
+            keyed = current_keyed_call()
+            if keyed is not None:
+                keyed.sends(command_id)
+            await work.commit(at_once=True)
         if context is not None:
             context.set_trailing_metadata(((COMMAND_ID, command_id),))
         if edge is None:

@@ -1,0 +1,214 @@
+"""Tests of idempotency keys: one effect and one answer, however often, wherever and whenever a call comes again."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from sqlalchemy import func, select
+
+from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1 import keys_pb2, provisioning_pb2, stations_pb2, tokens_pb2
+from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
+from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
+from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
+from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine_core.resources.commands import CommandRow
+from citrine_core.resources.idempotency import IdempotencyKey, keyed_calls
+from citrine_core.resources.keys import ApiKey
+from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.fake_edge import FakeEdge, FakeSession
+
+RESET = ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
+ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
+BOOT = ocpp.BootNotificationRequest(
+    reason=ocpp.BOOT_REASON_ENUM_POWER_UP,
+    charging_station=ocpp.ChargingStation(model="M", vendor_name="V"),
+)
+
+
+def keyed(core: RunningCore, key: str) -> list[tuple[str, str]]:
+    return [*core.metadata(), ("citrine-idempotency-key", key)]
+
+
+def create_key(core: RunningCore, key: str, name: str = "billing") -> Any:
+    request = keys_pb2.CreateKeyRequest(display_name=name, scopes=["stations:read"])
+    return core.stub(KeysServiceStub).CreateKey(request, metadata=keyed(core, key))
+
+
+def reset(core: RunningCore, key: str, station_id: str = "CS-1", seconds: float = 20) -> Any:
+    timeout = Duration()
+    timeout.FromTimedelta(timedelta(seconds=seconds))
+    target = common.CommandTarget(station_id=station_id, timeout=timeout)
+    request = provisioning_pb2.ResetRequest(target=target, request=RESET)
+    return core.stub(ProvisioningServiceStub).Reset(request, metadata=keyed(core, key))
+
+
+async def count(core: RunningCore, model: Any) -> int:
+    async with core.core.unit_of_work(read_only=True) as work:
+        return await work.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+async def online(edge: FakeEdge) -> FakeSession:
+    session = await edge.connect("CS-1", PASSWORD)
+    await session.call(BOOT)
+    return session
+
+
+async def trailing(call: Any) -> dict[str, str]:
+    return dict(tuple(pair) for pair in await call.trailing_metadata())
+
+
+async def refused(call: Any) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), caught.value.details() or ""
+
+
+async def test_a_call_that_comes_again_has_one_effect_and_the_same_answer(core: RunningCore) -> None:
+    first = await create_key(core, "k-1")
+    before = await count(core, ApiKey)
+
+    again = create_key(core, "k-1")
+
+    assert await again == first
+    assert first.secret
+    assert (await trailing(again))["citrine-idempotent-replay"] == "true"
+    assert await count(core, ApiKey) == before
+    async with core.core.unit_of_work(read_only=True) as work:
+        row = await work.session.get_one(IdempotencyKey, ("default", "k-1"))
+    assert row.answer is None
+    assert first.secret not in (row.secret_answer or "")
+    records = await core.stub(AuditServiceStub).ListAuditRecords(
+        ListAuditRecordsRequest(method="KeysService/CreateKey")
+    )
+    assert len(records.records) == 1
+    assert (await create_key(core, "k-2")).secret != first.secret
+
+
+async def test_a_key_is_of_one_request_of_one_tenant(core: RunningCore) -> None:
+    await core.add_tenant("other")
+    first = await create_key(core, "k-1")
+
+    assert await refused(create_key(core, "k-1", "another name")) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "citrine-idempotency-key: was used for another request; each request needs a key of its own",
+    )
+    metadata = [*core.metadata("other"), ("citrine-idempotency-key", "k-1")]
+    request = keys_pb2.CreateKeyRequest(display_name="billing", scopes=["stations:read"])
+    of_other = await core.stub(KeysServiceStub).CreateKey(request, metadata=metadata)
+    assert of_other.key.key_id != first.key.key_id
+    for wrong in ("", "x" * 65):
+        code, text = await refused(create_key(core, wrong))
+        assert (code, text[:40]) == (grpc.StatusCode.INVALID_ARGUMENT, "citrine-idempotency-key: must have 1 to ")
+
+
+async def test_what_stored_nothing_may_come_again(core: RunningCore) -> None:
+    update = stations_pb2.UpdateStationRequest(station=stations_pb2.Station(station_id="CS-1", description="east"))
+    stub = core.stub(StationsServiceStub)
+    code, _ = await refused(stub.UpdateStation(update, metadata=keyed(core, "k-1")))
+    assert code is grpc.StatusCode.NOT_FOUND
+
+    await core.add_station("CS-1")
+
+    assert (await stub.UpdateStation(update, metadata=keyed(core, "k-1"))).description == "east"
+
+
+async def test_a_stream_takes_no_key(core: RunningCore) -> None:
+    async def pages() -> Any:
+        yield tokens_pb2.ImportTokensRequest()
+
+    call = core.stub(TokensServiceStub).ImportTokens(pages(), metadata=keyed(core, "k-1"))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert caught.value.details() == "citrine-idempotency-key: can't be used with a stream"
+
+
+async def test_calls_at_a_time_on_several_cores_have_one_effect(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    async with running_core(database_url, tmp_path) as one, running_core(database_url, tmp_path) as two:
+        before = await count(one, ApiKey)
+        for number in range(5):
+            calls = [create_key(core, f"k-{number}") for core in (one, two) for _ in range(3)]
+            answers: Sequence[Any] = await asyncio.gather(*calls)
+            assert len({answer.secret for answer in answers}) == 1
+        assert await count(two, ApiKey) == before + 5
+
+
+async def test_a_command_is_sent_once(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        session = await online(edge)
+        first, second = asyncio.ensure_future(reset(core, "k-1")), asyncio.ensure_future(reset(core, "k-1"))
+        command = await edge.next("command")
+
+        edge.put(link.Upstream(command_result=edge.result(command, ACCEPTED)))
+        answers = await asyncio.gather(first, second)
+        await session.close()
+        third = await reset(core, "k-1")
+
+    assert answers[0] == answers[1] == third
+    assert answers[0].response == ACCEPTED
+    assert len(edge.commands) == 1
+    assert await count(core, CommandRow) == 1
+
+
+async def test_a_command_goes_on_when_its_caller_goes_away(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        await online(edge)
+        call = reset(core, "k-1")
+        command = await edge.next("command")
+        call.cancel()
+        again = asyncio.ensure_future(reset(core, "k-1"))
+        edge.put(link.Upstream(command_result=edge.result(command, ACCEPTED)))
+
+        assert (await again).response == ACCEPTED
+    assert len(edge.commands) == 1
+
+
+async def test_a_call_whose_core_was_killed_is_answered_by_the_end_of_its_command(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyed_calls, "GRACE", timedelta(0))
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        await online(edge)
+        first = asyncio.ensure_future(reset(core, "k-1"))
+        command = await edge.next("command")
+        # As the end of the process does: nothing runs on behind the commit of the command.
+        (running,) = [task for task in asyncio.all_tasks() if task.get_name().endswith("with an idempotency key")]
+        running.cancel()
+        assert await refused(first) == (grpc.StatusCode.UNAVAILABLE, "the core is stopping")
+        again = asyncio.ensure_future(reset(core, "k-1"))
+        edge.put(link.Upstream(command_result=edge.result(command, ACCEPTED)))
+        answer = await again
+
+    assert answer.response == ACCEPTED
+    assert answer.command.state == common.COMMAND_STATE_ANSWERED
+    assert len(edge.commands) == 1
+
+
+async def test_a_call_that_failed_fails_alike(core: RunningCore) -> None:
+    await core.add_station("CS-1")
+    async with core.edge() as edge:
+        await online(edge)
+        edge.on_command = lambda command: link.CommandFailure(
+            reason=link.CommandFailure.REASON_CALL_ERROR, error=link.CallError(code="InternalError", description="no")
+        )
+        failures = [await refused(reset(core, "k-1")) for _ in range(2)]
+    await core.add_station("CS-2")
+    never = [await refused(reset(core, "k-2", "CS-2")) for _ in range(2)]
+
+    assert failures == [(grpc.StatusCode.ABORTED, "the station answered InternalError: no")] * 2
+    assert never == [(grpc.StatusCode.UNAVAILABLE, "the station is not connected")] * 2
+    assert await count(core, CommandRow) == 2
