@@ -117,6 +117,7 @@ BOUNDED: Mapping[str, str] = {
     "due_charge_records": "removed once they are made",
     "early_charging_states": "removed after a month",
     "edges": "removed a day after they are gone",
+    "idempotency_keys": "removed after a day",
     "leases": "removed a day after they ended",
     "location_evses": "one for each EVSE that ever was: its uid is never used again",
     "outbox_state": "one row",
