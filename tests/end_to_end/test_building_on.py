@@ -27,7 +27,7 @@ from citrine.api.v1.tariffs_pb2 import (
     TariffElement,
 )
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, DeleteTokenRequest, ListTokensRequest, Token
-from citrine.api.v1.transactions_pb2 import CreditTransactionCostRequest
+from citrine.api.v1.transactions_pb2 import CreditTransactionCostRequest, ListTransactionsRequest
 from citrine_sdk import Citrine
 from tests.support.deployment import Deployment, Process
 
@@ -40,6 +40,13 @@ PROGRAMS = re.findall(r"^```python\n(.+?)^```", PAGE.read_text(encoding="utf-8")
 PASSWORD = "correct-horse-battery"
 STATIONS = ("SIM-1", "SIM-2", "SIM-3")
 TOKEN = "C0FFEE01"
+
+# Where the program of bills may crash: within its transaction, behind its commit, and before what was sent is marked.
+CRASHES = (
+    '        database.execute("UPDATE position SET change',
+    "            send(database)",
+    "        with database:\n            key = (record_id",
+)
 PATIENCE = 60.0
 
 
@@ -58,8 +65,9 @@ class Kitchen:
         }
 
     @contextmanager
-    def running(self, *programs: str) -> Iterator[None]:
+    def running(self, *programs: str) -> Iterator[list["subprocess.Popen[bytes]"]]:
         """Run programs, and kill them at the end."""
+        processes = []
         with ExitStack() as stack, self.printed.open("a") as output:
             for program in programs:
                 started = subprocess.Popen(
@@ -71,7 +79,16 @@ class Kitchen:
                 )
                 stack.callback(started.wait)
                 stack.callback(started.kill)
-            yield
+                processes.append(started)
+            yield processes
+
+    async def crash(self, program: str, place: str) -> None:
+        """Run a program that ends as by a crash when it comes to a place, and wait until it has."""
+        indent = place[: len(place) - len(place.lstrip())]
+        assert program.count(place) == 1
+        crashing = program.replace(place, f"{indent}os._exit(9)\n{place}")
+        with self.running(crashing) as (started,):
+            assert await asyncio.to_thread(started.wait, PATIENCE) == 9
 
     def lines(self) -> list[str]:
         return self.printed.read_text().splitlines()
@@ -82,6 +99,13 @@ class Kitchen:
 
     def has_bills(self, count: int) -> bool:
         return len(self.bills()) >= count
+
+    def has_viewed(self) -> bool:
+        return any(line.endswith("transaction_ended") for line in self.lines())
+
+    def has_sent(self, change: int) -> bool:
+        unsent = "SELECT change, (SELECT count(*) FROM postings WHERE NOT is_sent) FROM position"
+        return self.rows("billing.db", unsent) == [(change, 0)]
 
     def rows(self, database: str, query: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self._directory / database)) as opened:
@@ -115,6 +139,17 @@ async def records(citrine: Citrine) -> list[ChargeRecord]:
     return [record async for page in pages for record in page.records]
 
 
+async def all_records(citrine: Citrine) -> list[ChargeRecord]:
+    """Return all records, once each transaction that ended has one, and each credit is a revision."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = await citrine.transactions.ListTransactions(ListTransactionsRequest(page_size=1000))
+            ended = sum(one.HasField("end_time") for one in found.transactions)
+            if len(made := await records(citrine)) == ended + len(CRASHES):
+                return made
+            await asyncio.sleep(0.1)
+
+
 async def credit_the_latest(citrine: Citrine) -> None:
     latest = (await records(citrine))[-1]
     await citrine.transactions.CreditTransactionCost(
@@ -137,31 +172,29 @@ async def test_what_is_killed_again_and_again_bills_each_revision_once_and_has_e
         await prepare(citrine)
         simulator.start()
         try:
-            for number in range(4):
+            for number, place in enumerate(CRASHES):
                 before = len(kitchen.bills())
                 with kitchen.running(billing, mirror, *([view] if not number else [])):
                     await until(partial(kitchen.has_bills, before + 3), kitchen.printed.read_text)
+                    await until(kitchen.has_viewed, kitchen.printed.read_text)
                     await add_token(citrine, f"0000000{number}")
                 await citrine.tokens.DeleteToken(DeleteTokenRequest(id_token=f"0000000{number}", type="ISO14443"))
                 await add_token(citrine, f"1111111{number}")
                 await credit_the_latest(citrine)
-                if number == 2:
+                await kitchen.crash(billing, place)
+                if number == 1:
                     deployment.cores[0].kill()
                     deployment.cores[0].start()
                     await deployment.cores[0].ready()
         finally:
             simulator.stop()
         with kitchen.running(billing, mirror):
-            made = await records(citrine)
-            await until(
-                lambda: kitchen.rows("billing.db", "SELECT change FROM position") == [(made[-1].change,)],
-                kitchen.printed.read_text,
-            )
+            made = await all_records(citrine)
+            await until(partial(kitchen.has_sent, made[-1].change), kitchen.printed.read_text)
             page = await citrine.tokens.ListTokens(ListTokensRequest())
             listed = [(one.id_token, one.SerializeToString()) for one in page.tokens]
             mirrored = "SELECT id_token, content FROM tokens WHERE content IS NOT NULL ORDER BY id_token"
             await until(lambda: kitchen.rows("mirror.db", mirrored) == listed, lambda: listed)
-
     assert "Traceback" not in kitchen.printed.read_text()
     assert [record.change for record in made] == list(range(1, len(made) + 1))
     assert max(record.revision for record in made) > 1
@@ -172,4 +205,3 @@ async def test_what_is_killed_again_and_again_bills_each_revision_once_and_has_e
     sent = {line.split()[0] for line in kitchen.bills()}
     assert {f"{one[0]}/{one[1]}" for one in posted} == sent
     assert {one[3] for one in posted} == {1}
-    assert any(line.endswith("transaction_ended") for line in kitchen.lines())
