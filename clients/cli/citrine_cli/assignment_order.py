@@ -39,9 +39,12 @@ def applying_of(
     return max(one, other, key=lambda assignment: _rank(assignment, valid_from))
 
 
-def _rank(one: TariffAssignment, valid_from: Mapping[str, Timestamp]) -> tuple[int, int, datetime, datetime]:
+def _rank(
+    one: TariffAssignment, valid_from: Mapping[str, Timestamp]
+) -> tuple[int, tuple[int, ...], datetime, datetime]:
     whose = 2 if one.id_token else 1 if one.group_id else 0
-    where = 5 if one.evse_id else 4 if one.station_id else 2 * bool(one.location_id) + bool(one.station_group)
+    places = (one.evse_id, one.station_id, one.location_id)
+    where = (*map(bool, places), len(one.station_labels), bool(one.station_group))
     begins = [_time(one.from_time)] if one.HasField("from_time") else []
     if one.tariff_id in valid_from:
         begins.append(_time(valid_from[one.tariff_id]))
@@ -57,11 +60,20 @@ def _meet_in_place(one: TariffAssignment, other: TariffAssignment) -> bool:
             return False
         if own and theirs and own != theirs:
             return False
+    if not _meet_in_labels(one, other):
+        return False
     return not (one.evse_id and other.evse_id and one.evse_id != other.evse_id)
 
 
+def _meet_in_labels(one: TariffAssignment, other: TariffAssignment) -> bool:
+    own, theirs = one.station_labels.items(), other.station_labels.items()
+    if not own or not theirs:
+        return not (own and _is_somewhere(other)) and not (theirs and _is_somewhere(one))
+    return own <= theirs or theirs <= own
+
+
 def _is_somewhere(one: TariffAssignment) -> bool:
-    return bool(one.station_id or one.location_id or one.station_group)
+    return bool(one.station_id or one.location_id or one.station_group or one.station_labels)
 
 
 def _meet_in_person(one: TariffAssignment, other: TariffAssignment) -> bool:

@@ -177,7 +177,14 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListChargingPlans",
         "ListChargingProfiles",
     ),
-    "StationsService": ("GetStation", "GetStationAddress", "ListHandshakeRefusals", "ListStations"),
+    "StationsService": (
+        "GetStation",
+        "GetStationAddress",
+        "ListHandshakeRefusals",
+        "ListStationGroups",
+        "ListStationLabels",
+        "ListStations",
+    ),
     "TariffAndCostService": ("GetCostCorrection", "GetTransactionCost", "ListCostCorrections", "ListTransactionCosts"),
     "TariffsService": (
         "GetCostSettings",

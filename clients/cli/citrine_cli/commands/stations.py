@@ -31,6 +31,7 @@ from citrine_cli.commands import (
     station_list,
     station_refusals,
     station_security,
+    station_tags,
     station_watch,
 )
 from citrine_cli.commands.refusals import refusal_words
@@ -95,6 +96,7 @@ def build() -> typer.Typer:
     station_care.add_to(app)
     station_configuration.add_to(app)
     station_history.add_to(app)
+    station_tags.add_to(app)
     return app
 
 

@@ -19,6 +19,7 @@ from citrine_cli.client import Client, Limit, collect
 from citrine_cli.errors import CliError
 from citrine_cli.named_things import check_station, check_token
 from citrine_cli.prefixes import with_assignment
+from citrine_cli.station_selectors import labels_of
 from citrine_cli.values import parse_span, parse_time
 from citrine_cli.words import time_word
 
@@ -54,6 +55,10 @@ async def assign_tariff(
     evse: Evse = 0,
     location: Annotated[str, typer.Option("--location", metavar="ID", help="Stations that stand there.")] = "",
     station_group: Annotated[str, typer.Option("--station-group", metavar="G", help="Stations of a group.")] = "",
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="KEY=VALUE", help="Stations with this label; repeat it, all must match."),
+    ] = None,
     group: Annotated[str, typer.Option("--group", metavar="G", help="Group of tokens.")] = "",
     id_token: IdToken = "",
     token_type: TokenType = "",
@@ -68,6 +73,7 @@ async def assign_tariff(
         evse_id=evse,
         location_id=location,
         station_group=station_group,
+        station_labels=labels_of(labels),
         group_id=group,
         id_token=id_token,
         id_token_type=token_type,
@@ -187,6 +193,8 @@ def _subject(one: TariffAssignment) -> str:
     who = f"token {one.id_token}" if one.id_token else f"group {one.group_id}" if one.group_id else "all drivers"
     if not one.station_id:
         places = [f"location {one.location_id}"] if one.location_id else []
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(one.station_labels.items()))
+        places += [f"stations labelled {labels}"] if labels else []
         places += [f"stations of group {one.station_group}"] if one.station_group else []
         return f"{who} at {' and '.join(places) or 'all stations'}"
     return f"{who} at {one.station_id}{f' EVSE {one.evse_id}' if one.evse_id else ''}"

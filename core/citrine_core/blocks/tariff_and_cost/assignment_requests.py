@@ -8,11 +8,13 @@ from citrine_core.blocks.provisioning.queries import find_currencies
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
-from citrine_core.resources.stations.tags import check_groups
+from citrine_core.resources.stations.tags import check_groups, check_labels, digest_of_label, write_labels
 from citrine_core.resources.tokens import lookup_of, type_of
 from citrine_core.rpc import check_length, required
 
 __all__ = ["assignment_row", "check_assignment", "check_currency"]
+
+MOST_LABELS = 16
 
 
 def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
@@ -26,11 +28,12 @@ def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
         raise InvalidArgument("assignment.evse_id", "must be an EVSE of the station that is named")
     if wanted.id_token_type and not wanted.id_token:
         raise InvalidArgument("assignment.id_token_type", "must come with id_token")
-    for name in ("location_id", "station_group"):
+    for name in ("location_id", "station_group", "station_labels"):
         if getattr(wanted, name) and wanted.station_id:
             raise InvalidArgument(f"assignment.{name}", "must be empty where a station is named")
     if wanted.station_group:
         check_groups("assignment.station_group", [wanted.station_group])
+    check_labels("assignment.station_labels", wanted.station_labels, MOST_LABELS)
     check_length("assignment.station_id", wanted.station_id, 48)
     check_length("assignment.group_id", wanted.group_id, 255)
     check_length("assignment.id_token", wanted.id_token, 255)
@@ -56,6 +59,7 @@ async def check_currency(work: UnitOfWork, tenant_id: str, station_id: str, curr
 
 def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -> dict[str, Any]:
     """Return the row of an assignment."""
+    labels = sorted(wanted.station_labels.items())
     return {
         "tenant_id": tenant_id,
         "assignment_id": new_id(),
@@ -64,6 +68,8 @@ def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -
         "evse_id": wanted.evse_id,
         "location_id": wanted.location_id,
         "station_group": wanted.station_group,
+        "station_labels": write_labels(wanted.station_labels),
+        "label_digest": digest_of_label(*labels[0]) if labels else "",
         "group_id": wanted.group_id,
         "id_token": wanted.id_token,
         "id_token_lookup": lookup_of(wanted.id_token, wanted.id_token_type),

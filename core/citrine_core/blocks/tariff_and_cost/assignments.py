@@ -9,6 +9,7 @@ from typing import Any
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.locations.queries import NOWHERE, Place, find_places
+from citrine_core.resources.stations.tags import read_labels
 from citrine_core.resources.tokens import TokenRepository, lookup_of, type_of
 
 __all__ = ["Subject", "find_tariffs"]
@@ -110,7 +111,8 @@ def _choose(
         if version is None or not _is_valid(version, subject.begins):
             continue
         whose = 2 if row.id_token_lookup else 1 if row.group_id else 0
-        where = 5 if row.evse_id else 4 if row.station_id else 2 * bool(row.location_id) + bool(row.station_group)
+        labels = len(read_labels(row.station_labels))
+        where = (bool(row.evse_id), bool(row.station_id), bool(row.location_id), labels, bool(row.station_group))
         times = [time.timestamp() for time in (version.valid_from, row.from_time) if time is not None]
         since = max(times, default=float("-inf"))
         rank = (whose, where, since, row.id)
@@ -133,6 +135,7 @@ def _fits(row: Any, subject: Subject, group: str, place: Place) -> bool:
         row.station_id in ("", subject.station_id)
         and row.location_id in ("", place.location_id)
         and row.station_group in ("", *place.groups)
+        and read_labels(row.station_labels).items() <= place.labels.items()
         and row.evse_id in (0, subject.evse_id)
         and row.id_token_lookup in ("", subject.lookup)
         and row.id_token_type in ("", subject.kind)

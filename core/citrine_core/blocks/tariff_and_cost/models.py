@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model, PartialIndex
@@ -49,7 +49,7 @@ class TariffAssignment(Model):
         UniqueConstraint("tenant_id", "assignment_id", name="uq_tariff_assignments_assignment_id"),
         Index(
             "ix_tariff_assignments_subject",
-            *("tenant_id", "id_token_lookup", "group_id", "station_id", "location_id", "station_group"),
+            *("tenant_id", "id_token_lookup", "group_id", "station_id", "location_id", "station_group", "label_digest"),
         ),
         Index("ix_tariff_assignments_tariff", "tenant_id", "tariff_id"),
     )
@@ -62,6 +62,10 @@ class TariffAssignment(Model):
     evse_id: Mapped[int] = mapped_column(Integer)
     location_id: Mapped[str] = mapped_column(String(36), default="", server_default=text("''"))
     station_group: Mapped[str] = mapped_column(String(63), default="", server_default=text("''"))
+    station_labels: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    """Labels as `write_labels` of stations writes them."""
+    label_digest: Mapped[str] = mapped_column(String(32), default="", server_default=text("''"))
+    """Of the first of the labels, by which the assignments of a station are found."""
     group_id: Mapped[str] = mapped_column(String(255))
     id_token: Mapped[str] = mapped_column(String(255))
     """As the operator wrote it."""

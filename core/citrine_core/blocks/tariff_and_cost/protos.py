@@ -8,6 +8,7 @@ from citrine_core.blocks.tariff_and_cost.accrual import Accrual
 from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRow
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRow
+from citrine_core.resources.stations.tags import read_labels
 from citrine_core.rpc import to_timestamp
 
 __all__ = ["assignment_to_proto", "cost_to_proto", "settings_to_proto", "tariff_to_proto"]
@@ -39,6 +40,7 @@ def assignment_to_proto(row: TariffAssignment) -> pb.TariffAssignment:
         to_time=to_timestamp(row.to_time),
         location_id=row.location_id,
         station_group=row.station_group,
+        station_labels=read_labels(row.station_labels),
     )
 
 

@@ -13,6 +13,7 @@ from citrine_core.db import Listed, Page, UnitOfWork, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.locations.queries import Place
+from citrine_core.resources.stations.tags import digest_of_label
 from citrine_core.resources.tenants.quotas import Counted
 
 __all__ = ["TARIFFS", "TariffRepository", "VersionKey", "end_assignments"]
@@ -45,6 +46,7 @@ _SUBJECT = (
     "evse_id",
     "location_id",
     "station_group",
+    "station_labels",
     "id_token_type",
     "tariff_id",
 )
@@ -220,6 +222,7 @@ class TariffRepository:
     ) -> Sequence[Any]:
         """Return the assignments that may apply to stations, tokens and groups at a time or later, in one query."""
         station_groups = {group for place in places for group in place.groups}
+        labels = {digest_of_label(*label) for place in places for label in place.labels.items()}
         table = _ASSIGNMENTS.c
         query = select(_ASSIGNMENTS).where(
             table.tenant_id == tenant_id,
@@ -228,6 +231,7 @@ class TariffRepository:
             one_of(table.station_id, {"", *stations}),
             one_of(table.location_id, {"", *(place.location_id for place in places)}),
             one_of(table.station_group, {"", *station_groups}),
+            one_of(table.label_digest, {"", *labels}),
             table.to_time.is_(None) | (table.to_time > first),
         )
         return (await self._session.execute(query)).all()

@@ -1,9 +1,10 @@
 """Where stations stand, for other packages: EVSEs that come and go with them, and their time zones."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import locations_pb2 as location_pb
@@ -14,7 +15,7 @@ from citrine_core.db.changes import change_time
 from citrine_core.ids import new_id
 from citrine_core.resources.locations.models import Location, LocationEvse
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
-from citrine_core.resources.stations.queries import GROUPS, PLACES, lock_locations_of
+from citrine_core.resources.stations.queries import GROUPS, LABELS, PLACES, lock_locations_of
 
 __all__ = [
     "NOWHERE",
@@ -46,6 +47,7 @@ class Place(NamedTuple):
     """Of the location."""
     groups: tuple[str, ...] = ()
     """Groups that the station is in."""
+    labels: Mapping[str, str] = MappingProxyType({})
 
 
 NOWHERE = Place()
@@ -116,20 +118,28 @@ async def find_time_zones(session: AsyncSession, tenant_id: str, station_ids: Co
 
 
 async def find_places(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, Place]:
-    """Return where those of the stations stand that stand at a location or are in a group, in one query."""
+    """Return where those of the stations stand that stand at a location, are in a group or labelled, in one query."""
     grouped = and_(GROUPS.c.tenant_id == PLACES.c.tenant_id, GROUPS.c.station_id == PLACES.c.station_id)
-    rows = await session.execute(
-        select(PLACES.c.station_id, Location.location_id, Location.time_zone, GROUPS.c.group_name)
+    sited = (
+        select(PLACES.c.station_id, Location.location_id, Location.time_zone, GROUPS.c.group_name, null(), null())
         .select_from(PLACES)
         .outerjoin(Location, _STANDS_THERE)
         .outerjoin(GROUPS, grouped)
         .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
     )
+    # Rows of their own, lest there is one for each pair of a group and a label.
+    labelled = select(LABELS.c.station_id, null(), null(), null(), LABELS.c.label_key, LABELS.c.label_value).where(
+        LABELS.c.tenant_id == tenant_id, one_of(LABELS.c.station_id, station_ids)
+    )
     found: dict[str, Place] = {}
-    for station_id, location_id, time_zone, group in rows:
+    labels: dict[str, dict[str, str]] = {}
+    for station_id, location_id, time_zone, group, key, value in await session.execute(union_all(sited, labelled)):
+        if key is not None:
+            labels.setdefault(station_id, {})[key] = value
+            continue
         place = found.get(station_id) or Place(location_id or "", time_zone or "")
         found[station_id] = place if group is None else place._replace(groups=(*place.groups, group))
-    return found
+    return found | {each: found.get(each, NOWHERE)._replace(labels=own) for each, own in labels.items()}
 
 
 async def retain_location(session: AsyncSession, tenant_id: str, location_id: str) -> None:

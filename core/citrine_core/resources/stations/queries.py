@@ -18,12 +18,13 @@ from citrine.ocpp.v2.provisioning_pb2 import (
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.client_certificates import ClientCertificates
-from citrine_core.resources.stations.models import Station, StationGroup
+from citrine_core.resources.stations.models import Station, StationGroup, StationLabel
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = [
     "BOOTS",
     "GROUPS",
+    "LABELS",
     "PLACES",
     "Presence",
     "count_stations",
@@ -59,6 +60,11 @@ _GROUPS = StationGroup.__table__.c
 
 GROUPS = select(_GROUPS.tenant_id, _GROUPS.station_id, _GROUPS.group_name).subquery("groups_of_stations")
 """Groups of each station, to be joined by tenant_id and station_id."""
+
+_LABELS = StationLabel.__table__.c
+
+LABELS = select(_LABELS.tenant_id, _LABELS.station_id, _LABELS.label_key, _LABELS.label_value).subquery("labels")
+"""Labels of each station, to be joined by tenant_id and station_id."""
 
 _STATES = ("connected", "pending", "rejected", "not_booted", "offline", "never_seen", "held", "disabled")
 

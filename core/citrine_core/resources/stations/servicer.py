@@ -8,7 +8,6 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import stations_pb2 as pb
-from citrine.api.v1.stations_pb2_grpc import StationsServiceServicer
 from citrine.events.v1.events_pb2 import Event, StationChanged
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine_core.blocks.availability import AvailabilityRepository, ConnectorRepository
@@ -39,6 +38,7 @@ from citrine_core.resources.stations.protos import to_proto
 from citrine_core.resources.stations.repository import STATIONS, StationRepository, StationWithConnection
 from citrine_core.resources.stations.selection import check_selector
 from citrine_core.resources.stations.sightings import Sightings
+from citrine_core.resources.stations.tag_rpcs import TagRpcs
 from citrine_core.resources.stations.tags import StationTags
 from citrine_core.resources.stations.versions import version_of
 from citrine_core.rpc import apply_mask, caller, open_page, required, span_of
@@ -50,11 +50,11 @@ _NOT_WHILE_HELD = {"boot_policy", "allow_no_password"}
 """Fields that would admit a station that no operator has accepted."""
 
 
-class StationsServicer(StationsServiceServicer):
+class StationsServicer(TagRpcs):
     """Stations as the API shows them."""
 
     def __init__(self, services: Services) -> None:
-        self._unit_of_work = services.unit_of_work
+        super().__init__(services)
         self._clock = services.clock
         self._disconnect = services.disconnect
         self._forget = services.forget_station

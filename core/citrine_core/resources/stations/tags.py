@@ -1,19 +1,21 @@
 """Tags of stations: their labels and groups."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
-from sqlalchemy import Table, delete, select
+from sqlalchemy import Row, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import one_of
+from citrine_core.db import Listed, Page, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.stations.models import StationGroup, StationLabel
 from citrine_core.rpc import check_length, check_pattern
 
-__all__ = ["StationTags", "Tags", "check_groups", "check_labels"]
+__all__ = ["StationTags", "Tags", "check_groups", "check_labels", "digest_of_label", "read_labels", "write_labels"]
 
 MOST = 32
 """Labels of a station, and groups."""
@@ -62,6 +64,31 @@ class StationTags:
             found.setdefault(station_id, Tags()).groups.append(name)
         return found
 
+    async def list_groups(self, tenant_id: str, page: Page, *, prefix: str) -> Listed[Row[str, int]]:
+        """Return the groups of a tenant whose names begin with a prefix, with the number of their stations."""
+        name = _GROUPS.c.group_name
+        query = select(name, func.count()).where(_GROUPS.c.tenant_id == tenant_id).group_by(name)
+        if prefix:
+            query = query.where(begins_with(name, prefix))
+        return await page.read_rows(self._session, query, name)
+
+    async def list_labels(self, tenant_id: str, page: Page, *, key: str, prefix: str) -> Listed[Row[str, str, int]]:
+        """Return the labels of a tenant, with the number of their stations.
+
+        Args:
+            tenant_id: The tenant.
+            page: The page to return.
+            key: Only of this key. "": of any.
+            prefix: Only of keys that begin so.
+        """
+        columns = (_LABELS.c.label_key, _LABELS.c.label_value)
+        query = select(*columns, func.count()).where(_LABELS.c.tenant_id == tenant_id).group_by(*columns)
+        if key:
+            query = query.where(_LABELS.c.label_key == key)
+        if prefix:
+            query = query.where(begins_with(_LABELS.c.label_key, prefix))
+        return await page.read_rows(self._session, query, *columns)
+
     async def replace_labels(self, tenant_id: str, station_id: str, labels: Mapping[str, str]) -> None:
         """Give a station these labels and no others. The caller has locked the station."""
         await self._remove(_LABELS, tenant_id, station_id)
@@ -81,6 +108,22 @@ class StationTags:
         await self._session.execute(
             delete(table).where(table.c.tenant_id == tenant_id, table.c.station_id == station_id)
         )
+
+
+def write_labels(labels: Mapping[str, str]) -> str:
+    """Return labels as text that is equal for equal labels; "" if there are none."""
+    return json.dumps(dict(labels), sort_keys=True, ensure_ascii=False) if labels else ""
+
+
+def read_labels(text: str) -> dict[str, str]:
+    """Return the labels that `write_labels` wrote."""
+    labels: dict[str, str] = json.loads(text) if text else {}
+    return labels
+
+
+def digest_of_label(key: str, value: str) -> str:
+    """Return 32 characters in place of a label, which fit into any index."""
+    return blake2b(f"{key}={value}".encode(), digest_size=16).hexdigest()
 
 
 def check_labels(name: str, labels: Mapping[str, str], most: int = MOST) -> None:

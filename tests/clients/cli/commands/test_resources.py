@@ -26,12 +26,16 @@ from citrine.api.v1.stations_pb2 import (
     CreateStationResponse,
     DeleteStationRequest,
     Evse,
+    ListStationGroupsResponse,
+    ListStationLabelsResponse,
     ListStationsRequest,
     ListStationsResponse,
     SetStationPasswordRequest,
     SetStationPasswordResponse,
     Station,
     StationAddress,
+    StationGroup,
+    StationLabel,
 )
 from citrine.api.v1.tenants_pb2 import (
     CreateTenantRequest,
@@ -166,6 +170,18 @@ def test_stations_are_listed_by_location_group_and_label(citrine: Cli, core: Scr
     refused = citrine("station", "list", "--label", "bay")
     assert refused.code == 2
     assert "--label: 'bay' is not KEY=VALUE" in refused.err
+
+
+def test_groups_and_labels_are_listed_with_the_number_of_their_stations(citrine: Cli, core: ScriptedCore) -> None:
+    core.on("ListStationGroups", ListStationGroupsResponse(groups=[StationGroup(name="fast", stations=12)]))
+    label = StationLabel(key="owner", value="acme", stations=3)
+    core.on("ListStationLabels", ListStationLabelsResponse(labels=[label]))
+
+    assert citrine("station", "groups", "f").lines[1].split() == ["fast", "12"]
+    assert citrine("station", "labels", "owner", "--prefix", "o").lines[1].split() == ["owner", "acme", "3"]
+    assert core.requests("ListStationGroups")[0].name_prefix == "f"
+    (request,) = core.requests("ListStationLabels")
+    assert (request.key, request.key_prefix) == ("owner", "o")
 
 
 def test_labels_and_groups_of_a_station_are_replaced(citrine: Cli, core: ScriptedCore) -> None:

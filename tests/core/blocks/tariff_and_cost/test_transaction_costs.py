@@ -157,8 +157,8 @@ async def test_times_of_day_without_a_zone_are_those_of_the_location_at_the_star
     assert ((await api.of("T-1")).cost.total.after_tax, (await api.of("T-2")).cost.total.after_tax) == ("1.00", "10.00")
 
 
-async def test_a_tariff_of_a_location_goes_before_that_of_a_group_of_stations(core: RunningCore) -> None:
-    """And that of the group before the one for all; where the station stood when it was heard of first counts."""
+async def test_a_tariff_of_a_location_goes_before_those_of_labels_and_of_a_group(core: RunningCore) -> None:
+    """More labels go before fewer, these before a group, and that before all; where it stood at first counts."""
     api = Costs(core)
     places: Any = core.stub(LocationsServiceStub)
     await places.CreateLocation(CreateLocationRequest(location=place("north")))
@@ -166,6 +166,10 @@ async def test_a_tariff_of_a_location_goes_before_that_of_a_group_of_stations(co
         ("ALL", "1", {}),
         ("GROUP", "2", {"station_group": "fast"}),
         ("SITE", "3", {"location_id": "north"}),
+        ("LABEL", "4", {"station_labels": {"city": "Bonn"}}),
+        ("LABELS", "5", {"station_labels": {"city": "Bonn", "row": "ä"}}),
+        ("ELSEWHERE", "6", {"station_labels": {"city": "Bonn", "row": "2"}}),
+        ("BOTH", "7", {"station_labels": {"area": "x", "city": "Bonn"}, "station_group": "fast"}),
     ):
         await api.assign(tariff(element(component("FLAT", price)), tariff_id=name), **where)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -178,6 +182,10 @@ async def test_a_tariff_of_a_location_goes_before_that_of_a_group_of_stations(co
             ("CS-1", Station(location_id="north", groups=["fast"])),
             ("CS-2", Station(groups=["fast", "depot"])),
             ("CS-3", Station(groups=["depot"])),
+            ("CS-4", Station(groups=["fast"], labels={"city": "Bonn"})),
+            ("CS-5", Station(location_id="north", labels={"city": "Bonn"})),
+            ("CS-6", Station(groups=["depot", "other"], labels={"city": "Bonn", "row": "ä", "z": "z"})),
+            ("CS-7", Station(groups=["depot", "fast"], labels={"area": "x", "city": "Bonn", "row": "ä"})),
         ):
             session = await connect(core, edge, station_id)
             placed.station_id = station_id
@@ -185,7 +193,9 @@ async def test_a_tariff_of_a_location_goes_before_that_of_a_group_of_stations(co
             await session.call(started(0, 0, transaction_id=f"T-{station_id}"))
             totals.append((await session.call(ended(1, 1000, transaction_id=f"T-{station_id}"))).total_cost)
 
-    assert totals == [3.0, 2.0, 1.0]
+    assert totals == [3.0, 2.0, 1.0, 4.0, 3.0, 5.0, 7.0]
+    listed = await api.tariffs.ListTariffAssignments(pb.ListTariffAssignmentsRequest(tariff_id="LABELS"))
+    assert dict(listed.assignments[0].station_labels) == {"city": "Bonn", "row": "ä"}
 
 
 async def test_late_events_make_the_cost_final(core: RunningCore) -> None:

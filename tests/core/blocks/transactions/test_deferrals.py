@@ -105,6 +105,8 @@ class Bench:
                 "id_token_type",
                 "location_id",
                 "station_group",
+                "station_labels",
+                "label_digest",
             )
             await tariffs.assign(
                 {

@@ -12,6 +12,7 @@ from citrine_core.db import Page, UnitOfWorkFactory, database_of
 from citrine_core.events import write_events
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
 from citrine_core.resources.stations.lists import LookedStations, list_stations
+from citrine_core.resources.stations.tags import StationTags
 from tests.support.renewed_database import run_statements
 from tests.support.statements import statements
 
@@ -78,7 +79,7 @@ def is_large_walk(plan: str) -> bool:
     return any("SCAN" in line and "json_each" not in line and "VIRTUAL TABLE" not in line for line in lines)
 
 
-async def costs(engine: AsyncEngine, statement: str, parameters: Any) -> str:
+async def costs(engine: AsyncEngine, statement: str, parameters: Any, pages: int = PAGES) -> str:
     """Return what is wrong with how the database reads a statement; empty if nothing is."""
     async with engine.connect() as connection:
         if database_of(engine).has_one_writer:
@@ -90,7 +91,7 @@ async def costs(engine: AsyncEngine, statement: str, parameters: Any) -> str:
         (explained,) = orjson.loads(found) if isinstance(found, str) else found
         blocks = explained["Plan"]["Shared Hit Blocks"] + explained["Plan"]["Shared Read Blocks"]
         await connection.rollback()
-        return f"{blocks} blocks\n{outline(explained['Plan'])}" if blocks > PAGES else ""
+        return f"{blocks} blocks\n{outline(explained['Plan'])}" if blocks > pages else ""
 
 
 def outline(plan: dict[str, Any], depth: int = 0) -> str:
@@ -110,6 +111,13 @@ STATIONS: list[dict[str, Any]] = [
     {"location_ids": ["L-7", "L-8"], "labels": {"kind": "even"}},
     {"station_ids": ["CS-1", "CS-2"], "groups": ["most"]},
 ]
+
+TAGS: list[tuple[dict[str, Any], int]] = [
+    ({"prefix": "f"}, 50),
+    ({"key": "rare", "prefix": ""}, 50),
+    ({"key": "", "prefix": "ra"}, 50),
+]
+"""Filters of the lists of groups and labels, and how many blocks these few rows may need."""
 
 LOCATIONS: list[dict[str, Any]] = [
     {"changed": None, "published_only": False, "country": "NLD"},
@@ -140,6 +148,14 @@ async def test_a_page_of_a_list_is_read_from_an_index(engine: AsyncEngine) -> No
                     rows, _ = await list_stations(work.session, "default", Page(100, after), looked)
             wrong += [(number, parts, await costs(engine, *one)) for one in seen if "FROM stations" in one[0]]
             assert rows or after or not is_filled, parts
+    for filters, within in TAGS:
+        with statements(engine) as seen:
+            async with unit_of_work(read_only=True) as work:
+                tags = StationTags(work.session)
+                listing: Any = tags.list_groups if "key" not in filters else tags.list_labels
+                rows, _ = await listing("default", Page(100), **filters)
+        wrong += [(0, filters, await costs(engine, *one, pages=within)) for one in seen if "FROM station_" in one[0]]
+        assert rows or not is_filled, filters
     for filters in LOCATIONS:
         with statements(engine) as seen:
             async with unit_of_work(read_only=True) as work:

@@ -317,6 +317,20 @@ async def test_stations_are_selected_by_location_group_and_label(api: Api, who: 
     assert await selected(groups=["fast"], labels={"owner": "acme"}, location_ids=["north"]) == ["A-1"]
     assert await selected(station_ids=["A-2", "B-1", "X"], groups=["depot"]) == ["A-2"]
     assert await selected() == ["A-1", "A-2", "B-1", "C-1"]
+    groups = await api.stations.ListStationGroups(pb.ListStationGroupsRequest(name_prefix="f"), metadata=who)
+    assert [(one.name, one.stations) for one in groups.groups] == [("fast", 2)]
+    labels: list[tuple[str, str, int]] = []
+    request = pb.ListStationLabelsRequest(page_size=2)
+    while not labels or request.page_token:
+        page = await api.stations.ListStationLabels(request, metadata=who)
+        labels += [(one.key, one.value, one.stations) for one in page.labels]
+        request.page_token = page.next_page_token
+    assert labels == [("bay", "1", 1), ("bay", "2", 1), ("owner", "acme", 2), ("owner", "other", 1)]
+    of_key = await api.stations.ListStationLabels(pb.ListStationLabelsRequest(key="bay"), metadata=who)
+    assert list(of_key.labels) == list(
+        (await api.stations.ListStationLabels(pb.ListStationLabelsRequest(key_prefix="ba"), metadata=who)).labels
+    )
+    assert len(of_key.labels) == 2
 
 
 async def test_tags_of_a_station_are_replaced_as_a_whole_and_end_with_it(api: Api, who: Any) -> None:
