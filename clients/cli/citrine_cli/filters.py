@@ -6,9 +6,19 @@ from typing import Annotated, TypeVar
 import typer
 
 from citrine.api.v1.common_pb2 import TimeRange
-from citrine_cli.values import parse_span
+from citrine_cli.values import parse_span, parse_time
 
-__all__ = ["EvseOption", "FromOption", "StationOption", "ToOption", "TokenGroupOption", "range_of", "words_of"]
+__all__ = [
+    "ChangedOption",
+    "EvseOption",
+    "FromOption",
+    "StationOption",
+    "ToOption",
+    "TokenGroupOption",
+    "changed_since",
+    "range_of",
+    "words_of",
+]
 
 T = TypeVar("T", bound=int)
 
@@ -17,6 +27,19 @@ EvseOption = Annotated[int | None, typer.Option("--evse", metavar="EVSE", help="
 TokenGroupOption = Annotated[str, typer.Option("--token-group", metavar="ID", help="Only of tokens of this group.")]
 FromOption = Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Only from then on.")]
 ToOption = Annotated[str, typer.Option("--to", metavar="TIME", help="Only before then.")]
+
+ChangedOption = Annotated[
+    str, typer.Option("--changed-since", metavar="TIME", help="Only what changed since, the oldest change first.")
+]
+
+
+def changed_since(text: str) -> TimeRange | None:
+    """Return the times since one, which may be empty; None for all.
+
+    Raises:
+        UsageError: When it is not a time.
+    """
+    return TimeRange(start=parse_time("--changed-since", text, past=True)) if text else None
 
 
 def range_of(begin: str, end: str, begin_option: str = "--from/--since", end_option: str = "--to") -> TimeRange | None:

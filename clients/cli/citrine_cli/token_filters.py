@@ -7,11 +7,10 @@ import typer
 
 from citrine.api.v1.tokens_pb2 import ExportTokensRequest, ListTokensRequest, TokenStatus
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import words_of
+from citrine_cli.filters import changed_since, words_of
 from citrine_cli.targets import choice
-from citrine_cli.values import parse_time
 
-__all__ = ["Changed", "Contract", "Group", "Owner", "Prefix", "StatusOnly", "parse_filter", "parse_owner"]
+__all__ = ["Contract", "Group", "Owner", "Prefix", "StatusOnly", "parse_filter", "parse_owner"]
 
 RequestT = TypeVar("RequestT", ListTokensRequest, ExportTokensRequest)
 
@@ -24,10 +23,6 @@ Prefix = Annotated[str, typer.Option("--prefix", metavar="TEXT", help="Only thos
 StatusOnly = Annotated[
     str, typer.Option("--status", metavar="S", help=f"Only those: {', '.join(STATUSES)}, valid or invalid.")
 ]
-Changed = Annotated[
-    str, typer.Option("--changed-since", metavar="TIME", help="Only what changed since, the oldest change first.")
-]
-
 _OWNER = re.compile(r"([A-Za-z]{2})[-*]?([A-Za-z0-9]{3})")
 
 
@@ -59,6 +54,7 @@ def parse_filter(
         request.valid = status.lower() == "valid"
     elif status:
         request.status = choice("--status", STATUSES, status)
-    if changed:
-        request.update_time.start.CopyFrom(parse_time("--changed-since", changed, past=True))
+    since = changed_since(changed)
+    if since is not None:
+        request.update_time.CopyFrom(since)
     return request

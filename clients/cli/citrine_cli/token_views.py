@@ -17,8 +17,9 @@ from citrine.api.v1.tokens_pb2 import (
 from citrine_cli.cells import State
 from citrine_cli.client import Client, collect
 from citrine_cli.clock import Clock, utc_now
+from citrine_cli.filters import ChangedOption
 from citrine_cli.limits import limit_words
-from citrine_cli.token_filters import Changed, Contract, Group, Owner, Prefix, StatusOnly, parse_filter
+from citrine_cli.token_filters import Contract, Group, Owner, Prefix, StatusOnly, parse_filter
 from citrine_cli.token_rules import rule_words
 from citrine_cli.token_types import MaybeType, TokenId, type_name
 from citrine_cli.words import duration_word, enum_word, time_word
@@ -41,7 +42,7 @@ async def list_tokens(
     contract: Contract = "",
     prefix: Prefix = "",
     status: StatusOnly = "",
-    changed: Changed = "",
+    changed: ChangedOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the tokens."""

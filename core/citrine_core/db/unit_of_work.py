@@ -8,13 +8,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.util import greenlet_spawn
 
 from citrine.events.v1.events_pb2 import Event
+from citrine_core.clock import utc_now
+from citrine_core.db.changes import change_time
 from citrine_core.db.databases import database_of
 from citrine_core.db.deferral import current_deferral
 from citrine_core.db.direct import remember_connection
@@ -36,6 +39,12 @@ ALIVE_INTERVAL = 1.0
 _ALIVE = text("SELECT 1")
 
 WriteEvents = Callable[["UnitOfWork", Sequence[Event]], Awaitable[None]]
+
+
+class Changed(Protocol):
+    """A row of a table that is listed by the time of the last change."""
+
+    update_time: datetime
 
 
 class UnitOfWork:
@@ -67,6 +76,7 @@ class UnitOfWork:
         self._events: list[Event] = []
         self._has_events = False
         self._is_accompanied = False
+        self._stamped: list[Changed] = []
         self._after_commit: list[Callable[[], None]] = []
         self._alive = time.monotonic()
         self._task = asyncio.current_task()
@@ -74,6 +84,13 @@ class UnitOfWork:
     def emit(self, event: Event) -> None:
         """Have an event stored with this unit of work. Time and token are set when it is stored."""
         self._events.append(event)
+
+    def stamp(self, row: Changed) -> None:
+        """Have the `update_time` of a row set to the time of its change (`citrine_core.db.changes`) at the commit.
+
+        It takes one statement in a transaction, whatever the number of rows, and none where no row is stamped.
+        """
+        self._stamped.append(row)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Have something done once everything is committed, and not otherwise.
@@ -141,6 +158,11 @@ class UnitOfWork:
 
     async def write(self) -> None:
         """Write everything to the database. Part of `commit`."""
+        if self._stamped:
+            time_of_change = await change_time(self.session, utc_now)
+            for row in self._stamped:
+                row.update_time = time_of_change
+            self._stamped = []
         if self.session.new or self.session.deleted or self.session.dirty:
             await self.session.flush()
         companion = _COMPANION.get()

@@ -115,6 +115,7 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "evse_id": "1",
             "state": _case(FEW, "2", "5"),
             "create_time": sql.time(),
+            "update_time": sql.time(),
         },
         "stations": {
             "station_id": "'CS-' || n",
@@ -271,6 +272,7 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "reservations that are open": (5, _reservations(open_only=True)),
     "reservations of a token": (50, _reservations(id_token="card7")),
     "reservations that were asked for then": (5, _reservations(created=EARLY)),
+    "reservations that changed then": (5, _reservations(changed=EARLY)),
     "stations": (PAGE, _stations()),
     "stations by the beginning of the id": (PAGE, _stations(prefix="CS-444")),
     "stations of a vendor": (5, _stations(vendor_name="Acme")),

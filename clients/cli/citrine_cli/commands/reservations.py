@@ -10,7 +10,16 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reservation_costs import list_reservation_costs, show_reservation_cost
-from citrine_cli.filters import EvseOption, FromOption, StationOption, TokenGroupOption, ToOption, range_of
+from citrine_cli.filters import (
+    ChangedOption,
+    EvseOption,
+    FromOption,
+    StationOption,
+    TokenGroupOption,
+    ToOption,
+    changed_since,
+    range_of,
+)
 from citrine_cli.named_things import warn_unknown_token
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
@@ -108,6 +117,7 @@ async def list_reservations(
     label: WithLabel = None,
     begin: FromOption = "",
     end: ToOption = "",
+    changed: ChangedOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List reservations, the latest first."""
@@ -120,6 +130,7 @@ async def list_reservations(
         group_id=token_group,
         stations=station_selector(location, group, label),
         create_time=range_of(begin, end),
+        update_time=changed_since(changed),
     )
     pages = collect(client.citrine.reservation.ListReservations, request, limit)
     found = [reservation async for page in pages for reservation in page.reservations]

@@ -43,6 +43,7 @@ from citrine_cli.commands.tariff_assignments import (
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.costs import cost_lines, element_lines
 from citrine_cli.errors import UsageError, warn
+from citrine_cli.filters import ChangedOption, changed_since
 from citrine_cli.message_files import read_message
 from citrine_cli.values import parse_seconds, parse_span, parse_time
 from citrine_cli.words import count, money, time_word
@@ -166,10 +167,14 @@ async def update_tariff(
 
 
 async def list_tariffs(
-    client: Client, limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most; 0 is all.")] = 0
+    client: Client,
+    changed: ChangedOption = "",
+    deleted: Annotated[bool, typer.Option("--deleted", help="Also those that were removed.")] = False,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most; 0 is all.")] = 0,
 ) -> None:
     """List the tariffs."""
-    pages = collect(client.citrine.tariffs.ListTariffs, ListTariffsRequest(), limit)
+    request = ListTariffsRequest(update_time=changed_since(changed), with_deleted=deleted)
+    pages = collect(client.citrine.tariffs.ListTariffs, request, limit)
     _print_tariffs(client, [one async for page in pages for one in page.tariffs])
 
 

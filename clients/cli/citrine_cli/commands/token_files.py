@@ -16,10 +16,11 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.filters import ChangedOption
 from citrine_cli.line_breaks import write_line
 from citrine_cli.progress import ProgressLine, progress_line
 from citrine_cli.token_files import FORMATS, TokenReader, write_csv, write_json_lines
-from citrine_cli.token_filters import Changed, Contract, Group, Owner, Prefix, StatusOnly, parse_filter
+from citrine_cli.token_filters import Contract, Group, Owner, Prefix, StatusOnly, parse_filter
 
 __all__ = ["add_commands"]
 
@@ -159,7 +160,7 @@ async def export_tokens(
     contract: Contract = "",
     prefix: Prefix = "",
     status: StatusOnly = "",
-    changed: Changed = "",
+    changed: ChangedOption = "",
 ) -> None:
     """Print all tokens as a table of comma-separated values or as lines of JSON, or write them to a file.
 

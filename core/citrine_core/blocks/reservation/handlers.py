@@ -63,6 +63,7 @@ class ReservationHandlers:
         if row is not None and row.state != _REQUESTED:
             # A message that the station sent after the answer was handled before it: the reservation has ended.
             row.status = status
+            work.stamp(row)
             if state_after_answer(status) == _ACTIVE:
                 row.accept_time, row.bill_time = answered.receive_time, now
             return
@@ -141,7 +142,8 @@ def _apply_update(
 ) -> None:
     content = call.message.SerializeToString()
     if row.status_update != content:
-        row.status_update, row.update_time = content, now
+        row.status_update = content
+        work.stamp(row)
     if row.state == state:
         # The station confirms the state that the core inferred.
         row.is_told = True

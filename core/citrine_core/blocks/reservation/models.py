@@ -27,6 +27,7 @@ class Reservation(StationRequest, Model):
         Index(None, "tenant_id", "state", "id"),
         Index(None, "tenant_id", "station_id", "id"),
         Index(None, "tenant_id", "create_time", "id"),
+        Index(None, "tenant_id", "update_time", "id"),
         Index(None, "tenant_id", "station_id", "reservation_id"),
         Index(None, "tenant_id", "id_token_lookup"),
         # A station has one reservation with an id; a second one replaces the first (H01.FR.02).

@@ -34,6 +34,7 @@ def enter(work: UnitOfWork, row: Reservation) -> None:
     """Store a new reservation, and publish it."""
     row.detail = row.detail[:LONGEST_DETAIL]
     ReservationRepository(work.session).add(row)
+    work.stamp(row)
     work.emit(_changed(row))
 
 
@@ -53,11 +54,12 @@ def change(
     """
     if not follows(row, state, says):
         return False
-    row.state, row.state_time, row.update_time = state, time, now
+    row.state, row.state_time = state, time
     row.is_told = says is not Says.BELIEF and state not in _BEGINNINGS
     if row.accept_time is not None and state not in _BEGINNINGS:
         row.bill_time = now
     row.detail = detail[:LONGEST_DETAIL]
+    work.stamp(row)
     work.emit(_changed(row))
     return True
 

@@ -11,6 +11,7 @@ from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.availability.queries import all_available, all_out_of_order
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, earliest
+from citrine_core.db.changes import changed_within
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.station_requests import StationRequestRepository
 from citrine_core.resources.stations.queries import has_restarted
@@ -64,8 +65,9 @@ class ReservationRepository(StationRequestRepository[Reservation]):
         group_id: str = "",
         created: Span = ANY_TIME,
         stations: StationSelector | None = None,
+        changed: Span | None = None,
     ) -> Listed[Reservation]:
-        """Return reservations, the latest requested first."""
+        """Return reservations, the latest requested first; by the time of their last change where that is a filter."""
         query = select(Reservation).where(Reservation.tenant_id == tenant_id, *created.of(Reservation.create_time))
         if station_id:
             query = query.where(Reservation.station_id == station_id)
@@ -81,6 +83,9 @@ class ReservationRepository(StationRequestRepository[Reservation]):
             query = query.where(Reservation.id_token_lookup.in_(lookups_of_group(tenant_id, group_id)))
         if evse_id is not None:
             query = query.where(Reservation.evse_id == evse_id if evse_id else Reservation.evse_id.is_(None))
+        if changed is not None:
+            query = query.where(*await changed_within(self._session, Reservation.update_time, *changed))
+            return await page.read(self._session, query, Reservation.update_time, Reservation.id)
         if created.is_bounded:
             return await page.read(self._session, query, Reservation.create_time, Reservation.id, descending=True)
         if open_only or stations is not None:

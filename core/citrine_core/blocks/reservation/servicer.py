@@ -72,6 +72,7 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
                 group_id=request.group_id,
                 created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
+                changed=span_of(request.update_time) if request.HasField("update_time") else None,
             )
         return pb.ListReservationsResponse(reservations=[to_proto(row) for row in rows], next_page_token=token)
 

@@ -8,7 +8,7 @@ from citrine_core.blocks.provisioning.queries import find_currencies
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
-from citrine_core.resources.stations.tags import check_groups, check_labels, digest_of_label, write_labels
+from citrine_core.resources.stations.tags import check_groups, check_labels, digest_of_labels, write_labels
 from citrine_core.resources.tokens import lookup_of, type_of
 from citrine_core.rpc import check_length, required
 
@@ -69,7 +69,7 @@ def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -
         "location_id": wanted.location_id,
         "station_group": wanted.station_group,
         "station_labels": write_labels(wanted.station_labels),
-        "label_digest": digest_of_label(*labels[0]) if labels else "",
+        "label_digest": digest_of_labels(dict(labels[:1])),
         "group_id": wanted.group_id,
         "id_token": wanted.id_token,
         "id_token_lookup": lookup_of(wanted.id_token, wanted.id_token_type),

@@ -14,7 +14,7 @@ from citrine_core.rpc import check_length, check_pattern, check_printable
 
 __all__ = ["CHANGEABLE", "changed", "check_interval", "check_tariff", "version_of"]
 
-_OUTPUT_ONLY = frozenset({"tenant_id", "version", "create_time", "update_time", "etag"})
+_OUTPUT_ONLY = frozenset({"tenant_id", "version", "create_time", "update_time", "delete_time", "etag"})
 
 CHANGEABLE = frozenset(pb.Tariff.DESCRIPTOR.fields_by_name) - _OUTPUT_ONLY - {"tariff_id"}
 """Fields that UpdateTariff may change."""

@@ -14,11 +14,14 @@ class StoredTariff(Model):
     """A tariff, with the number of its current version."""
 
     __tablename__ = "tariffs"
+    __table_args__ = (Index(None, "tenant_id", "update_time", "tariff_id"),)
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     tariff_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     version: Mapped[int] = mapped_column(Integer)
     create_time: Mapped[datetime]
+    update_time: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01 00:00:00'"))
+    """When its current version was made, or it was deleted."""
     delete_time: Mapped[datetime | None]
     """When it was deleted. It still applies to transactions that began under one of its versions. None: not deleted."""
 

@@ -19,7 +19,10 @@ def tariff_to_proto(tariff: StoredTariff, version: TariffVersion) -> pb.Tariff:
     found = pb.Tariff.FromString(version.definition)
     found.tariff_id, found.tenant_id, found.version = version.tariff_id, version.tenant_id, version.version
     found.create_time.CopyFrom(to_timestamp(tariff.create_time))  # type: ignore[arg-type]
-    found.update_time.CopyFrom(to_timestamp(version.create_time))  # type: ignore[arg-type]
+    is_current = version.version == tariff.version
+    found.update_time.FromDatetime(tariff.update_time if is_current else version.create_time)
+    if tariff.delete_time is not None and is_current:
+        found.delete_time.FromDatetime(tariff.delete_time)
     found.etag = str(version.version)
     return found
 

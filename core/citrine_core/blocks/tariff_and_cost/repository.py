@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
-from citrine_core.db import Listed, Page, UnitOfWork, begins_with, one_of
+from citrine_core.db import Listed, Page, Span, UnitOfWork, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.changes import changed_within
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.locations.queries import Place
-from citrine_core.resources.stations.tags import digest_of_label
+from citrine_core.resources.stations.tags import digest_of_labels
 from citrine_core.resources.tenants.quotas import Counted
 
 __all__ = ["TARIFFS", "TariffRepository", "VersionKey", "end_assignments"]
@@ -75,8 +76,10 @@ class TariffRepository:
             raise NotFound(f"version {version} of tariff", tariff_id)
         return tariff, found
 
-    async def list(self, tenant_id: str, page: Page) -> Listed[TariffAndVersion]:
-        """Return tariffs and their current versions."""
+    async def list(
+        self, tenant_id: str, page: Page, *, changed: Span | None = None, with_deleted: bool = False
+    ) -> Listed[TariffAndVersion]:
+        """Return tariffs and their current versions by id, or by the time of the last change where that is a filter."""
         query = (
             select(StoredTariff, TariffVersion)
             .join(
@@ -85,8 +88,13 @@ class TariffRepository:
                 & (TariffVersion.tariff_id == StoredTariff.tariff_id)
                 & (TariffVersion.version == StoredTariff.version),
             )
-            .where(StoredTariff.tenant_id == tenant_id, StoredTariff.delete_time.is_(None))
+            .where(StoredTariff.tenant_id == tenant_id)
         )
+        if not with_deleted:
+            query = query.where(StoredTariff.delete_time.is_(None))
+        if changed is not None:
+            query = query.where(*await changed_within(self._session, StoredTariff.update_time, *changed))
+            return await page.read_rows(self._session, query, StoredTariff.update_time, StoredTariff.tariff_id)
         return await page.read_rows(self._session, query, StoredTariff.tariff_id)
 
     async def list_versions(self, tenant_id: str, page: Page, tariff_id: str) -> Listed[TariffVersion]:
@@ -107,7 +115,8 @@ class TariffRepository:
         versions = TariffVersion
         of_tariff = (versions.tenant_id == version.tenant_id, versions.tariff_id == version.tariff_id)
         latest = await self._session.scalar(select(func.max(versions.version)).where(*of_tariff))
-        row = {**key, "version": latest or 0, "create_time": version.create_time, "delete_time": version.create_time}
+        times = dict.fromkeys(("create_time", "update_time", "delete_time"), version.create_time)
+        row = {**key, "version": latest or 0, **times}
         await _ADD.execute_mappings(self._session, [row])
         tariff = await self._session.get(StoredTariff, tuple(key.values()), with_for_update=True)
         if tariff is None or tariff.delete_time is None:
@@ -222,7 +231,7 @@ class TariffRepository:
     ) -> Sequence[Any]:
         """Return the assignments that may apply to stations, tokens and groups at a time or later, in one query."""
         station_groups = {group for place in places for group in place.groups}
-        labels = {digest_of_label(*label) for place in places for label in place.labels.items()}
+        labels = {digest_of_labels({key: value}) for place in places for key, value in place.labels.items()}
         table = _ASSIGNMENTS.c
         query = select(_ASSIGNMENTS).where(
             table.tenant_id == tenant_id,

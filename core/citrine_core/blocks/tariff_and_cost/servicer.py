@@ -75,7 +75,12 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListTariffsRequest, pb.ListTariffsResponse],
     ) -> pb.ListTariffsResponse:
         async with self._unit_of_work(read_only=True) as work:
-            rows, token = await TariffRepository(work.session).list(caller(context).tenant_id, open_page(request))
+            rows, token = await TariffRepository(work.session).list(
+                caller(context).tenant_id,
+                open_page(request),
+                changed=span_of(request.update_time) if request.HasField("update_time") else None,
+                with_deleted=request.with_deleted,
+            )
         return pb.ListTariffsResponse(tariffs=[tariff_to_proto(*row) for row in rows], next_page_token=token)
 
     async def ListTariffVersions(
@@ -100,6 +105,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         version = version_of(caller(context).tenant_id, request.tariff, self._clock())
         async with self._unit_of_work() as work:
             tariff = await TariffRepository(work.session).add(version)
+            work.stamp(tariff)
             await work.commit()
         return tariff_to_proto(tariff, version)
 
@@ -119,6 +125,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             if version.definition == current.definition:
                 return tariff_to_proto(tariff, current)
             await tariffs.add_version(tariff, version)
+            work.stamp(tariff)
             await work.commit()
         return tariff_to_proto(tariff, version)
 
@@ -130,6 +137,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             tariffs = TariffRepository(work.session)
             tariff, _ = await tariffs.get(caller(context).tenant_id, tariff_id, for_update=True)
             await tariffs.remove(tariff, self._clock())
+            work.stamp(tariff)
             await work.commit()
         return Empty()
 

@@ -15,7 +15,7 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.resources.stations.models import StationGroup, StationLabel
 from citrine_core.rpc import check_length, check_pattern
 
-__all__ = ["StationTags", "Tags", "check_groups", "check_labels", "digest_of_label", "read_labels", "write_labels"]
+__all__ = ["StationTags", "Tags", "check_groups", "check_labels", "digest_of_labels", "read_labels", "write_labels"]
 
 MOST = 32
 """Labels of a station, and groups."""
@@ -121,9 +121,9 @@ def read_labels(text: str) -> dict[str, str]:
     return labels
 
 
-def digest_of_label(key: str, value: str) -> str:
-    """Return 32 characters in place of a label, which fit into any index."""
-    return blake2b(f"{key}={value}".encode(), digest_size=16).hexdigest()
+def digest_of_labels(labels: Mapping[str, str]) -> str:
+    """Return 32 characters in place of labels, which fit into any index; "" if there are none."""
+    return blake2b(write_labels(labels).encode(), digest_size=16).hexdigest() if labels else ""
 
 
 def check_labels(name: str, labels: Mapping[str, str], most: int = MOST) -> None:

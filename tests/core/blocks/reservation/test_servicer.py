@@ -1,13 +1,15 @@
 """ReservationService on a whole core, with a station played by the test."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import reservation_pb2 as pb
-from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
@@ -91,6 +93,40 @@ async def test_a_reservation_of_the_same_id_replaces_the_active_one(desk: Desk) 
         ("CC", pb.RESERVATION_STATE_ACTIVE),
         ("BB", pb.RESERVATION_STATE_REFUSED),
         ("AA", pb.RESERVATION_STATE_REPLACED),
+    ]
+
+
+async def changes(desk: Desk, since: Timestamp | None) -> AsyncIterator[tuple[int, int, Timestamp]]:
+    """Yield id, state and time of what changed since, read page by page."""
+    request = pb.ListReservationsRequest(update_time=TimeRange(start=since), page_size=1)
+    while True:
+        page = await desk.api.ListReservations(request)
+        for one in page.reservations:
+            yield one.request.id, one.state, one.update_time
+        request.page_token = page.next_page_token
+        if not page.next_page_token:
+            return
+
+
+async def test_reservations_are_listed_by_the_time_of_their_last_change(desk: Desk) -> None:
+    """Who asks from the latest time that it saw gets what changed since, the first change first."""
+    for evse_id, number in ((1, 7), (2, 8)):
+        await desk.reserve(evse_id=evse_id, id=number)
+    seen = [one async for one in changes(desk, None)]
+    assert [number for number, _, _ in seen] == [7, 8]
+
+    desk.status = ocpp.RESERVE_NOW_STATUS_ENUM_FAULTED
+    await desk.reserve(evse_id=1, id=9)
+    update = ocpp.ReservationStatusUpdateRequest(
+        reservation_id=7, reservation_update_status=ocpp.RESERVATION_UPDATE_STATUS_ENUM_REMOVED
+    )
+    await desk.session.call(update)
+
+    later = [(number, state) async for number, state, _ in changes(desk, seen[-1][2])]
+    assert later == [
+        (8, pb.RESERVATION_STATE_ACTIVE),
+        (9, pb.RESERVATION_STATE_REFUSED),
+        (7, pb.RESERVATION_STATE_REMOVED),
     ]
 
 

@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tenants_pb2 import DeleteTenantRequest
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
@@ -59,6 +60,11 @@ async def test_a_tariff_is_removed_but_for_its_versions(tariffs: Any) -> None:
     await tariffs.DeleteTariff(pb.DeleteTariffRequest(tariff_id="KWH"))
     gone = await code_of(tariffs.GetTariff(pb.GetTariffRequest(tariff_id="KWH")))
     listed = await tariffs.ListTariffs(pb.ListTariffsRequest())
+    await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=tariff(*PER_KWH.elements, tariff_id="OTHER")))
+    changes = pb.ListTariffsRequest(update_time=TimeRange(), with_deleted=True)
+    changed = (await tariffs.ListTariffs(changes)).tariffs
+    changes.update_time.start.CopyFrom(changed[-1].update_time)
+    later = await tariffs.ListTariffs(changes)
     kept = await tariffs.GetTariff(pb.GetTariffRequest(tariff_id="KWH", version=1))
     back = await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=PER_KWH))
 
@@ -66,6 +72,8 @@ async def test_a_tariff_is_removed_but_for_its_versions(tariffs: Any) -> None:
     assert in_use is grpc.StatusCode.FAILED_PRECONDITION
     assert gone is grpc.StatusCode.NOT_FOUND
     assert not listed.tariffs
+    assert [(one.tariff_id, one.HasField("delete_time")) for one in changed] == [("KWH", True), ("OTHER", False)]
+    assert [one.tariff_id for one in later.tariffs] == ["OTHER"]
     assert (kept.version, back.version) == (1, 2)
 
 
