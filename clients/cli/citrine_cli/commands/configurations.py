@@ -1,5 +1,6 @@
 """`citrine configuration`: the variables that stations should have set."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +11,10 @@ from google.protobuf.json_format import ParseDict, ParseError
 from citrine.api.v1.configurations_pb2 import (
     ApplyConfigurationRequest,
     Configuration,
+    ConfigurationSelector,
     CreateConfigurationRequest,
     DeleteConfigurationRequest,
     GetConfigurationRequest,
-    HardwareSelector,
     ListConfigurationsRequest,
     ListDriftReportsRequest,
     ListProvisioningsRequest,
@@ -26,6 +27,7 @@ from citrine_cli.commands.station_configuration import Everything, MayReset, dri
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.filters import words_of
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, labels_of, station_selector
 from citrine_cli.targets import choice
 from citrine_cli.values import parse_object
 from citrine_cli.variable_names import parse_name, write_name
@@ -42,6 +44,10 @@ _REPORTS = {
     "none": None,
 }
 
+_FIELDS = {"location": "location_id", "group": "station_group"}
+
+_PLACE = re.compile(r"\s*@(?=(?:location|group|label)=)")
+
 Id = Annotated[str, typer.Argument(metavar="ID", help="Name of the configuration.")]
 Settings = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME=VALUE…]", help="COMPONENT.VARIABLE=VALUE, see citrine variable.")
@@ -50,8 +56,9 @@ For = Annotated[
     list[str] | None,
     typer.Option(
         "--for",
-        metavar="VENDOR/MODEL",
-        help="Stations that it is for: VENDOR/MODEL, VENDOR, or * for all. May be repeated.",
+        metavar="WHICH",
+        help="Stations that it is for: VENDOR/MODEL, VENDOR, or * for all; with @location=ID, @group=NAME and "
+        "@label=KEY=VALUE behind it, or alone, only those there. May be repeated.",
     ),
 ]
 Report = Annotated[
@@ -181,13 +188,30 @@ def _setting(text: str) -> ocpp.SetVariableData:
     return ocpp.SetVariableData(component=component, variable=variable, attribute_type=attribute, attribute_value=value)
 
 
-def _selector(text: str) -> HardwareSelector:
-    vendor, _, model = ("", "", "") if text == "*" else text.partition("/")
-    return HardwareSelector(vendor_name=vendor, model=model)
+def _selector(text: str) -> ConfigurationSelector:
+    hardware, *places = _PLACE.split(text)
+    vendor, _, model = ("", "", "") if hardware == "*" else hardware.partition("/")
+    selector = ConfigurationSelector(vendor_name=vendor, model=model)
+    labels = []
+    for place in places:
+        kind, _, value = place.partition("=")
+        if not value:
+            raise UsageError(f"--for: @{place} names nothing")
+        if kind == "label":
+            labels.append(value)
+        elif getattr(selector, _FIELDS[kind]):
+            raise UsageError(f"--for: @{kind} is given twice")
+        else:
+            setattr(selector, _FIELDS[kind], value)
+    selector.station_labels.update(labels_of(labels))
+    return selector
 
 
-def _selector_word(selector: HardwareSelector) -> str:
-    return "/".join(filter(None, (selector.vendor_name, selector.model))) or "*"
+def _selector_word(selector: ConfigurationSelector) -> str:
+    hardware = "/".join(filter(None, (selector.vendor_name, selector.model))) or "*"
+    places = [f"@{kind}={value}" for kind, field in _FIELDS.items() if (value := getattr(selector, field))]
+    labels = [f"@label={key}={value}" for key, value in sorted(selector.station_labels.items())]
+    return " ".join([hardware, *places, *labels])
 
 
 async def list_configurations(client: Client, limit: Limit = 0) -> None:
@@ -251,15 +275,32 @@ async def remove_configuration(client: Client, configuration_id: Id, yes: Yes = 
 
 
 async def apply_configuration(
-    client: Client, configuration_id: Id, may_reset: MayReset = False, everything: Everything = False
+    client: Client,
+    configuration_id: Annotated[
+        str, typer.Argument(metavar="[ID]", help="Name of the configuration; or else say which stations.")
+    ] = "",
+    may_reset: MayReset = False,
+    everything: Everything = False,
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
 ) -> None:
-    """Have all stations of a configuration set what differs, at once or when they are back."""
-    request = ApplyConfigurationRequest(configuration_id=configuration_id, may_reset=may_reset, everything=everything)
+    """Have stations set what differs from their configuration, at once or when they are back.
+
+    Without options all stations of the configuration; without a configuration the selected ones, whatever theirs is.
+    """
+    stations = station_selector(location, group, label)
+    if not configuration_id and stations is None:
+        raise UsageError("name a configuration, or say which stations; see --help")
+    request = ApplyConfigurationRequest(may_reset=may_reset, everything=everything, stations=stations)
+    if configuration_id:
+        request.configuration_id = configuration_id
     answer = await client.citrine.configurations.ApplyConfiguration(request)
     if client.out.as_json:
         client.out.message(answer)
         return
-    client.out.line(f"configuration {configuration_id} is being applied to {answer.stations} stations")
+    what = f"configuration {configuration_id}" if configuration_id else "their configuration"
+    client.out.line(f"{what} is being applied to {answer.stations} stations")
 
 
 async def list_progress(
@@ -269,11 +310,16 @@ async def list_progress(
         list[str] | None,
         typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones; may be repeated."),
     ] = None,
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List the progress of stations with their configurations."""
     request = ListProvisioningsRequest(
-        configuration_id=configuration_id, states=[choice("--state", _STATES, state) for state in states or ()]
+        configuration_id=configuration_id,
+        states=[choice("--state", _STATES, state) for state in states or ()],
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.configurations.ListProvisionings, request, limit)
     found = [each async for page in pages for each in page.provisionings]
@@ -290,10 +336,14 @@ async def list_progress(
 async def list_drift(
     client: Client,
     configuration_id: Annotated[str, typer.Argument(metavar="[ID]", help="Only of this configuration.")] = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List stations that differ from their configuration, with the variables that differ."""
-    request = ListDriftReportsRequest(configuration_id=configuration_id, drifted_only=True)
+    stations = station_selector(location, group, label)
+    request = ListDriftReportsRequest(configuration_id=configuration_id, drifted_only=True, stations=stations)
     pages = collect(client.citrine.configurations.ListDriftReports, request, limit)
     found = [each async for page in pages for each in page.reports]
     if client.out.as_json:

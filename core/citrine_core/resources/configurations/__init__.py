@@ -3,9 +3,9 @@
 This package has the tables and their queries. The provisioning block applies configurations to stations.
 """
 
+from citrine_core.resources.configurations.choices import Choices, Selector
 from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning
 from citrine_core.resources.configurations.repository import (
-    Choices,
     ConfigurationRepository,
     DueStation,
     ProvisioningRepository,
@@ -21,6 +21,7 @@ __all__ = [
     "DueStation",
     "Provisioning",
     "ProvisioningRepository",
+    "Selector",
     "has_provisioning",
     "has_selectors",
 ]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -36,6 +36,14 @@ class ConfigurationSelector(Model):
     """In lower case. Empty: any vendor."""
     model: Mapped[str] = mapped_column(String(20), primary_key=True)
     """In lower case. Empty: any model."""
+    location_id: Mapped[str] = mapped_column(String(36), primary_key=True, default="")
+    """Empty: anywhere."""
+    station_group: Mapped[str] = mapped_column(String(63), primary_key=True, default="")
+    """Empty: any group, or none."""
+    labels_digest: Mapped[str] = mapped_column(String(32), primary_key=True, default="")
+    """Of the labels. Empty: any, or none."""
+    station_labels: Mapped[str] = mapped_column(Text, default="")
+    """Labels as `write_labels` of stations writes them."""
     configuration_id: Mapped[str] = mapped_column(String(50))
 
 

@@ -1,7 +1,7 @@
 """Queries of the configurations and of the progress of stations with them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,20 +10,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import configurations_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.db import Due, Listed, Page, one_of
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
+from citrine_core.resources.configurations.choices import Choices, Selector
 from citrine_core.resources.configurations.models import Configuration, ConfigurationSelector, Provisioning
 from citrine_core.resources.connections.queries import is_connected
+from citrine_core.resources.locations.queries import Place, find_places, retain_location
 from citrine_core.resources.stations.queries import may_be_sent_to, names_configuration
+from citrine_core.resources.stations.selection import stations_selected
+from citrine_core.resources.stations.tags import digest_of_labels, read_labels
 from citrine_core.resources.tenants.quotas import Counted
 
 __all__ = [
     "CONFIGURATIONS",
-    "Choices",
     "ConfigurationRepository",
     "DueStation",
     "ProvisioningRepository",
@@ -44,35 +48,17 @@ _FIND_FOR_UPDATE = (
 )
 
 _SELECTORS = select(
-    ConfigurationSelector.vendor, ConfigurationSelector.model, ConfigurationSelector.configuration_id
+    ConfigurationSelector.vendor,
+    ConfigurationSelector.model,
+    ConfigurationSelector.location_id,
+    ConfigurationSelector.station_group,
+    ConfigurationSelector.station_labels,
+    ConfigurationSelector.configuration_id,
 ).where(ConfigurationSelector.tenant_id == bindparam("tenant_id"))
 
 
-@dataclass(frozen=True)
-class Choices:
-    """The selectors of a tenant: the configuration by vendor and model, by vendor, or for all stations."""
-
-    by_selector: Mapping[tuple[str, str], str]
-
-    def choose(self, named: str | None, vendor: str, model: str) -> str | None:
-        """Return the id of the configuration of a station, or None if there is none for it.
-
-        Args:
-            named: The configuration that an operator chose for the station.
-            vendor: vendorName of its last boot.
-            model: model of its last boot.
-        """
-        if named:
-            return named
-        key = vendor.lower(), model.lower()
-        for selector in (key, (key[0], ""), ("", "")):
-            if selector in self.by_selector:
-                return self.by_selector[selector]
-        return None
-
-
 def has_selectors(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
-    """Return the condition that the tenant of a station has configurations that are chosen by vendor and model."""
+    """Return the condition that the tenant of a station has configurations that are chosen by selectors."""
     return exists().where(ConfigurationSelector.tenant_id == tenant_id)
 
 
@@ -119,7 +105,11 @@ class ConfigurationRepository:
     async def choices(self, tenant_id: str) -> Choices:
         """Return the selectors of a tenant, for stations without a chosen configuration."""
         rows = await (await self._session.connection()).execute(_SELECTORS, {"tenant_id": tenant_id})
-        return Choices({(vendor, model): configuration_id for vendor, model, configuration_id in rows})
+        return Choices((Selector(*selector), configuration_id) for *selector, configuration_id in rows)
+
+    async def places(self, tenant_id: str, choices: Choices, station_ids: Collection[str]) -> dict[str, Place]:
+        """Return where stations stand, as far as the choice depends on it; it takes a statement only then."""
+        return await find_places(self._session, tenant_id, station_ids) if choices.by_place and station_ids else {}
 
     async def add(self, row: Configuration) -> None:
         """Store a new configuration.
@@ -138,20 +128,23 @@ class ConfigurationRepository:
                 raise NotFound("tenant", row.tenant_id) from error
             raise AlreadyExists("configuration", row.configuration_id) from error
 
-    async def put_selectors(self, tenant_id: str, configuration_id: str, selectors: Sequence[tuple[str, str]]) -> None:
-        """Store the selectors of a configuration, by vendor and model in lower case.
+    async def put_selectors(self, tenant_id: str, configuration_id: str, selectors: Sequence[Selector]) -> None:
+        """Store the selectors of a configuration.
 
         Raises:
             AlreadyExists: When another configuration has one of the selectors.
+            NotFound: When one names a location that does not exist.
         """
+        for location_id in sorted({one.location_id for one in selectors} - {""}):
+            await retain_location(self._session, tenant_id, location_id)
         selector = ConfigurationSelector
         await self._session.execute(
             delete(selector).where(selector.tenant_id == tenant_id, selector.configuration_id == configuration_id)
         )
-        for vendor, model in selectors:
-            self._session.add(
-                selector(tenant_id=tenant_id, vendor=vendor, model=model, configuration_id=configuration_id)
-            )
+        for one in selectors:
+            row = selector(tenant_id=tenant_id, configuration_id=configuration_id, **asdict(one))
+            row.labels_digest = digest_of_labels(read_labels(one.station_labels))
+            self._session.add(row)
         try:
             await self._session.flush()
         except IntegrityError as error:
@@ -213,14 +206,24 @@ class ProvisioningRepository:
         return {row.station_id: row for row in rows}
 
     async def list(
-        self, tenant_id: str, page: Page, *, states: Collection[int], configuration_id: str
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        states: Collection[int],
+        configuration_id: str,
+        stations: StationSelector | None = None,
     ) -> Listed[Provisioning]:
-        """Return the progress of stations, by station; filtered by states and configuration if these are given."""
+        """Return the progress of stations, by station; filtered by what is given."""
         query = select(Provisioning).where(Provisioning.tenant_id == tenant_id)
         if states:
             query = query.where(Provisioning.state.in_(states))
         if configuration_id:
             query = query.where(Provisioning.configuration_id == configuration_id)
+        if stations is not None:
+            after = page.key(Provisioning.station_id)
+            behind = None if after is None else after[0]
+            query = query.where(*stations_selected(tenant_id, Provisioning.station_id, stations, behind))
         return await page.read(self._session, query, Provisioning.station_id)
 
     async def put_all(self, rows: Sequence[Mapping[str, Any]]) -> None:

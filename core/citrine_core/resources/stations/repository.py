@@ -8,7 +8,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tenants_pb2 import QuotaKind
-from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, NotFound
@@ -65,11 +64,6 @@ class StationRepository:
         if row is None:
             raise NotFound("station", station_id)
         return row[0], row[1]
-
-    async def list(self, tenant_id: str, page: Page) -> Listed[StationWithConnection]:
-        """Return all stations with their newest sessions in the order of their ids."""
-        statement = _with_connection().where(Station.tenant_id == tenant_id)
-        return await page.read_rows(self._session, statement, Station.station_id)
 
     async def add(self, station: Station) -> None:
         """Store a new station.

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from citrine.api.v1 import configurations_pb2 as pb
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from tests.clients.cli.conftest import Cli
@@ -24,10 +25,17 @@ def test_configuration_is_added_as_options_say(citrine: Cli, core: ScriptedCore)
 
     ran = citrine(
         "configuration", "add", "site", "OCPPCommCtrlr.HeartbeatInterval=60", "--for", "Example/Wallbox", "--for", "*",
-        "--hold-refused",
+        "--for", "Example/Wall box @location=north @group=fast@label=owner=a@b.c @label=bay=", "--hold-refused",
     )  # fmt: skip
 
     assert ran.code == 0
+    placed = pb.ConfigurationSelector(
+        vendor_name="Example",
+        model="Wall box",
+        location_id="north",
+        station_group="fast",
+        station_labels={"owner": "a@b.c", "bay": ""},
+    )
     data = ocpp.SetVariableData(
         component=Component(name="OCPPCommCtrlr"), variable=Variable(name="HeartbeatInterval"), attribute_value="60"
     )
@@ -37,7 +45,11 @@ def test_configuration_is_added_as_options_say(citrine: Cli, core: ScriptedCore)
     assert request.configuration == pb.Configuration(
         configuration_id="site",
         variables=[data],
-        selectors=[pb.HardwareSelector(vendor_name="Example", model="Wallbox"), pb.HardwareSelector()],
+        selectors=[
+            pb.ConfigurationSelector(vendor_name="Example", model="Wallbox"),
+            pb.ConfigurationSelector(),
+            placed,
+        ],
         base_report=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY,
         hold_refused=True,
     )
@@ -62,7 +74,7 @@ def test_configuration_is_read_from_a_file(citrine: Cli, core: ScriptedCore, tmp
 
 
 def test_configurations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
-    found = pb.Configuration(configuration_id="site", selectors=[pb.HardwareSelector()], description="all sites")
+    found = pb.Configuration(configuration_id="site", selectors=[pb.ConfigurationSelector()], description="all sites")
     core.on("ListConfigurations", pb.ListConfigurationsResponse(configurations=[found]))
     core.on("GetConfiguration", found)
 
@@ -76,11 +88,15 @@ def test_configuration_is_applied_to_one_station_or_all(citrine: Cli, core: Scri
 
     ran = citrine("configuration", "apply", "site", "--reset")
     citrine("station", "apply", "CS-1", "--everything")
+    selected = citrine("configuration", "apply", "--group", "fast")
+    assert citrine("configuration", "apply").code == 2
 
+    assert selected.lines == ["their configuration is being applied to 7 stations"]
     assert ran.lines == ["configuration site is being applied to 7 stations"]
     assert core.requests("ApplyConfiguration") == [
         pb.ApplyConfigurationRequest(configuration_id="site", may_reset=True),
         pb.ApplyConfigurationRequest(station_id="CS-1", everything=True),
+        pb.ApplyConfigurationRequest(stations=StationSelector(groups=["fast"])),
     ]
 
 

@@ -20,6 +20,7 @@ from citrine_core.resources.configurations import (
     ProvisioningRepository,
 )
 from citrine_core.resources.connections import ConnectionRepository
+from citrine_core.resources.locations.queries import NOWHERE, Place
 
 __all__ = ["Boot", "Registration", "Status", "registrations_at_boot"]
 
@@ -57,7 +58,7 @@ class Boot:
     has_provisioning: bool
     """Whether there is progress of the station with a configuration."""
     has_selectors: bool
-    """Whether the tenant has configurations that are chosen by vendor and model."""
+    """Whether the tenant has configurations that are chosen by selectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +84,16 @@ async def registrations_at_boot(
     back = await _reconnected(work, tenant_id, rows)
     repository = ConfigurationRepository(work.session)
     has_selectors = any(boot.has_selectors for boot in boots)
-    choices = await repository.choices(tenant_id) if has_selectors else Choices({})
-    chosen = {_choose(choices, boot) for boot in boots}
-    configurations = await repository.find_all(tenant_id, {each for each in chosen if each})
+    choices = await repository.choices(tenant_id) if has_selectors else Choices(())
+    unnamed = [boot.station_id for boot in boots if not boot.configuration_id]
+    places = await repository.places(tenant_id, choices, unnamed)
+    chosen = {boot.station_id: _choose(choices, boot, places) for boot in boots}
+    configurations = await repository.find_all(tenant_id, {each for each in chosen.values() if each})
     contents = {name: content_of(configuration) for name, configuration in configurations.items()}
     statuses: dict[str, Status] = {}
     for boot in boots:
         row = rows.get(boot.station_id)
-        configuration = configurations.get(_choose(choices, boot) or "")
+        configuration = configurations.get(chosen[boot.station_id] or "")
         if boot.policy == BootPolicy.BOOT_POLICY_CONFIGURED and configuration is not None:
             if row is None:
                 row = Provisioning(tenant_id=tenant_id, station_id=boot.station_id, digest="", state=0)
@@ -109,7 +112,7 @@ async def registrations_at_boot(
         work.after_commit(wake)
     return {
         boot.station_id: Registration(
-            statuses[boot.station_id], _heartbeat_interval(contents.get(_choose(choices, boot) or ""))
+            statuses[boot.station_id], _heartbeat_interval(contents.get(chosen[boot.station_id] or ""))
         )
         for boot in boots
     }
@@ -141,8 +144,9 @@ async def _reconnected(work: UnitOfWork, tenant_id: str, rows: Mapping[str, Prov
     }
 
 
-def _choose(choices: Choices, boot: Boot) -> str | None:
-    return choices.choose(boot.configuration_id, boot.hardware.vendor_name, boot.hardware.model)
+def _choose(choices: Choices, boot: Boot, places: Mapping[str, Place]) -> str | None:
+    place = places.get(boot.station_id, NOWHERE)
+    return choices.choose(boot.configuration_id, boot.hardware.vendor_name, boot.hardware.model, place)
 
 
 def _configured(steps: Steps, row: Provisioning, boot: Boot, configuration: Configuration, reconnected: bool) -> Status:

@@ -8,7 +8,8 @@ from citrine.ocpp.secrets import SECRET_VARIABLES
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_core.blocks.provisioning.configuration.contents import content_of, key_of_data
 from citrine_core.errors import InvalidArgument
-from citrine_core.resources.configurations import Configuration, Provisioning
+from citrine_core.resources.configurations import Configuration, Provisioning, Selector
+from citrine_core.resources.stations.tags import check_groups, check_labels, write_labels
 from citrine_core.rpc import check_length, check_pattern, to_timestamp
 
 __all__ = [
@@ -30,7 +31,9 @@ MOST_VARIABLES = 1000
 
 MOST_SELECTORS = 100
 
-_LONGEST_VENDOR, _LONGEST_MODEL, _LONGEST_VALUE = 50, 20, 2500
+MOST_LABELS = 16
+
+_LONGEST_VENDOR, _LONGEST_MODEL, _LONGEST_LOCATION, _LONGEST_VALUE = 50, 20, 36, 2500
 
 
 def check_configuration_id(field: str, configuration_id: str) -> None:
@@ -63,6 +66,10 @@ def _check_selectors(configuration: pb.Configuration) -> None:
         field = f"configuration.selectors.{place}"
         check_length(f"{field}.vendor_name", selector.vendor_name, _LONGEST_VENDOR)
         check_length(f"{field}.model", selector.model, _LONGEST_MODEL)
+        check_length(f"{field}.location_id", selector.location_id, _LONGEST_LOCATION)
+        if selector.station_group:
+            check_groups(f"{field}.station_group", [selector.station_group])
+        check_labels(f"{field}.station_labels", selector.station_labels, MOST_LABELS)
         if selector.model and not selector.vendor_name:
             raise InvalidArgument(f"{field}.vendor_name", "must not be empty where a model is named")
     if len(set(selectors_of(configuration))) < len(configuration.selectors):
@@ -101,9 +108,18 @@ def assign(row: Configuration, configuration: pb.Configuration, fields: Collecti
     row.content = content.SerializeToString(deterministic=True)
 
 
-def selectors_of(content: pb.Configuration) -> list[tuple[str, str]]:
-    """Return the selectors of a configuration, by vendor and model in lower case."""
-    return [(selector.vendor_name.lower(), selector.model.lower()) for selector in content.selectors]
+def selectors_of(content: pb.Configuration) -> list[Selector]:
+    """Return the selectors of a configuration as they are stored."""
+    return [
+        Selector(
+            one.vendor_name.lower(),
+            one.model.lower(),
+            one.location_id,
+            one.station_group,
+            write_labels(one.station_labels),
+        )
+        for one in content.selectors
+    ]
 
 
 def configuration_to_proto(row: Configuration) -> pb.Configuration:

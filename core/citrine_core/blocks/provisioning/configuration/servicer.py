@@ -18,9 +18,11 @@ from citrine_core.blocks.provisioning.configuration.protos import (
 )
 from citrine_core.blocks.provisioning.configuration.targeting import apply_to, configurations_of, drift_reports
 from citrine_core.db import Page, UnitOfWork
-from citrine_core.errors import Conflict, FailedPrecondition, NotFound
+from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.configurations import Configuration, ConfigurationRepository, ProvisioningRepository
 from citrine_core.resources.stations import Station, StationRepository
+from citrine_core.resources.stations.lists import LookedStations, list_stations
+from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import apply_mask, caller, open_page, required
 from citrine_core.services import Services
 
@@ -126,11 +128,14 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
     ) -> pb.ApplyConfigurationResponse:
         tenant_id = caller(context).tenant_id
         if request.WhichOneof("target") == "station_id":
+            if request.HasField("stations"):
+                raise InvalidArgument("stations", "must be unset where a station is named")
             await self._apply_to_one(tenant_id, request)
             return pb.ApplyConfigurationResponse(stations=1)
-        required("configuration_id", request.configuration_id)
-        async with self._unit_of_work(read_only=True) as work:
-            await ConfigurationRepository(work.session).get(tenant_id, request.configuration_id)
+        if checked_selector(request.stations) is None or request.configuration_id:
+            required("configuration_id", request.configuration_id)
+            async with self._unit_of_work(read_only=True) as work:
+                await ConfigurationRepository(work.session).get(tenant_id, request.configuration_id)
         return pb.ApplyConfigurationResponse(stations=await self._apply_to_all(tenant_id, request))
 
     async def GetProvisioning(
@@ -156,6 +161,7 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
                 open_page(request),
                 states=request.states,
                 configuration_id=request.configuration_id,
+                stations=checked_selector(request.stations),
             )
         provisionings = [provisioning_to_proto(row) for row in rows]
         return pb.ListProvisioningsResponse(provisionings=provisionings, next_page_token=token)
@@ -177,8 +183,9 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
         context: grpc.aio.ServicerContext[pb.ListDriftReportsRequest, pb.ListDriftReportsResponse],
     ) -> pb.ListDriftReportsResponse:
         tenant_id = caller(context).tenant_id
+        looked = LookedStations(stations=checked_selector(request.stations))
         async with self._unit_of_work(read_only=True) as work:
-            rows, token = await StationRepository(work.session).list(tenant_id, open_page(request))
+            rows, token = await list_stations(work.session, tenant_id, open_page(request), looked)
             pairs = await configurations_of(work, tenant_id, [station for station, _ in rows])
             wanted = [pair for pair in pairs if request.configuration_id in ("", pair[1].configuration_id)]
             reports = await drift_reports(work, tenant_id, wanted, drifted_only=request.drifted_only)
@@ -193,12 +200,12 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
             await work.commit()
 
     async def _apply_to_all(self, tenant_id: str, request: pb.ApplyConfigurationRequest) -> int:
-        page, count = Page(STATIONS), 0
+        page, count, looked = Page(STATIONS), 0, LookedStations(stations=request.stations)
         while True:
             async with self._unit_of_work() as work:
-                rows, token = await StationRepository(work.session).list(tenant_id, page)
+                rows, token = await list_stations(work.session, tenant_id, page, looked)
                 pairs = await configurations_of(work, tenant_id, [station for station, _ in rows])
-                wanted = [pair for pair in pairs if pair[1].configuration_id == request.configuration_id]
+                wanted = [pair for pair in pairs if request.configuration_id in ("", pair[1].configuration_id)]
                 await apply_to(work, tenant_id, wanted, request, self._clock())
                 work.after_commit(self._wake)
                 await work.commit()

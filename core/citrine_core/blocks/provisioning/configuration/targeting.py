@@ -17,6 +17,7 @@ from citrine_core.resources.configurations import (
     ConfigurationRepository,
     ProvisioningRepository,
 )
+from citrine_core.resources.locations.queries import NOWHERE, Place
 from citrine_core.resources.stations.models import Station
 
 __all__ = ["apply_to", "configurations_of", "drift_reports"]
@@ -28,7 +29,9 @@ async def configurations_of(
     """Return the stations that have a configuration, each with it."""
     repository = ConfigurationRepository(work.session)
     choices = await repository.choices(tenant_id)
-    chosen = [(station, _choose(choices, station)) for station in stations]
+    unnamed = [station.station_id for station in stations if not station.configuration_id]
+    places = await repository.places(tenant_id, choices, unnamed)
+    chosen = [(one, _choose(choices, one, places.get(one.station_id, NOWHERE))) for one in stations]
     found = await repository.find_all(tenant_id, {each for _, each in chosen if each is not None})
     return [(station, found[each]) for station, each in chosen if each in found]
 
@@ -104,6 +107,6 @@ async def drift_reports(
     return reports
 
 
-def _choose(choices: Choices, station: Station) -> str | None:
+def _choose(choices: Choices, station: Station, place: Place) -> str | None:
     hardware = ChargingStation.FromString(station.hardware or b"")
-    return choices.choose(station.configuration_id, hardware.vendor_name, hardware.model)
+    return choices.choose(station.configuration_id, hardware.vendor_name, hardware.model, place)

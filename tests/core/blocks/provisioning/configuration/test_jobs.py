@@ -167,7 +167,7 @@ async def station(core: RunningCore) -> AsyncIterator[Played]:
 async def configure(station: Played, *variables: ocpp.SetVariableData, report: bool = True, **fields: Any) -> None:
     configuration = pb.Configuration(
         configuration_id="site",
-        selectors=[pb.HardwareSelector(vendor_name="EXAMPLE", model="wallbox")],
+        selectors=[pb.ConfigurationSelector(vendor_name="EXAMPLE", model="wallbox")],
         variables=variables,
         base_report=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY if report else None,
         **fields,
@@ -195,6 +195,34 @@ async def test_B02_FR_01_pending_station_is_configured_and_then_accepted(station
     assert await station.boot() == ACCEPTED
     assert station.interval == 60, "what the answer says, a station takes for its HeartbeatInterval (G02.FR.01)"
     assert await station.boot(firmware="2.0") == PENDING, "new firmware may have forgotten what it was given"
+
+
+async def test_station_that_is_grouped_later_has_another_configuration_from_its_next_boot(
+    core: RunningCore, station: Played
+) -> None:
+    station.has = {"A": "1"}
+    await configure(station, data("A", "1"))
+    fast = pb.Configuration(
+        configuration_id="fast",
+        selectors=[pb.ConfigurationSelector(station_group="fast")],
+        variables=[data("A", "2")],
+        base_report=ocpp.REPORT_BASE_ENUM_FULL_INVENTORY,
+    )
+    await station.api.CreateConfiguration(pb.CreateConfigurationRequest(configuration=fast))
+    await station.connect()
+    assert await station.boot() == PENDING
+    await station.asked_to_boot()
+    assert await station.boot("TRIGGERED") == ACCEPTED
+    assert await station.drift() == {"A": "MATCHES"}
+
+    grouped = Station(station_id="CS-1", groups=["fast"])
+    await core.stub(StationsServiceStub).UpdateStation(UpdateStationRequest(station=grouped))
+
+    assert await station.drift() == {"A": "DIFFERS"}
+    assert await station.boot() == PENDING
+    await station.asked_to_boot()
+    assert await station.boot("TRIGGERED") == ACCEPTED
+    assert station.given == [("A", "2")]
 
 
 async def test_variable_that_counts_after_a_reboot_is_set_reset_and_read_again(station: Played) -> None:

@@ -21,9 +21,9 @@ def data(variable: str, value: str = "1") -> ocpp.SetVariableData:
     ("fields", "field"),
     [
         pytest.param({"description": "x" * 256}, "description", id="long description"),
-        pytest.param({"selectors": [pb.HardwareSelector(model="m")]}, "selectors.0.vendor_name", id="model alone"),
+        pytest.param({"selectors": [pb.ConfigurationSelector(model="m")]}, "selectors.0.vendor_name", id="model alone"),
         pytest.param(
-            {"selectors": [pb.HardwareSelector(vendor_name="a"), pb.HardwareSelector(vendor_name="A")]},
+            {"selectors": [pb.ConfigurationSelector(vendor_name="a"), pb.ConfigurationSelector(vendor_name="A")]},
             "selectors",
             id="selector twice",
         ),

@@ -8,11 +8,15 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1 import configurations_pb2 as pb
 from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceStub
+from citrine.api.v1.locations_pb2 import CreateLocationRequest
+from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import Station, UpdateStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.blocks.provisioning import ReportedVariable
+from tests.core.resources.locations.test_servicer import place
 from tests.support.blocks import NOW
 from tests.support.core import RunningCore
 
@@ -20,6 +24,18 @@ if TYPE_CHECKING:
     from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceAsyncStub
 
 HARDWARE = ocpp.ChargingStation(vendor_name="Example", model="Wallbox").SerializeToString()
+
+
+SELECTORS = {
+    "fast": pb.ConfigurationSelector(station_group="fast"),
+    "depot": pb.ConfigurationSelector(station_group="depot"),
+    "label": pb.ConfigurationSelector(station_labels={"z": "1"}),
+    "labels": pb.ConfigurationSelector(station_labels={"row": "2", "a": "1"}),
+    "bolt": pb.ConfigurationSelector(vendor_name="Bolt", station_labels={"row": "2", "a": "1"}),
+    "north": pb.ConfigurationSelector(location_id="north"),
+    "walls": pb.ConfigurationSelector(vendor_name="EXAMPLE", model="wallbox", location_id="north"),
+}
+"""By the configuration that has each. Of two groups, the id that is first in the alphabet decides."""
 
 
 def data(variable: str, value: str = "1", component: str = "Ctrlr") -> ocpp.SetVariableData:
@@ -97,10 +113,10 @@ async def test_configuration_from_creation_to_deletion(
 async def test_station_has_the_configuration_that_says_most_of_it(
     core: RunningCore, api: "ConfigurationsServiceAsyncStub"
 ) -> None:
-    """Its own, or that of its vendor and model, of its vendor, of all. No two are for the same."""
-    await create(api, "all", variables=[data("A")], selectors=[pb.HardwareSelector()])
-    await create(api, "vendor", variables=[data("A")], selectors=[pb.HardwareSelector(vendor_name="EXAMPLE")])
-    both = pb.HardwareSelector(vendor_name="example", model="WALLBOX")
+    """Its own, or by location, labels, group, model, vendor, of all. No two are for the same."""
+    await create(api, "all", variables=[data("A")], selectors=[pb.ConfigurationSelector()])
+    await create(api, "vendor", variables=[data("A")], selectors=[pb.ConfigurationSelector(vendor_name="EXAMPLE")])
+    both = pb.ConfigurationSelector(vendor_name="example", model="WALLBOX")
     await create(api, "model", variables=[data("A")], selectors=[both])
     await create(api, "own", variables=[data("A")])
     other = ocpp.ChargingStation(vendor_name="Example", model="Post").SerializeToString()
@@ -108,6 +124,21 @@ async def test_station_has_the_configuration_that_says_most_of_it(
     await core.add_station("CS-2", hardware=HARDWARE)
     await core.add_station("CS-3", hardware=other)
     await core.add_station("CS-4")
+    locations: Any = core.stub(LocationsServiceStub)
+    await locations.CreateLocation(CreateLocationRequest(location=place("north")))
+    for name, selector in SELECTORS.items():
+        await create(api, name, variables=[data("A")], selectors=[selector])
+    stations: Any = core.stub(StationsServiceStub)
+    for station_id, hardware, placed in (
+        ("CS-5", HARDWARE, Station(groups=["depot", "fast"])),
+        ("CS-6", HARDWARE, Station(groups=["fast"], labels={"a": "1", "z": "1"})),
+        ("CS-7", HARDWARE, Station(groups=["fast"], labels={"a": "1", "row": "2", "z": "1"})),
+        ("CS-8", other, Station(location_id="north", labels={"a": "1", "row": "2"})),
+    ):
+        await core.add_station(station_id, hardware=hardware)
+        placed.station_id = station_id
+        await stations.UpdateStation(UpdateStationRequest(station=placed))
+    await core.add_station("CS-9", hardware=HARDWARE, location_id="north", configuration_id="own")
 
     listed = (await api.ListDriftReports(pb.ListDriftReportsRequest())).reports
 
@@ -116,7 +147,25 @@ async def test_station_has_the_configuration_that_says_most_of_it(
         "CS-2": "model",
         "CS-3": "vendor",
         "CS-4": "all",
+        "CS-5": "depot",
+        "CS-6": "label",
+        "CS-7": "labels",
+        "CS-8": "north",
+        "CS-9": "own",
     }
+    apply = pb.ApplyConfigurationRequest(stations=StationSelector(groups=["fast"]))
+    assert (await api.ApplyConfiguration(apply)).stations == 3
+    apply = pb.ApplyConfigurationRequest(configuration_id="label", stations=StationSelector(labels={"z": "1"}))
+    assert (await api.ApplyConfiguration(apply)).stations == 1
+    of_group = StationSelector(groups=["fast"])
+    progress = await api.ListProvisionings(pb.ListProvisioningsRequest(stations=of_group, configuration_id="labels"))
+    assert [one.station_id for one in progress.provisionings] == ["CS-7"]
+    drift = await api.ListDriftReports(pb.ListDriftReportsRequest(stations=of_group))
+    assert [one.station_id for one in drift.reports] == ["CS-5", "CS-6", "CS-7"]
+    nowhere = pb.ConfigurationSelector(location_id="south")
+    assert await code(create(api, "south", selectors=[nowhere])) is grpc.StatusCode.NOT_FOUND
+    one = pb.ApplyConfigurationRequest(station_id="CS-1", stations=of_group)
+    assert await code(api.ApplyConfiguration(one)) is grpc.StatusCode.INVALID_ARGUMENT
     assert await code(create(api, "second", selectors=[both])) is grpc.StatusCode.ALREADY_EXISTS
     unknown = UpdateStationRequest(station=Station(station_id="CS-4", configuration_id="none"))
     assert await code(core.stub(StationsServiceStub).UpdateStation(unknown)) is grpc.StatusCode.NOT_FOUND
@@ -126,7 +175,7 @@ async def test_drift_is_told_by_what_stations_reported(
     core: RunningCore, api: "ConfigurationsServiceAsyncStub"
 ) -> None:
     """Names know no case. What was never told is not known to differ."""
-    await create(api, "site", variables=[data("A"), data("B"), data("C")], selectors=[pb.HardwareSelector()])
+    await create(api, "site", variables=[data("A"), data("B"), data("C")], selectors=[pb.ConfigurationSelector()])
     for number in range(3):
         await core.add_station(f"CS-{number}")
         await has(core, f"CS-{number}", "A", "1")
