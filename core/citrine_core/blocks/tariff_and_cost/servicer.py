@@ -64,9 +64,8 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
     ) -> pb.Tariff:
         tariff_id = required("tariff_id", request.tariff_id)
         async with self._unit_of_work(read_only=True) as work:
-            found = await TariffRepository(work.session).get(
-                caller(context).tenant_id, tariff_id, version=request.version
-            )
+            tariffs = TariffRepository(work.session)
+            found = await tariffs.get(caller(context).tenant_id, tariff_id, version=request.version)
         return tariff_to_proto(*found)
 
     async def ListTariffs(
@@ -94,9 +93,8 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             tariffs = TariffRepository(work.session)
             tariff, _ = await tariffs.get(tenant_id, tariff_id, version=1)
             rows, token = await tariffs.list_versions(tenant_id, open_page(request), tariff_id)
-        return pb.ListTariffVersionsResponse(
-            tariffs=[tariff_to_proto(tariff, row) for row in rows], next_page_token=token
-        )
+        versions = [tariff_to_proto(tariff, row) for row in rows]
+        return pb.ListTariffVersionsResponse(tariffs=versions, next_page_token=token)
 
     async def CreateTariff(
         self, request: pb.CreateTariffRequest, context: grpc.aio.ServicerContext[pb.CreateTariffRequest, pb.Tariff]
