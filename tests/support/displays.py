@@ -13,6 +13,7 @@ from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import MESSAGE_FORMAT_ENUM_UTF8, MessageContent
 from tests.support.blocks import events
 from tests.support.core import RunningCore
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeSession
 
 __all__ = ["TARGET", "Display", "message_info"]
@@ -98,7 +99,7 @@ class Display:
         """Return the ids and states that events told, in their order."""
         found = await events(self.core.core.unit_of_work)
         return [
-            (event.display_message_changed.message_id, event.display_message_changed.state)
+            (event.display_message_changed.message_id, name_in(event.display_message_changed, "state"))
             for event in found
             if event.HasField("display_message_changed")
         ]

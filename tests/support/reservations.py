@@ -14,6 +14,7 @@ from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, StatusNotifica
 from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.support.blocks import events, stamp
 from tests.support.core import RunningCore
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeSession
 
 __all__ = ["Desk", "in_an_hour", "reserve_now"]
@@ -96,4 +97,4 @@ class Desk:
     async def told(self) -> list[str]:
         """Return the states that events told, in their order."""
         found = await events(self.core.core.unit_of_work)
-        return [event.reservation_changed.state for event in found if event.HasField("reservation_changed")]
+        return [name_in(event.reservation_changed, "state") for event in found if event.HasField("reservation_changed")]

@@ -16,6 +16,7 @@ from citrine.events.v1.events_pb2 import (
     FirmwareUpdateChanged,
     ReservationChanged,
     TransactionChecked,
+    TransactionLimitChanged,
     TransactionSummary,
 )
 from citrine_cli.admission_hints import refusal_words_of
@@ -53,11 +54,15 @@ def _ongoing(body: TransactionChecked) -> str:
 
 
 def _state(body: ReservationChanged | DisplayMessageChanged) -> str:
-    return body.state.lower().replace("_", " ") + (f": {body.detail}" if body.detail else "")
+    return enum_word(body, "state") + (f": {body.detail}" if body.detail else "")
 
 
 def _because(body: FirmwareUpdateChanged | FirmwarePublicationChanged | FirmwareCampaignChanged) -> str:
-    return body.state.lower().replace("_", " ") + (f": {body.reason}" if body.reason else "")
+    return enum_word(body, "state") + (f": {body.reason}" if body.reason else "")
+
+
+def _limit(body: TransactionLimitChanged) -> str:
+    return f"limit of {enum_word(body, 'reason')}" if body.reason else "limit"
 
 
 def _reason_of(body: ChargeRecordMade) -> str:
@@ -88,7 +93,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"transaction ended  {enum_word(body, 'stopped_reason')}  {_transaction(body.transaction, is_over=True)}"
     ),
     "transaction_anomaly_found": lambda body: (
-        f"{body.kind.lower().replace('_', ' ')}: {plain(body.register_wh / 1000)} kWh  {_transaction(body.transaction)}"
+        f"{enum_word(body, 'kind')}: {plain(body.register_wh / 1000)} kWh  {_transaction(body.transaction)}"
     ),
     "meter_values_received": lambda body: f"meter values of evse {body.evse_id}: {body.samples}",
     "security_event_received": lambda body: f"security event {body.request.type} {body.request.tech_info}",
@@ -96,21 +101,21 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         "events: " + ", ".join(f"{e.component.name}.{e.variable.name}={e.actual_value}" for e in body.events)
     ),
     "report_finished": lambda body: (
-        f"report {body.request_id} of {body.kind.lower().replace('_', ' ')} {body.state.lower()}: {body.items} items"
+        f"report {body.request_id} of {enum_word(body, 'kind')} {enum_word(body, 'state')}: {body.items} items"
     ),
     "token_changed": lambda body: (
         f"token {body.id_token.id_token} {enum_word(body, 'kind').removeprefix('kind ')}"
         + (", blocked" if body.blocked else "" if body.valid else ", invalid")
     ),
     "local_list_changed": lambda body: (
-        f"local list {body.state.lower().replace('_', ' ')}{f': {body.problem}' if body.problem else ''}"
+        f"local list {enum_word(body, 'state')}{f': {body.problem}' if body.problem else ''}"
     ),
-    "command_finished": lambda body: f"command {body.action} {body.state.lower().replace('_', ' ')}",
+    "command_finished": lambda body: f"command {body.action} {enum_word(body, 'state')}",
     "data_transfer_received": lambda body: f"data of {body.request.vendor_id}: {enum_word(body, 'status')}",
     "transaction_limit_changed": lambda body: (
-        f"{f'limit of {body.reason.lower()}' if body.reason else 'limit'} {body.state.lower()}"
+        f"{_limit(body)} {enum_word(body, 'state')}"
         + f"  {short_id(body.transaction_id)}"
-        + (f", throttle {body.throttle.lower()}" if body.throttle else "")
+        + (f", throttle {enum_word(body, 'throttle')}" if body.throttle else "")
         + (f": {body.problem}" if body.problem else "")
     ),
     "station_clock_changed": lambda body: (
@@ -119,7 +124,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "station_held": lambda body: f"held, because nobody knows it; from {body.remote_address}",
     "station_refused": refusal_words_of,
     "provisioning_changed": lambda body: (
-        f"configuration {body.configuration_id} {body.state}"
+        f"configuration {body.configuration_id} {enum_word(body, 'state')}"
         + (f", {body.refused} refused" if body.refused else "")
         + (f": {body.problem}" if body.problem else "")
     ),
@@ -143,7 +148,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"transaction closed without an end  {_transaction(body.transaction, is_over=True)}"
     ),
     "transaction_settled": lambda body: (
-        f"transaction settled: {body.settlement.lower().replace('_', ' ')}"
+        f"transaction settled: {enum_word(body, 'settlement')}"
         + (f", {body.missing_events} events missing" if body.missing_events else "")
         + f"  {_transaction(body.transaction, is_over=True)}"
     ),
@@ -164,7 +169,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "cost_corrected": lambda body: (
         f"correction {body.number}: {money(body.after_tax, body.currency)} instead of "
         f"{money(body.replaced_after_tax, body.replaced_currency) or 'unknown'}"
-        f" ({body.reason.lower().replace('_', ' ')})  {short_id(body.transaction_id)}"
+        f" ({enum_word(body, 'reason')})  {short_id(body.transaction_id)}"
     ),
     "charge_record_made": lambda body: (
         f"charge record, revision {body.revision}"
@@ -172,7 +177,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{_reason_of(body)}  {short_id(body.transaction_id)}"
     ),
     "charging_plan_changed": lambda body: (
-        f"charging plan {body.state.lower().replace('_', ' ')} ({body.cause_text or body.cause.lower()})"
+        f"charging plan {enum_word(body, 'state')} ({body.cause_text or enum_word(body, 'cause')})"
         + (f": {plain(body.given_a)} A given" if body.HasField("given_a") else "")
         + (f" of {plain(body.max_current_a)} A" if body.HasField("max_current_a") else "")
         + (", at risk" if body.at_risk else "")
@@ -182,7 +187,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"  {short_id(body.transaction_id)}"
     ),
     "remote_start_changed": lambda body: (
-        f"remote start {body.remote_start_id} {body.state.lower()}"
+        f"remote start {body.remote_start_id} {enum_word(body, 'state')}"
         f"{f'  {short_id(body.transaction_id)}' if body.transaction_id else ''}"
     ),
     "reservation_changed": lambda body: (
@@ -190,11 +195,11 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{f'  {short_id(body.transaction_id)}' if body.transaction_id else ''}"
     ),
     "reservation_cost_changed": lambda body: (
-        f"reservation {body.reservation_id} {body.state.lower().replace('_', ' ')} costs "
+        f"reservation {body.reservation_id} {enum_word(body, 'state')} costs "
         f"{'nothing after all' if body.is_withdrawn else money(body.after_tax, body.currency)}"
     ),
     "charging_profile_changed": lambda body: (
-        f"charging profile {body.charging_profile_id} of evse {body.evse_id} {body.state.lower()}"
+        f"charging profile {body.charging_profile_id} of evse {body.evse_id} {enum_word(body, 'state')}"
         f"{f': {body.reason}' if body.reason else ''}"
     ),
     "charging_needs_received": lambda body: (
@@ -218,8 +223,8 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         + (f" by {body.acknowledged_by}" if body.acknowledged_by else "")
     ),
     "messages_refused": lambda body: (
-        f"{body.outcome.lower()}: {body.action or 'an unreadable message'}"
-        f"{f' {body.event_type}' if body.event_type else ''}, {body.code} {body.description}"
+        f"{enum_word(body, 'outcome')}: {body.action or 'an unreadable message'}"
+        f"{f' {kind}' if (kind := enum_word(body, 'event_type')) else ''}, {body.code} {body.description}"
         f"{f' ({body.count} times)' if body.count > 1 else ''}"
     ),
     "tolerance_rule_changed": lambda body: f"tolerance rule {body.rule_id} {'removed' if body.removed else 'set'}",
@@ -228,18 +233,18 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{body.valid_until.ToDatetime(UTC).isoformat(timespec='seconds')}"
     ),
     "security_profile_upgrade_changed": lambda body: (
-        f"upgrade to security profile {body.security_profile} {body.state.lower()}"
+        f"upgrade to security profile {body.security_profile} {enum_word(body, 'state')}"
         + (f": {body.reason}" if body.reason else "")
     ),
     "installed_certificate_changed": lambda body: (
         f"{enum_word(body, 'certificate_type')} {body.subject or body.serial_number} {enum_word(body, 'kind')}"
     ),
     "certificate_order_changed": lambda body: (
-        f"certificate {body.state.lower().replace('_', ' ') or 'ordered'}{f': {body.reason}' if body.reason else ''}"
+        f"certificate {enum_word(body, 'state') or 'ordered'}{f': {body.reason}' if body.reason else ''}"
         f"{f'  {short_id(body.order_id)}' if body.order_id else ''}"
     ),
     "token_authorized": lambda body: (
-        f"token {body.id_token}: {body.status}"
+        f"token {body.id_token.id_token}: {enum_word(body, 'status')}"
         f"{f', known as {chr(32).join(body.known_types)}' if body.known_types else ''}"
     ),
 }

@@ -13,6 +13,7 @@ from citrine_core.errors import InvalidArgument, NotFound, OutOfRange
 from citrine_core.events.feed import EventFeed
 from citrine_core.events.frame_sources import FrameSources
 from citrine_core.events.frames import FrameHub
+from citrine_core.events.older import read_event
 from citrine_core.events.repository import OutboxRepository
 from citrine_core.resources.commands.secrets import Name, masked_frame
 from citrine_core.resources.stations.repository import StationRepository
@@ -155,7 +156,7 @@ class EventsServicer(EventsServiceServicer):
                 raise OutOfRange("the events that come next are no longer retained")
         events = []
         for event_id, payload in rows:
-            event = Event.FromString(payload)
+            event = read_event(payload)
             event.token = str(event_id)
             events.append(event)
         return events, rows[-1][0] if len(rows) == PAGE else through

@@ -6,6 +6,7 @@ import pytest
 
 from citrine.events.v1.events_pb2 import Event, StationRefused, TokenAuthorized, TransactionEnded, TransactionSummary
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING, REASON_ENUM_LOCAL
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
 from citrine_cli.event_lines import event_line, event_words
 
 KINDS = [field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"].fields]
@@ -50,7 +51,12 @@ def test_a_transaction_is_told_with_its_energy() -> None:
 
 
 def test_a_token_that_is_known_under_another_type_is_told_so() -> None:
-    event = Event(token_authorized=TokenAuthorized(id_token="A", status="Unknown", known_types=["Central", "Local"]))
+    authorized = TokenAuthorized(
+        id_token=IdToken(id_token="A", type="MacAddress"),
+        status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_UNKNOWN,
+        known_types=["Central", "Local"],
+    )
+    event = Event(token_authorized=authorized)
 
     assert event_words(event) == "token A: Unknown, known as Central Local"
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from citrine.events.v1.events_pb2 import Event, TokenAuthorized
 from citrine.ocpp.secrets import KEY_CODE
-from citrine.ocpp.v2 import options_pb2
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeCertificateStatusEnum, AuthorizeRequest, AuthorizeResponse
-from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo
 from citrine_core.blocks.authorization.decisions import Authorizations, Decision, Finding
 from citrine_core.blocks.authorization.records.storing import record_decisions
 from citrine_core.blocks.authorization.rules import Presented, Purpose
@@ -17,11 +16,6 @@ from citrine_core.resources.tokens import TokenRepository, type_of
 from citrine_core.services import Services
 
 __all__ = ["AuthorizationHandlers"]
-
-_SPELLINGS = {
-    value.number: value.GetOptions().Extensions[options_pb2.spelling]
-    for value in AuthorizationStatusEnum.DESCRIPTOR.values
-}
 
 
 class AuthorizationHandlers:
@@ -46,8 +40,10 @@ class AuthorizationHandlers:
             typed = type_of(call.message.id_token.type) == KEY_CODE
             authorized = TokenAuthorized(
                 # C04.FR.04: a key code that a driver typed is never shown.
-                id_token="***" if typed else call.message.id_token.id_token,
-                status=_SPELLINGS[response.id_token_info.status],
+                id_token=IdToken(
+                    id_token="***" if typed else call.message.id_token.id_token, type=call.message.id_token.type
+                ),
+                status=response.id_token_info.status,
                 known_types=() if typed else known_as.get(call.message.id_token.id_token, ()),
             )
             work.emit(Event(tenant_id=call.tenant_id, station_id=call.station_id, token_authorized=authorized))

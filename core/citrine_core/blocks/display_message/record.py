@@ -13,7 +13,6 @@ from citrine_core.resources.station_requests import LONGEST_DETAIL
 
 __all__ = ["change", "enter", "fill", "new_row", "replace_set"]
 
-_PREFIX = "DISPLAY_MESSAGE_STATE_"
 
 _SET = DisplayMessageState.DISPLAY_MESSAGE_STATE_SET
 _ALWAYS_FRONT = MessagePriorityEnum.MESSAGE_PRIORITY_ENUM_ALWAYS_FRONT
@@ -101,7 +100,7 @@ async def replace_set(
 def _changed(row: DisplayMessage) -> Event:
     changed = DisplayMessageChanged(
         message_id=row.message_id,
-        state=DisplayMessageState.Name(DisplayMessageState.ValueType(row.state)).removeprefix(_PREFIX),
+        state=DisplayMessageChanged.State.ValueType(row.state),
         transaction_id=row.transaction_id,
         detail=row.detail,
     )

@@ -180,7 +180,7 @@ def publication_event(row: FirmwarePublication) -> Event:
     published = ocpp.PublishFirmwareStatusNotificationRequest.FromString(row.published or b"")
     body = FirmwarePublicationChanged(
         request_id=row.request_id,
-        state=pb.PublicationState.Name(pb.PublicationState.ValueType(row.state)).removeprefix("PUBLICATION_STATE_"),
+        state=FirmwarePublicationChanged.State.ValueType(row.state),
         status=row.status,  # type: ignore[arg-type]  # stored as the number
         reason=row.reason,
         locations=published.location,

@@ -167,7 +167,7 @@ def changed_event(update: FirmwareUpdate) -> Event:
     """Return the event that an update changed."""
     body = FirmwareUpdateChanged(
         request_id=update.request_id,
-        state=State.Name(State.ValueType(update.state)).removeprefix("FIRMWARE_UPDATE_STATE_"),
+        state=FirmwareUpdateChanged.State.ValueType(update.state),
         status=update.status,  # type: ignore[arg-type]  # stored as the number
         reason=update.reason,
         version_after=update.version_after,

@@ -137,7 +137,7 @@ class LocalAuthListHandlers:
             return
         row.state = state
         changed = LocalListChanged(
-            state=LocalListState.Name(state).removeprefix("LOCAL_LIST_STATE_"),
+            state=LocalListChanged.State.ValueType(state),
             version=row.version,
             problem=row.problem,
         )

@@ -58,9 +58,10 @@ def change(work: UnitOfWork, row: dict[str, Any], state: int, now: datetime, **v
     is_news = state != row["state"]
     row.update(state=int(state), update_time=now, **values)
     if is_news:
-        name = RemoteStartState.Name(RemoteStartState.ValueType(state)).removeprefix("REMOTE_START_STATE_")
         changed = RemoteStartChanged(
-            remote_start_id=row["remote_start_id"], state=name, transaction_id=row["transaction_id"]
+            remote_start_id=row["remote_start_id"],
+            state=RemoteStartChanged.State.ValueType(state),
+            transaction_id=row["transaction_id"],
         )
         event = Event(tenant_id=row["tenant_id"], station_id=row["station_id"], remote_start_changed=changed)
         work.emit(event)

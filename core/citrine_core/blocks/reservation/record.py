@@ -7,6 +7,7 @@ from typing import NamedTuple
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.events.v1.events_pb2 import Event, ReservationChanged
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.states import Says, follows, meant
@@ -15,7 +16,6 @@ from citrine_core.resources.station_requests import LONGEST_DETAIL
 
 __all__ = ["ReservationUse", "change", "enter", "replace_active", "replace_at_evse", "use_reservations"]
 
-_PREFIX = "RESERVATION_STATE_"
 
 _BEGINNINGS = (ReservationState.RESERVATION_STATE_REQUESTED, ReservationState.RESERVATION_STATE_ACTIVE)
 
@@ -131,9 +131,9 @@ def _changed(row: Reservation) -> Event:
     request = ReserveNowRequest.FromString(row.request)
     changed = ReservationChanged(
         reservation_id=row.reservation_id,
-        state=ReservationState.Name(ReservationState.ValueType(row.state)).removeprefix(_PREFIX),
+        state=ReservationChanged.State.ValueType(row.state),
         evse_id=row.evse_id,
-        id_token=request.id_token.id_token,
+        id_token=IdToken(id_token=request.id_token.id_token, type=request.id_token.type),
         transaction_id=row.transaction_id,
         detail=row.detail,
     )

@@ -73,7 +73,7 @@ def move(
         charging_profile_id=row.profile_id,
         evse_id=row.evse_id,
         transaction_id=row.transaction_id or "",
-        state=pb.ChargingProfileState.Name(state).removeprefix("CHARGING_PROFILE_STATE_"),
+        state=ChargingProfileChanged.State.ValueType(state),
         reason=row.reason,
         cause=row.cause or "",
     )

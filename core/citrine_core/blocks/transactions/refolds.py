@@ -221,7 +221,7 @@ def doubt_events(
 def _found(state: TransactionState, one: Anomaly) -> Event:
     body = TransactionAnomalyFound(
         transaction=summary_of(state, state.last_seq_no),
-        kind=TransactionAnomaly.Kind.Name(TransactionAnomaly.Kind.ValueType(one.kind)).removeprefix("KIND_"),
+        kind=TransactionAnomalyFound.Kind.ValueType(one.kind),
         register_wh=one.register_wh or 0.0,
     )
     if one.time is not None:

@@ -39,7 +39,7 @@ def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
     if state.charging_state is not None:
         summary.charging_state = state.charging_state
     if state.id_token is not None:
-        summary.id_token = state.id_token
+        summary.id_token.id_token, summary.id_token.type = state.id_token, state.id_token_type or ""
     if state.remote_start_id is not None:
         summary.remote_start_id = state.remote_start_id
     if state.start_time is not None:

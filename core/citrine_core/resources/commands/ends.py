@@ -6,7 +6,6 @@ from functools import partial
 
 import orjson
 
-from citrine.api.v1 import common_pb2 as common
 from citrine.events.v1.events_pb2 import CommandFinished, Event
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.codec import CodecError, decode
@@ -35,8 +34,8 @@ class CommandEnds:
 
     def finished(self, work: UnitOfWork, row: StoredCommand, state: int) -> None:
         """Emit the event of a command that reached its final state, and count it."""
-        name = common.CommandState.Name(common.CommandState.ValueType(state)).removeprefix("COMMAND_STATE_")
-        body = CommandFinished(command_id=row.command_id, action=row.action, state=name)
+        said = CommandFinished.State.ValueType(state)
+        body = CommandFinished(command_id=row.command_id, action=row.action, state=said)
         work.emit(Event(tenant_id=row.tenant_id, station_id=row.station_id, command_finished=body))
         if self._observe is not None:
             work.after_commit(partial(self._observe, state))

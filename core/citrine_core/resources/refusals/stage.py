@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 from citrine.api.v1 import reports_pb2
 from citrine.edge.v1 import link_pb2 as link
 from citrine.events.v1.events_pb2 import Event, MessagesRefused
+from citrine.ocpp.spellings import number_of
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Item
@@ -169,9 +171,9 @@ def _uses(rows: Rows) -> dict[tuple[str, str], tuple[int, datetime]]:
 def _event(row: Mapping[str, Any], count: int) -> Event:
     logger.info("messages are refused", extra={"station_id": row["station_id"], "action": row["action"]})
     body = MessagesRefused(
-        outcome=outcome_word(row["outcome"]),
+        outcome=MessagesRefused.Outcome.ValueType(row["outcome"]),
         action=row["action"],
-        event_type=row["event_type"],
+        event_type=TransactionEventEnum.ValueType(number_of(TransactionEventEnum, row["event_type"]) or 0),
         code=row["code"],
         path=row["path"],
         description=row["description"],

@@ -227,11 +227,7 @@ def _publish(work: UnitOfWork, run: ReportRun) -> None:
         request_id=run.request_id,
         complete=run.state == pb.REPORT_STATE_COMPLETE,
         items=run.items,
-        kind=_word(pb.ReportKind.Name(pb.ReportKind.ValueType(run.kind)), "REPORT_KIND_"),
-        state=_word(pb.ReportState.Name(pb.ReportState.ValueType(run.state)), "REPORT_STATE_"),
+        kind=ReportFinished.Kind.ValueType(run.kind),
+        state=ReportFinished.State.ValueType(run.state),
     )
     work.emit(Event(tenant_id=run.tenant_id, station_id=run.station_id, report_finished=finished))
-
-
-def _word(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix)

@@ -40,6 +40,7 @@ from citrine.ocpp.v2.types_pb2 import (
 from citrine_core.events import OutboxEvent
 from tests.support.charging import at, ended, started
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeSession
 
 ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
@@ -150,7 +151,7 @@ async def test_subscribers_hear_of_it_and_the_log_does_not(
             select(OutboxEvent.payload).where(OutboxEvent.kind == "token_authorized")
         )
     event = Event.FromString(payload).token_authorized
-    assert (event.id_token, event.status) == ("Ca4D0000", "Accepted")
+    assert (event.id_token.id_token, name_in(event, "status")) == ("Ca4D0000", "ACCEPTED")
     assert "ca4d0000" not in caplog.text.lower()
 
 

@@ -18,6 +18,7 @@ from citrine.edge.v1.link_pb2 import CallError, Command, CommandFailure
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import StatusInfo
 from citrine_core.blocks.firmware_management import Silence
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeSession
 from tests.support.firmware import LOCATION, Garage, boot, tell
 from tests.support.statements import statements
@@ -56,7 +57,7 @@ async def test_an_update_follows_what_its_station_says(garage: Garage, station: 
     assert await history(garage, update) == [
         "DOWNLOADING", "DOWNLOADED", "SIGNATURE_VERIFIED", "INSTALLING", "INSTALL_REBOOTING", "INSTALLED"
     ]  # fmt: skip
-    event = await garage.until(lambda event: event.firmware_update_changed.state == "INSTALLED")
+    event = await garage.until(lambda event: name_in(event.firmware_update_changed, "state") == "INSTALLED")
     assert event.firmware_update_changed.version_after == "2.0"
 
 

@@ -11,6 +11,7 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import GENERIC_STATUS_ENUM_ACCEPTED, GENERIC_STATUS_ENUM_REJECTED
 from citrine_core.blocks.firmware_management import Silence
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeSession
 from tests.support.firmware import LOCATION, Garage
 
@@ -75,7 +76,7 @@ async def test_firmware_is_published_and_unpublished(garage: Garage, station: Fa
         pb.ListFirmwarePublicationStatusesRequest(station_id="CS-1", request_id=shown.request_id)
     )
     assert len(page.statuses) == 5
-    event = await garage.until(lambda event: event.firmware_publication_changed.state == "PUBLISHED")
+    event = await garage.until(lambda event: name_in(event.firmware_publication_changed, "state") == "PUBLISHED")
     assert list(event.firmware_publication_changed.locations) == LOCAL
 
 

@@ -7,6 +7,7 @@ from citrine.api.v1 import firmware_management_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeSession
 from tests.support.firmware import LOCATION, SHA256, SIGNATURE, Garage, signed_firmware, tell
 
@@ -94,7 +95,7 @@ async def test_an_update_waits_for_a_station_that_is_offline_where_it_is_asked_t
     assert not response.HasField("response")
     assert await garage.state() == "REQUESTED"
     await garage.connect("CS-1")
-    await garage.until(lambda event: event.firmware_update_changed.state == "ACCEPTED")
+    await garage.until(lambda event: name_in(event.firmware_update_changed, "state") == "ACCEPTED")
 
     request.target.when_online = False
     request.target.station_id = "CS-2"

@@ -22,6 +22,7 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from tests.support import contracts
 from tests.support.core import running_core
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeSession
 from tests.support.firmware import LOCATION, Garage
 from tests.support.pki import Authority, Certified
@@ -294,7 +295,7 @@ async def test_campaigns_verify_firmware_once(garage: Garage, station: FakeSessi
     created = await garage.campaigns.CreateFirmwareCampaign(
         firmware_campaigns_pb2.CreateFirmwareCampaignRequest(campaign=campaign)
     )
-    await garage.until(lambda event: event.firmware_update_changed.state == "ACCEPTED")
+    await garage.until(lambda event: name_in(event.firmware_update_changed, "state") == "ACCEPTED")
 
     assert created.verification == pb.FIRMWARE_VERIFICATION_HASH
     assert (await garage.get()).verification == pb.FIRMWARE_VERIFICATION_HASH

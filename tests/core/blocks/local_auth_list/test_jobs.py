@@ -39,6 +39,7 @@ from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.resources.tokens import Token as TokenRow
 from tests.support.blocks import NOW, stamp
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.statements import statements
 
@@ -154,7 +155,7 @@ async def in_step(core: RunningCore, version: int) -> pb.LocalList:
         stream = events.Subscribe(SubscribeRequest(kinds=["local_list_changed"], from_token="0"))
         async for response in stream:
             changed = response.event.local_list_changed
-            if changed.state == "IN_STEP" and changed.version >= version:
+            if name_in(changed, "state") == "IN_STEP" and changed.version >= version:
                 break
     found: pb.LocalList = await core.stub(LocalAuthListServiceStub).GetLocalList(
         pb.GetLocalListRequest(station_id="CS-1")

@@ -25,6 +25,7 @@ from citrine_core.events import write_events
 from citrine_core.resources.reports import ReportPart, ReportRun
 from tests.support.blocks import NOW, answered, call_of, events, handle, services_of, stamp
 from tests.support.databases import somebody_waits
+from tests.support.event_words import name_in
 from tests.support.statements import statements
 
 DEVICE_MODEL = pb.REPORT_KIND_DEVICE_MODEL
@@ -79,7 +80,7 @@ async def run_of(unit_of_work: UnitOfWorkFactory, station_id: str = "CS-1") -> R
 
 async def finished(unit_of_work: UnitOfWorkFactory) -> list[tuple[str, int]]:
     found: list[ReportFinished] = [event.report_finished for event in await events(unit_of_work)]
-    return [(report.state, report.items) for report in found]
+    return [(name_in(report, "state"), report.items) for report in found]
 
 
 async def values(unit_of_work: UnitOfWorkFactory) -> dict[str, str | None]:

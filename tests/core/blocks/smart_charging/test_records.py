@@ -17,6 +17,7 @@ from citrine_core.blocks.transactions.handlers import TransactionsHandlers
 from citrine_core.db import UnitOfWorkFactory
 from tests.support.blocks import NOW, answered, call_of, events, handle, services_of
 from tests.support.charging import ended, started
+from tests.support.event_words import name_in
 
 LATER = NOW + timedelta(hours=2)
 
@@ -63,7 +64,12 @@ async def test_K05_the_profile_of_a_remote_start_belongs_to_its_transaction(unit
     assert before == [(1, "T-1", accepted, ""), (2, None, accepted, "")]
     assert await states(unit_of_work) == [(1, "T-1", over, ""), (2, None, over, "no transaction began")]
     changes = [one.charging_profile_changed for one in await events(unit_of_work)]
-    assert [change.state for change in changes if change.record_id] == ["ACCEPTED", "ACCEPTED", "ENDED", "ENDED"]
+    assert [name_in(change, "state") for change in changes if change.record_id] == [
+        "ACCEPTED",
+        "ACCEPTED",
+        "ENDED",
+        "ENDED",
+    ]
 
 
 async def test_a_profile_whose_command_nobody_heard_of_is_given_up(unit_of_work: UnitOfWorkFactory) -> None:

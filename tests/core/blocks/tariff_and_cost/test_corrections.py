@@ -27,6 +27,7 @@ from citrine_core.events import OutboxEvent
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.settling import settle_all
 
@@ -231,7 +232,7 @@ async def test_a_closed_transaction_is_settled_at_once_and_its_driver_told_nothi
     assert (closed.settlement, closed.HasField("settle_time")) == (cost_pb.SETTLEMENT_OPERATOR, True)
     cost = await bills.cost()
     assert (cost.state, cost.cost.total.after_tax) == (FINAL, "3.50")
-    assert [event.settlement for event in await bills.events("transaction_settled")] == ["OPERATOR"]
+    assert [name_in(event, "settlement") for event in await bills.events("transaction_settled")] == ["OPERATOR"]
     assert [event.is_final for event in await bills.events("transaction_cost_changed")] == [True]
 
 
@@ -277,7 +278,7 @@ async def test_E14_FR_05_what_its_station_will_not_send_is_not_waited_for(
     assert (cost.state, cost.cost.total.after_tax) == (FINAL, "6.50")
     assert cost.settlement == cost_pb.SETTLEMENT_NOT_QUEUED
     (event,) = await bills.events("transaction_settled")
-    assert (event.settlement, event.missing_events) == ("NOT_QUEUED", 2)
+    assert (name_in(event, "settlement"), event.missing_events) == ("NOT_QUEUED", 2)
 
 
 async def edge_asks(bills: Bills) -> None:

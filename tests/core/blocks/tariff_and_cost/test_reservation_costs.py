@@ -23,6 +23,7 @@ from tests.core.blocks.tariff_and_cost.test_transaction_costs import Costs
 from tests.support.blocks import events
 from tests.support.charging import started
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.event_words import name_in
 from tests.support.reservations import Desk
 
 RESERVED = tariffs_pb2.RESERVATION_RESTRICTION_RESERVATION
@@ -67,7 +68,7 @@ async def bill(desk: Desk) -> list[pb.ReservationCost]:
 async def told(desk: Desk) -> list[tuple[str, str, bool]]:
     """Return what events said: state, total, and whether it is withdrawn."""
     bodies = [one.reservation_cost_changed for one in await events(desk.core.core.unit_of_work)]
-    return [(one.state, one.after_tax, one.is_withdrawn) for one in bodies if one.state]
+    return [(name_in(one, "state"), one.after_tax, one.is_withdrawn) for one in bodies if one.state]
 
 
 async def test_a_reservation_that_expired_is_billed_by_its_own_elements(desk: Desk) -> None:

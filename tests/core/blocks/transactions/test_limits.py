@@ -42,6 +42,7 @@ from tests.core.blocks.transactions.test_clock_rule import assign
 from tests.support.blocks import events
 from tests.support.charging import ended, started, transaction_event, updated
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.statements import statements
 
@@ -140,7 +141,7 @@ class Limits:
             await self.check()
         stream = self.core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=20)
         async for response in stream:
-            if response.event.transaction_limit_changed.state == state:
+            if name_in(response.event.transaction_limit_changed, "state") == state:
                 stream.cancel()
                 return
         raise AssertionError("the stream ended")
@@ -149,7 +150,7 @@ class Limits:
         """Return what subscribers were told of limits: state and reason."""
         found = await events(self.core.core.unit_of_work)
         bodies = [one.transaction_limit_changed for one in found if one.HasField("transaction_limit_changed")]
-        return [(body.state, body.reason) for body in bodies]
+        return [(name_in(body, "state"), name_in(body, "reason")) for body in bodies]
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.events import OutboxEvent
 from tests.support.charging import at, ended, meter_value, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.settling import settle_all
 from tests.support.statements import statements
@@ -103,7 +104,7 @@ async def test_an_available_connector_proves_that_a_transaction_is_over(
     assert [event.transaction_id for event in await events(core, "transaction_over")] == ["T-1"]
     settled = await transaction(api)
     assert (settled.HasField("closed_time"), settled.settlement) == (True, cost_pb.SETTLEMENT_OVER)
-    assert [event.settlement for event in await events(core, "transaction_settled")] == ["OVER"]
+    assert [name_in(event, "settlement") for event in await events(core, "transaction_settled")] == ["OVER"]
 
 
 async def test_an_event_of_an_available_connector_proves_the_same(station: FakeSession, api: Any) -> None:

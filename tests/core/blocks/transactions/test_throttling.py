@@ -42,6 +42,7 @@ from tests.core.blocks.transactions.test_clock_rule import assign
 from tests.support.blocks import events
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.fused_site import HELD_BACK, SETTLED, FusedSite, device_model, shares_of
 from tests.support.fused_station import FusedStation
@@ -176,7 +177,7 @@ class Stubborn:
         """Return what subscribers were told of limits: state of the limit and of its throttle."""
         found = await events(self.core.core.unit_of_work)
         bodies = [one.transaction_limit_changed for one in found if one.HasField("transaction_limit_changed")]
-        return [(body.state, body.throttle) for body in bodies]
+        return [(name_in(body, "state"), name_in(body, "throttle")) for body in bodies]
 
     def profiles(self) -> list[types_pb2.ChargingProfile]:
         """Return the profiles that were sent."""

@@ -33,6 +33,7 @@ from citrine_core.events import OutboxEvent
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge
 from tests.support.unnumbered import UnnumberedStation
 
@@ -285,7 +286,7 @@ async def test_another_stop_is_flagged_and_changes_nothing(
     found = await transaction(api, number)
     assert [one.kind for one in found.anomalies] == [pb.TransactionAnomaly.KIND_SECOND_END]
     assert (found.energy_wh, found.late_events) == (3000, 1)
-    assert [one.kind for one in await events(core, "transaction_anomaly_found")] == ["SECOND_END"]
+    assert [name_in(one, "kind") for one in await events(core, "transaction_anomaly_found")] == ["SECOND_END"]
     assert await events(core, "cost_corrected") == []
 
 

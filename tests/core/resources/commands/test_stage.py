@@ -30,6 +30,7 @@ from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
 from tests.support.blocks import events
 from tests.support.databases import somebody_waits
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, timestamp
 
 ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
@@ -162,7 +163,9 @@ async def test_what_is_valid_of_an_answer_that_we_refuse_is_taken_for_what_the_s
     assert (outcome.command.error_code, outcome.command.response["more"]) == ("FormatViolation", 1)
     assert [response for _, response in setting.told.answers] == [ACCEPTED]
     assert setting.told.failures == []
-    assert [event.command_finished.state for event in await events(setting.unit_of_work)] == ["ANSWER_REFUSED"]
+    assert [name_in(event.command_finished, "state") for event in await events(setting.unit_of_work)] == [
+        "ANSWER_REFUSED"
+    ]
 
 
 async def test_an_answer_of_which_nothing_is_valid_is_a_failure_of_its_own(setting: Setting) -> None:
@@ -324,6 +327,6 @@ async def test_of_two_cores_the_first_says_how_a_command_ended(postgres_engine: 
         await work.commit()
     await giving_up
 
-    assert [event.command_finished.state for event in await events(unit_of_work)] == ["ANSWERED"]
+    assert [name_in(event.command_finished, "state") for event in await events(unit_of_work)] == ["ANSWERED"]
     outcome = await waiting
     assert (outcome.message, outcome.error) == (ACCEPTED, None)

@@ -15,6 +15,7 @@ from citrine_core.resources.refusals.models import ToleranceRuleRow
 from citrine_core.resources.refusals.queries import find_summaries
 from citrine_core.resources.refusals.stage import MAX_PER_STATION
 from tests.support.blocks import NOW, add_station, events, stamp
+from tests.support.event_words import name_in
 from tests.support.statements import statements
 
 REFUSED = link.Refusal.OUTCOME_REFUSED
@@ -65,7 +66,7 @@ async def test_an_event_tells_the_first_and_the_first_after_an_hour(unit_of_work
 
     told = [event.messages_refused for event in await events(unit_of_work)]
 
-    assert [(each.outcome, each.action, each.count) for each in told] == [
+    assert [(name_in(each, "outcome"), each.action, each.count) for each in told] == [
         ("REFUSED", "Authorize", 1),
         ("REFUSED", "Authorize", 4),
     ]

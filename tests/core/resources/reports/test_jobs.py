@@ -9,6 +9,7 @@ from citrine.ocpp.v2.provisioning_pb2 import NotifyReportRequest
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.resources.reports import Part, ReportExpiry, ReportRun, store_parts
 from tests.support.blocks import NOW, events, services_of
+from tests.support.event_words import name_in
 
 DEVICE_MODEL = pb.REPORT_KIND_DEVICE_MODEL
 DAY = 24 * 3600
@@ -46,7 +47,7 @@ async def run_of(unit_of_work: UnitOfWorkFactory, kind: int = DEVICE_MODEL) -> R
 
 
 async def states(unit_of_work: UnitOfWorkFactory) -> list[str]:
-    return [event.report_finished.state for event in await events(unit_of_work)]
+    return [name_in(event.report_finished, "state") for event in await events(unit_of_work)]
 
 
 async def test_report_expires_when_no_part_came_for_long(unit_of_work: UnitOfWorkFactory) -> None:

@@ -22,6 +22,7 @@ from citrine_core.resources.reports import (
     store_parts,
 )
 from tests.support.blocks import NOW, answered, events
+from tests.support.event_words import name_in
 from tests.support.statements import statements
 
 MESSAGES = pb.REPORT_KIND_DISPLAY_MESSAGES
@@ -118,7 +119,7 @@ async def test_upload_ends_with_its_last_status(
     run = await run_of(unit_of_work, LOG)
     assert (uploading.state, uploading.status) == (pb.REPORT_STATE_RECEIVING, "Uploading")
     assert (run.state, run.status, run.problem, run.finish_time) == (state, name, "no room" if failed else "", at(2))
-    assert [event.report_finished.kind for event in await events(unit_of_work)] == ["LOG"]
+    assert [name_in(event.report_finished, "kind") for event in await events(unit_of_work)] == ["LOG"]
 
 
 async def test_report_may_be_ended_from_outside_once(unit_of_work: UnitOfWorkFactory) -> None:
@@ -192,7 +193,7 @@ async def test_a_report_with_a_refused_part_has_failed_whatever_comes(unit_of_wo
 
     assert (run.state, run.finish_time) == (pb.REPORT_STATE_FAILED, at(5))
     assert run.problem == "a part of it was refused: FormatViolation /x is not in the schema"
-    told = [event.report_finished.state for event in await events(unit_of_work)]
+    told = [name_in(event.report_finished, "state") for event in await events(unit_of_work)]
     assert told == ["FAILED"]
 
 

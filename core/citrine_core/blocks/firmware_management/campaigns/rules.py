@@ -54,10 +54,9 @@ def move_campaign(
 
 def changed_event(campaign: FirmwareCampaign) -> Event:
     """Return the event that a campaign changed its state."""
-    name = pb.FirmwareCampaignState.Name(pb.FirmwareCampaignState.ValueType(campaign.state))
     body = FirmwareCampaignChanged(
         campaign_id=campaign.campaign_id,
-        state=name.removeprefix("FIRMWARE_CAMPAIGN_STATE_"),
+        state=FirmwareCampaignChanged.State.ValueType(campaign.state),
         reason=campaign.reason,
     )
     return Event(tenant_id=campaign.tenant_id, firmware_campaign_changed=body)

@@ -122,9 +122,7 @@ class Steps:
         row = self._row
         body = ProvisioningChanged(
             configuration_id=row.configuration_id,
-            state=pb.ProvisioningState.Name(pb.ProvisioningState.ValueType(row.state))
-            .removeprefix("PROVISIONING_STATE_")
-            .lower(),
+            state=ProvisioningChanged.State.ValueType(row.state),
             problem=row.problem,
             refused=len(refused(results_of(row).values())),
         )

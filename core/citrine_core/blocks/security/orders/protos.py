@@ -10,8 +10,6 @@ from citrine_core.rpc import to_timestamp
 
 __all__ = ["certificate_to_proto", "changed_event", "order_to_proto", "rejected_event", "state_of"]
 
-_PREFIX = "CERTIFICATE_ORDER_STATE_"
-
 
 def order_to_proto(row: CertificateOrder) -> pb.CertificateOrder:
     """Return an order as the API shows it."""
@@ -69,7 +67,7 @@ def changed_event(row: CertificateOrder) -> Event:
     """Return the event of an order's state."""
     body = CertificateOrderChanged(
         order_id=row.order_id,
-        state=pb.CertificateOrderState.Name(pb.CertificateOrderState.ValueType(row.state)).removeprefix(_PREFIX),
+        state=CertificateOrderChanged.State.ValueType(row.state),
         certificate_type=CertificateSigningUseEnum.ValueType(row.certificate_type),
         reason=row.reason,
         fingerprint=row.fingerprint,
@@ -80,7 +78,7 @@ def changed_event(row: CertificateOrder) -> Event:
 def rejected_event(tenant_id: str, station_id: str, certificate_type: int, reason: str) -> Event:
     """Return the event of a request that was rejected."""
     body = CertificateOrderChanged(
-        state="REQUEST_REJECTED",
+        state=CertificateOrderChanged.STATE_REQUEST_REJECTED,
         certificate_type=CertificateSigningUseEnum.ValueType(certificate_type),
         reason=reason,
     )

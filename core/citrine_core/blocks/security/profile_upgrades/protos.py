@@ -30,9 +30,7 @@ def changed_event(row: SecurityProfileUpgradeRow) -> Event:
     body = SecurityProfileUpgradeChanged(
         upgrade_id=row.upgrade_id,
         security_profile=row.security_profile,
-        state=pb.SecurityProfileUpgradeState.Name(pb.SecurityProfileUpgradeState.ValueType(row.state)).removeprefix(
-            "SECURITY_PROFILE_UPGRADE_STATE_"
-        ),
+        state=SecurityProfileUpgradeChanged.State.ValueType(row.state),
         reason=row.reason,
     )
     return Event(tenant_id=row.tenant_id, station_id=row.station_id, security_profile_upgrade_changed=body)

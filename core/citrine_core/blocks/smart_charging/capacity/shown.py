@@ -142,8 +142,8 @@ def says_the_same(one: pb.ChargingPlan, other: pb.ChargingPlan) -> bool:
 def changed_event(plan: pb.ChargingPlan) -> ChargingPlanChanged:
     """Return the event that a plan changed."""
     return ChargingPlanChanged(
-        state=pb.ChargingPlanState.Name(plan.state).removeprefix("CHARGING_PLAN_STATE_"),
-        cause=pb.ChargingPlanCause.Name(plan.cause).removeprefix("CHARGING_PLAN_CAUSE_"),
+        state=ChargingPlanChanged.State.ValueType(plan.state),
+        cause=ChargingPlanChanged.Cause.ValueType(plan.cause),
         cause_text=plan.cause_text,
         max_current_a=plan.max_current_a if plan.HasField("max_current_a") else None,
         max_power_w=plan.max_power_w if plan.HasField("max_power_w") else None,

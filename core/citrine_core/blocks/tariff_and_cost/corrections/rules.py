@@ -132,12 +132,11 @@ def _before(reckoned: Reckoned, earlier: Sequence[CorrectionRow]) -> Total:
 
 def _event_of(row: CorrectionRow, replaced_currency: str) -> Event:
     """Return what subscribers are told: what it is, and what it replaces."""
-    name = cost_pb.CostCorrection.Reason.Name(cost_pb.CostCorrection.Reason.ValueType(row.reason))
     body = CostCorrected(
         transaction_id=row.transaction_id,
         number=row.number,
         replaces=row.number - 1,
-        reason=name.removeprefix("REASON_"),
+        reason=CostCorrected.Reason.ValueType(row.reason),
         currency=currency_of(row.breakdown),
         before_tax=row.before_tax,
         after_tax=row.after_tax,

@@ -8,6 +8,7 @@ from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.events.v1.events_pb2 import Event, ReservationCostChanged
 from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation import Reservation, ReservationRepository
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.calculation import Reserved, cost_of
@@ -39,8 +40,6 @@ _NO_TRANSACTION = ReservationState.RESERVATION_STATE_NO_TRANSACTION
 
 _BILLED = (_EXPIRED, _CANCELLED, _NO_TRANSACTION)
 """Ends of reservations that cost something. The station's giving up costs nothing."""
-
-_PREFIX = "RESERVATION_STATE_"
 
 
 class ReservationCosts:
@@ -166,8 +165,8 @@ def _changed(row: ReservationCost) -> Event:
     cost = pb.Cost.FromString(row.breakdown)
     changed = ReservationCostChanged(
         reservation_id=row.reservation_id,
-        state=ReservationState.Name(ReservationState.ValueType(row.state)).removeprefix(_PREFIX),
-        id_token=row.id_token,
+        state=ReservationCostChanged.State.ValueType(row.state),
+        id_token=IdToken(id_token=row.id_token, type=row.id_token_type),
         start_time=to_timestamp(row.start_time),
         end_time=to_timestamp(row.end_time),
         tariff_id=row.tariff_id,

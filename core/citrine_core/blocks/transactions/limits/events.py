@@ -20,9 +20,9 @@ def limit_changed(
     """
     changed = TransactionLimitChanged(
         transaction_id=row["transaction_id"],
-        state=pb.LimitState.Name(row["state"]).removeprefix("LIMIT_STATE_"),
-        reason=pb.LimitReason.Name(row["reason"]).removeprefix("LIMIT_REASON_") if row["reason"] else "",
+        state=row["state"],
+        reason=row["reason"],
         problem=row["problem"],
-        throttle=pb.ThrottleState.Name(throttle).removeprefix("THROTTLE_STATE_") if throttle else "",
+        throttle=TransactionLimitChanged.Throttle.ValueType(throttle),
     )
     return Event(tenant_id=row["tenant_id"], station_id=row["station_id"], transaction_limit_changed=changed)

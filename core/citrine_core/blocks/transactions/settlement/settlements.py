@@ -104,6 +104,6 @@ def _settle(work: UnitOfWork, state: TransactionState, settlement: int, now: dat
     if is_open:
         body = TransactionClosed(transaction=summary)
         work.emit(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_closed=body))
-    name = cost_pb.Settlement.Name(cost_pb.Settlement.ValueType(settlement)).removeprefix("SETTLEMENT_")
-    settled = TransactionSettled(transaction=summary, settlement=name, missing_events=state.missing)
+    said = TransactionSettled.Settlement.ValueType(settlement)
+    settled = TransactionSettled(transaction=summary, settlement=said, missing_events=state.missing)
     work.emit(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_settled=settled))

@@ -27,6 +27,7 @@ from citrine_core.blocks.firmware_management.campaigns import jobs
 from citrine_core.blocks.firmware_management.campaigns.jobs import LEASE
 from tests.core.resources.locations.test_servicer import place
 from tests.support.core import PASSWORD, running_core
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.firmware import SHA256, Garage, boot, signed_firmware, tell
 
@@ -60,7 +61,7 @@ async def outcomes(garage: Garage, campaign: pb.FirmwareCampaign) -> dict[str, t
 
 async def until(garage: Garage, state: str) -> None:
     """Wait until a campaign is in a state."""
-    await garage.until(lambda event: event.firmware_campaign_changed.state == state)
+    await garage.until(lambda event: name_in(event.firmware_campaign_changed, "state") == state)
 
 
 async def asked(edge: FakeEdge) -> tuple[str, int]:
@@ -174,7 +175,7 @@ async def test_stations_wait_that_are_offline_or_busy(garage: Garage, sessions: 
     garage.edge.on_command = out_of_reach
     campaign = await create(garage, max_failures=0)
     assert (await asked(garage.edge))[0] == "CS-3"
-    await garage.until(lambda event: event.command_finished.state == "FAILED")
+    await garage.until(lambda event: name_in(event.command_finished, "state") == "FAILED")
     assert (await outcomes(garage, campaign))["CS-3"] == ("PENDING", "the station is not connected")
     assert (await get(garage, campaign)).progress.offline == 1
     assert (await garage.campaigns.ListFirmwareCampaigns(pb.ListFirmwareCampaignsRequest())).campaigns[0].progress == (
@@ -197,7 +198,7 @@ async def test_a_campaign_is_paused_and_cancelled(garage: Garage, sessions: dict
     """What is under way goes on."""
     campaign = await create(garage, campaign_id="spring", max_parallel=1)
     station_id, request_id = await asked(garage.edge)
-    await garage.until(lambda event: event.firmware_update_changed.state == "ACCEPTED")
+    await garage.until(lambda event: name_in(event.firmware_update_changed, "state") == "ACCEPTED")
 
     pause = pb.PauseFirmwareCampaignRequest(campaign_id="spring", reason="a holiday")
     paused = await garage.campaigns.PauseFirmwareCampaign(pause)
@@ -328,7 +329,7 @@ async def test_what_a_core_took_and_did_not_ask_another_asks(garage: Garage, sta
     await run(garage, hours=12, seconds=LEASE.total_seconds() + 20)
 
     assert await asked(garage.edge) == ("CS-1", taken.request_id)
-    await garage.until(lambda event: event.firmware_update_changed.state == "ACCEPTED")
+    await garage.until(lambda event: name_in(event.firmware_update_changed, "state") == "ACCEPTED")
     assert (await outcomes(garage, campaign))["CS-1"][0] == "RUNNING"
 
 

@@ -20,6 +20,7 @@ from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import security_pb2 as ocpp
 from tests.core.blocks.security.profile_upgrades.test_requests import BOOT, Station, begun, ended, upgrade
 from tests.support.core import RunningCore, running_core
+from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge
 from tests.support.pki import Authority
 from tests.support.signing_requests import signing_request
@@ -86,8 +87,8 @@ async def states_told(core: RunningCore, upgrade_id: str) -> list[str]:
         ):
             body = one.event.security_profile_upgrade_changed
             if body.upgrade_id == upgrade_id:
-                found.append(body.state)
-                if body.state in ("SUCCEEDED", "FAILED"):
+                found.append(name_in(body, "state"))
+                if found[-1] in ("SUCCEEDED", "FAILED"):
                     break
     return found
 
