@@ -22,8 +22,7 @@ from tests.conformance.test_a_transport import secure_url
 from tests.support.deployment import Deployment
 from tests.support.pki import Authority, Certified, Key, new_key
 from tests.support.signing_requests import signing_request
-
-WAIT = 10.0
+from tests.support.waiting import WAIT
 
 KINDS = {
     "SignChargingStationCertificate": "ChargingStationCertificate",

@@ -15,6 +15,7 @@ from tests.conformance.authorities import Authorities
 from tests.conformance.station import ConformanceStation
 from tests.conformance.test_a_transport import secure_url
 from tests.support.deployment import Deployment
+from tests.support.waiting import WAIT
 
 SLOT = 2
 
@@ -38,7 +39,7 @@ async def agree(station: ConformanceStation) -> dict[str, Any]:
 async def ended(api: Citrine, upgrade_id: str) -> pb.SecurityProfileUpgrade:
     """Return an upgrade once it has ended."""
     request = pb.GetSecurityProfileUpgradeRequest(upgrade_id=upgrade_id)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT):
         while True:
             found = await api.security_profile_upgrades.GetSecurityProfileUpgrade(request)
             if found.HasField("finish_time"):

@@ -48,6 +48,7 @@ from citrine_process.settings import InvalidSetting
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, RefusedByCore, fake_edge, timestamp
 from tests.support.postgres import PostgresServer
+from tests.support.waiting import WAIT
 
 BOOT = BootNotificationRequest(
     reason=BOOT_REASON_ENUM_POWER_UP, charging_station=ChargingStation(model="M", vendor_name="V")
@@ -210,7 +211,7 @@ async def test_a_core_stops_in_order_where_callers_have_all_places(
             await occupy_places(core, stack)
             core.stop.set()
             used = None
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WAIT):
                 while used is None:
                     async with core.core.unit_of_work(read_only=True) as work:
                         used = await work.session.scalar(select(ApiKey.last_use_time))
@@ -392,7 +393,7 @@ async def test_tasks_in_the_background_survive_their_own_errors(
     with core.core.feed.subscription("default", 0):
         async with core.edge() as edge:
             whole.health.failed()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WAIT):
                 await whole.health.recovered()
             lost = asyncio.ensure_future(edge.admit("CS-1", PASSWORD))
             while not {"_read", "store_edges", "store_stations", "_look", "_step", "probe"} <= failed:

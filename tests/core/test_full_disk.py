@@ -23,8 +23,7 @@ from citrine_core.dispatch.models import PoisonedMessage
 from citrine_core.events import write_events
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import timestamp
-
-WAIT = 20.0
+from tests.support.waiting import WAIT
 
 EVENTS = 100
 

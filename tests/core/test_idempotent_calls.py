@@ -20,6 +20,7 @@ from citrine_core.resources.idempotency import IdempotencyKey
 from tests.core.test_tenants_apart import DONE_BY_JOBS, fill, in_order, key_of, request_of, rows_of_a, without_jobs
 from tests.support.api import auth
 from tests.support.core import RunningCore, running_core
+from tests.support.waiting import WAIT
 
 NEW: dict[str, dict[str, Any]] = {
     "ConfigurationsService.CreateConfiguration": {"configuration": {"configuration_id": "new"}},
@@ -94,7 +95,7 @@ async def call(core: RunningCore, method: MethodDescriptor, key: str) -> tuple[s
         sent.request.ClearField("charging_profile")
     metadata = [*who, ("citrine-idempotency-key", name_of(method)[:64])]
     try:
-        return "OK", await make(sent, metadata=metadata, timeout=20)
+        return "OK", await make(sent, metadata=metadata, timeout=WAIT)
     except grpc.aio.AioRpcError as error:
         return error.code().name, error.details() or ""
 
@@ -113,7 +114,7 @@ async def number_from_100(core: RunningCore) -> None:
 
 async def settled_rows(core: RunningCore) -> dict[str, list[Any]]:
     """Return the rows of A once the jobs of the core itself have done what the calls gave them to do."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while True:
             rows = await rows_of_a(core)
             if not any(rows[table] for table in DONE_BY_JOBS):

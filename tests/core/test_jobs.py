@@ -9,6 +9,7 @@ import pytest
 
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.jobs import FIRST_RUNS, Job, first_runs
+from tests.support.waiting import WAIT
 
 NEVER = timedelta(days=1)
 
@@ -37,7 +38,7 @@ async def repeated(job: Job) -> AsyncIterator[None]:
 
 
 async def run_of(work: Work) -> int:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         return await work.runs.get()
 
 
@@ -148,6 +149,6 @@ async def test_a_job_ends_even_if_what_it_does_hides_that_it_is_cancelled() -> N
     await begun.wait()
     running.cancel()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         await asyncio.gather(running, return_exceptions=True)
     assert running.cancelled()

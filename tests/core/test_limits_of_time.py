@@ -16,6 +16,7 @@ from citrine_core.steps import Steps, run_cooperatively
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.databases import somebody_waits
 from tests.support.fake_edge import FakeSession
+from tests.support.waiting import WAIT
 
 BOOT = BootNotificationRequest(
     reason=BOOT_REASON_ENUM_POWER_UP, charging_station=ChargingStation(model="M", vendor_name="V")
@@ -38,7 +39,7 @@ async def booted(core: RunningCore, session: FakeSession) -> None:
 
 async def end_who_waits(engine: AsyncEngine) -> None:
     """End the session of a core that waits before its first event."""
-    async with asyncio.timeout(20), engine.connect() as connection:
+    async with asyncio.timeout(WAIT), engine.connect() as connection:
         while not (await connection.scalars(text(f"SELECT pg_terminate_backend(pid) FROM ({WAITING}) AS w"))).all():
             # Activity is as of the transaction's first look.
             await connection.rollback()

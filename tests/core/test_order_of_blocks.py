@@ -37,6 +37,7 @@ from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge
 from tests.support.settling import settle_all
+from tests.support.waiting import WAIT
 
 TOKEN = "AA00BB11"
 
@@ -142,7 +143,7 @@ class Walk:
     async def closed(self) -> None:
         """Wait until it is stored that the websocket is closed."""
         closed = select(Connection.close_time).where(Connection.tenant_id == self.tenant_id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             while True:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if await work.session.scalar(closed) is not None:
@@ -176,7 +177,7 @@ async def rows(core: RunningCore, tenant_id: str) -> dict[str, Counter[str]]:
 async def _recorded(core: RunningCore) -> None:
     """Wait until the charge records of what is settled are made, which no block does."""
     due = select(metadata().tables["due_charge_records"])
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT):
         while True:
             async with core.core.unit_of_work(read_only=True) as work:
                 if not (await work.session.execute(due)).all():

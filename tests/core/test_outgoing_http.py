@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from citrine_core.outgoing_http import HttpFailed, post, sha256_of
+from tests.support.waiting import WAIT
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -27,7 +28,7 @@ async def server(answer: Answer) -> AsyncIterator[str]:
 
 
 async def send(url: str, hosts: tuple[str, ...] | None = None) -> tuple[int, bytes]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT):
         found = await post(url, b"asked", {"Content-Type": "text/plain"}, largest=1000, hosts=hosts)
     return found.status, found.body
 

@@ -32,6 +32,7 @@ from citrine_core.dispatch import Block
 from citrine_core.services import Services
 from tests.support.api import auth
 from tests.support.core import RunningCore, running_core
+from tests.support.waiting import WAIT
 
 MARK = "of-a"
 MARKED = re.compile(rf"{MARK}[\w-]*")
@@ -141,7 +142,7 @@ async def call(core: RunningCore, method: MethodDescriptor, key: str) -> tuple[s
     answers: list[Message] = []
     try:
         if not method.server_streaming:
-            answers.append(await make(sent, metadata=auth(key), timeout=20))
+            answers.append(await make(sent, metadata=auth(key), timeout=WAIT))
         else:
             with contextlib.suppress(TimeoutError):
                 stream = make(sent, metadata=auth(key))

@@ -15,11 +15,9 @@ from google.protobuf.message_factory import GetMessageClass
 from citrine_sdk import Citrine, methods
 from tests.support.api_examples import Example, Value, read_examples
 from tests.support.documents_runner import Demo, demo
+from tests.support.waiting import WAIT
 
 METHODS = {method.name: method for method in methods()}
-
-PATIENCE = 30.0
-"""Seconds until what a call is about has happened, as the end of a transaction that is about to end."""
 
 PERMANENT = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL)
 
@@ -39,7 +37,7 @@ class Reader:
         return [f"{example.rpc} {example.request}\n{problem}" for example, problem in problems if problem]
 
     async def _problem(self, example: Example) -> str:
-        end = asyncio.get_running_loop().time() + PATIENCE
+        end = asyncio.get_running_loop().time() + WAIT
         while True:
             try:
                 found = {name: await self._value(self._values[name]) for name in example.names(self._values)}

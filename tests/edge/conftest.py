@@ -17,8 +17,9 @@ from websockets.http11 import Response
 from citrine_edge.app import Edge
 from citrine_edge.config import EdgeSettings
 from citrine_edge.dialects import Dialect
-from tests.support.fake_core import WAIT, FakeCore, fake_core
+from tests.support.fake_core import FakeCore, fake_core
 from tests.support.raw_station import RawStation
+from tests.support.waiting import WAIT
 
 QUICK: dict[str, Any] = {
     "ocpp_listen": "127.0.0.1:0",
@@ -111,7 +112,7 @@ async def running_edge(
         yield running
     finally:
         stop.set()
-        async with asyncio.timeout(2 * WAIT):
+        async with asyncio.timeout(WAIT):
             await task
 
 

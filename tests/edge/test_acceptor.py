@@ -18,6 +18,7 @@ from tests.edge.tls_files import tls_settings
 from tests.support.fake_core import FakeCore
 from tests.support.pki import Authority
 from tests.support.proxy_header import LOCAL, proxy_header
+from tests.support.waiting import WAIT
 
 AUTHORITY = Authority.root()
 
@@ -36,7 +37,7 @@ async def status_line(address: str, *parts: bytes) -> bytes:
         await writer.drain()
         await asyncio.sleep(0)
     with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             line = await reader.readline()
         writer.close()
         return line
@@ -152,7 +153,7 @@ async def test_tls_handshakes_that_nobody_finishes_are_limited(core: FakeCore, t
         async with edge.tls_station(trusting) as station:
             assert station.websocket.subprotocol == "ocpp2.0.1"
         for reader, _ in silent[:10]:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WAIT):
                 with contextlib.suppress(ConnectionError):
                     assert await reader.read() == b""
         for _, writer in silent:
@@ -177,7 +178,7 @@ async def test_nothing_of_a_tls_connection_waits_for_the_garbage_collector(
             if end == "goes":
                 writer.write_eof()
             with contextlib.suppress(ConnectionError):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(WAIT):
                     await reader.read()
             writer.close()
         await edge.until(lambda: not idle(edge))

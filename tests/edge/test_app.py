@@ -13,7 +13,8 @@ from websockets.asyncio.client import connect
 
 from citrine_edge.app import main
 from tests.support.edge_process import edge_process, line_with
-from tests.support.fake_core import WAIT, FakeCore
+from tests.support.fake_core import FakeCore
+from tests.support.waiting import WAIT
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """Commands to a station: order, time, answers, failures."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -410,12 +409,13 @@ async def test_late_answer_is_dropped(core: FakeCore, station: RawStation, ref: 
     assert core.all("command_result") == []
 
 
-async def test_round_trip_waits_for_nothing(core: FakeCore, station: RawStation, ref: pb.SessionRef) -> None:
-    """A command goes out and comes back without any timer in between."""
-    start = asyncio.get_running_loop().time()
-    for number in range(50):
-        core.command(ref, f"c{number}", CLEAR)
-        await station.answer({"messagesInQueue": False})
-        await core.next("command_result")
-
-    assert asyncio.get_running_loop().time() - start < 5
+async def test_round_trip_waits_for_nothing(core: FakeCore) -> None:
+    """A command goes out and comes back without any timer in between, as batches that wait for company have one."""
+    async with running_edge(core) as edge, edge.station() as station:
+        (up,) = edge.edge.router.links
+        up._gather_time = 3600.0
+        ref = (await core.next("opened")).session
+        for number in range(50):
+            core.command(ref, f"c{number}", CLEAR)
+            await station.answer({"messagesInQueue": False})
+            await core.next("command_result")

@@ -11,7 +11,7 @@ from citrine_edge.link import Link
 from citrine_edge.metrics import Metrics
 from citrine_edge.router import Router, RouterLimits
 from citrine_process.settings import InvalidSetting
-from tests.support.fake_core import WAIT
+from tests.support.waiting import WAIT
 
 Found = list[tuple[Any, ...]]
 
@@ -112,7 +112,7 @@ async def test_one_link_that_fails_by_itself_begins_again(monkeypatch: pytest.Mo
         lambda task, error: defects.append(task),
     )
     running = asyncio.create_task(discovery.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         await again.wait()
     assert addresses(router) == {"127.0.0.1:8", "127.0.0.1:9"}
     assert defects == ["link"]

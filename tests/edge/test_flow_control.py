@@ -11,6 +11,7 @@ from citrine_edge.flow_control import FlowControl
 from citrine_edge.inbox import Flight, Inbound, Inbox
 from citrine_edge.ocppj import Call
 from tests.edge.test_transport import Gateway
+from tests.support.waiting import WAIT
 
 CALL = Call("m1", "Heartbeat", {})
 
@@ -57,7 +58,7 @@ async def test_station_that_is_too_fast_is_paused_until_its_rate_allows(station:
     assert slowed == [False] * 40 + [True, False]
     station.flow.resume()
     assert station.transport.paused
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT):
         while station.transport.paused:
             await asyncio.sleep(0)
 

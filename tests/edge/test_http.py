@@ -8,7 +8,8 @@ import pytest
 from citrine.edge.v1 import link_pb2 as pb
 from citrine_process import http
 from tests.edge.conftest import RunningEdge, running_edge
-from tests.support.fake_core import WAIT, FakeCore
+from tests.support.fake_core import FakeCore
+from tests.support.waiting import WAIT
 
 
 async def test_edge_lives_and_is_ready_while_a_core_serves(core: FakeCore, edge: RunningEdge) -> None:

@@ -13,7 +13,8 @@ from citrine_edge.greeting import OpenSession
 from citrine_edge.link import MAX_BATCH_ITEMS, MAX_OFFERED, Link
 from citrine_edge.metrics import Metrics
 from tests.edge.conftest import RunningEdge, running_edge
-from tests.support.fake_core import WAIT, FakeCore, FakeLink, fake_core
+from tests.support.fake_core import FakeCore, FakeLink, fake_core
+from tests.support.waiting import WAIT
 
 
 @pytest.mark.parametrize("sizes", [[0], [1], [127, 128], [16384, 3, 2_000_000]])

@@ -11,7 +11,8 @@ import pytest
 
 from citrine_edge.open_files import allow_sockets
 from tests.support.edge_process import edge_process, line_with
-from tests.support.fake_core import WAIT, FakeCore
+from tests.support.fake_core import FakeCore
+from tests.support.waiting import WAIT
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from citrine.edge.v1 import link_pb2 as pb
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import FakeCore, default_reply
+from tests.support.waiting import WAIT
 
 
 def basic(username: str, password: bytes) -> dict[str, str]:
@@ -280,7 +281,7 @@ async def test_what_is_no_handshake_is_refused(edge: RunningEdge, request_: str,
     reader, writer = await asyncio.open_connection(*edge.ocpp.split(":"))
     writer.write(request_.encode())
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT):
         answer = (await reader.read()).decode()
 
     assert answer.split(" ")[1:2] == ([status] if status else [])

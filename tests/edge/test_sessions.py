@@ -8,6 +8,7 @@ from citrine.edge.v1 import link_pb2 as pb
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import PENDING, FakeCore, default_reply, fake_core
 from tests.support.raw_station import RawStation
+from tests.support.waiting import WAIT
 
 
 async def test_newest_connection_of_a_station_wins(core: FakeCore, edge: RunningEdge) -> None:
@@ -81,6 +82,7 @@ async def test_news_about_other_sessions_are_ignored(core: FakeCore, edge: Runni
 
 async def test_watch_holds_for_the_next_connection_and_ends_with_its_link(core: FakeCore, edge: RunningEdge) -> None:
     core.send(watch=pb.Watch(tenant_id="default", station_id="CS1", on=True))
+    await edge.until(lambda: edge.edge.sessions._watchers.get(("default", "CS1")))
     async with edge.station() as station:
         await station.ask("Heartbeat", {})
         await core.next("observed")
@@ -157,7 +159,7 @@ class TestDrain:
             edge.stop()
 
             await station.websocket.wait_closed()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(WAIT):
                 await edge.task
 
         assert station.websocket.close_code == 1001

@@ -19,6 +19,7 @@ from tests.edge.tls_files import tls_settings
 from tests.support.edge_process import edge_process, line_with
 from tests.support.fake_core import FakeCore
 from tests.support.pki import DAY, Authority, Certified
+from tests.support.waiting import WAIT
 
 AUTHORITY = Authority.root()
 
@@ -37,7 +38,7 @@ async def s_client(address: str, *options: str, say: bytes = b"", cwd: Path | No
         *("openssl", "s_client", "-connect", address, *options), cwd=cwd,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         printed, _ = await process.communicate(say)
     return printed.decode(errors="replace")
 

@@ -17,7 +17,8 @@ from citrine.ocpp.v2 import provisioning_pb2
 from citrine_edge.session import Session
 from citrine_edge.websocket import StationSocket
 from tests.edge.conftest import RunningEdge, running_edge
-from tests.support.fake_core import WAIT, FakeCore
+from tests.support.fake_core import FakeCore
+from tests.support.waiting import WAIT
 
 HEARTBEAT = '[2,"m1","Heartbeat",{}]'
 ANSWER = '[3,"m1",{"currentTime":"2025-01-31T12:00:00Z"}]'

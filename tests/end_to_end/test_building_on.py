@@ -30,6 +30,7 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, DeleteTokenRequest, Li
 from citrine.api.v1.transactions_pb2 import CreditTransactionCostRequest, ListTransactionsRequest
 from citrine_sdk import Citrine
 from tests.support.deployment import Deployment, Process
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -47,7 +48,6 @@ CRASHES = (
     "            send(database)",
     "        with database:\n            key = (record_id",
 )
-PATIENCE = 60.0
 
 
 class Kitchen:
@@ -88,7 +88,7 @@ class Kitchen:
         assert program.count(place) == 1
         crashing = program.replace(place, f"{indent}os._exit(9)\n{place}")
         with self.running(crashing) as (started,):
-            assert await asyncio.to_thread(started.wait, PATIENCE) == 9
+            assert await asyncio.to_thread(started.wait, WAIT) == 9
 
     def lines(self) -> list[str]:
         return self.printed.read_text().splitlines()
@@ -113,7 +113,7 @@ class Kitchen:
 
 
 async def until(done: Callable[[], bool], problem: Callable[[], object]) -> None:
-    end = asyncio.get_running_loop().time() + PATIENCE
+    end = asyncio.get_running_loop().time() + WAIT
     while not done():
         assert asyncio.get_running_loop().time() < end, problem()
         await asyncio.sleep(0.05)
@@ -141,7 +141,7 @@ async def records(citrine: Citrine) -> list[ChargeRecord]:
 
 async def all_records(citrine: Citrine) -> list[ChargeRecord]:
     """Return all records, once each transaction that ended has one, and each credit is a revision."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT):
         while True:
             found = await citrine.transactions.ListTransactions(ListTransactionsRequest(page_size=1000))
             ended = sum(one.HasField("end_time") for one in found.transactions)

@@ -10,6 +10,7 @@ from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.ocpp.v2 import provisioning_pb2
 from tests.support.deployment import Deployment
 from tests.support.raw_station import raw_station
+from tests.support.waiting import WAIT
 
 PASSWORD = "correct-horse-battery"
 
@@ -73,7 +74,7 @@ async def test_events_are_seen_through_any_core(shared_cluster: Deployment) -> N
 async def kinds(stream: object, until: str) -> list[str]:
     """Read events up to one of a kind, and return their kinds."""
     found: list[str] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while until not in found:
             response = await stream.read()  # type: ignore[attr-defined]
             kind = response.event.WhichOneof("body")
@@ -90,7 +91,7 @@ async def test_frames_are_watched_through_any_core(shared_cluster: Deployment) -
         # Empty: frames are seen from then on.
         await anext(seen)
         await station.boot()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             frames = [await anext(seen) for _ in range(2)]
         stream.cancel()
 

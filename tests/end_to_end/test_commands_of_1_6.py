@@ -56,6 +56,7 @@ from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.pki import Authority
 from tests.support.station16 import Station16, connected16
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -97,7 +98,7 @@ async def boot(station: Station16) -> Any:
 
 async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
     """Return what a condition returns once it is true."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while not (found := await condition()):
             await asyncio.sleep(0.02)
         return found

@@ -16,6 +16,7 @@ from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.ocpp.v2 import provisioning_pb2
 from tests.support.deployment import Deployment, Process
 from tests.support.raw_station import raw_station
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -35,7 +36,7 @@ async def register(cluster: Deployment, *station_ids: str) -> None:
 async def linked(edge: Process, count: int) -> None:
     """Wait until an edge has so many links to cores that serve."""
     url = f"http://{(await edge.ready())['http']}/metrics"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT):
         while f"citrine_edge_links_serving {count}.0" not in await asyncio.to_thread(page, url):
             await asyncio.sleep(0.05)
 

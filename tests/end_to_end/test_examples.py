@@ -17,13 +17,12 @@ from citrine.api.v1 import tariffs_pb2 as tariffs
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from tests.support.deployment import Deployment, deploy
 from tests.support.raw_station import RawStation, raw_station
+from tests.support.waiting import WAIT
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 
 PASSWORD = "correct-horse-battery"
-LINE_TIMEOUT = 30.0
-"""Seconds until the program has to print what is waited for; it tries again after at most 10."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Program:
         """Wait until it prints a line."""
         assert self._process.stdout is not None
         try:
-            async with asyncio.timeout(LINE_TIMEOUT):
+            async with asyncio.timeout(WAIT):
                 while line not in self.lines:
                     printed = await self._process.stdout.readline()
                     assert printed, f"it ended before {line!r}: {self.lines}"

@@ -10,6 +10,7 @@ from tests.chaos.run import Outcome, compare
 from tests.support.deployment import Deployment, deploy
 from tests.support.load import Fleet, charging_fleet, register
 from tests.support.proxy import proxied
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -27,7 +28,7 @@ BACK = "citrine_core.link.health: the database is available again"
 async def said(deployment: Deployment, line: str, times: int) -> None:
     """Wait until the core has logged a line that many times."""
     (core,) = deployment.cores
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT):
         while core.log.read_text().count(line) < times:
             await asyncio.sleep(0.05)
 

@@ -20,6 +20,7 @@ from tests.support.deployment import Deployment, Process, deploy
 from tests.support.load import Fleet, charging_fleet, register
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import proxied
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -63,7 +64,7 @@ async def who_writes_events(engine: AsyncEngine, cores: list[Process]) -> Proces
         "SELECT client_port FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' "
         f"AND classid::bigint >> 16 = {PREFIX} AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(20), engine.connect() as connection:
+    async with asyncio.timeout(WAIT), engine.connect() as connection:
         while True:
             ports = set(await connection.scalars(query))
             # Activity is as of the transaction's first look.

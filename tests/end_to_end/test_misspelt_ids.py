@@ -16,6 +16,7 @@ from citrine_cli.main import main
 from tests.support.core import RunningCore
 from tests.support.quick_commands import quick_citrine
 from tests.support.terminal import on_terminal
+from tests.support.waiting import WAIT
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -180,7 +181,7 @@ async def test_a_stream_says_on_a_terminal_what_it_waits_for(run: Run) -> None:
             quick_citrine(), *words, stdout=asyncio.subprocess.PIPE, stderr=theirs
         )
         os.close(theirs)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT):
             shown = await asyncio.to_thread(os.read, ours, 1000)
         process.terminate()
         out, _ = await process.communicate()

@@ -22,9 +22,9 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from tests.support.deployment import Deployment, deploy
 from tests.support.quick_commands import quick_citrine
 from tests.support.raw_station import basic, raw_station
+from tests.support.waiting import WAIT
 
 PASSWORD = "correct-horse-battery"
-TIMEOUT = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ class Command:
         """Return the next line that has a text."""
         assert self.process.stdout is not None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(WAIT):
                 while line := (await self.process.stdout.readline()).decode():
                     self.lines.append(line.rstrip("\n"))
                     if text in line:
@@ -52,7 +52,7 @@ class Command:
 
     async def end(self) -> tuple[int, str]:
         """Return its exit code and what it wrote to stderr."""
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(WAIT):
             _, errors = await self.process.communicate()
         assert self.process.returncode is not None
         return self.process.returncode, errors.decode()
@@ -73,7 +73,7 @@ async def command(deployment: Deployment, *arguments: str) -> Command:
 
 async def said(deployment: Deployment, *arguments: str) -> str:
     running = await command(deployment, *arguments)
-    async with asyncio.timeout(TIMEOUT):
+    async with asyncio.timeout(WAIT):
         out, errors = await running.process.communicate()
     assert running.process.returncode == 0, errors
     return out.decode()

@@ -21,13 +21,12 @@ from citrine_sdk import Citrine
 from tests.support.deployment import Deployment
 from tests.support.event_words import name_in
 from tests.support.raw_station import RawStation, raw_station
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(120)
 
 PASSWORD = "correct-horse-battery"
 TIME = "2026-03-01T10:00:00Z"
-LIMIT = 20.0
-"""Seconds that a test waits for something."""
 
 
 @contextlib.asynccontextmanager
@@ -43,7 +42,7 @@ async def station_of(
 
 async def refused_event(citrine: Citrine, action: str) -> Any:
     """Return the event of a refusal of an action."""
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(WAIT):
         async for event in citrine.follow_events(from_token="0", kinds=["messages_refused"]):
             if event.messages_refused.action == action:
                 return event.messages_refused
@@ -100,11 +99,11 @@ async def test_a_tolerance_rule_accepts_what_was_refused_and_is_counted(shared: 
             rule_id="empty", vendor_name="EXAMPLE", model="one", kinds=[pb.TOLERANCE_KIND_EMPTY_VALUES]
         )
         await citrine.refusals.SetToleranceRule(pb.SetToleranceRuleRequest(rule=rule))
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(WAIT):
             while (await station.ask("TransactionEvent", event("Ended", 1, **empty)))[0] != 3:
                 await asyncio.sleep(0.02)
         await refused_event(citrine, "TransactionEvent")
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(WAIT):
             while not (await citrine.refusals.ListToleranceRules(pb.ListToleranceRulesRequest())).rules[0].uses:
                 await asyncio.sleep(0.02)
         transaction = await citrine.transactions.GetTransaction(
@@ -179,7 +178,7 @@ async def test_a_report_whose_part_is_refused_ends_with_the_reason(shared: Deplo
         worse = {**item, "variableMonitoring": [{**monitor, "severity": "high"}]}
         refused = await station.ask("NotifyMonitoringReport", {**part, "requestId": 6, "monitor": [worse]})
         await refused_event(citrine, "NotifyMonitoringReport")
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(WAIT):
             while (failed := await citrine.reports.GetReportRun(run_of(6))).state == ReportState.REPORT_STATE_REQUESTED:
                 await asyncio.sleep(0.02)
         complete = await citrine.reports.GetReportRun(run_of(5))

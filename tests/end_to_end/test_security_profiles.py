@@ -28,6 +28,7 @@ from tests.edge.tls_files import tls_settings
 from tests.support.deployment import Deployment, deploy
 from tests.support.pki import Authority
 from tests.support.quick_commands import quick_citrine
+from tests.support.waiting import WAIT
 
 PASSWORD = "correct-horse-battery"
 AUTHORITY = Authority.root()
@@ -78,7 +79,7 @@ async def test_stations_rise_through_the_security_profiles_and_do_not_come_back(
     async with deployment.client() as citrine:
         station = await citrine.stations.GetStation(GetStationRequest(station_id="SIM-0001"))
         assert (station.security_profile, len(station.certificates)) == (3, 1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             while not (listed := await citrine.stations.ListHandshakeRefusals(ListHandshakeRefusalsRequest())).refusals:
                 await asyncio.sleep(0.1)
         assert listed.refusals[0].reason == StationRefused.REASON_LOWER_SECURITY_PROFILE
@@ -125,7 +126,7 @@ async def test_A05_a_station_is_moved_from_profile_1_to_3_and_orders_its_certifi
         cwd=deployment.directory,
     )
     try:
-        async with deployment.client() as citrine, asyncio.timeout(60):
+        async with deployment.client() as citrine, asyncio.timeout(WAIT):
             about = GetStationRequest(station_id="SIM-0001")
             while not (await citrine.stations.GetStation(about)).HasField("boot_time"):
                 await asyncio.sleep(0.1)

@@ -22,6 +22,7 @@ from citrine_sdk import Citrine
 from tests.support.deployment import Deployment
 from tests.support.npm_simulator import NpmSimulator, install, npm_simulator
 from tests.support.proxy import Proxy, proxied
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -60,7 +61,7 @@ class Site:
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(WAIT):
                 while not await condition():
                     await asyncio.sleep(0.05)
         except TimeoutError:

@@ -27,13 +27,11 @@ from citrine_cli.quirks import find_profile
 from citrine_sdk import Citrine
 from tests.support.deployment import Deployment
 from tests.support.raw_station import basic, raw_station
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(120)
 
 PASSWORD = "correct-horse-battery"
-LIMIT = 20.0
-"""Seconds that a test waits for something."""
-
 BEGAN = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 
 
@@ -189,13 +187,13 @@ async def test_a_quirk_profile_lets_pass_what_was_refused(shared: Deployment) ->
             await station.result("BootNotification", boot)
             refused = await station.ask("MeterValues", empty)
             refusals: Sequence[Refusal] = []
-            async with asyncio.timeout(LIMIT):
+            async with asyncio.timeout(WAIT):
                 while not refusals:
                     refusals = (await citrine.refusals.ListRefusals(ListRefusalsRequest(station_id="CP-1"))).refusals
                     await asyncio.sleep(0.02)
             for rule in profile.rules:
                 await citrine.refusals.SetToleranceRule(SetToleranceRuleRequest(rule=rule))
-            async with asyncio.timeout(LIMIT):
+            async with asyncio.timeout(WAIT):
                 while (await station.ask("MeterValues", empty))[0] != 3:
                     await asyncio.sleep(0.02)
                 while not (await citrine.refusals.ListToleranceRules(ListToleranceRulesRequest())).rules[0].uses:

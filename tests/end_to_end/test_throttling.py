@@ -7,6 +7,7 @@ from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine_simulator import Station, StationConfig
 from tests.support.deployment import Deployment
 from tests.support.load import PASSWORD, register
+from tests.support.waiting import WAIT
 
 
 async def refuse(payload: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +50,7 @@ async def test_F03_FR_01_a_station_that_does_not_stop_gives_no_power_after_the_l
 # Any: the types of stubs are those of synchronous channels.
 async def until(limits: Any, named: dict[str, str], state: int) -> pb.TransactionLimit:
     """Ask for a limit until its throttle is in a state."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT):
         while True:
             found: pb.TransactionLimit = await limits.GetTransactionLimit(pb.GetTransactionLimitRequest(**named))
             if found.throttle.state == state:

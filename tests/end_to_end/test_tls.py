@@ -17,6 +17,7 @@ from tests.support.deployment import Deployment as Processes
 from tests.support.deployment import Process, free_port, stopped_at_the_end
 from tests.support.quick_commands import quick_citrine
 from tests.support.raw_station import raw_station
+from tests.support.waiting import WAIT
 
 PASSWORD = "correct-horse-battery"
 
@@ -138,7 +139,7 @@ async def test_workers_of_a_core_have_a_port_with_tls_each(site: Site) -> None:
 
     await north.serving()
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT):
         while north.log.read_text().count("link up") < 2:
             await asyncio.sleep(0.05)
 
@@ -168,7 +169,7 @@ async def test_a_link_ends_with_its_certificate_and_begins_with_the_next_one(sit
     site.ca("issue", "edge", "north")
 
     # The new certificate is read without a restart.
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT):
         while north.log.read_text().count("link up") == before:
             await asyncio.sleep(0.05)
 

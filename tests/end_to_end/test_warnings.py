@@ -15,6 +15,7 @@ from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine_cli.main import main
 from tests.support.core import RunningCore
 from tests.support.quick_commands import quick_citrine
+from tests.support.waiting import WAIT
 
 Run = Callable[..., Awaitable[tuple[int, str, str]]]
 
@@ -143,7 +144,7 @@ async def test_a_removal_asks_on_a_terminal(run: Run, core: RunningCore) -> None
         )
         os.close(theirs)
         shown = ""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT):
             if answer:
                 while "[y/N]" not in shown:
                     shown += (await asyncio.to_thread(os.read, ours, 1000)).decode()
@@ -174,7 +175,7 @@ async def test_a_removal_asks_on_a_terminal(run: Run, core: RunningCore) -> None
         quick_citrine(), "station", "remove", "CS-4", stdin=theirs, stdout=theirs, stderr=theirs
     )
     os.close(theirs)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT):
         shown = ""
         while "[y/N]" not in shown:
             shown += (await asyncio.to_thread(os.read, ours, 1000)).decode()

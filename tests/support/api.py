@@ -40,9 +40,6 @@ from citrine_core.services import Services
 
 __all__ = ["Api", "api", "error_info", "field_violations"]
 
-WAIT = 10.0
-"""Seconds that a test waits for something before it fails."""
-
 EDGE_CREDENTIAL = "the credential of the edge link"
 
 

@@ -23,6 +23,7 @@ from citrine_core.resources.stations.passwords import hash_password
 from citrine_core.resources.tenants import Tenant
 from tests.support.engines import new_engine
 from tests.support.fake_edge import FakeEdge, fake_edge
+from tests.support.waiting import WAIT
 
 __all__ = ["CREDENTIAL", "PASSWORD", "RunningCore", "core", "running_core"]
 
@@ -126,7 +127,7 @@ async def running_core(url: str, directory: Path, **settings: Any) -> AsyncItera
 
     running = asyncio.create_task(core.run(stop, on_listening))
     try:
-        await asyncio.wait([running, listening], return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        await asyncio.wait([running, listening], return_when=asyncio.FIRST_COMPLETED, timeout=WAIT)
         if running.done():
             await running
         address, http_address = listening.result()

@@ -18,6 +18,7 @@ from tests.support.engines import new_engine
 from tests.support.once import made_once
 from tests.support.postgres import PostgresServer
 from tests.support.renewed_database import TEMPLATE, RenewedDatabase, run_statements
+from tests.support.waiting import WAIT
 
 __all__ = [
     "administrate",
@@ -147,7 +148,7 @@ def unit_of_work(engine: AsyncEngine) -> UnitOfWorkFactory:
 async def somebody_waits(engine: AsyncEngine) -> None:
     """Wait until a transaction on a PostgreSQL database waits for the lock of another."""
     waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with asyncio.timeout(20), engine.connect() as connection:
+    async with asyncio.timeout(WAIT), engine.connect() as connection:
         while not await connection.scalar(text(waits)):
             # Activity is as of the transaction's first look.
             await connection.rollback()

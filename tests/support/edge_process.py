@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from tests.support.fake_core import WAIT
+from tests.support.waiting import WAIT
 
 __all__ = ["edge_process", "line_with"]
 
@@ -30,7 +30,7 @@ async def edge_process(*arguments: str, under: Sequence[str] = ()) -> AsyncItera
 async def line_with(process: asyncio.subprocess.Process, text: str) -> str:
     """Return the next line of the log that has a text in it."""
     assert process.stderr is not None
-    async with asyncio.timeout(3 * WAIT):
+    async with asyncio.timeout(WAIT):
         while text not in (line := (await process.stderr.readline()).decode()):
             assert line, "the process ended"
     return line

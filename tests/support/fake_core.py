@@ -16,11 +16,9 @@ from citrine.ocpp.actions import ACTIONS, unwrap, wrap_request, wrap_response
 from citrine.ocpp.codec import parse_datetime
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2, transactions_pb2
 from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
+from tests.support.waiting import WAIT
 
-__all__ = ["ACCEPTED", "PENDING", "REJECTED", "WAIT", "FakeCore", "FakeLink", "fake_core"]
-
-WAIT = 10.0
-"""Seconds that a test waits for something before it fails."""
+__all__ = ["ACCEPTED", "PENDING", "REJECTED", "FakeCore", "FakeLink", "fake_core"]
 
 ACCEPTED = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_ACCEPTED
 PENDING = RegistrationStatusEnum.REGISTRATION_STATUS_ENUM_PENDING

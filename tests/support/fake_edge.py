@@ -18,11 +18,9 @@ from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
 from citrine.ocpp.actions import unwrap, wrap_request, wrap_response
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
+from tests.support.waiting import WAIT
 
 __all__ = ["FakeEdge", "FakeSession", "RefusedByCore", "fake_edge", "timestamp"]
-
-WAIT = 10.0
-"""Seconds that a test waits for something before it fails."""
 
 _IDS = itertools.count(1)
 

@@ -20,6 +20,7 @@ from citrine.ocpp.v2.provisioning_pb2 import (
 )
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.waiting import WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceAsyncStub
@@ -117,7 +118,7 @@ class Garage:
 
     async def until(self, wanted: Callable[[Event], bool]) -> Event:
         """Return the first event of the default tenant that is wanted."""
-        stream = self.core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=20)
+        stream = self.core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=WAIT)
         async for response in stream:
             if wanted(response.event):
                 stream.cancel()

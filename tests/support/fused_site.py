@@ -19,6 +19,7 @@ from tests.support.charging import ended, started
 from tests.support.core import RunningCore
 from tests.support.fake_edge import FakeSession
 from tests.support.fused_station import FusedStation
+from tests.support.waiting import WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
@@ -64,7 +65,7 @@ class FusedSite:
         """Wait for a plan; each look is a round trip to the core."""
         plan = await self.plan()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(WAIT):
                 while not right(plan):
                     plan = await self.plan()
                     await asyncio.sleep(0.01)
@@ -74,13 +75,13 @@ class FusedSite:
 
     async def until_released(self) -> None:
         """Wait until there is no plan any more."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             while (await self.api.ListChargingPlans(pb.ListChargingPlansRequest())).plans:
                 await asyncio.sleep(0.01)
 
     async def until_away(self) -> None:
         """Wait until the core knows that the station is gone."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             while True:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if await ConnectionRepository(work.session).find_open("default", self.station_id) is None:

@@ -12,10 +12,9 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-__all__ = ["RawStation", "raw_station"]
+from tests.support.waiting import WAIT
 
-ANSWER_TIMEOUT = 20.0
-"""Seconds that a test waits for a frame."""
+__all__ = ["RawStation", "raw_station"]
 
 
 class RawStation:
@@ -34,7 +33,7 @@ class RawStation:
         """Return the next frame."""
         if self._kept:
             return self._kept.pop(0)
-        async with asyncio.timeout(ANSWER_TIMEOUT):
+        async with asyncio.timeout(WAIT):
             return json.loads(await self.websocket.recv())
 
     async def ask(self, action: str, payload: dict[str, Any], message_id: str | None = None) -> Any:
@@ -92,7 +91,7 @@ async def raw_station(
 ) -> AsyncIterator[RawStation]:
     """Connect as a station to an edge's URL, which may be wss; a patient one tries again while it is answered 503."""
     headers = basic(station_id, password) if password is not None else {}
-    async with asyncio.timeout(ANSWER_TIMEOUT):
+    async with asyncio.timeout(WAIT):
         websocket = await _connect(f"{url}/{station_id}", headers, version, patient, tls)
     async with websocket:
         yield RawStation(websocket)

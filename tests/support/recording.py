@@ -5,6 +5,7 @@ import asyncio
 from citrine_core.resources.charge_records.jobs import DueRecords
 from citrine_core.resources.charge_records.repository import ChargeRecordRepository
 from tests.support.core import RunningCore
+from tests.support.waiting import WAIT
 
 __all__ = ["record_all"]
 
@@ -14,7 +15,7 @@ async def record_all(core: RunningCore, runs: int = 1) -> None:
 
     The core's own job may be at some of them: then it is waited for.
     """
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while True:
             await asyncio.gather(*(DueRecords(core.core.services).run() for _ in range(runs)))
             async with core.core.unit_of_work(read_only=True) as work:

@@ -7,6 +7,7 @@ from sqlalchemy import exists, select, update
 from citrine_core.blocks.transactions.settlement import DueSettlements
 from citrine_core.db.tables import metadata
 from tests.support.core import RunningCore
+from tests.support.waiting import WAIT
 
 __all__ = ["settle_all"]
 
@@ -22,7 +23,7 @@ async def settle_all(core: RunningCore, runs: int = 1) -> None:
         await work.session.execute(update(table).where(waits).values(settle_due_time=services.clock()))
         await work.commit()
     due = select(exists().where(table.c.settle_due_time <= services.clock()))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while True:
             await asyncio.gather(*(DueSettlements(services).run() for _ in range(runs)))
             async with core.core.unit_of_work(read_only=True) as work:

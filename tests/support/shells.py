@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.support.waiting import WAIT
+
 __all__ = ["Shell", "is_installed"]
 
 BIN = Path(sys.executable).parent
-TIMEOUT = 30.0
-
 _CODES = re.compile(r"\x1b(\[[0-9;?>=]*[a-zA-Z]|\][^\x07\x1b]*(\x07|\x1b\\)|[=>78]|\([A-Z0-9])")
 
 _COMMANDS = {
@@ -86,7 +86,7 @@ class Shell:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.wait(TIMEOUT)
+        self._process.wait(WAIT)
         os.close(self._main)
 
     def completed(self, typed: str) -> str:
@@ -108,7 +108,7 @@ class Shell:
         os.write(self._main, keys.encode())
 
     def _wait_for(self, pattern: str) -> str:
-        end = time.monotonic() + TIMEOUT
+        end = time.monotonic() + WAIT
         while not (found := re.search(pattern, self._text())):
             assert select.select([self._main], [], [], max(0.0, end - time.monotonic()))[0], self._text()
             self._raw += os.read(self._main, 65536).decode(errors="replace")

@@ -17,13 +17,11 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from citrine_simulator.schemas import Schemas
+from tests.support.waiting import WAIT
 
 __all__ = ["VERSIONS", "Csms", "Received", "csms_server"]
 
 VERSIONS = ("1.6", "2.0.1", "2.1")
-
-PATIENCE = 10.0
-"""Seconds a test waits for what has to happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Csms:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until what has arrived fulfils the condition."""
-        async with asyncio.timeout(PATIENCE), self._changed:
+        async with asyncio.timeout(WAIT), self._changed:
             await self._changed.wait_for(condition)
 
     async def until_count(self, action: str, count: int) -> list[dict[str, Any]]:
@@ -95,7 +93,7 @@ class Csms:
         future: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._answers[json.loads(text)[1]] = future
         await self.sockets[station_id].send(text)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT):
             return await future
 
     async def handle(self, socket: ServerConnection) -> None:

@@ -3,12 +3,11 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from tests.support.waiting import WAIT
+
 __all__ = ["NOON", "ManualClock"]
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-PATIENCE = 10.0
-"""Seconds of real time a test waits for somebody to sleep."""
 
 
 class ManualClock:
@@ -50,7 +49,7 @@ class ManualClock:
 
     async def until_sleeping(self, seconds: float) -> None:
         """Wait until somebody sleeps for so many seconds."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(WAIT):
             while not any(abs(sleep - seconds) < 1e-6 and not future.done() for sleep, _, future in self._sleepers):
                 self._changed.clear()
                 await self._changed.wait()

@@ -14,6 +14,7 @@ from citrine_simulator.app import main
 from citrine_simulator.events import Event
 from citrine_simulator.trouble import Trouble
 from tests.clients.simulator.csms import Csms
+from tests.support.waiting import WAIT
 
 
 async def run(*argv: str) -> int:
@@ -124,7 +125,7 @@ async def test_who_waits_for_a_csms_is_told_so(csms: Csms, stations: str) -> Non
     )
     assert simulator.stderr is not None
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT):
         said = await simulator.stderr.readline()
     simulator.send_signal(signal.SIGTERM)
     _, more = await asyncio.wait_for(simulator.communicate(), 30)

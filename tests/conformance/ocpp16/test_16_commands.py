@@ -14,6 +14,7 @@ from citrine.ocpp.v2.types_pb2 import EVSE, Component, Variable
 from citrine_sdk import Citrine
 from tests.conformance.ocpp16 import states
 from tests.conformance.station import ConformanceStation
+from tests.support.waiting import WAIT
 
 ACCEPTED = {"status": "Accepted"}
 
@@ -219,7 +220,7 @@ async def test_TC_019_1_CSMS(station: ConformanceStation, api: Citrine) -> None:
     watch = reports_pb2.WatchReportRunRequest(
         station_id=station.station_id, kind=reports_pb2.REPORT_KIND_DEVICE_MODEL, request_id=1
     )
-    async for run in api.reports.WatchReportRun(watch, timeout=10):
+    async for run in api.reports.WatchReportRun(watch, timeout=WAIT):
         if run.state == reports_pb2.REPORT_STATE_COMPLETE:
             break
     listed = await api.provisioning.ListVariables(provisioning_pb2.ListVariablesRequest(station_id=station.station_id))

@@ -29,13 +29,11 @@ from tests.conformance.ocpp16 import states
 from tests.conformance.station import ConformanceStation, now
 from tests.support.contracts import issue, pem
 from tests.support.raw_station import basic
+from tests.support.waiting import WAIT
 
 ACCEPTED = {"status": "Accepted"}
 
 PNC = "org.openchargealliance.iso15118pnc"
-
-LIMIT = 20.0
-"""Seconds that a case waits for something."""
 
 
 def remote_start(station: ConformanceStation, api: Citrine) -> Any:
@@ -207,7 +205,7 @@ async def test_EC_26_CSMS(station: ConformanceStation, api: Citrine) -> None:
     )
     await api.refusals.SetToleranceRule(refusals_pb2.SetToleranceRuleRequest(rule=rule))
 
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(WAIT):
         while (await station.raw.ask("MeterValues", defective))[0] != 3:
             pass
         tolerated = await refusals(station, api, refusals_pb2.REFUSAL_OUTCOME_TOLERATED)
@@ -224,7 +222,7 @@ async def test_EC_26_CSMS(station: ConformanceStation, api: Citrine) -> None:
 async def refusals(station: ConformanceStation, api: Citrine, outcome: Any) -> list[refusals_pb2.Refusal]:
     """Return what was noted of a station with an outcome, once there is something."""
     request = refusals_pb2.ListRefusalsRequest(station_id=station.station_id, outcome=outcome)
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(WAIT):
         while not (found := list((await api.refusals.ListRefusals(request)).refusals)):
             pass
     return found

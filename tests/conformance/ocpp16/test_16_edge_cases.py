@@ -21,6 +21,7 @@ from citrine_sdk import Citrine
 from tests.conformance.conftest import AddStation
 from tests.conformance.ocpp16 import states
 from tests.conformance.station import ConformanceStation, now, played_station
+from tests.support.waiting import WAIT
 
 ACCEPTED = {"status": "Accepted"}
 
@@ -203,7 +204,7 @@ async def test_EC_11_CSMS(booted: ConformanceStation, api: Citrine) -> None:
 async def transaction_over(station: ConformanceStation, api: Citrine) -> tuple[str, str]:
     """Return the transaction of a station that is over, and the one that began after it."""
     request = SubscribeRequest(from_token="0", station_ids=[station.station_id], kinds=["transaction_over"])
-    async for response in api.events.Subscribe(request, timeout=10):
+    async for response in api.events.Subscribe(request, timeout=WAIT):
         if response.event.HasField("transaction_over"):
             body = response.event.transaction_over
             return body.transaction_id, body.next_transaction_id

@@ -25,13 +25,11 @@ from citrine.ocpp.v2.types_pb2 import IdToken, ReadingContextEnum
 from citrine_sdk import Citrine
 from tests.conformance.ocpp16 import states
 from tests.conformance.station import ConformanceStation, now
+from tests.support.waiting import WAIT
 
 ACCEPTED = {"status": "Accepted"}
 
 COSTS = "org.openchargealliance.costmsg"
-
-LIMIT = 20.0
-"""Seconds that a case waits for something."""
 
 
 @pytest.fixture
@@ -199,7 +197,7 @@ async def reports_that_it_shows_costs(station: ConformanceStation, api: Citrine)
     keys = [{"key": "CustomDisplayCostAndPrice", "readonly": True, "value": "true"}]
     await station.asked_by(rpc, "GetConfiguration", {"configurationKey": keys})
     run = GetReportRunRequest(station_id=station.station_id, kind=REPORT_KIND_DEVICE_MODEL, request_id=5)
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(WAIT):
         while not (await api.reports.GetReportRun(run)).complete:
             pass
 

@@ -16,6 +16,7 @@ from citrine_core.db import Due, UnitOfWorkFactory, database_of
 from citrine_core.events.models import OutboxEvent
 from citrine_core.jobs import Job
 from tests.support.statements import statements
+from tests.support.waiting import WAIT
 
 NEVER = timedelta(days=1)
 
@@ -86,7 +87,7 @@ class Site:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -13,8 +13,7 @@ from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
 from citrine_core.db.changes import change_time, changed_within
 from citrine_core.events import write_events
 from citrine_core.resources.tokens import Token
-
-WAIT = 30.0
+from tests.support.waiting import WAIT
 
 
 @pytest.fixture

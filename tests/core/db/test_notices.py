@@ -15,6 +15,7 @@ from citrine_core.events import EventFeed
 from tests.support.engines import new_engine
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import proxied
+from tests.support.waiting import WAIT
 
 LISTENERS = (
     "pid <> pg_backend_pid() AND datname = current_database() AND (query LIKE '%pg_notify%' OR query LIKE 'LISTEN%')"
@@ -22,7 +23,7 @@ LISTENERS = (
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -158,7 +159,7 @@ async def test_a_subscriber_is_woken_by_the_commit_of_another_core(postgres_engi
                 async with other.unit_of_work() as work:
                     work.emit(Event(tenant_id="default", station_id="CS-1"))
                     await work.commit()
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(WAIT):
                     while not await subscription.wait(20):
                         pass
 

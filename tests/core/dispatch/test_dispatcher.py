@@ -12,8 +12,7 @@ from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Dispatcher, Item, Lanes
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.link.health import Rehearse
-
-WAIT = 10.0
+from tests.support.waiting import WAIT
 
 
 class Note(str):

@@ -16,8 +16,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.dispatch import Call, Inquiries, Item
 from citrine_core.dispatch.inquiries import MOST_OF_ONE, MOST_UNDER_WAY
 from citrine_core.dispatch.repository import CallKey
-
-WAIT = 10.0
+from tests.support.waiting import WAIT
 
 IDS = itertools.count(1)
 

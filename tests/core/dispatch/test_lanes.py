@@ -12,8 +12,7 @@ from citrine_core.dispatch import Item, Lanes
 from citrine_core.dispatch import lanes as lanes_module
 from citrine_core.dispatch.lanes import Lane
 from citrine_edge.call_windows import WINDOW
-
-WAIT = 10.0
+from tests.support.waiting import WAIT
 
 
 def submit(lanes: Lanes, *items: str) -> None:

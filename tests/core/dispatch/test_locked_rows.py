@@ -18,8 +18,7 @@ from citrine_core.errors import DatabaseUnavailable
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, running_core
 from tests.support.fake_edge import FakeSession
-
-WAIT = 10.0
+from tests.support.waiting import WAIT
 
 
 class LockNotAvailable(Exception):

@@ -19,8 +19,7 @@ from citrine_core.errors import DatabaseUnavailable
 from citrine_core.events import EventFeed, OutboxRepository, write_events
 from citrine_core.events.repository import Horizon
 from tests.support.postgres import PostgresServer
-
-WAIT = 20.0
+from tests.support.waiting import WAIT
 
 LISTENERS = ("default", "other")
 
@@ -286,7 +285,7 @@ async def test_followers_miss_nothing_of_many_writers(engine: AsyncEngine, seed:
     readers = [Reader(feed, work, tenant_id) for feed, work in processes for tenant_id in LISTENERS]
     running = [asyncio.create_task(feed.run(work)) for feed, work in processes]
     running += [asyncio.create_task(reader.follow(random.Random(chance.random()))) for reader in readers]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT):
         await asyncio.gather(*(write(writer) for writer in range(6)))
         async with works[0](read_only=True) as work:
             for tenant_id in LISTENERS:

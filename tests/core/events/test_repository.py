@@ -5,6 +5,7 @@ import asyncio
 from citrine.events.v1.events_pb2 import Event, StationConnected
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.events import OutboxRepository
+from tests.support.waiting import WAIT
 
 
 def event(number: int) -> Event:
@@ -33,7 +34,7 @@ async def test_reader_never_goes_past_an_event_that_is_committed_later(unit_of_w
                 position = event_id
                 seen.append(Event.FromString(payload).station_connected.epoch)
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT):
         await asyncio.gather(read(), *(write(writer) for writer in range(writers)))
 
     assert sorted(seen) == list(range(writers * each))

@@ -24,8 +24,7 @@ from citrine_core.housekeeping import Housekeeping
 from citrine_core.resources.connections.models import Connection
 from tests.support.api import Api, auth, field_violations
 from tests.support.core import running_core
-
-WAIT = 10.0
+from tests.support.waiting import WAIT
 
 
 @pytest.fixture

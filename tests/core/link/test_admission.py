@@ -116,12 +116,10 @@ async def test_a_verified_login_is_not_hashed_again(core: RunningCore) -> None:
     async with core.edge() as edge:
         await edge.admit("CS-1", PASSWORD)
         checks = core.core.admission.checks
-        started = time.perf_counter()
         again = await status_of(edge, "CS-1", PASSWORD)
 
     assert again == 101
     assert core.core.admission.checks == checks
-    assert time.perf_counter() - started < 5
 
 
 async def test_a_generated_password_needs_no_slow_hash(core: RunningCore) -> None:

@@ -39,6 +39,7 @@ from tests.support.contracts import Issued, Responder, issue, pem, responder
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge
 from tests.support.pki import DAY, ORGANIZATION, Authority, Certified
+from tests.support.waiting import WAIT
 
 AUTHORITY = Authority.root()
 
@@ -343,7 +344,7 @@ async def test_A00_FR_429_an_expired_certificate_is_renewed_at_once_where_its_st
     async with core.edge() as edge:
         edge.on_command = answer
         session = await edge.connect("CS-1", certificate=expired.der)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             request = await asked.get()
         boot = await session.call(BOOT)
         renewed = await edge.connect("CS-1", certificate=other.der)

@@ -12,8 +12,7 @@ from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import DatabaseUnavailable
 from citrine_core.link import Health
 from citrine_core.link.models import Probe
-
-WAIT = 10.0
+from tests.support.waiting import WAIT
 
 
 class Announcements(list[bool]):

@@ -20,6 +20,7 @@ from citrine_core.events import OutboxEvent
 from citrine_core.resources.connections import Connection
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+from tests.support.waiting import WAIT
 
 BOOT = ocpp.BootNotificationRequest(
     reason=ocpp.BOOT_REASON_ENUM_POWER_UP,
@@ -169,7 +170,7 @@ async def is_open(core: RunningCore) -> bool | None:
 async def close(core: RunningCore, session: FakeSession) -> None:
     """Close the websocket and wait until that is stored."""
     await session.close(1006)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while True:
             async with core.core.unit_of_work(read_only=True) as work:
                 if await work.session.scalar(select(Connection.close_time)) is not None:

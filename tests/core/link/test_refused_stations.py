@@ -14,12 +14,13 @@ from citrine.events.v1.events_pb2 import StationRefused
 from citrine_core.link.refused_stations import MOST_EVENTS, MOST_SOURCES, QUIET, RefusedStations
 from tests.support.blocks import events
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.waiting import WAIT
 
 
 async def told(core: RunningCore, station_id: str = "CS-1") -> StationRefused:
     """Return what subscribers are told first of a station that was refused."""
     request = SubscribeRequest(from_token="0", station_ids=[station_id], kinds=["station_refused"])
-    stream = core.stub(EventsServiceStub).Subscribe(request, timeout=20)
+    stream = core.stub(EventsServiceStub).Subscribe(request, timeout=WAIT)
     async for response in stream:
         if response.event.HasField("station_refused"):
             stream.cancel()

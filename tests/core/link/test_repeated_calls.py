@@ -38,6 +38,7 @@ from tests.support.fake_edge import FakeEdge, RefusedByCore
 from tests.support.hostile import MANNERS, hostile
 from tests.support.plug_in import install_example_block
 from tests.support.proxy import proxied
+from tests.support.waiting import WAIT
 
 VENDOR = "com.example.thermometers"
 
@@ -169,7 +170,7 @@ async def test_a_slow_database_and_a_lost_link_make_one_row_one_event_and_one_ru
 
 async def _waits(core: RunningCore, items: int) -> None:
     """Wait until so many items wait or are under way."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while core.core.lanes.waiting < items:
             await asyncio.sleep(0)
 

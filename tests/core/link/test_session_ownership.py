@@ -26,7 +26,8 @@ from citrine.ocpp.v2.remote_control_pb2 import (
 from citrine.ocpp.v2.security_pb2 import SecurityEventNotificationRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.support.core import PASSWORD, RunningCore
-from tests.support.fake_edge import WAIT, FakeEdge, FakeSession, timestamp
+from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+from tests.support.waiting import WAIT
 
 
 async def is_connected(core: RunningCore) -> bool:

@@ -21,6 +21,7 @@ from citrine_core.resources.connections import Connection, Edge
 from citrine_core.resources.stations.models import StationSighting
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeSession, timestamp
+from tests.support.waiting import WAIT
 
 
 async def connected(core: RunningCore) -> list[str]:
@@ -167,7 +168,7 @@ async def test_sessions_of_an_edge_that_nobody_hears_of_are_closed_and_come_back
         await core.core.links.gone()
         long_ago = datetime.now(UTC) - timedelta(minutes=1)
         presence.watching_since = long_ago
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             # The core may just be storing by itself that it heard of the edge.
             while await connected(core):
                 async with core.core.unit_of_work() as work:

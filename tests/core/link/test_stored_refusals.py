@@ -15,6 +15,7 @@ from citrine.events.v1.events_pb2 import StationRefused
 from citrine_core.link.refused_stations import MOST_KINDS, MOST_ROWS, MOST_UNREGISTERED, QUIET, RefusedStations
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.statements import statements
+from tests.support.waiting import WAIT
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -38,7 +39,7 @@ async def listed(core: RunningCore, station_id: str = "", *, unregistered: bool 
 async def happened(core: RunningCore, kind: str, station_id: str = "CS-1") -> None:
     """Wait for an event, which is stored together with what it tells of."""
     request = SubscribeRequest(from_token="0", station_ids=[station_id], kinds=[kind])
-    stream = core.stub(EventsServiceStub).Subscribe(request, timeout=20)
+    stream = core.stub(EventsServiceStub).Subscribe(request, timeout=WAIT)
     async for response in stream:
         if response.event.HasField(kind):  # type: ignore[arg-type]
             stream.cancel()

@@ -19,6 +19,7 @@ from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from tests.support.api import auth
 from tests.support.core import RunningCore, running_core
 from tests.support.issuer import AUDIENCE, Issuer, issuer
+from tests.support.waiting import WAIT
 
 __all__ = ["issuer"]
 
@@ -35,7 +36,7 @@ async def core_of(issuer: Issuer, url: str, path: Path, **settings: Any) -> Asyn
 
 async def answer(core: RunningCore, token: str, tenant_id: str | None = None) -> tuple[grpc.StatusCode, str]:
     try:
-        await core.stub(StationsServiceStub).ListStations(LIST, metadata=auth(token, tenant_id), timeout=20)
+        await core.stub(StationsServiceStub).ListStations(LIST, metadata=auth(token, tenant_id), timeout=WAIT)
     except grpc.aio.AioRpcError as error:
         return error.code(), error.details() or ""
     return grpc.StatusCode.OK, ""
@@ -177,7 +178,7 @@ async def test_core_starts_without_its_provider(sqlite_url: str, tmp_path: Path,
         assert core.core.tokens.jobs[0].name == "keys of the token issuer"
         core.core.tokens.jobs[0].wake()
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             while (await answer(core, token))[0] is not grpc.StatusCode.OK:
                 await asyncio.sleep(0.05)
 
@@ -192,7 +193,7 @@ async def test_stream_ends_when_its_token_expires(
         stream = core.stub(EventsServiceStub).Subscribe(events_pb2.SubscribeRequest(), metadata=auth(token))
         await stream.read()
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             assert await stream.code() is grpc.StatusCode.UNAUTHENTICATED
 
         assert "has expired" in await stream.details()

@@ -19,6 +19,7 @@ from citrine_core.errors import Unauthenticated
 from citrine_core.rpc.access import Access, rule_of, scopes_of
 from citrine_core.rpc.edge_peer import EdgePeer
 from tests.support.api import EDGE_CREDENTIAL, Api, auth
+from tests.support.waiting import WAIT
 
 
 def methods() -> list[MethodDescriptor]:
@@ -60,7 +61,7 @@ def test_method_that_no_contract_knows_has_no_access() -> None:
 
 async def code_of(call: Any) -> grpc.StatusCode:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             await (call.read() if hasattr(call, "read") else call)
     except grpc.aio.AioRpcError as error:
         return error.code()

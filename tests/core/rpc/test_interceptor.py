@@ -25,8 +25,7 @@ from citrine_core import errors
 from citrine_core.dispatch import Block
 from citrine_core.rpc import Access, Identity, build_server, caller
 from tests.support.api import error_info, field_violations
-
-WAIT = 10.0
+from tests.support.waiting import WAIT
 
 
 class Failing(StationsServiceServicer, EventsServiceServicer):

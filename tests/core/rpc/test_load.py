@@ -22,6 +22,7 @@ from tests.support.api import auth
 from tests.support.core import RunningCore, running_core
 from tests.support.databases import somebody_waits
 from tests.support.deployment import Deployment, deploy
+from tests.support.waiting import WAIT
 
 LARGE = b"\0" * (60 << 20)
 
@@ -150,7 +151,7 @@ async def test_streams_lock_out_no_call_and_no_link(core: RunningCore, monkeypat
         while await code_of(first_of(subscribe(events_pb2.SubscribeRequest()))) is not grpc.StatusCode.OK:
             await asyncio.sleep(0.01)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         await again()
 
 

@@ -22,6 +22,7 @@ from citrine_core.rpc.roles import ALL_SCOPES, FOR_ADMINS, INCLUDED, ROLES, allo
 from tests.conventions.roles import rpcs_by_scope
 from tests.support.api import auth
 from tests.support.core import RunningCore, running_core
+from tests.support.waiting import WAIT
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 
@@ -120,7 +121,7 @@ async def key(core: RunningCore, **fields: Any) -> str:
 
 async def code(call: Any, request: Any, credential: str) -> grpc.StatusCode:
     try:
-        await call(request, metadata=auth(credential), timeout=20)
+        await call(request, metadata=auth(credential), timeout=WAIT)
     except grpc.aio.AioRpcError as error:
         return error.code()
     return grpc.StatusCode.OK

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from citrine_core.rpc import Access, RpcHealth, server
 from tests.support.api import Api
 from tests.support.core import running_core
+from tests.support.waiting import WAIT
 
 
 @pytest.mark.parametrize("service", ["", "citrine.api.v1.StationsService"])
@@ -84,7 +85,7 @@ async def test_connections_that_say_nothing_are_dropped_and_those_beyond_the_lim
     await limited.start()
     try:
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT):
             await asyncio.gather(*(reader.read() for reader, _ in silent), return_exceptions=True)
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             assert await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())

@@ -16,10 +16,10 @@ from citrine_core.resources.tenants import TenantsServicer
 from citrine_core.rpc import Caller, acting_as
 from citrine_core.rpc.statuses import DETAILS_KEY, failure_of
 from tests.support.api import Api
+from tests.support.waiting import WAIT
 
 SERVICE = pb.DESCRIPTOR.services_by_name["TenantsService"]
 OPERATOR = Caller(tenant_id="default", name="test", is_operator=True)
-WAIT = 10.0
 
 
 class Blocking:

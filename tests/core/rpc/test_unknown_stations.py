@@ -20,6 +20,7 @@ from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine_core.core import CALLERS_OF_TENANT
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.waiting import WAIT
 
 ALSO = {"transaction_id": "T-1", "request_id": 7, "kind": 1}
 """What some lists need beside the station."""
@@ -106,7 +107,7 @@ async def test_to_look_whether_a_station_exists_takes_no_more_connections_than_a
             await gate.execute(text("LOCK TABLE stations IN ACCESS EXCLUSIVE MODE"))
             calls = [asyncio.ensure_future(code_of(core, method, "NOPE")) for _ in range(asked)]
             most = 0
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WAIT):
                 while most < CALLERS_OF_TENANT:
                     await asyncio.sleep(0.01)
                     most = await looking(postgres_engine)

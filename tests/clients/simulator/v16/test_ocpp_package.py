@@ -14,8 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from citrine_simulator import Schemas, Station, StationConfig
-
-PATIENCE = 10.0
+from tests.support.waiting import WAIT
 
 
 class Csms(ChargePoint):  # type: ignore[misc]
@@ -64,7 +63,7 @@ async def test_a_session_is_commanded_by_a_csms_of_the_ocpp_package(schemas: dic
         url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         station = Station(StationConfig(station_id="CS-1", url=url, version="1.6"), schemas=schemas["1.6"])
         await station.start()
-        csms = await asyncio.wait_for(connected, PATIENCE)
+        csms = await asyncio.wait_for(connected, WAIT)
         await station.wait_for("accepted")
 
         keys = await csms.call(call.GetConfiguration(key=["NumberOfConnectors"]))

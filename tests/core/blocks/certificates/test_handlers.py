@@ -15,6 +15,7 @@ from tests.core.blocks.certificates.conftest import Certificates
 from tests.support.contracts import issue, pem
 from tests.support.pki import Authority, Kind
 from tests.support.trust_stores import hash_data_of
+from tests.support.waiting import WAIT
 
 
 async def call(certificates: Certificates, action: str, payload: dict[str, object]) -> None:
@@ -189,7 +190,7 @@ async def test_events_say_what_became_of_certificates(certificates: Certificates
 
     told = []
     request = events.SubscribeRequest(from_token="0", kinds=["installed_certificate_changed"])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         async for one in certificates.core.stub(EventsServiceStub).Subscribe(request):
             if one.event.HasField("installed_certificate_changed"):
                 body = one.event.installed_certificate_changed

@@ -23,6 +23,7 @@ from citrine.ocpp.v2.provisioning_pb2 import NotifyReportRequest
 from tests.core.blocks.certificates.conftest import TARGET, Certificates
 from tests.support.contracts import DAY, issue, pem
 from tests.support.core import RunningCore
+from tests.support.waiting import WAIT
 
 
 async def refusal(rpc: Awaitable[object]) -> tuple[str, str]:
@@ -155,7 +156,7 @@ async def test_a_deletion_under_way_counts_as_done(certificates: Certificates) -
     edge.on_command = lambda command: None
     asked = len(edge.commands)
     running = asyncio.ensure_future(certificates.delete(first))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while len(edge.commands) == asked:
             await asyncio.sleep(0.01)
 

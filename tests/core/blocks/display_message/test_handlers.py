@@ -17,6 +17,7 @@ from citrine.ocpp.codec import encode
 from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import CustomData, StatusInfo
 from tests.support.displays import TARGET, Display, message_info
+from tests.support.waiting import WAIT
 
 UNKNOWN = ocpp.GetDisplayMessagesResponse(status=ocpp.GET_DISPLAY_MESSAGES_STATUS_ENUM_UNKNOWN)
 
@@ -126,7 +127,7 @@ async def test_parts_that_come_after_the_answer_may_be_handled_before_it(display
     edge.on_command = lambda command: None
     asked = len(edge.commands)
     running = asyncio.ensure_future(display.ask())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while len(edge.commands) == asked:
             await asyncio.sleep(0.01)
     command = edge.commands[-1]

@@ -42,6 +42,7 @@ from tests.support.core import PASSWORD, RunningCore
 from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.statements import statements
+from tests.support.waiting import WAIT
 
 ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 FULL, DIFFERENTIAL = ocpp.UPDATE_ENUM_FULL, ocpp.UPDATE_ENUM_DIFFERENTIAL
@@ -151,7 +152,7 @@ def sending(kind: ocpp.UpdateEnum.ValueType, *entries: ocpp.AuthorizationData, v
 async def in_step(core: RunningCore, version: int) -> pb.LocalList:
     """Wait until the station confirmed a list of this version and holds what it should."""
     events: Any = core.stub(EventsServiceStub)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         stream = events.Subscribe(SubscribeRequest(kinds=["local_list_changed"], from_token="0"))
         async for response in stream:
             changed = response.event.local_list_changed

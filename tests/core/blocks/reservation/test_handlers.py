@@ -15,6 +15,7 @@ from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import StatusInfo
 from tests.support.charging import at, started, updated
 from tests.support.reservations import Desk, reserve_now
+from tests.support.waiting import WAIT
 
 
 async def test_H01_FR_15_a_transaction_uses_a_reservation(desk: Desk) -> None:
@@ -103,7 +104,7 @@ async def test_a_station_that_may_hold_what_it_did_not_confirm_is_told_to_cancel
         await desk.reserve(evse_id=1)
 
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while await desk.state(1) != "CANCELLED":
             await asyncio.sleep(0.05)
     assert desk.sent[-1] == ocpp.CancelReservationRequest(reservation_id=1)
@@ -115,7 +116,7 @@ async def test_what_comes_after_the_answer_may_be_handled_before_it(desk: Desk) 
     edge = desk.session.edge
     edge.on_command = lambda command: None
     running = asyncio.ensure_future(desk.reserve(evse_id=1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while not edge.commands:
             await asyncio.sleep(0.01)
 

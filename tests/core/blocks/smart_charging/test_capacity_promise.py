@@ -16,6 +16,7 @@ from tests.support.core import PASSWORD, RunningCore
 from tests.support.examples import examples
 from tests.support.fused_site import HELD_BACK, SETTLED, FusedSite, device_model, limit_of, shares_of
 from tests.support.fused_station import FusedStation
+from tests.support.waiting import WAIT
 
 EVSES = 3
 
@@ -114,7 +115,7 @@ class Play:
     async def _settle(self) -> None:
         mood, self.site.fused.mood = self.site.fused.mood, lambda evse_id: "accept"
         plan = await self.site.plan()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             while plan.state != SETTLED or plan.max_current_a != self.there or plan.given_a > self.there:
                 if plan.state == HELD_BACK:
                     await self.site.again()

@@ -17,6 +17,7 @@ from citrine_core.blocks.smart_charging import Negotiation
 from tests.support.charging import started
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.waiting import WAIT
 
 NEEDS = ocpp.NotifyEVChargingNeedsRequest(
     evse_id=1,
@@ -93,7 +94,7 @@ async def test_a_station_that_does_not_answer_keeps_no_other_waiting(core: Runni
 
         waited = first.state
         edge.put(link.Upstream(command_result=edge.result(commands[0], ACCEPTED)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             while first.state != pb.CHARGING_NEGOTIATION_STATE_ACCEPTED:
                 first = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations[1]
                 await asyncio.sleep(0.01)

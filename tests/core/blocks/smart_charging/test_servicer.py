@@ -20,6 +20,7 @@ from tests.support.blocks import stamp
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
+from tests.support.waiting import WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
@@ -169,7 +170,7 @@ async def test_a_profile_waits_for_its_station(core: RunningCore, api: "SmartCha
 
 async def reach(api: "SmartChargingServiceAsyncStub", profile_id: int, state: str) -> None:
     """Wait until a profile is in a state; each look is a round trip to the core."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while (profile_id, state) not in await records(api):
             await asyncio.sleep(0.01)
 
@@ -273,7 +274,7 @@ NEEDS = ocpp.NotifyEVChargingNeedsRequest(
 
 async def shares(api: "SmartChargingServiceAsyncStub", first: float, second: float) -> pb.ChargingShare:
     """Wait until two transactions have their shares, and return the first."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while True:
             plan = await api.GetChargingPlan(pb.GetChargingPlanRequest(station_id="CS-1"))
             given = [share.given_a for share in plan.shares if share.evse_id]
@@ -304,7 +305,7 @@ async def test_a_capacity_bounds_plans_and_its_change_makes_another(
     await api.DeleteChargingCapacity(pb.DeleteChargingCapacityRequest(station_id="CS-1", evse_id=1))
     second = await shares(api, 12, 12)
     begun = await api.RenegotiateChargingSchedule(pb.RenegotiateChargingScheduleRequest(station_id="CS-1", evse_id=1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while begun.state != pb.CHARGING_NEGOTIATION_STATE_ACCEPTED:
             [begun, *_] = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations
             await asyncio.sleep(0.01)

@@ -23,6 +23,7 @@ from citrine_core.db.tables import metadata
 from citrine_core.db.upgrade import alembic_config, upgrade
 from tests.support.charging import ended, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.waiting import WAIT
 
 STORED = json.loads((Path(__file__).parent / "data/database_at_0011.json").read_text())
 """Rows as the release before wrote them, by table: costs that run, are provisional and final, one of a transaction that
@@ -68,7 +69,7 @@ async def costs_of(core: RunningCore) -> dict[str, cost_pb.TransactionCost]:
 
 async def settled(core: RunningCore, *names: str) -> dict[str, cost_pb.TransactionCost]:
     """Return all costs, once those of some transactions are final: the core's own job may be at them."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while True:
             await DueSettlements(core.core.services).run()
             costs = await costs_of(core)

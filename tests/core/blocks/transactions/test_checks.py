@@ -26,6 +26,7 @@ from citrine_core.blocks.transactions.checks import CheckRepository
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.waiting import WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceAsyncStub
@@ -62,7 +63,7 @@ def api(core: RunningCore) -> "TransactionsServiceAsyncStub":
 
 async def until(core: RunningCore, wanted: Callable[[Event], bool]) -> Event:
     """Return the first event of the default tenant that is wanted."""
-    stream = core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=20)
+    stream = core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=WAIT)
     async for response in stream:
         if wanted(response.event):
             stream.cancel()

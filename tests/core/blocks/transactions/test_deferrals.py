@@ -34,6 +34,7 @@ from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import at, ended, sampled, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.statements import statements
+from tests.support.waiting import WAIT
 
 NOW = datetime(2025, 3, 1, 13, 0, tzinfo=UTC)
 MANY = FOLDED_AT_ONCE + 25
@@ -452,7 +453,7 @@ async def test_a_core_folds_by_itself_and_says_what_waits(core: RunningCore) -> 
         found = await stub.GetTransaction(GetTransactionRequest(transaction_id="T-1"))
         assert (found.events, found.missing_events, found.is_behind) == (MANY, 1, True)
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             while found.is_behind:
                 found = await stub.GetTransaction(GetTransactionRequest(transaction_id="T-1"))
                 await asyncio.sleep(0.01)

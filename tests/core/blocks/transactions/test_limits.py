@@ -45,6 +45,7 @@ from tests.support.core import PASSWORD, RunningCore
 from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.statements import statements
+from tests.support.waiting import WAIT
 
 PER_KWH = tariff(element(component("ENERGY", "1.00")), tariff_id="KWH")
 
@@ -88,7 +89,7 @@ class Limits:
         await self.make_due()
         table = metadata().tables["transaction_limits"]
         due = select(exists().where(table.c.due_time <= LONG_AGO))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             while True:
                 await LimitChecks(self.core.core.services, lambda: None).run()
                 async with self.core.core.unit_of_work(read_only=True) as work:
@@ -139,7 +140,7 @@ class Limits:
         """Let what is due be looked at, unless it is by itself, and wait until a limit came into a state."""
         if check:
             await self.check()
-        stream = self.core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=20)
+        stream = self.core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=WAIT)
         async for response in stream:
             if name_in(response.event.transaction_limit_changed, "state") == state:
                 stream.cancel()
@@ -234,7 +235,7 @@ async def test_a_station_that_refuses_is_asked_again_and_then_given_up(station: 
     await station.session.call(started(0, 0))
     await station.set(max_time=Duration(seconds=1))
     await station.until("STOPPING", check=False)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WAIT):
         # A look finds nothing while the core's own one has the row.
         while (await station.get()).state != pb.LIMIT_STATE_FAILED:
             await station.check()

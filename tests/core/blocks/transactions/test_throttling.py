@@ -46,6 +46,7 @@ from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.fused_site import HELD_BACK, SETTLED, FusedSite, device_model, shares_of
 from tests.support.fused_station import FusedStation
+from tests.support.waiting import WAIT
 
 PER_KWH = tariff(element(component("ENERGY", "1.00")), tariff_id="KWH")
 OWN = "AA00BB11"
@@ -116,7 +117,7 @@ class Stubborn:
         """Wait for a limit; each look is a round trip to the core, that of a table to hurry makes its rows due."""
         found = await self.get()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(WAIT):
                 while not right(found):
                     if hurry:
                         await self.make_due(hurry)
@@ -145,7 +146,7 @@ class Stubborn:
     async def until_looked_at(self) -> None:
         """Wait until no limit is due any more."""
         table = metadata().tables["transaction_limits"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT):
             while True:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if not (await work.session.execute(select(table).where(table.c.due_time.is_not(None)))).all():
@@ -379,7 +380,7 @@ async def test_a_token_that_is_unblocked_lets_it_charge_on(station: Stubborn, gi
     await station.charge(id_token=OWN)
     blocked = Token(id_token=OWN, type="ISO14443", status=TOKEN_STATUS_BLOCKED)
     await station.tokens.UpdateToken(UpdateTokenRequest(token=blocked))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while not station.profiles():
             await station.session.call(updated(2, 5000))
             await asyncio.sleep(0.01)
@@ -421,7 +422,7 @@ async def test_a_station_that_boots_gets_it_again(station: Stubborn) -> None:
     )
     await station.session.call(boot)
     await station.session.call(updated(2, 5000))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while len(station.profiles()) < 2:
             await station.make_due("transaction_throttles")
             await asyncio.sleep(0.01)
@@ -437,7 +438,7 @@ async def test_what_an_operator_sets_above_it_does_not_let_it_charge(station: St
     await station.until_throttled()
     await station.operator(16, level=7)
     above = station.fused.drawn()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while station.fused.drawn():
             await station.make_due("transaction_throttles")
             await asyncio.sleep(0.01)

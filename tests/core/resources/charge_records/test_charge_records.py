@@ -36,6 +36,7 @@ from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.recording import record_all
 from tests.support.statements import statements
+from tests.support.waiting import WAIT
 
 PER_KWH = tariff(
     element(component("ENERGY", "0.30", "19"), component("FLAT", "0.50", "7"), component("IDLE_TIME", "6")),
@@ -397,7 +398,7 @@ async def test_readers_see_each_change_once_in_order_and_without_gaps(
             await record_all(core, runs=2)
 
     read: list[pb.ChargeRecord] = []
-    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(WAIT), asyncio.TaskGroup() as tasks:
         for session in sessions:
             tasks.create_task(charge(session))
         while len(read) < 24:
@@ -413,7 +414,7 @@ async def test_readers_see_each_change_once_in_order_and_without_gaps(
 async def backfill(core: RunningCore, runs: int = 1) -> None:
     """Make the records of before that are due; the core's own job may be at it: then it is waited for."""
     backfills = metadata().tables["charge_record_backfills"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while True:
             await asyncio.gather(*(Backfill(core.core.services).run() for _ in range(runs)))
             async with core.core.unit_of_work(read_only=True) as work:

@@ -30,6 +30,7 @@ from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import verify
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+from tests.support.waiting import WAIT
 
 RESET = ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
 ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
@@ -70,7 +71,7 @@ async def commands(core: RunningCore) -> list[common.Command]:
 async def ended(core: RunningCore, command_id: str) -> common.Command:
     """Return a command once it has ended."""
     stub = core.stub(CommandsServiceStub)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         while True:
             command = await stub.GetCommand(pb.GetCommandRequest(id=command_id))
             if command.HasField("finish_time"):
@@ -247,7 +248,7 @@ async def test_no_word_from_the_edge_ends_in_time(core: RunningCore) -> None:
         cancelled = await edge.next("cancel_command")
     (command,) = await commands(core)
     assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 30
     assert (cancelled.id, command.state) == (command.id, common.COMMAND_STATE_TIMED_OUT)
 
 
@@ -279,7 +280,7 @@ async def test_a_command_is_shown_as_sent_while_the_station_thinks(core: Running
         waiting = asyncio.ensure_future(reset(core))
         sent = await edge.next("command")
         edge.put(link.Upstream(command_sent=link.CommandSent(id=sent.id, session=sent.session, send_time=timestamp())))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT):
             while (await commands(core))[0].state != common.COMMAND_STATE_SENT:
                 await asyncio.sleep(0.01)
         edge.put(link.Upstream(command_result=edge.result(sent, ACCEPTED)))

@@ -23,6 +23,7 @@ from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from tests.core.resources.locations.test_servicer import place
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession, timestamp
+from tests.support.waiting import WAIT
 
 CHARGING, AVAILABLE = pb.EVSE_STATUS_CHARGING, pb.EVSE_STATUS_AVAILABLE
 
@@ -115,7 +116,7 @@ async def test_evses_of_a_station_are_those_of_its_location(core: RunningCore) -
         assert [one.status for one in await site.evses()] == [AVAILABLE, pb.EVSE_STATUS_INOPERATIVE]
 
         await session.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             while not (shown := await site.evse(first.uid)).HasField("stale_since"):
                 await asyncio.sleep(0.01)
         assert shown.status == AVAILABLE
@@ -147,7 +148,7 @@ async def test_an_evse_is_offline_until_the_websocket_of_its_station_is_open(cor
         session = await edge.connect("CS-1", PASSWORD)
         await report(session, 1, 1, availability.CONNECTOR_STATUS_ENUM_AVAILABLE)
         await session.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             while not (closed := (await site.evses())[0]).HasField("stale_since"):
                 await asyncio.sleep(0.01)
 

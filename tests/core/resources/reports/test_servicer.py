@@ -27,7 +27,8 @@ from citrine.ocpp.v2.types_pb2 import (
 from citrine_core.resources.reports.protos import MAX_MISSING, missing_parts
 from tests.support.blocks import stamp
 from tests.support.core import PASSWORD, RunningCore
-from tests.support.fake_edge import WAIT, FakeSession
+from tests.support.fake_edge import FakeSession
+from tests.support.waiting import WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.reports_pb2_grpc import ReportsServiceAsyncStub

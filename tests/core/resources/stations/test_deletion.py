@@ -26,6 +26,7 @@ from tests.support.charging import started
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.waiting import WAIT
 
 STATUS = StatusNotificationRequest(
     evse_id=1, connector_id=1, connector_status=CONNECTOR_STATUS_ENUM_AVAILABLE, timestamp=stamp()
@@ -62,7 +63,7 @@ async def reset_when_online(core: RunningCore) -> common_pb2.Command:
 async def until_gone(core: RunningCore) -> None:
     """Wait until the core has heard that the station's websocket is closed; each look is a round trip."""
     request = pb.GetStationRequest(station_id="CS-1")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while (await core.stub(StationsServiceStub).GetStation(request)).connected:
             await asyncio.sleep(0.01)
 

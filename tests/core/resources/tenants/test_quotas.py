@@ -41,6 +41,7 @@ from tests.support.api import auth
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.databases import somebody_waits
 from tests.support.pki import Authority
+from tests.support.waiting import WAIT
 
 Kind = tenants_pb2.QuotaKind
 Metadata = tuple[tuple[str, str], ...]
@@ -167,7 +168,7 @@ async def test_no_more_stations_are_connected_than_the_tenant_may_have(core: Run
         event = await refusal(core, "acme")
         connected = await used(core, "acme")
         await first.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT):
             while isinstance(await edge.admit("CS-3", PASSWORD, tenant_id="acme"), link.Refused):
                 await asyncio.sleep(0.05)
 
@@ -180,7 +181,7 @@ async def test_no_more_stations_are_connected_than_the_tenant_may_have(core: Run
 
 async def refusal(core: RunningCore, tenant_id: str) -> StationRefused:
     request = SubscribeRequest(from_token="0", kinds=["station_refused"])
-    stream = core.stub(EventsServiceStub).Subscribe(request, metadata=core.metadata(tenant_id), timeout=20)
+    stream = core.stub(EventsServiceStub).Subscribe(request, metadata=core.metadata(tenant_id), timeout=WAIT)
     async for response in stream:
         if response.event.HasField("station_refused"):
             stream.cancel()

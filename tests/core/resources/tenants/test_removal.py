@@ -20,6 +20,7 @@ from citrine_core.resources.tenants.removed import HISTORY, RETAINED
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.recording import record_all
+from tests.support.waiting import WAIT
 
 REMOVED = frozenset(
     {
@@ -46,7 +47,7 @@ async def delete(core: RunningCore, tenant_id: str) -> None:
 
 async def purge(core: RunningCore, tenant_id: str) -> None:
     """Let the jobs run until nothing of a tenant is left but what is retained."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while not await rows_of(core, tenant_id) <= RETAINED:
             await DueSettlements(core.core.services).run()
             await record_all(core)

@@ -30,6 +30,7 @@ from tests.support.core import PASSWORD, running_core
 from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.firmware import SHA256, Garage, boot, signed_firmware, tell
+from tests.support.waiting import WAIT
 
 
 async def create(garage: Garage, **fields: Any) -> pb.FirmwareCampaign:
@@ -315,7 +316,7 @@ async def test_what_a_core_took_and_did_not_ask_another_asks(garage: Garage, sta
         replace(services, commands=cast("Any", silent), clock=lambda: services.clock() + timedelta(hours=12))
     )
     task = asyncio.create_task(dying.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT):
         await silent.taken.wait()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -23,11 +23,10 @@ from citrine_core.resources.configurations import Provisioning
 from citrine_core.resources.connections import ConnectionRepository
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.waiting import WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceAsyncStub
-
-WAIT = 10.0
 
 ACCEPTED = ocpp.REGISTRATION_STATUS_ENUM_ACCEPTED
 PENDING = ocpp.REGISTRATION_STATUS_ENUM_PENDING

@@ -28,13 +28,12 @@ from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.pki import ORGANIZATION, Authority, new_key
 from tests.support.signing_requests import signing_request
+from tests.support.waiting import WAIT
 
 STATION, V2G = (
     ocpp.CERTIFICATE_SIGNING_USE_ENUM_CHARGING_STATION_CERTIFICATE,
     ocpp.CERTIFICATE_SIGNING_USE_ENUM_V2G_CERTIFICATE,
 )
-
-WAIT = 10.0
 
 
 class Setup:

@@ -24,6 +24,7 @@ from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge
 from tests.support.pki import Authority
 from tests.support.signing_requests import signing_request
+from tests.support.waiting import WAIT
 
 ROOT = Authority.root()
 
@@ -81,7 +82,7 @@ async def states_told(core: RunningCore, upgrade_id: str) -> list[str]:
     """Return the states that events say of an upgrade, up to its end."""
     found: list[str] = []
     stub = core.stub(EventsServiceStub)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         async for one in stub.Subscribe(
             events.SubscribeRequest(from_token="0", kinds=["security_profile_upgrade_changed"])
         ):
@@ -99,7 +100,7 @@ async def test_A05_FR_03_a_station_without_a_certificate_orders_it_first(core: R
         await ordering(edge, station)
 
         made = await upgrade(core, 3)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WAIT):
             while not any(isinstance(one, provisioning.ResetRequest) for one in station.said):
                 await asyncio.sleep(0.05)
         (chain,) = station.chains

@@ -18,6 +18,7 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+from tests.support.waiting import WAIT
 
 PRIORITY = (Component(name="OCPPCommCtrlr"), Variable(name="NetworkConfigurationPriority"))
 
@@ -108,7 +109,7 @@ async def upgrade(core: RunningCore, profile: int = 2, **how: Any) -> pb.Securit
 async def ended(core: RunningCore, upgrade_id: str) -> pb.SecurityProfileUpgrade:
     """Return an upgrade once it has ended."""
     stub = core.stub(SecurityProfileUpgradesServiceStub)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while True:
             found: pb.SecurityProfileUpgrade = await stub.GetSecurityProfileUpgrade(
                 pb.GetSecurityProfileUpgradeRequest(upgrade_id=upgrade_id)
@@ -156,7 +157,7 @@ async def test_a_station_that_comes_back_by_its_profile_before_gets_the_order_be
         session = await edge.connect("CS-1", PASSWORD)
         await session.call(BOOT)
         done = await ended(core, made.upgrade_id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT):
             while station.priority != "1":
                 await session.call(BOOT)
                 await asyncio.sleep(0.01)

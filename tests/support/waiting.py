@@ -1,0 +1,9 @@
+"""How long tests wait for what must come."""
+
+__all__ = ["WAIT"]
+
+WAIT = 60.0
+"""Seconds after which what must come does not: many times what it takes on a busy machine, and free where it comes.
+
+What must not come, and what must come soon, has a limit of its own, which says why.
+"""
