@@ -23,7 +23,15 @@ from citrine_core.events import EventFeed, EventsServicer, FrameHub
 from citrine_core.jobs import Job
 from citrine_core.link import LinkRegistry
 from citrine_core.oidc import IssuerKeys, TokenAuthenticator, TokenRules
-from citrine_core.resources import audit, certificate_store, charge_records, poisoned_messages, refusals, reports
+from citrine_core.resources import (
+    audit,
+    certificate_store,
+    charge_records,
+    poisoned_messages,
+    refusals,
+    reports,
+    statistics,
+)
 from citrine_core.resources.certificate_store.repository import CERTIFICATES
 from citrine_core.resources.commands import CommandsServicer
 from citrine_core.resources.configurations.repository import CONFIGURATIONS
@@ -82,6 +90,7 @@ def resource_blocks(
         Block("locations", forget_station=partial(retire_evses, clock=services.clock)),
         charge_records.block(services),
         Block("idempotency", secrets=[ANSWER_SECRETS]),
+        statistics.block(services),
         Block(
             "quotas",
             jobs=[QuotaDirectory.of(services).job],

@@ -77,6 +77,7 @@ GROUPS: Mapping[str, Noun] = {
     "tariff": _group("tariffs", "Tariffs: create, change, assign, try out."),
     "cost": _group("costs", "Costs of transactions: list, show, corrections, correction, settings."),
     "record": _group("records", "Charge records: list, show, follow, settle; and what is not settled: unsettled."),
+    "statistics": _group("statistics", "Counts and series: stations, series, utilisation, uptime."),
     "command": _group("commands", "Commands that were sent to stations: list, show, wait, cancel."),
     "connection": _group("connections", "Websockets of stations: list those that are open, and the history."),
     "tenant": _group("tenants", "Tenants: add, list, show, update, remove."),
@@ -110,7 +111,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Access": ("token", "locallist", "authorization", "certificate"),
     "Money": ("tariff", "cost", "record"),
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
-    "Watching and asking": ("events", "messages", "call", "command", "rpc"),
+    "Watching and asking": ("statistics", "events", "messages", "call", "command", "rpc"),
     "Operations": ("tenant", "key", "audit", "edges", "ca", "completion"),
     "Processes": ("up", "core", "edge", "simulate", "db"),
 }

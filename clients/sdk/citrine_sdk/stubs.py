@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.security_profile_upgrades_pb2_grpc import SecurityProfileUpgradesServiceAsyncStub
     from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
     from citrine.api.v1.stations_pb2_grpc import StationsServiceAsyncStub
+    from citrine.api.v1.statistics_pb2_grpc import StatisticsServiceAsyncStub
     from citrine.api.v1.tariff_and_cost_pb2_grpc import TariffAndCostServiceAsyncStub
     from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceAsyncStub
     from citrine.api.v1.tenants_pb2_grpc import TenantsServiceAsyncStub
@@ -82,6 +83,7 @@ class Stubs:
     security_profile_upgrades: "SecurityProfileUpgradesServiceAsyncStub"
     smart_charging: "SmartChargingServiceAsyncStub"
     stations: "StationsServiceAsyncStub"
+    statistics: "StatisticsServiceAsyncStub"
     tariff_and_cost: "TariffAndCostServiceAsyncStub"
     tariffs: "TariffsServiceAsyncStub"
     tenants: "TenantsServiceAsyncStub"
@@ -185,6 +187,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListStationLabels",
         "ListStations",
     ),
+    "StatisticsService": ("CountStations", "ListSeries"),
     "TariffAndCostService": ("GetCostCorrection", "GetTransactionCost", "ListCostCorrections", "ListTransactionCosts"),
     "TariffsService": (
         "GetCostSettings",

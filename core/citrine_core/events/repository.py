@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Dialect, Row, delete, func, select, text
+from sqlalchemy import Dialect, Row, ScalarSelect, case, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
-from citrine_core.db import database_of
+from citrine_core.db import Due, database_of
 from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
 from citrine_core.db.partitions import drop_partition, find_old_partition
 from citrine_core.events.models import OutboxEvent, OutboxState
@@ -98,6 +98,32 @@ class OutboxRepository:
             statement = statement.where(OutboxEvent.kind.in_(kinds))
         connection = await self._session.connection()
         return (await connection.execute(statement.order_by(OutboxEvent.id).limit(limit))).all()
+
+    async def read(
+        self, *, after: int, through: int, kinds: Collection[str], limit: int
+    ) -> tuple[int, Sequence[bytes]]:
+        """Read events of all tenants, in order.
+
+        Args:
+            after: Only with a higher id.
+            through: Only with this id or a lower one; not above a horizon.
+            kinds: Of which bodies the payload is returned.
+            limit: At most this many are read, of any kind.
+
+        Returns:
+            The id of the last one that was read, `after` if there was none; and the payloads.
+        """
+        wanted = case((OutboxEvent.kind.in_(kinds), OutboxEvent.payload))
+        statement = select(OutboxEvent.id, wanted).where(OutboxEvent.id > after, OutboxEvent.id <= through)
+        connection = await self._session.connection()
+        rows = (await connection.execute(statement.order_by(OutboxEvent.id).limit(limit))).all()
+        return rows[-1][0] if rows else after, [payload for _, payload in rows if payload is not None]
+
+    @staticmethod
+    def time_after(event_id: ScalarSelect[int]) -> Due:
+        """Return the query of when the first event after one was stored."""
+        query = select(OutboxEvent.create_time).where(OutboxEvent.id > event_id)
+        return query.order_by(OutboxEvent.id).limit(1)
 
     async def horizon(self) -> Horizon:
         """Return the horizon. Events must be read by a later statement, with isolation level READ COMMITTED."""

@@ -16,12 +16,13 @@ MAX_PAGE_SIZE = 1000
 """Most elements of a page."""
 
 
-def open_page(request: Message, *, most: int = MAX_PAGE_SIZE) -> Page:
+def open_page(request: Message, *, most: int = MAX_PAGE_SIZE, default: int = DEFAULT_PAGE_SIZE) -> Page:
     """Return the page that a List request with `page_size` and `page_token` asks for.
 
     Args:
         request: The request.
         most: Most elements of a page.
+        default: Elements of a page where the request does not say.
 
     Raises:
         InvalidArgument: When the size is negative, or the token was not returned to a request whose other fields are
@@ -31,7 +32,7 @@ def open_page(request: Message, *, most: int = MAX_PAGE_SIZE) -> Page:
     token: str = getattr(request, "page_token")  # noqa: B009
     if size < 0:
         raise InvalidArgument("page_size", "must not be negative")
-    return Page.of_token(token, min(size or DEFAULT_PAGE_SIZE, most), _digest(request))
+    return Page.of_token(token, min(size or default, most), _digest(request))
 
 
 def _digest(request: Message) -> str:

@@ -53,7 +53,7 @@ INCLUDED: Mapping[str, frozenset[str]] = MappingProxyType(
 _VIEWER = _scopes(
     "authorization:read certificates:read commands:read configurations:read connections:read displays:read events:read"
     " firmware:read locallists:read locations:read profiles:read records:read refusals:read reports:read"
-    " reservations:read stations:read tariffs:read tokens:read transactions:read variables:read"
+    " reservations:read stations:read statistics:read tariffs:read tokens:read transactions:read variables:read"
 )
 
 _OPERATOR = _VIEWER | _scopes(
@@ -67,8 +67,8 @@ _TECHNICIAN = _scopes(
     " configurations:read|write connections:read|write datatransfer:send diagnostics:send displays:read|send"
     " events:read firmware:read|send|write locallists:read|send locations:read messages:read networkprofiles:send"
     " profiles:read|send refusals:read|write remotecontrol:start|stop|trigger|unlock reports:read"
-    " reservations:read|send resets:send securityprofiles:send stations:read|write transactions:read|send"
-    " variables:read|send"
+    " reservations:read|send resets:send securityprofiles:send stations:read|write statistics:read"
+    " transactions:read|send variables:read|send"
 )
 
 _ROAMING = _scopes(
@@ -77,7 +77,8 @@ _ROAMING = _scopes(
 )
 
 _BILLING = _scopes(
-    "events:read locations:read records:read reservations:read tariffs:read|write tokens:read transactions:read|write"
+    "events:read locations:read records:read reservations:read statistics:read tariffs:read|write tokens:read"
+    " transactions:read|write"
 )
 
 ROLES: Mapping[str, Role] = MappingProxyType(

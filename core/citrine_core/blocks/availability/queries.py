@@ -1,11 +1,13 @@
 """Queries about connectors for other packages."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select, text
+from sqlalchemy import ColumnElement, Select, String, and_, case, column, exists, func, select, text, values
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2.availability_pb2 import (
     CONNECTOR_STATUS_ENUM_AVAILABLE,
@@ -14,7 +16,9 @@ from citrine.ocpp.v2.availability_pb2 import (
     ConnectorStatusEnum,
 )
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
+from citrine_core.db import UtcDateTime, one_of
 from citrine_core.resources.connections.queries import SESSIONS
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = [
     "all_available",
@@ -23,6 +27,10 @@ __all__ = [
     "faulted_stations",
     "find_available_times",
     "find_detail",
+    "find_first_reports",
+    "find_reported_evses",
+    "find_status_history",
+    "statuses_of_stations",
 ]
 
 _OUT_OF_ORDER = (CONNECTOR_STATUS_ENUM_FAULTED, CONNECTOR_STATUS_ENUM_UNAVAILABLE)
@@ -126,3 +134,92 @@ async def find_detail(
     if row is None or row.detail is None:
         return None
     return ConnectorDetail.FromString(row.detail), row.order_time
+
+
+async def find_first_reports(
+    session: AsyncSession, tenant_id: str, evses: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], datetime]:
+    """Return when the first report that is retained of each EVSE was stored, by station and EVSE."""
+    table = ConnectorStatusChange
+    key = (table.station_id, table.evse_id)
+    rows = await session.execute(
+        select(*key, func.min(table.create_time))
+        # As few as possible: an index begins with the station.
+        .where(table.tenant_id == tenant_id, one_of(table.station_id, {one[0] for one in evses}), one_of(key, evses))
+        .group_by(*key)
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def find_reported_evses(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str]
+) -> set[tuple[str, int]]:
+    """Return the EVSEs that stations reported, by station and number."""
+    table = ConnectorState
+    query = select(table.station_id, table.evse_id).where(
+        table.tenant_id == tenant_id, one_of(table.station_id, station_ids), table.evse_id > 0
+    )
+    return {(row[0], row[1]) for row in await session.execute(query)}
+
+
+async def find_status_history(
+    session: AsyncSession, tenant_id: str, since: Mapping[str, datetime]
+) -> dict[str, list[tuple[datetime, int, int, int]]]:
+    """Return what stations reported of their connectors, each from a time on, with what held then.
+
+    Returns:
+        By station: time, EVSE, connector and status (citrine.ocpp.v2.ConnectorStatusEnum), in the order of the times.
+        Of a connector that stations reported once, and not since then, it is the present status.
+    """
+    change, state = ConnectorStatusChange, ConnectorState
+    columns = (column("station_id", String(48)), column("since", UtcDateTime()))
+    wanted = values(*columns, name="wanted").data(list(since.items())).cte("wanted")
+    same = [getattr(change, name) == getattr(state, name) for name in ("tenant_id", "station_id", "evse_id")]
+    same.append(change.connector_id == state.connector_id)
+    before = (
+        select(change.status)
+        .where(*same, change.status_time < wanted.c.since)
+        .order_by(change.status_time.desc())
+        .limit(1)
+        .correlate(state, wanted)
+        .scalar_subquery()
+    )
+    held = await session.execute(
+        select(state.station_id, wanted.c.since, state.evse_id, state.connector_id, before, state.status)
+        .join_from(state, wanted, wanted.c.station_id == state.station_id)
+        .where(state.tenant_id == tenant_id)
+        # The latest comes last: a report on the whole counts until there is another one on a connector.
+        .order_by(state.order_time)
+    )
+    time = case((change.status_time < change.create_time, change.status_time), else_=change.create_time)
+    changes = await session.execute(
+        select(change.station_id, time, change.evse_id, change.connector_id, change.status)
+        .join_from(change, wanted, wanted.c.station_id == change.station_id)
+        .where(change.tenant_id == tenant_id, change.status_time >= wanted.c.since)
+        .order_by(time)
+    )
+    later: dict[str, list[tuple[datetime, int, int, int]]] = {}
+    for station_id, *one in changes:
+        later.setdefault(station_id, []).append((one[0], one[1], one[2], one[3]))
+    found: dict[str, list[tuple[datetime, int, int, int]]] = {}
+    for station_id, at, evse_id, connector_id, status, present in held:
+        # What held before the first change that is retained is not known.
+        if status is not None or not any(one[1:3] == (evse_id, connector_id) for one in later.get(station_id, ())):
+            row = (at, evse_id, connector_id, present if status is None else status)
+            found.setdefault(station_id, []).append(row)
+    for station_id, rows in later.items():
+        found.setdefault(station_id, []).extend(rows)
+    return found
+
+
+def statuses_of_stations(
+    tenant_id: str, stations: StationSelector, statuses: Mapping[str, int]
+) -> Select[*tuple[Any, ...]]:
+    """Return the query of how many connectors of each station have each of some statuses, by the names of these.
+
+    A report on a whole EVSE, or on the station, counts as well.
+    """
+    table = ConnectorState
+    sums = [func.sum(case((table.status == status, 1), else_=0)).label(name) for name, status in statuses.items()]
+    where = (table.tenant_id == tenant_id, *stations_selected(tenant_id, table.station_id, stations))
+    return select(table.station_id, *sums).where(*where).group_by(table.station_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, exists, func, not_, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, exists, func, not_, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -23,20 +23,22 @@ __all__ = [
     "SettledTransaction",
     "UnsettledTransaction",
     "count_running",
+    "find_after",
     "find_boundary_events",
     "find_ends",
     "find_event_requests",
     "find_next_starts",
     "find_open",
     "find_open_of_tokens",
+    "find_rows",
     "find_settled",
-    "find_settled_after",
     "find_unnumbered_registers",
     "has_ended",
     "latest_of_start",
     "list_unsettled",
     "may_be_orphaned",
     "sample_times",
+    "stations_with_open",
     "store_total_cost",
 ]
 
@@ -282,27 +284,31 @@ async def find_settled(
     session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
 ) -> dict[tuple[str, str], SettledTransaction]:
     """Return those of the transactions, by station and id, that are settled, and have no events or price deferred."""
-    if not keys:
-        return {}
-    key = (_TABLE.station_id, _TABLE.transaction_id)
-    rows = await session.execute(
-        select(*_TABLE).where(
-            _TABLE.tenant_id == tenant_id,
-            one_of(key, keys),
-            _TABLE.settle_time.is_not(None),
-            _TABLE.refold_due_time.is_(None),
-        )
-    )
-    return {(row.station_id, row.transaction_id): SettledTransaction(row) for row in rows}
+    rows = await find_rows(session, tenant_id, keys) if keys else {}
+    return {
+        key: SettledTransaction(row)
+        for key, row in rows.items()
+        if row.settle_time is not None and row.refold_due_time is None
+    }
 
 
-async def find_settled_after(
-    session: AsyncSession, after: tuple[str, str, str], limit: int
+async def find_after(
+    session: AsyncSession, after: tuple[str, str, str], limit: int, *, settled_only: bool = False
 ) -> Sequence[tuple[str, str, str]]:
-    """Return settled transactions of all tenants after one (tenant, station and id), in the order of these."""
+    """Return transactions of all tenants after one (tenant, station and id), in the order of these."""
     key = (_TABLE.tenant_id, _TABLE.station_id, _TABLE.transaction_id)
-    query = select(*key).where(tuple_(*key) > after, _TABLE.settle_time.is_not(None)).order_by(*key).limit(limit)
+    settled = [_TABLE.settle_time.is_not(None)] if settled_only else []
+    query = select(*key).where(tuple_(*key) > after, *settled).order_by(*key).limit(limit)
     return [(row[0], row[1], row[2]) for row in await session.execute(query)]
+
+
+async def find_rows(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str], Row[*tuple[Any, ...]]]:
+    """Return all columns of transactions, by station and id."""
+    key = (_TABLE.station_id, _TABLE.transaction_id)
+    rows = await session.execute(select(*_TABLE).where(_TABLE.tenant_id == tenant_id, one_of(key, keys)))
+    return {(row.station_id, row.transaction_id): row for row in rows}
 
 
 async def find_boundary_events(
@@ -363,6 +369,12 @@ async def list_unsettled(
     rows = (await session.execute(page.within(query, *key, descending=True))).all()
     found, token = page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
     return list(map(UnsettledTransaction, found)), token
+
+
+def stations_with_open(tenant_id: str, stations: StationSelector) -> Select[str]:
+    """Return the query of the stations that have open transactions."""
+    selected = stations_selected(tenant_id, _TABLE.station_id, stations)
+    return select(_TABLE.station_id).where(_TABLE.tenant_id == tenant_id, Transaction.is_open(), *selected).distinct()
 
 
 async def store_total_cost(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from citrine_core.blocks.transactions.queries import find_settled_after
+from citrine_core.blocks.transactions.queries import find_after
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.charge_records.due import DueRecord, add_due
 from citrine_core.resources.charge_records.making import make_records
@@ -88,7 +88,7 @@ class Backfill:
             if at is None:
                 return False
             is_first = at.number == 1
-            found = await find_settled_after(work.session, at.last, MOST_AT_A_TIME)
+            found = await find_after(work.session, at.last, MOST_AT_A_TIME, settled_only=True)
             for tenant_id, keys in _by_tenant(found).items():
                 # What is settled since then is recorded with events.
                 known = await repository.find_awaited(tenant_id, keys) | await repository.find_recorded(tenant_id, keys)

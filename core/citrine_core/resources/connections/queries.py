@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from citrine_core.db import Due
 from citrine_core.db.one_of import one_of
-from citrine_core.resources.connections.models import Connection, Edge
+from citrine_core.resources.connections.models import Connection, ConnectionRecord, Edge
 
 __all__ = [
     "OPENING_TIME",
@@ -20,7 +20,10 @@ __all__ = [
     "claim_expired",
     "connected_stations",
     "count_connected",
+    "find_close_times",
+    "find_first_sessions",
     "find_ocpp_version",
+    "find_sessions",
     "has_expired_certificate",
     "is_connected",
     "linked_processes",
@@ -33,6 +36,7 @@ OPENING_TIME = timedelta(seconds=10)
 may take the way over another core."""
 
 _TABLE = Connection.__table__.c
+_RECORDS = ConnectionRecord.__table__.c
 
 SESSIONS = select(
     _TABLE.tenant_id,
@@ -131,3 +135,38 @@ def may_be_open(session: Row[*tuple[Any, ...]], now: datetime) -> bool:
     if session.is_open:
         return True
     return session.admit_time is not None and session.close_time is None and now - session.admit_time < OPENING_TIME
+
+
+async def find_sessions(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str], since: datetime
+) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """Return when sessions of stations opened and closed (None: open), of those that were open since a time."""
+    query = select(_RECORDS.station_id, _RECORDS.open_time, _RECORDS.close_time).where(
+        _RECORDS.tenant_id == tenant_id,
+        one_of(_RECORDS.station_id, station_ids),
+        or_(_RECORDS.close_time.is_(None), _RECORDS.close_time >= since),
+    )
+    found: dict[str, list[tuple[datetime, datetime | None]]] = {}
+    for station_id, open_time, close_time in await session.execute(query.order_by(_RECORDS.epoch)):
+        found.setdefault(station_id, []).append((open_time, close_time))
+    return found
+
+
+async def find_close_times(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], datetime]:
+    """Return when sessions closed, by station and epoch; only of those that did."""
+    key = (_RECORDS.station_id, _RECORDS.epoch)
+    query = select(*key, _RECORDS.close_time).where(_RECORDS.tenant_id == tenant_id, one_of(key, keys))
+    rows = await session.execute(query)
+    return {(row[0], row[1]): row[2] for row in rows if row[2] is not None}
+
+
+async def find_first_sessions(
+    session: AsyncSession, tenant_id: str, station_ids: Collection[str]
+) -> dict[str, datetime]:
+    """Return when the first session of each station opened, of those that are retained."""
+    query = select(_RECORDS.station_id, func.min(_RECORDS.open_time)).where(
+        _RECORDS.tenant_id == tenant_id, one_of(_RECORDS.station_id, station_ids)
+    )
+    return {row[0]: row[1] for row in await session.execute(query.group_by(_RECORDS.station_id))}

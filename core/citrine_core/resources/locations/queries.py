@@ -26,6 +26,7 @@ __all__ = [
     "find_places",
     "find_sites",
     "find_time_zones",
+    "find_zones",
     "is_in_zone",
     "list_time_zones",
     "location_changed",
@@ -113,6 +114,16 @@ async def find_time_zones(session: AsyncSession, tenant_id: str, station_ids: Co
         select(PLACES.c.station_id, Location.time_zone)
         .join_from(PLACES, Location, _STANDS_THERE)
         .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def find_zones(session: AsyncSession, tenant_id: str, location_ids: Collection[str]) -> dict[str, str]:
+    """Return the time zones of those of the locations that exist."""
+    rows = await session.execute(
+        select(Location.location_id, Location.time_zone).where(
+            Location.tenant_id == tenant_id, one_of(Location.location_id, location_ids)
+        )
     )
     return {row[0]: row[1] for row in rows}
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -26,13 +26,16 @@ __all__ = [
     "GROUPS",
     "LABELS",
     "PLACES",
+    "STATES",
     "Presence",
     "count_stations",
     "find_boot_times",
     "find_hardware",
+    "find_locations",
     "find_presences",
     "find_profile",
     "find_station",
+    "find_stations_after",
     "find_with_session",
     "has_restarted",
     "is_accepted",
@@ -65,6 +68,11 @@ _LABELS = StationLabel.__table__.c
 
 LABELS = select(_LABELS.tenant_id, _LABELS.station_id, _LABELS.label_key, _LABELS.label_value).subquery("labels")
 """Labels of each station, to be joined by tenant_id and station_id."""
+
+STATES = select(
+    _TABLE.tenant_id, _TABLE.station_id, _TABLE.location_id, _TABLE.enabled, _TABLE.held_time, _TABLE.registration
+).subquery("states")
+"""What counts of each station, to be joined by tenant_id and station_id."""
 
 _STATES = ("connected", "pending", "rejected", "not_booted", "offline", "never_seen", "held", "disabled")
 
@@ -257,6 +265,23 @@ async def find_presences(session: AsyncSession, tenant_id: str, station_ids: Col
         station_id: Presence(enabled, bool(is_open), is_open is not None, None if is_open else since)
         for station_id, enabled, is_open, since in rows
     }
+
+
+async def find_locations(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, str | None]:
+    """Return the locations of those of the stations that exist; None: it stands at none."""
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.location_id).where(
+            _TABLE.tenant_id == tenant_id, one_of(_TABLE.station_id, station_ids)
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def find_stations_after(session: AsyncSession, after: tuple[str, str], limit: int) -> Sequence[tuple[str, str]]:
+    """Return stations of all tenants after one (tenant and id), in the order of these."""
+    key = (_TABLE.tenant_id, _TABLE.station_id)
+    rows = await session.execute(select(*key).where(tuple_(*key) > after).order_by(*key).limit(limit))
+    return [(row[0], row[1]) for row in rows]
 
 
 async def lock_locations_of(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, str]:

@@ -1,0 +1,126 @@
+"""The jobs that count: what events say, behind the commit, and what was stored before there were statistics."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from citrine_core.blocks.transactions.queries import find_after
+from citrine_core.db import UnitOfWork
+from citrine_core.events import OutboxRepository
+from citrine_core.resources.stations.queries import find_stations_after
+from citrine_core.resources.statistics.counting import count_marks
+from citrine_core.resources.statistics.marks import KINDS, Marks, marks_of
+from citrine_core.resources.statistics.repository import Cursor, StatisticsRepository
+from citrine_core.services import Services
+
+__all__ = ["BACKFILL_INTERVAL", "INTERVAL", "Backfill", "Counting"]
+
+INTERVAL = timedelta(seconds=2)
+"""Interval of the job. What happens meanwhile is counted together."""
+
+BACKFILL_INTERVAL = timedelta(seconds=10)
+
+MOST_EVENTS = 2000
+"""Most events that are read in one database transaction, whatever they say."""
+
+MOST_AT_A_TIME = 200
+"""Most transactions, or stations, of before that are counted in one database transaction."""
+
+REST = 0.1
+"""Seconds between two parts of what was stored before, for all others."""
+
+TRANSACTIONS, STATES = 1, 2
+"""What of before is counted, one after the other."""
+
+
+class Counting:
+    """Counts what events say, by one core at a time: each event once, whichever core it is."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+
+    async def run(self) -> None:
+        """Count all that there is by now."""
+        while await self._count():
+            pass
+
+    async def _count(self) -> bool:
+        async with self._unit_of_work(read_only=True) as work:
+            # Usually nothing happened, and then no writer has to wait for this job.
+            outbox = OutboxRepository(work.session)
+            through = (await outbox.horizon()).through
+            cursor = await StatisticsRepository(work.session).find_cursor()
+            last, _ = await outbox.read(after=cursor.event_id, through=through, kinds=(), limit=1)
+            pruned = await outbox.pruned_through()
+        if last == cursor.event_id:
+            return False
+        async with self._unit_of_work() as work:
+            repository = StatisticsRepository(work.session)
+            locked = await repository.lock_cursor()
+            if locked is None:
+                return False
+            last, payloads = await OutboxRepository(work.session).read(
+                after=locked.event_id, through=through, kinds=KINDS, limit=MOST_EVENTS
+            )
+            await _count_all(work, marks_of(payloads), self._clock())
+            if 0 < locked.event_id < pruned:
+                # Events are lost that nobody counted, as after a long stop: all is counted anew.
+                await repository.move_backfill(("", "", ""), TRANSACTIONS, self._clock())
+            await repository.move_events(last)
+            await work.commit()
+        return last != locked.event_id
+
+
+class Backfill:
+    """Counts transactions and states that were stored before there were statistics, part by part."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+
+    async def run(self) -> None:
+        """Count all of them. Another core goes on where this one stops."""
+        is_behind = True
+        while is_behind:
+            is_behind = await self._count()
+            # Others have their turn to write.
+            await asyncio.sleep(REST)
+
+    async def _count(self) -> bool:
+        async with self._unit_of_work(read_only=True) as work:
+            if not (await StatisticsRepository(work.session).find_cursor()).stage:
+                return False
+        async with self._unit_of_work() as work:
+            repository = StatisticsRepository(work.session)
+            cursor = await repository.lock_cursor()
+            if cursor is None or not cursor.stage:
+                return False
+            marks, last = await self._next(work, cursor)
+            await _count_all(work, marks, self._clock())
+            stage = cursor.stage
+            if last is None:
+                stage = STATES if stage == TRANSACTIONS else 0
+            await repository.move_backfill(last or ("", "", ""), stage, self._clock())
+            await work.commit()
+        return bool(stage)
+
+    async def _next(self, work: UnitOfWork, cursor: Cursor) -> tuple[Mapping[str, Marks], tuple[str, str, str] | None]:
+        """Return what is to be counted next, and the last of it; None: it was the last part."""
+        marks: dict[str, Marks] = {}
+        if cursor.stage == TRANSACTIONS:
+            found = await find_after(work.session, cursor.last, MOST_AT_A_TIME)
+            for tenant_id, *key in found:
+                marks.setdefault(tenant_id, Marks()).transactions.add((key[0], key[1]))
+            return marks, found[-1] if found else None
+        stations = await find_stations_after(work.session, cursor.last[:2], MOST_AT_A_TIME)
+        for tenant_id, station_id in stations:
+            # From the first report on.
+            marks.setdefault(tenant_id, Marks()).mark_station(station_id, self._clock())
+        return marks, (*stations[-1], "") if stations else None
+
+
+async def _count_all(work: UnitOfWork, marks: Mapping[str, Marks], now: datetime) -> None:
+    for tenant_id in sorted(marks):
+        await count_marks(work, tenant_id, marks[tenant_id], now)
+        await work.stay_alive()

@@ -1,0 +1,98 @@
+"""What events say is to be counted anew, or once more, pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from citrine.events.v1.events_pb2 import CommandFinished, Event, RemoteStartChanged, StationChanged
+from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
+from citrine_core.events.older import read_event
+from citrine_core.times import to_datetime
+
+__all__ = ["KINDS", "Marks", "marks_of"]
+
+_TRANSACTIONS = (
+    *("transaction_started", "transaction_ended", "transaction_closed", "transaction_settled", "transaction_reopened"),
+    "transaction_over",
+    "charge_record_made",
+)
+_STATES = ("connector_status_changed", "station_connected", "station_disconnected", "station_changed")
+_FAILURES = ("token_authorized", "remote_start_changed", "command_finished")
+
+KINDS = (*_TRANSACTIONS, *_STATES, *_FAILURES)
+"""Bodies of events that say something."""
+
+_FAILED_COMMANDS = frozenset(
+    {
+        *(CommandFinished.STATE_FAILED, CommandFinished.STATE_TIMED_OUT, CommandFinished.STATE_EXPIRED),
+        CommandFinished.STATE_ANSWER_REFUSED,
+    }
+)
+_FAILED_STARTS = frozenset({RemoteStartChanged.STATE_REJECTED, RemoteStartChanged.STATE_FAILED})
+
+LATEST = timedelta(days=31)
+"""How long ago a report of a status may have been made. The clock of a station that says more is off."""
+
+
+@dataclass(slots=True)
+class Marks:
+    """What is to be counted of one tenant."""
+
+    transactions: set[tuple[str, str]] = field(default_factory=set)
+    """Station and id of transactions to be counted anew."""
+    stations: dict[str, datetime] = field(default_factory=dict)
+    """From when on the states of stations are to be counted anew."""
+    closed: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    """When the end of a session was stored, by station and epoch: since it, the station is offline."""
+    changed: dict[str, datetime] = field(default_factory=dict)
+    """When an operator changed, moved or removed stations last."""
+    failures: list[tuple[str, datetime, str]] = field(default_factory=list)
+    """Station, time and measure of what failed."""
+
+    def mark_station(self, station_id: str, time: datetime) -> None:
+        """Have the states of a station counted anew from a time on."""
+        self.stations[station_id] = min(time, self.stations.get(station_id, time))
+
+
+def marks_of(payloads: Iterable[bytes]) -> dict[str, Marks]:
+    """Return what events say, by tenant."""
+    found: dict[str, Marks] = {}
+    for payload in payloads:
+        event = read_event(payload)
+        kind = event.WhichOneof("body") or ""
+        marks = found.setdefault(event.tenant_id, Marks())
+        if kind in _TRANSACTIONS:
+            body = getattr(event, kind)
+            is_whole = "transaction" in body.DESCRIPTOR.fields_by_name
+            marks.transactions.add((event.station_id, (body.transaction if is_whole else body).transaction_id))
+        elif kind in _STATES:
+            _mark_state(marks, event, kind)
+        elif kind in _FAILURES:
+            _mark_failure(marks, event, kind)
+    return found
+
+
+def _mark_state(marks: Marks, event: Event, kind: str) -> None:
+    time = to_datetime(event.time)
+    if kind == "connector_status_changed":
+        said = to_datetime(event.connector_status_changed.time)
+        time = said if time - LATEST < said < time else time
+    elif kind == "station_disconnected":
+        marks.closed[event.station_id, event.station_disconnected.epoch] = time
+    elif kind == "station_changed":
+        if event.station_changed.kind == StationChanged.KIND_CREATED:
+            return
+        marks.changed[event.station_id] = time
+    marks.mark_station(event.station_id, time)
+
+
+def _mark_failure(marks: Marks, event: Event, kind: str) -> None:
+    measure = ""
+    if kind == "token_authorized" and event.token_authorized.status != AUTHORIZATION_STATUS_ENUM_ACCEPTED:
+        measure = "rejected_authorizations"
+    elif kind == "remote_start_changed" and event.remote_start_changed.state in _FAILED_STARTS:
+        measure = "failed_starts"
+    elif kind == "command_finished" and event.command_finished.state in _FAILED_COMMANDS:
+        measure = "failed_commands"
+    if measure:
+        marks.failures.append((event.station_id, to_datetime(event.time), measure))
