@@ -27,6 +27,7 @@ from citrine_core.resources import (
     audit,
     certificate_store,
     charge_records,
+    operations,
     poisoned_messages,
     refusals,
     reports,
@@ -91,6 +92,7 @@ def resource_blocks(
         charge_records.block(services),
         Block("idempotency", secrets=[ANSWER_SECRETS]),
         statistics.block(services),
+        operations.block(services),
         Block(
             "quotas",
             jobs=[QuotaDirectory.of(services).job],

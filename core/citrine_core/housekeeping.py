@@ -34,6 +34,7 @@ from citrine_core.resources.commands import CommandRepository
 from citrine_core.resources.connections import ConnectionRecords, EdgeRepository
 from citrine_core.resources.idempotency import IdempotencyKeys
 from citrine_core.resources.keys import KeyRepository
+from citrine_core.resources.operations import OperationRepository
 from citrine_core.resources.tenants.queries import list_tenant_ids
 from citrine_core.retention import SWEPT, find_old, remove_old, remove_transactions
 from citrine_core.tenant_removal import purge_removed_tenants
@@ -110,6 +111,7 @@ class Housekeeping:
             _Sweep(settings.deduplication_retention, _remove_handled_messages),
             _Sweep(settings.event_retention, _remove_events),
             _Sweep(settings.command_retention, _remove_commands),
+            _Sweep(settings.command_retention, _remove_operations),
             _Sweep(settings.transaction_event_retention, self._remove_transaction_events),
             _Sweep(settings.transaction_event_retention, _remove_unmatched_ends),
             _Sweep(settings.audit_retention, _remove_audit_records),
@@ -205,6 +207,10 @@ async def _remove_events(work: UnitOfWork, before: datetime) -> bool:
 
 async def _remove_commands(work: UnitOfWork, before: datetime) -> bool:
     return await CommandRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+async def _remove_operations(work: UnitOfWork, before: datetime) -> bool:
+    return await OperationRepository(work.session).remove_before(before, MAX_ROWS)
 
 
 async def _remove_unmatched_ends(work: UnitOfWork, before: datetime) -> bool:

@@ -77,6 +77,8 @@ OF_TRANSACTIONS = (
 
 ELSEWHERE: Mapping[str, str] = {
     "audit_records": "audit_retention",
+    "operation_stations": "command_retention",
+    "operations": "command_retention",
     "authorization_records": "history_retention",
     "commands": "command_retention",
     "connection_records": "history_retention",

@@ -96,6 +96,15 @@ async def _campaigns(citrine: Any, prefix: str) -> AsyncIterator[str]:
             yield campaign.campaign_id
 
 
+async def _operations(citrine: Any, prefix: str) -> AsyncIterator[str]:
+    from citrine.api.v1.operations_pb2 import ListOperationsRequest
+
+    request = ListOperationsRequest(operation_id_prefix=prefix, page_size=MOST)
+    async for page in citrine.pages(citrine.operations.ListOperations, request):
+        for operation in page.operations:
+            yield operation.operation_id
+
+
 async def _locations(citrine: Any, prefix: str) -> AsyncIterator[str]:
     from citrine.api.v1.locations_pb2 import ListLocationsRequest
 
@@ -143,6 +152,13 @@ def _actions(ctx: typer.Context, incomplete: str) -> list[str]:
     return sorted(name for name, action in ACTIONS.items() if action.from_csms and name.startswith(incomplete))
 
 
+def _operation_actions(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the actions of operations."""
+    from citrine_cli.commands.operations import ACTIONS
+
+    return sorted(name for name in ACTIONS if name.startswith(incomplete))
+
+
 _OFFERS: dict[str, _Offer] = {
     "call.action": _actions,
     **dict.fromkeys(("station_id", "station", "stations"), _offer(_stations)),
@@ -153,6 +169,8 @@ _OFFERS: dict[str, _Offer] = {
     **dict.fromkeys(("location_id", "location"), _offer(_locations)),
     "command_id": _offer(_commands),
     "campaign_id": _offer(_campaigns),
+    "operation_id": _offer(_operations),
+    "start_operation.action": _operation_actions,
 }
 """Completions of parameters by name, or by command and name for one command alone."""
 
@@ -162,6 +180,7 @@ _NEW = {
     "add_token": "id_token",
     "create": "campaign_id",
     "create_tariff": "tariff_id",
+    "start_operation": "operation_id",
 }
 """Commands that create something, and the parameter with its new id, which is not completed."""
 

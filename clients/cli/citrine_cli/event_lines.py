@@ -218,6 +218,11 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "firmware_publication_changed": lambda body: f"firmware publication {body.request_id} {_because(body)}",
     "firmware_campaign_changed": lambda body: f"firmware campaign {short_id(body.campaign_id)} {_because(body)}",
+    "operation_changed": lambda body: (
+        f"operation {short_id(body.operation_id)} ({body.action.replace('_', ' ')}) {enum_word(body, 'state')}"
+        f"{f': {body.reason}' if body.reason else ''}"
+        + (f"  {body.succeeded} of {body.total} stations succeeded" if body.state in (3, 4) else "")
+    ),
     "alert_changed": lambda body: (
         f"alert of {body.event.component.name}.{body.event.variable.name} {enum_word(body, 'state')}"
         + (f" by {body.acknowledged_by}" if body.acknowledged_by else "")

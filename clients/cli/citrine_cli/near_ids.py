@@ -34,6 +34,7 @@ _LISTS: Mapping[str, tuple[str, str, str]] = {
     "firmware campaign": ("firmware_campaigns", "ListFirmwareCampaigns", "campaign_id"),
     "key": ("keys", "ListKeys", "key_id display_name"),
     "location": ("locations", "ListLocations", "location_id"),
+    "operation": ("operations", "ListOperations", "operation_id"),
     "station": ("stations", "ListStations", "station_id"),
     "tariff": ("tariffs", "ListTariffs", "tariff_id"),
     "tenant": ("tenants", "ListTenants", "tenant_id"),

@@ -79,9 +79,12 @@ GROUPS: Mapping[str, Noun] = {
     "record": _group("records", "Charge records: list, show, follow, settle; and what is not settled: unsettled."),
     "statistics": _group("statistics", "Counts and series: stations, series, utilisation, uptime."),
     "command": _group("commands", "Commands that were sent to stations: list, show, wait, cancel."),
+    "operation": _group(
+        "operations", "Operations: one action on many stations; start, list, show, results, watch, cancel."
+    ),
     "connection": _group("connections", "Websockets of stations: list those that are open, and the history."),
     "tenant": _group("tenants", "Tenants: add, list, show, update, remove."),
-    "key": _group("keys", "API keys: add, list, show, rotate, revoke."),
+    "key": _group("keys", "API keys and roles: add, list, show, rotate, revoke, roles."),
     "edges": _group("edges", "Edges that may link to cores by a name of their own: add, list, revoke."),
     "ca": _group("ca", "A certificate authority for development and small installations: init, issue."),
     "audit": _group("audit", "Who changed what, and who was denied: list, verify."),
@@ -111,7 +114,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Access": ("token", "locallist", "authorization", "certificate"),
     "Money": ("tariff", "cost", "record"),
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
-    "Watching and asking": ("statistics", "events", "messages", "call", "command", "rpc"),
+    "Watching and asking": ("statistics", "events", "messages", "call", "command", "operation", "rpc"),
     "Operations": ("tenant", "key", "audit", "edges", "ca", "completion"),
     "Processes": ("up", "core", "edge", "simulate", "db"),
 }

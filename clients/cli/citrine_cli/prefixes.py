@@ -23,6 +23,7 @@ __all__ = [
     "with_assignment",
     "with_campaign",
     "with_command",
+    "with_operation",
     "with_transaction",
 ]
 
@@ -91,6 +92,11 @@ async def with_assignment(client: Client, text: str, call: Callable[[str], Await
 async def with_command(client: Client, text: str, call: Callable[[str], Awaitable[T]]) -> T:
     """Do the same as `with_transaction` for a command."""
     return await _with("commands", text, call, lambda: _commands(client, text))
+
+
+async def with_operation(client: Client, text: str, call: Callable[[str], Awaitable[T]]) -> T:
+    """Do the same as `with_transaction` for an operation."""
+    return await _with("operations", text, call, lambda: _operations(client, text))
 
 
 async def transaction_id_of(client: Client, text: str, station: str = "") -> str:
@@ -183,6 +189,15 @@ async def _transaction(client: Client, whole: str, station: str) -> list[tuple[s
             return [(whole, "")]
         raise
     return [(found.transaction_id, found.station_id)]
+
+
+async def _operations(client: Client, text: str) -> list[tuple[str, str]]:
+    # Imported here: only ids that are not whole need it.
+    from citrine.api.v1.operations_pb2 import ListOperationsRequest
+
+    request = ListOperationsRequest(operation_id_prefix=text, page_size=NAMED + 1)
+    found = (await client.citrine.operations.ListOperations(request)).operations
+    return [(one.operation_id, one.reason) for one in found]
 
 
 async def _campaigns(client: Client, text: str) -> list[tuple[str, str]]:

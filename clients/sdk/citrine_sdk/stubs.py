@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceAsyncStub
     from citrine.api.v1.locations_pb2_grpc import LocationsServiceAsyncStub
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
+    from citrine.api.v1.operations_pb2_grpc import OperationsServiceAsyncStub
     from citrine.api.v1.poisoned_messages_pb2_grpc import PoisonedMessagesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
     from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceAsyncStub
@@ -72,6 +73,7 @@ class Stubs:
     local_auth_list: "LocalAuthListServiceAsyncStub"
     locations: "LocationsServiceAsyncStub"
     meter_values: "MeterValuesServiceAsyncStub"
+    operations: "OperationsServiceAsyncStub"
     poisoned_messages: "PoisonedMessagesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
     refusals: "RefusalsServiceAsyncStub"
@@ -155,6 +157,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "LocalAuthListService": ("GetLocalList", "ListLocalListEntries", "ListLocalLists"),
     "LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
     "MeterValuesService": ("ListSamples",),
+    "OperationsService": ("GetOperation", "ListOperationResults", "ListOperations"),
     "PoisonedMessagesService": ("GetPoisonedMessage", "ListPoisonedMessages"),
     "ProvisioningService": ("GetReset", "ListNetworkProfiles", "ListResets", "ListVariables"),
     "RefusalsService": ("GetToleranceRule", "ListRefusals", "ListToleranceRules"),

@@ -7,7 +7,17 @@ from copy import copy
 from operator import itemgetter
 from typing import Any, Self
 
-from sqlalchemy import Column, ColumnDefault, ColumnElement, Connection, Dialect, Select, Table, literal_column
+from sqlalchemy import (
+    Column,
+    ColumnDefault,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Dialect,
+    Select,
+    Table,
+    literal_column,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.databases import Database, database_of
@@ -184,6 +194,13 @@ class BulkInsert(_BulkStatement):
         super().__init__(table, names, returning)
         self._ignore = ignore
         self._key = key
+
+    async def execute_select(self, session: AsyncSession, source: Select[Any]) -> int:
+        """Execute the statement for the rows of a query, which has the columns in their order; return their number."""
+        names = [column.name for column in self._columns]
+        result = await session.execute(database_of(session).insert(self._table).from_select(names, source))
+        assert isinstance(result, CursorResult)
+        return result.rowcount
 
     def _build(self, dialect: Dialect, values: str) -> str:
         target = f" ({', '.join(self._key)})" if self._key else ""

@@ -52,13 +52,14 @@ INCLUDED: Mapping[str, frozenset[str]] = MappingProxyType(
 
 _VIEWER = _scopes(
     "authorization:read certificates:read commands:read configurations:read connections:read displays:read events:read"
-    " firmware:read locallists:read locations:read profiles:read records:read refusals:read reports:read"
-    " reservations:read stations:read statistics:read tariffs:read tokens:read transactions:read variables:read"
+    " firmware:read locallists:read locations:read operations:read profiles:read records:read refusals:read"
+    " reports:read reservations:read stations:read statistics:read tariffs:read tokens:read transactions:read"
+    " variables:read"
 )
 
 _OPERATOR = _VIEWER | _scopes(
     "authorization:send availability:send calls:send commands:write connections:write datatransfer:send displays:send"
-    " locallists:send|write locations:write profiles:send|write remotecontrol:start|stop|trigger|unlock"
+    " locallists:send|write locations:write operations:send profiles:send|write remotecontrol:start|stop|trigger|unlock"
     " reservations:send resets:send stations:write tariffs:send tokens:write transactions:send|write"
 )
 
@@ -66,6 +67,7 @@ _TECHNICIAN = _scopes(
     "authorization:read|send availability:send calls:send certificates:read|send commands:read|write"
     " configurations:read|write connections:read|write datatransfer:send diagnostics:send displays:read|send"
     " events:read firmware:read|send|write locallists:read|send locations:read messages:read networkprofiles:send"
+    " operations:read|send"
     " profiles:read|send refusals:read|write remotecontrol:start|stop|trigger|unlock reports:read"
     " reservations:read|send resets:send securityprofiles:send stations:read|write statistics:read"
     " transactions:read|send variables:read|send"

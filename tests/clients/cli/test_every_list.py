@@ -22,7 +22,7 @@ from tests.clients.scripted_core import ScriptedCore
 
 CODES = re.compile(r"\x1b\[[0-9;]*m")
 TIMES = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC")
-PREFIX = re.compile(r"(\d(?:(?:transaction|campaign|assignment|command)-id|fingerprint)-of-any-length)")
+PREFIX = re.compile(r"(\d(?:(?:transaction|campaign|assignment|command|operation)-id|fingerprint)-of-any-length)")
 
 
 def words(group: TyperGroup, *before: str) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:

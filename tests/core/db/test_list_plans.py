@@ -12,6 +12,12 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
+from citrine.api.v1.operations_pb2 import (
+    OPERATION_RESULT_STATE_PENDING,
+    OPERATION_RESULT_STATE_SUCCEEDED,
+    OPERATION_STATE_COMPLETED,
+    OPERATION_STATE_RUNNING,
+)
 from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_ACTIVE, RESERVATION_STATE_CANCELLED
 from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_CLOSED,
@@ -32,6 +38,8 @@ from citrine_core.blocks.transactions.lists import Looked, TransactionLists
 from citrine_core.db import Page, Span
 from citrine_core.resources.commands.repository import CommandRepository
 from citrine_core.resources.connections import ConnectionRecords
+from citrine_core.resources.operations import OperationRepository
+from citrine_core.resources.operations.models import Operation
 from citrine_core.resources.stations.lists import LookedStations, list_stations
 from tests.support.databases import administrate, copy_template
 from tests.support.engines import new_engine
@@ -56,6 +64,7 @@ OTHERS = {
     "connections",
     "connectors",
     "data_transfers",
+    "operations",
     "stations",
 }
 """Tables with fewer rows, so that the test is quick: they are read in the same way as those with more."""
@@ -153,6 +162,16 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "message_id": _case(FEW, "'Tap'", "'Ping'"),
             "create_time": sql.time(),
         },
+        "operations": {
+            "operation_id": "'O-' || n",
+            "state": _case(FEW, "1", "3"),
+            "create_time": sql.time(),
+        },
+        "operation_stations": {
+            "operation_id": "'O-' || (n % 10)",
+            "station_id": "'CS-' || n",
+            "state": _case(FEW, "1", "3"),
+        },
         "authorization_records": {
             **of_token,
             "id": "n",
@@ -236,6 +255,22 @@ def _data_transfers(**fields: Any) -> Ask:
     return lambda session: DataTransferRepository(session).list("default", Page(PAGE), **fields)
 
 
+def _operations(**fields: Any) -> Ask:
+    return lambda session: OperationRepository(session).list("default", Page(PAGE), **fields)
+
+
+_OPERATION = Operation(tenant_id="default", operation_id="O-1")
+
+
+def _results(state: int) -> Ask:
+    return lambda session: OperationRepository(session).list_results(_OPERATION, Page(PAGE), state=state)
+
+
+async def _ready(session: AsyncSession) -> tuple[Sequence[Any], str]:
+    now = datetime.fromtimestamp(BEGIN, UTC)
+    return await OperationRepository(session).ready(_OPERATION, now, PAGE, "", connected_only=False), ""
+
+
 def _authorization_records(**fields: Any) -> Ask:
     return lambda session: AuthorizationRecords(session).list("default", Page(PAGE), **fields)
 
@@ -295,6 +330,14 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "data transfers with a message": (5, _data_transfers(message_id="Tap")),
     "data transfers of a station": (20, _data_transfers(station_id="CS-7")),
     "data transfers of a time": (5, _data_transfers(created=EARLY)),
+    "operations": (PAGE, _operations()),
+    "operations that have not ended": (5, _operations(state=OPERATION_STATE_RUNNING)),
+    "operations that are completed": (PAGE, _operations(state=OPERATION_STATE_COMPLETED)),
+    "operations of a time": (5, _operations(created=EARLY)),
+    "results of an operation": (PAGE, _results(0)),
+    "results of stations that wait": (1, _results(OPERATION_RESULT_STATE_PENDING)),
+    "results of stations that are done": (PAGE, _results(OPERATION_RESULT_STATE_SUCCEEDED)),
+    "stations of an operation that are next": (1, _ready),
     "decisions": (PAGE, _authorization_records()),
     "decisions of a time": (5, _authorization_records(decided=EARLY)),
     "decisions of a token": (10, _authorization_records(id_token="card7")),

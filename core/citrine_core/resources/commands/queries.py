@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import or_, select
@@ -12,9 +12,25 @@ from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWER_REFUSED, COMMAND_STAT
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.commands.models import CommandRow
 
-__all__ = ["find_answered", "find_requester", "find_unfinished"]
+__all__ = ["CommandEndRow", "find_answered", "find_ends", "find_requester", "find_states", "find_unfinished"]
 
 _TABLE = CommandRow.__table__.c
+
+
+class CommandEndRow(NamedTuple):
+    """How far a command is, or how it ended."""
+
+    command_id: str
+    state: int
+    """citrine.api.v1.CommandState"""
+    payload: str
+    """JSON in OCPP spelling, secrets masked."""
+    response: str | None
+    """The station's answer, JSON in OCPP spelling."""
+    error_code: str
+    error_description: str
+    finish_time: datetime | None
+    """None: it has not ended."""
 
 
 async def find_answered(
@@ -44,6 +60,21 @@ async def find_answered(
         .limit(limit)
     )
     return [(row[0], orjson.loads(row[1]), orjson.loads(row[2] or "{}")) for row in rows]
+
+
+async def find_ends(session: AsyncSession, tenant_id: str, command_ids: Collection[str]) -> dict[str, CommandEndRow]:
+    """Return how far commands are, by id; without those that are not stored."""
+    columns = [_TABLE[name] for name in CommandEndRow._fields]
+    query = select(*columns).where(_TABLE.tenant_id == tenant_id, one_of(_TABLE.command_id, command_ids))
+    return {row[0]: CommandEndRow(*row) for row in await session.execute(query)}
+
+
+async def find_states(session: AsyncSession, tenant_id: str, command_ids: Collection[str]) -> dict[str, int]:
+    """Return the states of commands by id; without those that are not stored."""
+    query = select(_TABLE.command_id, _TABLE.state).where(
+        _TABLE.tenant_id == tenant_id, one_of(_TABLE.command_id, command_ids)
+    )
+    return {row[0]: row[1] for row in await session.execute(query)}
 
 
 async def find_requester(session: AsyncSession, tenant_id: str, command_id: str) -> str:

@@ -24,13 +24,13 @@ from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Item, Registry
 from citrine_core.encryption import Cipher
 from citrine_core.errors import InvalidArgument, NotFound, StationTimeout, StationUnavailable
-from citrine_core.ids import new_id
 from citrine_core.link.registry import Link, LinkRegistry
 from citrine_core.resources.commands.ends import CommandEnds
 from citrine_core.resources.commands.orders import Order, Orders
 from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.outcomes import NOT_CONNECTED
 from citrine_core.resources.commands.pending import Outcome, Pending, PendingCommands
+from citrine_core.resources.commands.planned_ids import next_command_id
 from citrine_core.resources.commands.protos import to_proto
 from citrine_core.resources.commands.repository import SECRETS, CommandRepository, StoredCommand
 from citrine_core.resources.commands.secrets import masked, named, new_password
@@ -242,7 +242,7 @@ class CommandSender:
 
     async def _send(self, order: Order, context: "grpc.aio.ServicerContext[Any, Any] | None") -> Outcome:
         password_hash = await _hash_of_new_password(order.action, order.payload)
-        command_id = new_id()
+        command_id = next_command_id()
         texts = await self._texts(order, command_id)
         async with self._unit_of_work() as work:
             repository = CommandRepository(work.session)

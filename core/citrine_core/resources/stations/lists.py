@@ -1,6 +1,7 @@
 """Lists of stations, by what those who read them look for."""
 
 from dataclasses import dataclass
+from typing import TypeVarTuple
 
 from sqlalchemy import Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +20,9 @@ from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.repository import StationWithConnection
 from citrine_core.resources.stations.selection import stations_selected
 
-__all__ = ["LookedStations", "list_stations"]
+__all__ = ["LookedStations", "list_stations", "station_ids_looked_for"]
+
+Selected = TypeVarTuple("Selected")
 
 _SAME = and_(NewestSession.tenant_id == Station.tenant_id, NewestSession.station_id == Station.station_id)
 
@@ -68,9 +71,20 @@ async def list_stations(
     return [(station, connection) for station, connection in rows], token
 
 
-def _filtered(
-    query: Select[Station, Connection], tenant_id: str, looked: LookedStations, after: str | None
-) -> Select[Station, Connection]:
+def station_ids_looked_for(tenant_id: str, looked: LookedStations) -> Select[str]:
+    """Return the query of the ids of all stations that somebody looks for, in whatever order."""
+    query = _filtered(select(Station.station_id).where(Station.tenant_id == tenant_id), tenant_id, looked, None)
+    if looked.ocpp_version or looked.connection in (STATION_CONNECTION_OPEN, STATION_CONNECTION_CLOSED):
+        sessions = select(NewestSession.station_id).where(NewestSession.tenant_id == tenant_id)
+        if looked.ocpp_version:
+            sessions = sessions.where(NewestSession.ocpp_version == looked.ocpp_version)
+        if looked.connection:
+            sessions = sessions.where(NewestSession.is_open.is_(looked.connection == STATION_CONNECTION_OPEN))
+        query = query.where(Station.station_id.in_(sessions))
+    return query
+
+
+def _filtered(query: Select[*Selected], tenant_id: str, looked: LookedStations, after: str | None) -> Select[*Selected]:
     for column, value in (
         (Station.vendor_name, looked.vendor_name),
         (Station.model, looked.model),

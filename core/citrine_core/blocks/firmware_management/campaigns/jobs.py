@@ -4,7 +4,6 @@ Every transaction locks the campaign's row, so that several cores that run the s
 If a core ends between a claim and the command, another core sends the command after the lease.
 """
 
-import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from citrine_core.blocks.firmware_management.repository import FirmwareRepositor
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import CoreError
 from citrine_core.ids import new_request_id
+from citrine_core.parallel_actions import Action, Rounds, act_on_claimed
 from citrine_core.resources.locations.queries import list_time_zones
 from citrine_core.rpc import system_caller
 from citrine_core.services import Services
@@ -45,19 +45,6 @@ LEASE = timedelta(minutes=2)
 
 ANSWER_TIME = timedelta(minutes=15)
 """Time after which an update becomes UNKNOWN if the end of its command is not recorded."""
-
-LOOK_AGAIN = 1.0
-"""Longest time between claims of further stations while claimed ones have not answered, in seconds."""
-
-GATHER = 0.1
-"""Seconds after an answer until further stations are claimed, so that many answers lead to one claim."""
-
-ROUND_PAUSE = 50
-"""Pause between two rounds through the waiting stations of a campaign, as a multiple of the time that the database took
-for the first one: those that are not connected are looked at in vain."""
-
-LONGEST_ROUND_PAUSE = 30.0
-"""Longest such pause in seconds: what the database took may say more of a lock or a disk than of the stations."""
 
 MOST = 100
 """Most stations of a campaign that are claimed in one transaction."""
@@ -80,20 +67,6 @@ class UpdateOrder:
     """In which it is encrypted."""
 
 
-@dataclass(slots=True)
-class _Round:
-    """A round through the stations of a campaign that wait, in the order of their ids."""
-
-    changed: datetime
-    """When the campaign changed its state before it: what is resumed waits for no pause."""
-    after: str = ""
-    """Up to which station it went."""
-    seconds: float = 0.0
-    """Time of the database."""
-    begin: float = 0.0
-    """When it may begin, by the clock of the event loop."""
-
-
 class CampaignRunner:
     """Runs all campaigns. Several cores may run it concurrently.
 
@@ -105,7 +78,7 @@ class CampaignRunner:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
-        self._rounds: dict[tuple[str, str], _Round] = {}
+        self._rounds: Rounds[tuple[str, str]] = Rounds()
         self._cipher = services.cipher
 
     async def run(self) -> bool:
@@ -115,31 +88,22 @@ class CampaignRunner:
         """
         if not await self._campaigns():
             return False
-        async with asyncio.TaskGroup() as tasks:
-            asked: set[asyncio.Task[None]] = set()
-            while True:
-                for order in await self._claim_orders():
-                    asked.add(tasks.create_task(self._ask(order), name=f"update {order.station_id}"))
-                if not asked:
-                    return True
-                done, _ = await asyncio.wait(asked, timeout=LOOK_AGAIN, return_when=asyncio.FIRST_COMPLETED)
-                if done:
-                    await asyncio.wait(asked, timeout=GATHER)
-                asked = {task for task in asked if not task.done()}
+        await act_on_claimed(self._claim)
+        return True
 
     async def _campaigns(self) -> Sequence[tuple[str, str]]:
         async with self._unit_of_work(read_only=True) as work:
             return await CampaignRepository(work.session).at_work()
 
-    async def _claim_orders(self) -> list[UpdateOrder]:
+    async def _claim(self) -> list[Action]:
         orders: list[UpdateOrder] = []
         campaigns = await self._campaigns()
-        self._rounds = {key: current for key, current in self._rounds.items() if key in campaigns}
+        self._rounds.retain(campaigns)
         for tenant_id, campaign_id in campaigns:
             async with self._unit_of_work() as work:
                 orders += await self._step(work, tenant_id, campaign_id)
                 await work.commit()
-        return orders
+        return [(f"update {order.station_id}", self._ask(order)) for order in orders]
 
     async def _ask(self, order: UpdateOrder) -> None:
         """Send UpdateFirmware to a station. The handlers record the end of the command."""
@@ -253,23 +217,12 @@ class CampaignRunner:
         zones: Collection[str] | None,
     ) -> Sequence[FirmwareCampaignStation]:
         """Return the next stations of the round; none while it pauses."""
+
+        async def find(after: str, most: int) -> Sequence[FirmwareCampaignStation]:
+            return await repository.ready(campaign, now, most, after, zones)
+
         key = (campaign.tenant_id, campaign.campaign_id)
-        current = self._rounds.get(key)
-        if current is None or current.changed != campaign.update_time:
-            current = self._rounds[key] = _Round(campaign.update_time)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        if began < current.begin:
-            return ()
-        ready = await repository.ready(campaign, now, limit, current.after, zones)
-        ended = loop.time()
-        current.seconds += ended - began
-        if len(ready) == limit:
-            current.after = ready[-1].station_id
-        else:
-            pause = min(ROUND_PAUSE * current.seconds, LONGEST_ROUND_PAUSE)
-            self._rounds[key] = _Round(campaign.update_time, begin=ended + pause)
-        return ready
+        return await self._rounds.next(key, campaign.update_time, limit, find, lambda station: station.station_id)
 
 
 async def _zones_within(

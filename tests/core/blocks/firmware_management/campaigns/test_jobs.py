@@ -22,8 +22,8 @@ from citrine.edge.v1.link_pb2 import Command, CommandFailure
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine_core import parallel_actions
 from citrine_core.blocks.firmware_management import CampaignRunner
-from citrine_core.blocks.firmware_management.campaigns import jobs
 from citrine_core.blocks.firmware_management.campaigns.jobs import LEASE
 from tests.core.resources.locations.test_servicer import place
 from tests.support.core import PASSWORD, running_core
@@ -273,8 +273,8 @@ async def test_a_station_that_connects_late_does_not_wait_for_long_because_the_d
     garage: Garage, sessions: dict[str, FakeSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if the round before it had taken minutes."""
-    monkeypatch.setattr(jobs, "ROUND_PAUSE", 1e9)
-    monkeypatch.setattr(jobs, "LONGEST_ROUND_PAUSE", 0.1)
+    monkeypatch.setattr(parallel_actions, "ROUND_PAUSE", 1e9)
+    monkeypatch.setattr(parallel_actions, "LONGEST_ROUND_PAUSE", 0.1)
     await sessions["CS-3"].close()
     await garage.until(lambda event: event.HasField("station_disconnected"))
     await create(garage)
@@ -290,8 +290,8 @@ async def test_a_station_that_connects_late_does_not_wait_for_long_because_the_d
 async def test_a_campaign_that_is_resumed_does_not_wait_for_its_next_round(
     garage: Garage, sessions: dict[str, FakeSession], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "ROUND_PAUSE", 1e9)
-    monkeypatch.setattr(jobs, "LONGEST_ROUND_PAUSE", 1e9)
+    monkeypatch.setattr(parallel_actions, "ROUND_PAUSE", 1e9)
+    monkeypatch.setattr(parallel_actions, "LONGEST_ROUND_PAUSE", 1e9)
     await sessions["CS-3"].close()
     await garage.until(lambda event: event.HasField("station_disconnected"))
     campaign = await create(garage)

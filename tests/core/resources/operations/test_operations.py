@@ -1,0 +1,515 @@
+"""Operations on whole cores, with stations played by the test."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1 import operations_pb2 as pb
+from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
+from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
+from citrine.api.v1.commands_pb2 import GetCommandRequest, ListCommandsRequest
+from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
+from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, CommandTarget
+from citrine.api.v1.events_pb2 import SubscribeRequest
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.keys_pb2 import CreateKeyRequest
+from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
+from citrine.api.v1.operations_pb2_grpc import OperationsServiceStub
+from citrine.api.v1.provisioning_pb2 import ResetRequest, SetVariablesRequest
+from citrine.api.v1.remote_control_pb2 import TriggerMessageRequest
+from citrine.api.v1.station_selector_pb2 import StationSelector
+from citrine.api.v1.stations_pb2 import (
+    AcceptStationRequest,
+    DeleteStationRequest,
+    GetStationRequest,
+    Station,
+    UpdateStationRequest,
+)
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.edge.v1 import link_pb2 as link
+from citrine.edge.v1.link_pb2 import Command, CommandFailure
+from citrine.events.v1.events_pb2 import Event, OperationChanged
+from citrine.ocpp.actions import unwrap
+from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.remote_control_pb2 import TriggerMessageRequest as OcppTriggerMessageRequest
+from citrine.ocpp.v2.types_pb2 import Component, Variable
+from citrine_core.resources import operations
+from citrine_core.resources.operations import OperationRunner, runner
+from citrine_core.resources.operations.jobs import LEASE
+from citrine_core.resources.operations.models import Operation
+from tests.support.api import auth, field_violations
+from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.fake_edge import FakeEdge, FakeSession
+
+WAIT = 15.0
+
+ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
+REJECTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_REJECTED)
+
+RESET = pb.OperationAction(reset=ResetRequest(request=ocpp.ResetRequest(type=ocpp.RESET_ENUM_ON_IDLE)))
+EVERYTHING = pb.OperationSelection(all_stations=True)
+
+CS_1_TO_3 = ["CS-1", "CS-2", "CS-3"]
+
+
+@dataclass
+class Yard:
+    """Stations on a core."""
+
+    core: RunningCore
+    edge: FakeEdge
+
+    @property
+    def api(self) -> Any:
+        return self.core.stub(OperationsServiceStub)
+
+    async def add(self, *station_ids: str, **columns: Any) -> None:
+        """Register stations that were accepted."""
+        for station_id in station_ids:
+            await self.core.add_station(station_id, **{"registration": 1, **columns})
+
+    async def connect(self, *station_ids: str) -> list[FakeSession]:
+        """Connect stations, so that commands find them."""
+        sessions = [await self.edge.connect(station_id, PASSWORD) for station_id in station_ids]
+        for session in sessions:
+            await session.call(HeartbeatRequest())
+        return sessions
+
+    async def create(self, action: pb.OperationAction = RESET, **fields: Any) -> pb.Operation:
+        """Begin an operation on all stations."""
+        operation = pb.Operation(**{"action": action, "selection": EVERYTHING, **fields})
+        created: pb.Operation = await self.api.CreateOperation(pb.CreateOperationRequest(operation=operation))
+        return created
+
+    async def get(self, operation: pb.Operation) -> pb.Operation:
+        found: pb.Operation = await self.api.GetOperation(pb.GetOperationRequest(operation_id=operation.operation_id))
+        return found
+
+    async def results(self, operation: pb.Operation, **filters: Any) -> list[pb.OperationResult]:
+        request = pb.ListOperationResultsRequest(operation_id=operation.operation_id, **filters)
+        return list((await self.api.ListOperationResults(request)).results)
+
+    async def states(self, operation: pb.Operation) -> dict[str, str]:
+        """Return the state of each station."""
+        name, prefix = pb.OperationResultState.Name, "OPERATION_RESULT_STATE_"
+        return {one.station_id: name(one.state).removeprefix(prefix) for one in await self.results(operation)}
+
+    async def until(self, operation: pb.Operation, wanted: Callable[[pb.Operation], bool]) -> pb.Operation:
+        """Wait until an operation is as wanted, and return it."""
+        async with asyncio.timeout(WAIT):
+            while not wanted(found := await self.get(operation)):
+                await asyncio.sleep(0.02)
+        return found
+
+    async def ended(self, operation: pb.Operation) -> pb.Operation:
+        return await self.until(operation, lambda found: found.HasField("finish_time"))
+
+    async def changes(self, operation: pb.Operation, last: int) -> list[OperationChanged]:
+        """Return the events of an operation up to a state."""
+        stream = self.core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token="0"), timeout=WAIT)
+        found: list[OperationChanged] = []
+        async for response in stream:
+            event: Event = response.event
+            if event.operation_changed.operation_id == operation.operation_id:
+                found.append(event.operation_changed)
+                if found[-1].state == last:
+                    stream.cancel()
+                    return found
+        raise AssertionError("the stream ended")
+
+    def sent(self) -> list[str]:
+        """Return to which stations commands were sent, in the order of their ids."""
+        return sorted(command.session.station_id for command in self.edge.commands)
+
+
+async def run(yard: Yard, **later: float) -> None:
+    """Do what is due after a time, by a runner of its own as another core has one."""
+    await later_runner(yard, **later).run()
+
+
+def later_runner(yard: Yard, **later: float) -> OperationRunner:
+    services, ahead = yard.core.core.services, timedelta(**later)
+    return runner(replace(services, clock=lambda: services.clock() + ahead))
+
+
+@pytest.fixture
+async def yard(core: RunningCore) -> AsyncIterator[Yard]:
+    """CS-1, CS-2 and CS-3, which accept to be reset; none is connected."""
+    async with core.edge() as edge:
+        edge.on_command = lambda command: ACCEPTED
+        found = Yard(core, edge)
+        await found.add(*CS_1_TO_3)
+        yield found
+
+
+def held_answers(edge: FakeEdge) -> Callable[[str], None]:
+    """Have stations not answer; return what lets one of them."""
+    edge.on_command = lambda command: None
+
+    def let(station_id: str) -> None:
+        command = next(one for one in edge.commands if one.session.station_id == station_id)
+        edge.put(link.Upstream(command_result=edge.result(command, ACCEPTED)))
+
+    return let
+
+
+async def test_stations_are_asked_some_at_a_time_and_one_that_stands_still_delays_no_other(yard: Yard) -> None:
+    """As by the rpc itself: with commands, in the name of the caller, and in the audit."""
+    await yard.connect(*CS_1_TO_3)
+    let = held_answers(yard.edge)
+
+    operation = await yard.create(max_parallel=2, reason="new year")
+    for _ in range(2):
+        await yard.edge.next("command")
+    await run(yard)
+    assert yard.sent() == ["CS-1", "CS-2"]
+    shown = await yard.get(operation)
+    assert (shown.progress.running, shown.progress.pending, shown.progress.total) == (2, 1, 3)
+    let("CS-2")
+    assert (await yard.edge.next("command")).session.station_id == "CS-3"
+    let("CS-3")
+    await yard.until(operation, lambda found: found.progress.succeeded == 2)
+    let("CS-1")
+    shown = await yard.ended(operation)
+
+    assert (shown.state, shown.progress.succeeded) == (pb.OPERATION_STATE_COMPLETED, 3)
+    results = await yard.results(operation)
+    assert [(one.status, one.command_state, one.attempts) for one in results] == [
+        ("Accepted", COMMAND_STATE_ANSWERED, 1)
+    ] * 3
+    commands: Any = yard.core.stub(CommandsServiceStub)
+    command = await commands.GetCommand(GetCommandRequest(id=results[0].command_id))
+    assert (command.station_id, command.action, command.reason) == ("CS-1", "Reset", "new year")
+    assert command.requested_by == shown.created_by
+    audit: Any = yard.core.stub(AuditServiceStub)
+    records = (await audit.ListAuditRecords(ListAuditRecordsRequest(method="ProvisioningService/Reset"))).records
+    assert {(one.caller_name, one.address) for one in records} == {
+        (shown.created_by, f"operation {operation.operation_id}")
+    }
+    assert len(records) == 3
+    begun, completed = await yard.changes(operation, OperationChanged.STATE_COMPLETED)
+    assert (begun.state, begun.total, begun.action) == (OperationChanged.STATE_RUNNING, 3, "reset")
+    assert (completed.succeeded, completed.failed) == (3, 0)
+
+
+async def test_what_becomes_of_a_station_is_shown_whatever_it_does(yard: Yard) -> None:
+    await yard.add("CS-4")
+    sessions = await yard.connect(*CS_1_TO_3)
+    answers: dict[str, Any] = {
+        "CS-1": REJECTED,
+        "CS-2": CommandFailure(reason=CommandFailure.REASON_CALL_ERROR),
+        "CS-3": CommandFailure(reason=CommandFailure.REASON_LOST),
+    }
+    answers["CS-2"].error.code = "InternalError"
+    yard.edge.on_command = lambda command: answers[command.session.station_id]
+
+    operation = await yard.create()
+    shown = await yard.ended(operation)
+
+    assert [session.station_id for session in sessions] == CS_1_TO_3
+    assert await yard.states(operation) == {"CS-1": "REFUSED", "CS-2": "FAILED", "CS-3": "FAILED", "CS-4": "SKIPPED"}
+    progress = shown.progress
+    assert (progress.refused, progress.failed, progress.skipped, progress.total) == (1, 2, 1, 4)
+    (refused,) = await yard.results(operation, state=pb.OPERATION_RESULT_STATE_REFUSED)
+    assert (refused.status, refused.connected) == ("Rejected", True)
+    reasons = {one.station_id: one.reason for one in await yard.results(operation)}
+    assert reasons["CS-4"] == "the station is not connected"
+    assert "may have arrived" in reasons["CS-3"]
+    assert yard.sent() == CS_1_TO_3
+
+
+async def test_stations_that_are_offline_wait_for_as_long_as_the_operation_lasts(yard: Yard) -> None:
+    """One that is gone before anything was sent waits, too."""
+    await yard.connect("CS-1", "CS-2")
+    failures = {"CS-2": [CommandFailure(reason=CommandFailure.REASON_GONE)]}
+
+    def answer(command: Command) -> Message:
+        left = failures.get(command.session.station_id)
+        return left.pop() if left else ACCEPTED
+
+    yard.edge.on_command = answer
+    operation = await yard.create(offline=pb.OFFLINE_STATIONS_WAIT)
+    shown = await yard.until(operation, lambda found: found.progress.succeeded == 1 and found.progress.pending == 2)
+    assert shown.progress.offline == 1
+    assert await yard.states(operation) == {"CS-1": "SUCCEEDED", "CS-2": "PENDING", "CS-3": "PENDING"}
+
+    await run(yard, seconds=6)
+    await yard.until(operation, lambda found: found.progress.succeeded == 2)
+    assert [one.attempts for one in await yard.results(operation)] == [1, 2, 0]
+    other = await yard.create(offline=pb.OFFLINE_STATIONS_WAIT)
+    await yard.connect("CS-3")
+    assert (await yard.ended(operation)).progress.succeeded == 3
+    assert (await yard.ended(other)).progress.succeeded == 3
+
+    await yard.add("CS-4")
+    late = await yard.create(offline=pb.OFFLINE_STATIONS_WAIT)
+    await yard.until(late, lambda found: found.progress.succeeded == 3)
+    await run(yard, hours=25)
+    assert (await yard.ended(late)).progress.expired == 1
+    assert (await yard.states(late))["CS-4"] == "EXPIRED"
+
+
+async def test_a_cancelled_operation_begins_with_no_further_station(yard: Yard) -> None:
+    await yard.connect(*CS_1_TO_3)
+    let = held_answers(yard.edge)
+    operation = await yard.create(max_parallel=1)
+    await yard.edge.next("command")
+
+    request = pb.CancelOperationRequest(operation_id=operation.operation_id, reason="a mistake")
+    cancelling = await yard.api.CancelOperation(request)
+    assert (cancelling.state, cancelling.state_reason) == (pb.OPERATION_STATE_CANCELLING, "a mistake")
+    let("CS-1")
+    shown = await yard.ended(operation)
+
+    assert shown.state == pb.OPERATION_STATE_CANCELLED
+    assert await yard.states(operation) == {"CS-1": "SUCCEEDED", "CS-2": "CANCELLED", "CS-3": "CANCELLED"}
+    assert yard.sent() == ["CS-1"]
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await yard.api.CancelOperation(request)
+    assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    changes = await yard.changes(operation, OperationChanged.STATE_CANCELLED)
+    assert [one.state for one in changes] == [1, 2, 4]
+    assert (changes[-1].left_out, changes[-1].reason) == (2, "a mistake")
+
+
+class Idle:
+    """What a core runs that has died: nothing."""
+
+    async def run(self) -> bool:
+        return False
+
+
+class DyingRpcs:
+    """Rpcs of a core that dies before it does what it has claimed."""
+
+    def __init__(self) -> None:
+        self.called = asyncio.Event()
+
+    async def call(self, *_: object) -> Any:
+        self.called.set()
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+async def idle(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Yard]:
+    """A core that runs no operation by itself, with CS-1 and CS-2, connected."""
+    monkeypatch.setattr(operations, "runner", lambda services: Idle())
+    async with running_core(database_url, tmp_path) as core, core.edge() as edge:
+        edge.on_command = lambda command: ACCEPTED
+        found = Yard(core, edge)
+        await found.add("CS-1", "CS-2")
+        await found.connect("CS-1", "CS-2")
+        yield found
+
+
+async def die(dying: OperationRunner, when: asyncio.Event) -> None:
+    """Run until something has happened, and no further."""
+    task = asyncio.create_task(dying.run())
+    async with asyncio.timeout(WAIT):
+        await when.wait()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_what_a_core_claimed_and_did_not_send_another_sends_once(idle: Yard) -> None:
+    """The command has the id that the first core planned, so that it is stored once, whoever was only slow."""
+    rpcs = DyingRpcs()
+    operation = await idle.create()
+    await die(OperationRunner(idle.core.core.services, lambda: cast("Any", rpcs)), rpcs.called)
+    assert await idle.states(operation) == {"CS-1": "RUNNING", "CS-2": "RUNNING"}
+
+    await run(idle, seconds=LEASE.total_seconds() - 10)
+    assert idle.sent() == []
+    await asyncio.gather(run(idle, minutes=3), run(idle, minutes=3))
+
+    assert idle.sent() == ["CS-1", "CS-2"]
+    shown = await idle.get(operation)
+    assert (shown.state, shown.progress.succeeded) == (pb.OPERATION_STATE_COMPLETED, 2)
+
+
+async def commands_ended(yard: Yard) -> None:
+    """Wait until all commands have ended."""
+    commands: Any = yard.core.stub(CommandsServiceStub)
+    async with asyncio.timeout(WAIT):
+        while True:
+            found = (await commands.ListCommands(ListCommandsRequest())).commands
+            if all(one.HasField("finish_time") for one in found):
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_what_a_core_sent_and_did_not_record_another_records(idle: Yard) -> None:
+    """Nothing is sent again: what was written counts as its command ended, what was not is sent under a new id."""
+    let, seen = held_answers(idle.edge), asyncio.Event()
+
+    def hold(command: Command) -> Message | None:
+        if len(idle.edge.commands) == 2:
+            seen.set()
+        return None
+
+    idle.edge.on_command = hold
+    operation = await idle.create()
+    await die(runner(idle.core.core.services), seen)
+    let("CS-1")
+    cancelled = CommandFailure(reason=CommandFailure.REASON_CANCELLED)
+    second = next(one for one in idle.edge.commands if one.session.station_id == "CS-2")
+    cancelled.id = second.id
+    cancelled.session.CopyFrom(second.session)
+    cancelled.time.GetCurrentTime()
+    idle.edge.put(link.Upstream(command_failure=cancelled))
+    commands: Any = idle.core.stub(CommandsServiceStub)
+    async with asyncio.timeout(WAIT):
+        while not all(
+            one.HasField("finish_time") for one in (await commands.ListCommands(ListCommandsRequest())).commands
+        ):
+            await asyncio.sleep(0.02)
+
+    idle.edge.on_command = lambda command: ACCEPTED
+    await run(idle, seconds=21)
+    assert await idle.states(operation) == {"CS-1": "SUCCEEDED", "CS-2": "PENDING"}
+    await run(idle, seconds=30)
+
+    assert await idle.states(operation) == {"CS-1": "SUCCEEDED", "CS-2": "SUCCEEDED"}
+    assert idle.sent() == ["CS-1", "CS-2", "CS-2"]
+
+
+async def test_several_cores_ask_each_station_once(idle: Yard) -> None:
+    await idle.add(*(f"CS-{number}" for number in range(3, 13)))
+    await idle.connect(*(f"CS-{number}" for number in range(3, 13)))
+    operation = await idle.create(max_parallel=5)
+
+    await asyncio.gather(run(idle), run(idle), run(idle))
+
+    assert idle.sent() == sorted(f"CS-{number}" for number in range(1, 13))
+    assert (await idle.get(operation)).progress.succeeded == 12
+
+
+async def test_stations_are_selected_by_what_they_are(idle: Yard) -> None:
+    await idle.add("CS-3", vendor_name="Acme", model="One", firmware_version="1.0")
+    await idle.add("CS-4", vendor_name="Acme", model="Two", firmware_version="1.0")
+    stations: Any = idle.core.stub(StationsServiceStub)
+    for station_id in ("CS-1", "CS-3"):
+        station = Station(station_id=station_id, labels={"row": "1"}, groups=["depot"])
+        await stations.UpdateStation(UpdateStationRequest(station=station))
+    await stations.DeleteStation(DeleteStationRequest(station_id="CS-2"))
+
+    async def chosen(**fields: Any) -> list[str]:
+        return sorted(await idle.states(await idle.create(selection=pb.OperationSelection(**fields))))
+
+    assert await chosen(stations=StationSelector(labels={"row": "1"})) == ["CS-1", "CS-3"]
+    assert await chosen(stations=StationSelector(groups=["depot"]), vendor_name="Acme") == ["CS-3"]
+    assert await chosen(model="Two") == ["CS-4"]
+    assert await chosen(ocpp_version="2.1") == ["CS-1"]
+    assert await chosen(all_stations=True) == ["CS-1", "CS-3", "CS-4"]
+    operation = await idle.create(selection=pb.OperationSelection(station_id_prefix="CS-3"), operation_id="third")
+    assert sorted(await idle.states(operation)) == ["CS-3"]
+    listed = await idle.api.ListOperations(pb.ListOperationsRequest(page_size=2))
+    assert listed.operations[0].operation_id == "third"
+    assert listed.next_page_token
+    listed = await idle.api.ListOperations(
+        pb.ListOperationsRequest(operation_id_prefix="th", state=pb.OPERATION_STATE_RUNNING)
+    )
+    assert [one.operation_id for one in listed.operations] == ["third"]
+
+
+async def test_what_no_station_can_do_is_refused_at_once(idle: Yard) -> None:
+    async def refused(**fields: Any) -> grpc.aio.AioRpcError:
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await idle.create(**fields)
+        return error.value
+
+    named = pb.OperationSelection(stations=StationSelector(station_ids=["CS-1", "CS-9"]))
+    targeted = pb.OperationAction(reset=ResetRequest(target=CommandTarget(station_id="CS-1")))
+    incomplete = pb.OperationAction(trigger_message=TriggerMessageRequest(request=OcppTriggerMessageRequest()))
+    fields = {
+        "operation.selection": await refused(selection=pb.OperationSelection()),
+        "operation.action": await refused(action=pb.OperationAction()),
+        "operation.action.reset.target.station_id": await refused(action=targeted),
+        "operation.action.trigger_message.request.requestedMessage": await refused(action=incomplete),
+        "operation.max_parallel": await refused(max_parallel=1001),
+        "operation.expire_time": await refused(expire_time=Timestamp(seconds=1)),
+    }
+    assert {field: field_violations(error) for field, error in fields.items()} == {field: [field] for field in fields}
+    assert (await refused(selection=named)).code() == grpc.StatusCode.NOT_FOUND
+    none = pb.OperationSelection(model="Three")
+    assert (await refused(selection=none)).code() == grpc.StatusCode.FAILED_PRECONDITION
+    await idle.create(operation_id="spring")
+    assert (await refused(operation_id="spring")).code() == grpc.StatusCode.ALREADY_EXISTS
+    assert [one.operation_id for one in (await idle.api.ListOperations(pb.ListOperationsRequest())).operations] == [
+        "spring"
+    ]
+
+
+async def test_a_key_needs_the_scope_of_the_action(idle: Yard) -> None:
+    keys: Any = idle.core.stub(KeysServiceStub)
+    scopes = ["commands:send"]
+    key = await keys.CreateKey(
+        CreateKeyRequest(display_name="dispatcher", scopes=scopes), metadata=idle.core.metadata()
+    )
+    accept = pb.OperationAction(accept_station=AcceptStationRequest(description="found"))
+    operation = pb.Operation(action=accept, selection=EVERYTHING)
+
+    with pytest.raises(grpc.aio.AioRpcError) as denied:
+        await idle.api.CreateOperation(pb.CreateOperationRequest(operation=operation), metadata=auth(key.secret))
+
+    assert denied.value.code() == grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_what_is_secret_in_an_action_is_shown_to_nobody(idle: Yard) -> None:
+    data = ocpp.SetVariableData(
+        component=Component(name="SecurityCtrlr"),
+        variable=Variable(name="Organization"),
+        attribute_value="a secret of the yard",
+    )
+    request = ocpp.SetVariablesRequest(set_variable_data=[data])
+    operation = await idle.create(pb.OperationAction(set_variables=SetVariablesRequest(request=request)))
+
+    (shown,) = operation.action.set_variables.request.set_variable_data
+    assert shown.attribute_value == "********"
+    async with idle.core.core.unit_of_work(read_only=True) as work:
+        row = await work.session.get_one(Operation, ("default", operation.operation_id))
+    assert b"secret of" not in row.definition
+    assert row.secret_action is not None
+    accepted = ocpp.SetVariableResult(
+        attribute_status=ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED, component=data.component, variable=data.variable
+    )
+    idle.edge.on_command = lambda command: ocpp.SetVariablesResponse(set_variable_result=[accepted])
+    await run(idle)
+    sent = unwrap(idle.edge.commands[0].request)
+    assert isinstance(sent, ocpp.SetVariablesRequest)
+    assert sent.set_variable_data[0].attribute_value == "a secret of the yard"
+    async with idle.core.core.unit_of_work(read_only=True) as work:
+        row = await work.session.get_one(Operation, ("default", operation.operation_id))
+    assert row.secret_action is None
+    assert (await idle.get(operation)).progress.succeeded == 2
+
+
+async def test_held_stations_are_accepted_without_a_command(idle: Yard) -> None:
+    """Those that are not held are left alone, and one that a dying core accepted counts."""
+    held = idle.core.core.services.clock()
+    await idle.add("CS-3", "CS-4", held_time=held)
+    action = pb.OperationAction(accept_station=AcceptStationRequest(description="found"))
+
+    operation = await idle.create(action)
+    assert await idle.states(operation) == {"CS-3": "PENDING", "CS-4": "PENDING"}
+    rpcs = DyingRpcs()
+    await die(OperationRunner(idle.core.core.services, lambda: cast("Any", rpcs)), rpcs.called)
+    stations: Any = idle.core.stub(StationsServiceStub)
+    await stations.AcceptStation(AcceptStationRequest(station_id="CS-3"))
+    await run(idle, minutes=1)
+
+    assert await idle.states(operation) == {"CS-3": "SUCCEEDED", "CS-4": "SUCCEEDED"}
+    shown = await stations.GetStation(GetStationRequest(station_id="CS-4"))
+    assert (shown.description, shown.HasField("held_time")) == ("found", False)
+    assert idle.sent() == []
