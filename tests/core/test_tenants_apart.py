@@ -232,6 +232,10 @@ MORE: dict[str, dict[str, Any]] = {
     "SmartChargingService.SetChargingCapacity": {"capacity": {"max_power_w": "1000"}},
     "StationsService.LowerSecurityProfile": {"security_profile": 1},
     "StationsService.RevokeStationCertificate": {"certificate_sha256": "0" * 64},
+    "StatisticsService.ListSeries": {
+        "time": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"},
+        "tariff_id": "",
+    },
     "TariffsService.AssignTariff": {"assignment": {"location_id": ""}},
     "TokensService.AddCredit": {"type": "Central", "amount": "5.00"},
     "TokensService.ExportTokens": {"party_id": ""},
@@ -276,6 +280,9 @@ UNPROVEN = frozenset(
 
 def request_of(method: MethodDescriptor) -> Message:
     request = fill_ids(GetMessageClass(method.input_type)())
+    if f"{method.containing_service.name}.{method.name}" == "ConfigurationsService.ApplyConfiguration":
+        # One station is selected by its id, and not by anything else, too.
+        request.ClearField("stations")
     return ParseDict(MORE.get(f"{method.containing_service.name}.{method.name}", {}), request)
 
 

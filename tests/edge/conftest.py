@@ -56,6 +56,7 @@ class RunningEdge:
         """Open a station's websocket."""
         subprotocols: Any = [f"ocpp{each}" for each in version.split(",") if each]
         url = f"ws://{self.ocpp}/{station_id}"
+        options.setdefault("open_timeout", WAIT)
         async with connect(url, subprotocols=subprotocols, additional_headers=headers, **options) as websocket:
             yield RawStation(websocket)
 
@@ -66,7 +67,7 @@ class RunningEdge:
         """Open a station's websocket over TLS, at the listener "ocpps" or "ocpps_mtls"."""
         subprotocols: Any = ["ocpp2.0.1"]
         url = f"wss://{self.addresses[listener]}/{station_id}"
-        async with connect(url, subprotocols=subprotocols, ssl=context) as websocket:
+        async with connect(url, subprotocols=subprotocols, ssl=context, open_timeout=WAIT) as websocket:
             yield RawStation(websocket)
 
     async def refusal(self, station_id: str = "CS1", **options: Any) -> Response:

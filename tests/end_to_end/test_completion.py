@@ -28,7 +28,7 @@ COMPLETED = {
 
 def type_all(shell: str, directory: Path, core: str, key: str) -> dict[str, str]:
     with Shell(shell, directory, core, key) as typed:
-        found = {line: typed.completed(line) for line in COMPLETED}
+        found = {line: typed.completed(line, wanted) for line, wanted in COMPLETED.items()}
         typed.offers("citrine station show CS-2", "CS-21", "CS-22")
     return found
 

@@ -103,7 +103,9 @@ async def _connect(
     subprotocol: Any = f"ocpp{version}"
     while True:
         try:
-            return await connect(url, subprotocols=[subprotocol], additional_headers=headers, ssl=tls)
+            return await connect(
+                url, subprotocols=[subprotocol], additional_headers=headers, ssl=tls, open_timeout=WAIT
+            )
         except InvalidStatus as refused:
             if not patient or refused.response.status_code != 503:
                 raise

@@ -89,11 +89,20 @@ class Shell:
         self._process.wait(WAIT)
         os.close(self._main)
 
-    def completed(self, typed: str) -> str:
-        """Type something and the Tab key; return what the line is then, and take it away."""
-        self._raw = ""
-        self._type(f"{typed}\t\x18p")
-        line = self._wait_for(r"<<(.*?)>>")
+    def completed(self, typed: str, wanted: str) -> str:
+        """Type something and the Tab key; return what the line is then, and take it away.
+
+        Whoever wants another line presses the key again as long as nothing happens: a core that does not answer at once
+        is not waited for.
+        """
+        self._type(typed)
+        end, line = time.monotonic() + WAIT, typed
+        while line == typed:
+            self._raw = ""
+            self._type("\t\x18p")
+            line = self._wait_for(r"<<(.*?)>>")
+            if wanted == typed or time.monotonic() > end:
+                break
         self._type("\x15")
         return line
 

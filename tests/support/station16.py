@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.raw_station import basic
+from tests.support.waiting import WAIT
 
 __all__ = ["Station16", "connected16"]
 
@@ -140,7 +141,7 @@ async def connected16(
     headers = basic(station_id, password)
     subprotocols: Any = ["ocpp1.6"]
     url = f"ws://{address}/{station_id}"
-    async with connect(url, subprotocols=subprotocols, additional_headers=headers) as websocket:
+    async with connect(url, subprotocols=subprotocols, additional_headers=headers, open_timeout=WAIT) as websocket:
         station = Station16(station_id, websocket, dict(KEYS) if keys is None else keys)
         loop = asyncio.create_task(station.start())
         try:
