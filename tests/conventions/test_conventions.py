@@ -61,7 +61,15 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         # The engine, pure and tested by tables: what a tariff says, what a transaction took, what that costs.
         *("accrual.py", "calculation.py", "components.py", "energy_flow.py", "money.py", "rules.py", "taxes.py"),
         # Which tariff applies to whom, what operators may write, what a usage would cost, what drivers are told.
-        *("assignment_requests.py", "assignments.py", "definitions.py", "preview.py", "protos.py", "texts.py"),
+        *(
+            "assignment_requests.py",
+            "assignments.py",
+            "change_events.py",
+            "definitions.py",
+            "preview.py",
+            "protos.py",
+            "texts.py",
+        ),
     },
     "transactions": {
         # What a batch brings, how it is folded, and what of it is folded a little later.

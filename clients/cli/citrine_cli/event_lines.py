@@ -139,6 +139,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     "location_changed": lambda body: (
         f"{f'EVSE {body.evse_uid} of ' if body.evse_uid else ''}location {body.location_id} {enum_word(body, 'kind')}"
     ),
+    "tariff_changed": lambda body: (
+        f"tariff {body.tariff_id} {enum_word(body, 'kind')}"
+        + (f": version {body.version}" if body.version else f": assignment {short_id(body.assignment_id)}")
+    ),
     "station_changed": lambda body: f"station {enum_word(body, 'kind')}",
     "transaction_checked": lambda body: (
         f"transaction {short_id(body.transaction_id)} checked: {_ongoing(body)}"

@@ -203,13 +203,17 @@ class TariffRepository:
             return await page.read(self._session, query, table.assignment_id)
         return await page.read(self._session, query, table.id)
 
-    async def unassign(self, tenant_id: str, assignment_id: str, time: datetime | None, now: datetime) -> None:
-        """End an assignment at a time; None: now.
+    async def unassign(
+        self, tenant_id: str, assignment_id: str, time: datetime | None, now: datetime
+    ) -> TariffAssignment:
+        """End an assignment at a time, and return it; None: now.
 
         Raises:
             NotFound: When there is none with this id, or it has ended.
-            InvalidArgument: When the time is not after its start.
+            InvalidArgument: When the time is past, or not after its start.
         """
+        if time is not None and time <= now:
+            raise InvalidArgument("to_time", "must be in the future, or unset for now")
         table = TariffAssignment
         query = select(table).where(table.tenant_id == tenant_id, table.assignment_id == assignment_id, _goes_on(now))
         found = (await self._session.scalars(query.with_for_update())).one_or_none()
@@ -218,6 +222,7 @@ class TariffRepository:
         if time is not None and found.from_time is not None and time <= found.from_time:
             raise InvalidArgument("to_time", "must be after from_time")
         found.to_time = time or now
+        return found
 
     async def find_assignments(
         self,

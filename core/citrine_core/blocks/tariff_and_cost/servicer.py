@@ -9,8 +9,10 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.events.v1.events_pb2 import TariffChanged
 from citrine_core.blocks.tariff_and_cost.assignment_requests import assignment_row, check_assignment, check_currency
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
+from citrine_core.blocks.tariff_and_cost.change_events import publish_assignment, publish_tariff
 from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRepository, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.definitions import (
@@ -103,7 +105,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         version = version_of(caller(context).tenant_id, request.tariff, self._clock())
         async with self._unit_of_work() as work:
             tariff = await TariffRepository(work.session).add(version)
-            work.stamp(tariff)
+            publish_tariff(work, tariff, version, TariffChanged.KIND_CREATED)
             await work.commit()
         return tariff_to_proto(tariff, version)
 
@@ -123,7 +125,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             if version.definition == current.definition:
                 return tariff_to_proto(tariff, current)
             await tariffs.add_version(tariff, version)
-            work.stamp(tariff)
+            publish_tariff(work, tariff, version, TariffChanged.KIND_UPDATED)
             await work.commit()
         return tariff_to_proto(tariff, version)
 
@@ -133,9 +135,9 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         tariff_id = required("tariff_id", request.tariff_id)
         async with self._unit_of_work() as work:
             tariffs = TariffRepository(work.session)
-            tariff, _ = await tariffs.get(caller(context).tenant_id, tariff_id, for_update=True)
+            tariff, version = await tariffs.get(caller(context).tenant_id, tariff_id, for_update=True)
             await tariffs.remove(tariff, self._clock())
-            work.stamp(tariff)
+            publish_tariff(work, tariff, version, TariffChanged.KIND_DELETED)
             await work.commit()
         return Empty()
 
@@ -158,6 +160,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             if wanted.location_id:
                 await retain_location(work.session, tenant_id, wanted.location_id)
             row = await tariffs.assign(assignment_row(tenant_id, wanted, now))
+            publish_assignment(work, row, TariffChanged.KIND_ASSIGNED)
             work.after_commit(lambda: self._tenants.forget(tenant_id))
             await work.commit()
         return assignment_to_proto(row)
@@ -193,13 +196,10 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         self, request: pb.UnassignTariffRequest, context: grpc.aio.ServicerContext[pb.UnassignTariffRequest, Empty]
     ) -> Empty:
         tenant_id, assignment_id = caller(context).tenant_id, required("assignment_id", request.assignment_id)
-        now, time = self._clock(), None
-        if request.HasField("to_time"):
-            time = request.to_time.ToDatetime(UTC)
-            if time <= now:
-                raise InvalidArgument("to_time", "must be in the future, or unset for now")
+        time = request.to_time.ToDatetime(UTC) if request.HasField("to_time") else None
         async with self._unit_of_work() as work:
-            await TariffRepository(work.session).unassign(tenant_id, assignment_id, time, now)
+            row = await TariffRepository(work.session).unassign(tenant_id, assignment_id, time, self._clock())
+            publish_assignment(work, row, TariffChanged.KIND_UNASSIGNED)
             work.after_commit(lambda: self._tenants.forget(tenant_id))
             await work.commit()
         return Empty()

@@ -142,7 +142,7 @@ class EvseRpcs(LocationsServiceServicer):
     async def _changed(self, work: UnitOfWork, row: LocationEvse, kind: LocationChanged.Kind.ValueType) -> None:
         """Tell of a change of an EVSE, which is one of its location."""
         await LocationRepository(work.session).touch(row.tenant_id, [row.location_id], row.update_time)
-        location_changed(work, row.tenant_id, row.location_id, kind, row.uid, row.station_id)
+        location_changed(work, row.tenant_id, row.location_id, kind, row.update_time, row.uid, row.station_id)
 
     async def _check_place(self, work: UnitOfWork, row: LocationEvse, given: pb.LocationEvse) -> None:
         """Refuse an EVSE without its location or parking place, or whose station stands elsewhere."""

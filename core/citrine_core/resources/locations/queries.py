@@ -1,6 +1,7 @@
 """Where stations stand, for other packages: EVSEs that come and go with them, and their time zones."""
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from citrine_core.ids import new_id
 from citrine_core.resources.locations.models import Location, LocationEvse
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
 from citrine_core.resources.stations.queries import GROUPS, LABELS, PLACES, lock_locations_of
+from citrine_core.rpc import to_timestamp
 
 __all__ = [
     "NOWHERE",
@@ -104,7 +106,7 @@ async def retire_evses(
     for row in ending:
         row.remove_time = row.update_time = now
         row.version += 1
-        location_changed(work, tenant_id, row.location_id, LocationChanged.KIND_DELETED, row.uid, station_id)
+        location_changed(work, tenant_id, row.location_id, LocationChanged.KIND_DELETED, now, row.uid, station_id)
     await LocationRepository(work.session).touch(tenant_id, {row.location_id for row in ending}, now)
 
 
@@ -214,11 +216,12 @@ def location_changed(
     tenant_id: str,
     location_id: str,
     kind: LocationChanged.Kind.ValueType,
+    time: datetime,
     uid: str = "",
     station_id: str | None = None,
 ) -> None:
     """Tell of a change of a location, or of one of its EVSEs by its uid."""
-    body = LocationChanged(location_id=location_id, evse_uid=uid, kind=kind)
+    body = LocationChanged(location_id=location_id, evse_uid=uid, kind=kind, update_time=to_timestamp(time))
     work.emit(Event(tenant_id=tenant_id, station_id=station_id or "", location_changed=body))
 
 
@@ -231,6 +234,6 @@ async def _add(work: UnitOfWork, tenant_id: str, placed: Iterable[tuple[str, str
     added = await EvseRepository(work.session).add_all(tenant_id, rows, now)
     for uid in sorted(added):
         location_id, station_id, _ = new[uid]
-        location_changed(work, tenant_id, location_id, LocationChanged.KIND_CREATED, uid, station_id)
+        location_changed(work, tenant_id, location_id, LocationChanged.KIND_CREATED, now, uid, station_id)
     if added:
         await LocationRepository(work.session).touch(tenant_id, {new[uid][0] for uid in added}, now)

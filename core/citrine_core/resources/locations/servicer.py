@@ -84,7 +84,7 @@ class LocationsServicer(EvseRpcs):
         async with self._unit_of_work() as work:
             row.update_time = await change_time(work.session, self._clock)
             await LocationRepository(work.session).add(row)
-            location_changed(work, row.tenant_id, row.location_id, LocationChanged.KIND_CREATED)
+            location_changed(work, row.tenant_id, row.location_id, LocationChanged.KIND_CREATED, row.update_time)
             await work.commit()
         return show_location(row)
 
@@ -105,7 +105,7 @@ class LocationsServicer(EvseRpcs):
             check_location(pb.Location.FromString(row.content), CHANGEABLE)
             row.version += 1
             row.update_time = await change_time(work.session, self._clock)
-            location_changed(work, tenant_id, row.location_id, LocationChanged.KIND_UPDATED)
+            location_changed(work, tenant_id, row.location_id, LocationChanged.KIND_UPDATED, row.update_time)
             rows = await EvseRepository(work.session).at(tenant_id, [row.location_id])
             shown = show_location(row, await show_evses(work.session, tenant_id, rows))
             await work.commit()
@@ -123,6 +123,6 @@ class LocationsServicer(EvseRpcs):
             if await EvseRepository(work.session).are_at(tenant_id, location_id):
                 raise FailedPrecondition(f"there are EVSEs at location {location_id}")
             await repository.remove(row)
-            location_changed(work, tenant_id, location_id, LocationChanged.KIND_DELETED)
+            location_changed(work, tenant_id, location_id, LocationChanged.KIND_DELETED, self._clock())
             await work.commit()
         return Empty()

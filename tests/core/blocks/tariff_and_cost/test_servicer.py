@@ -9,13 +9,17 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.api.v1.common_pb2 import TimeRange
+from citrine.api.v1.events_pb2 import SubscribeRequest
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tenants_pb2 import DeleteTenantRequest
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
+from citrine.events.v1.events_pb2 import TariffChanged
 from citrine_core.blocks.tariff_and_cost.definitions import check_tariff
 from citrine_core.errors import InvalidArgument
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.core import RunningCore
+from tests.support.event_words import name_in
 
 PER_KWH = tariff(element(component("ENERGY", "0.30", "19")), tariff_id="KWH")
 
@@ -48,6 +52,35 @@ async def test_a_tariff_is_kept_in_versions(tariffs: Any) -> None:
     assert (same.version, same.description) == (2, "")
     assert [one.version for one in versions.tariffs] == [2, 1]
     assert first.elements == PER_KWH.elements
+
+
+async def test_subscribers_are_told_of_each_change_of_a_tariff(core: RunningCore, tariffs: Any) -> None:
+    await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=PER_KWH))
+    change = pb.Tariff(tariff_id="KWH", elements=[element(component("ENERGY", "0.40"))])
+    await tariffs.UpdateTariff(pb.UpdateTariffRequest(tariff=change, update_mask=FieldMask(paths=["elements"])))
+    wanted = pb.TariffAssignment(tariff_id="KWH", station_group="depot")
+    made = await tariffs.AssignTariff(pb.AssignTariffRequest(assignment=wanted))
+    await tariffs.UnassignTariff(pb.UnassignTariffRequest(assignment_id=made.assignment_id))
+    await tariffs.DeleteTariff(pb.DeleteTariffRequest(tariff_id="KWH"))
+
+    request = SubscribeRequest(from_token="0", kinds=["tariff_changed"])
+    stream = core.stub(EventsServiceStub).Subscribe(request, timeout=20)
+    told: list[TariffChanged] = []
+    async for response in stream:
+        told += [response.event.tariff_changed] if response.event.HasField("tariff_changed") else []
+        if len(told) == 5:
+            break
+    stream.cancel()
+
+    assert [(name_in(one, "kind"), one.version, one.currency, one.station_group) for one in told] == [
+        ("CREATED", 1, "EUR", ""),
+        ("UPDATED", 2, "EUR", ""),
+        ("ASSIGNED", 0, "", "depot"),
+        ("UNASSIGNED", 0, "", "depot"),
+        ("DELETED", 2, "EUR", ""),
+    ]
+    assert told[2].assignment_id == told[3].assignment_id == made.assignment_id
+    assert told[3].HasField("to_time")
 
 
 async def test_a_tariff_is_removed_but_for_its_versions(tariffs: Any) -> None:
