@@ -68,13 +68,14 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
     tokens = {(one.id_token, one.id_token_type or "") for one in subjects if one.id_token}
     known = await TokenRepository(work.session).find_all(tenant_id, tokens) if tokens else {}
     groups = {key: token.group_id for key, token in known.items()}
-    places = await find_places(work.session, tenant_id, {one.station_id for one in subjects})
+    known_places = await find_places(work.session, tenant_id, {one.station_id for one in subjects})
+    places = [known_places.get(one.station_id, NOWHERE).at(one.begins) for one in subjects]
     assigned = await repository.find_assignments(
         tenant_id,
         {one.station_id for one in subjects},
         {one.lookup for one in subjects},
         set(groups.values()),
-        places=places.values(),
+        places=places,
         first=min(one.heard for one in subjects),
     )
     if not assigned:
@@ -87,15 +88,15 @@ async def find_tariffs(work: UnitOfWork, tenant_id: str, subjects: Sequence[Subj
         _choose(
             one,
             groups.get((one.id_token or "", one.id_token_type or ""), ""),
-            places.get(one.station_id, NOWHERE),
+            place,
             assigned,
             versions,
         )
-        for one in subjects
+        for one, place in zip(subjects, places, strict=True)
     ]
     return [
-        None if key is None else key._replace(time_zone=places.get(one.station_id, NOWHERE).time_zone)
-        for one, key in zip(subjects, chosen, strict=True)
+        None if key is None else key._replace(time_zone=place.time_zone)
+        for place, key in zip(places, chosen, strict=True)
     ]
 
 

@@ -74,7 +74,7 @@ class Subject:
     station: ChargingStation | None = None
     """Hardware of its station. None: it never booted, or is removed."""
     site: Location | None = None
-    """Location where its station stands. None: none."""
+    """Location where its station stood. None: none."""
     evse: LocationEvse | None = None
     """Its EVSE there. None: it is not known."""
 

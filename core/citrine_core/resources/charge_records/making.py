@@ -20,7 +20,7 @@ from citrine_core.resources.charge_records.repository import (
     RecordRow,
     TransactionKey,
 )
-from citrine_core.resources.locations.queries import find_evses, find_sites
+from citrine_core.resources.locations.queries import described, evse_at, find_evses, find_locations, find_sites
 from citrine_core.resources.stations.queries import find_hardware
 from citrine_core.resources.tokens.queries import find_owners
 from citrine_core.times import set_time, to_datetime
@@ -95,20 +95,33 @@ async def _subjects(
     station_ids = {station_id for station_id, _ in settled}
     hardware = await find_hardware(work.session, tenant_id, station_ids)
     sites = await find_sites(work.session, tenant_id, station_ids)
-    evses = await find_evses(work.session, tenant_id, set(sites))
+    evses = await find_evses(work.session, tenant_id, station_ids)
+    stood = {key: evse_at(evses.get(key[0], ()), one.row.evse_id, _begin(one)) for key, one in settled.items()}
+    # Of stations that were moved or removed since.
+    elsewhere = {evse.location_id for evse in stood.values() if evse is not None}
+    elsewhere -= {site.location_id for site in sites.values()}
+    others = await find_locations(work.session, tenant_id, elsewhere) if elsewhere else {}
+    known = {site.location_id: site for site in sites.values()} | others
 
     def subject_of(key: TransactionKey) -> Subject:
-        one = settled[key]
+        one, evse = settled[key], stood[key]
         return Subject(
             one,
             boundaries_of(events.get(key, ())),
             None if one.token_key is None else owners.get(one.token_key),
             hardware.get(key[0]),
-            sites.get(key[0]),
-            evses.get((key[0], one.row.evse_id)),
+            sites.get(key[0]) if evse is None else known.get(evse.location_id),
+            None if evse is None or evse.evse_id != one.row.evse_id else described(evse),
         )
 
     return subject_of
+
+
+def _begin(transaction: SettledTransaction) -> datetime:
+    """Return when a transaction began by our clock; when it was settled, where that is not known."""
+    row = transaction.row
+    begin: datetime = row.settle_time if row.start_time is None else row.start_time - transaction.skew
+    return begin
 
 
 def _revisions(

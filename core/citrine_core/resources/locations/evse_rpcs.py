@@ -106,6 +106,9 @@ class EvseRpcs(LocationsServiceServicer):
         check_evse(given, fields)
         async with self._unit_of_work() as work:
             repository = EvseRepository(work.session)
+            # Stations are locked before their EVSEs, as where they move: two that wait for each other would deadlock.
+            stations = {(await repository.get(tenant_id, given.uid)).station_id or "", given.station_id} - {""}
+            await lock_locations_of(work.session, tenant_id, stations)
             row = await repository.get(tenant_id, given.uid, for_update=True)
             if row.remove_time is not None:
                 raise FailedPrecondition(f"EVSE {row.uid} was removed")

@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, null, select, union_all
+from sqlalchemy import ColumnElement, and_, cast, func, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import locations_pb2 as location_pb
@@ -23,8 +23,11 @@ __all__ = [
     "NOWHERE",
     "NO_LOCATION_ZONE",
     "Place",
+    "described",
     "enrol_evses",
+    "evse_at",
     "find_evses",
+    "find_locations",
     "find_places",
     "find_sites",
     "find_time_zones",
@@ -41,6 +44,14 @@ NO_LOCATION_ZONE = "UTC"
 """Time zone of a station that stands at no location."""
 
 
+class Left(NamedTuple):
+    """A location at which an EVSE of a station was removed, as the station left it."""
+
+    time: datetime
+    location_id: str
+    time_zone: str
+
+
 class Place(NamedTuple):
     """Where a station stands."""
 
@@ -51,6 +62,13 @@ class Place(NamedTuple):
     groups: tuple[str, ...] = ()
     """Groups that the station is in."""
     labels: Mapping[str, str] = MappingProxyType({})
+    left: tuple[Left, ...] = ()
+    """What it left before."""
+
+    def at(self, time: datetime) -> "Place":
+        """Return where it stood at a time, as far as its EVSEs were known there; with the groups and labels of now."""
+        left = min((one for one in self.left if one.time > time), default=None)
+        return self if left is None else self._replace(location_id=left.location_id, time_zone=left.time_zone)
 
 
 NOWHERE = Place()
@@ -131,27 +149,43 @@ async def find_zones(session: AsyncSession, tenant_id: str, location_ids: Collec
 
 
 async def find_places(session: AsyncSession, tenant_id: str, station_ids: Collection[str]) -> dict[str, Place]:
-    """Return where those of the stations stand that stand at a location, are in a group or labelled, in one query."""
+    """Return where those stations stand and stood that are or were somewhere, their groups and labels, in one query."""
+    site, label = (Location.location_id, Location.time_zone), (LABELS.c.label_key, LABELS.c.label_value)
+    never = cast(null(), LocationEvse.remove_time.type)
     grouped = and_(GROUPS.c.tenant_id == PLACES.c.tenant_id, GROUPS.c.station_id == PLACES.c.station_id)
     sited = (
-        select(PLACES.c.station_id, Location.location_id, Location.time_zone, GROUPS.c.group_name, null(), null())
+        select(PLACES.c.station_id, *site, GROUPS.c.group_name, null(), null(), never)
         .select_from(PLACES)
         .outerjoin(Location, _STANDS_THERE)
         .outerjoin(GROUPS, grouped)
         .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
     )
     # Rows of their own, lest there is one for each pair of a group and a label.
-    labelled = select(LABELS.c.station_id, null(), null(), null(), LABELS.c.label_key, LABELS.c.label_value).where(
+    labelled = select(LABELS.c.station_id, null(), null(), null(), *label, never).where(
         LABELS.c.tenant_id == tenant_id, one_of(LABELS.c.station_id, station_ids)
+    )
+    there = and_(Location.tenant_id == LocationEvse.tenant_id, Location.location_id == LocationEvse.location_id)
+    left = (
+        select(LocationEvse.station_id, *site, null(), null(), null(), LocationEvse.remove_time)
+        .join(Location, there)
+        .where(
+            LocationEvse.tenant_id == tenant_id,
+            one_of(LocationEvse.station_id, station_ids),
+            LocationEvse.remove_time.is_not(None),
+        )
     )
     found: dict[str, Place] = {}
     labels: dict[str, dict[str, str]] = {}
-    for station_id, location_id, time_zone, group, key, value in await session.execute(union_all(sited, labelled)):
+    rows = await session.execute(union_all(sited, labelled, left))
+    for station_id, location_id, time_zone, group, key, value, remove_time in rows:
+        place = found.get(station_id, NOWHERE)
         if key is not None:
             labels.setdefault(station_id, {})[key] = value
-            continue
-        place = found.get(station_id) or Place(location_id or "", time_zone or "")
-        found[station_id] = place if group is None else place._replace(groups=(*place.groups, group))
+        elif remove_time is not None:
+            found[station_id] = place._replace(left=(*place.left, Left(remove_time, location_id, time_zone)))
+        else:
+            groups = place.groups if group is None else (*place.groups, group)
+            found[station_id] = place._replace(location_id=location_id or "", time_zone=time_zone or "", groups=groups)
     return found | {each: found.get(each, NOWHERE)._replace(labels=own) for each, own in labels.items()}
 
 
@@ -180,22 +214,45 @@ async def find_sites(
     return found
 
 
+async def find_locations(
+    session: AsyncSession, tenant_id: str, location_ids: Collection[str]
+) -> dict[str, location_pb.Location]:
+    """Return those of the locations that exist, as operators describe them."""
+    found: dict[str, location_pb.Location] = {}
+    for location_id, row in (await LocationRepository(session).find_all(tenant_id, location_ids)).items():
+        found[location_id] = location_pb.Location.FromString(row.content)
+        found[location_id].location_id = location_id
+    return found
+
+
 async def find_evses(
     session: AsyncSession, tenant_id: str, station_ids: Collection[str]
-) -> dict[tuple[str, int], location_pb.LocationEvse]:
-    """Return the EVSEs of stations at their locations, by station and number, as operators describe them."""
-    table = LocationEvse
-    rows = await session.execute(
-        select(table.station_id, table.evse_id, table.uid, table.content).where(
-            table.tenant_id == tenant_id, one_of(table.station_id, station_ids), table.remove_time.is_(None)
-        )
+) -> dict[str, list[LocationEvse]]:
+    """Return the EVSEs that stations have at their location, and had where they stood before, by station."""
+    rows = await session.scalars(
+        select(LocationEvse).where(LocationEvse.tenant_id == tenant_id, one_of(LocationEvse.station_id, station_ids))
     )
-    found: dict[tuple[str, int], location_pb.LocationEvse] = {}
-    for station_id, evse_id, uid, content in rows:
-        if station_id is not None and evse_id is not None:
-            found[station_id, evse_id] = location_pb.LocationEvse.FromString(content)
-            found[station_id, evse_id].uid = uid
+    found: dict[str, list[LocationEvse]] = {}
+    for row in rows:
+        found.setdefault(row.station_id or "", []).append(row)
     return found
+
+
+def described(row: LocationEvse) -> location_pb.LocationEvse:
+    """Return an EVSE as operators describe it."""
+    found = location_pb.LocationEvse.FromString(row.content)
+    found.uid = row.uid
+    return found
+
+
+def evse_at(evses: Iterable[LocationEvse], evse_id: int | None, time: datetime) -> LocationEvse | None:
+    """Return the EVSE of a number that was at its location at a time; any of the station if there is none of it.
+
+    It is the one that was removed first since. When each was added does not count: that may be later than its station.
+    """
+    there = [row for row in evses if row.remove_time is None or row.remove_time > time]
+    there.sort(key=lambda row: (row.evse_id != evse_id, row.remove_time is None, row.remove_time or time))
+    return there[0] if there else None
 
 
 async def list_time_zones(session: AsyncSession, tenant_id: str) -> set[str]:

@@ -23,7 +23,7 @@ from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.edge.v1.link_pb2 import Command
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
-from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, HeartbeatRequest, StatusNotificationRequest
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedResponse
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import IdToken
@@ -34,7 +34,7 @@ from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.core.resources.locations.test_servicer import place
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
-from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
 from tests.support.statements import statements
 
 PER_KWH = tariff(element(component("ENERGY", "0.30", "19"), component("FLAT", "0.50", "19")), tariff_id="KWH")
@@ -196,6 +196,31 @@ async def test_a_tariff_of_a_location_goes_before_those_of_labels_and_of_a_group
     assert totals == [3.0, 2.0, 1.0, 4.0, 3.0, 5.0, 7.0]
     listed = await api.tariffs.ListTariffAssignments(pb.ListTariffAssignmentsRequest(tariff_id="LABELS"))
     assert dict(listed.assignments[0].station_labels) == {"city": "Bonn", "row": "ä"}
+
+
+async def test_a_transaction_that_is_priced_again_keeps_the_location_where_it_began(core: RunningCore) -> None:
+    """Its station moves, and then it becomes known who charges; the next transaction has the price of the other one."""
+    api = Costs(core)
+    places: Any = core.stub(LocationsServiceStub)
+    for price, location_id in (("1", "north"), ("2", "south")):
+        await places.CreateLocation(CreateLocationRequest(location=place(location_id)))
+        await api.assign(tariff(element(component("FLAT", price)), tariff_id=location_id), location_id=location_id)
+    await _tokens(core).CreateToken(CreateTokenRequest(token=Token(id_token=OWN, type="ISO14443")))
+    await core.add_station("CS-1", registration=1, location_id="north")
+    stations: Any = core.stub(StationsServiceStub)
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD)
+        occupied = ConnectorStatusEnum.CONNECTOR_STATUS_ENUM_OCCUPIED
+        status = StatusNotificationRequest(evse_id=1, connector_id=1, connector_status=occupied, timestamp=timestamp())
+        await session.call(status)
+        await session.call(started(0, 0, evse=(1, 1)))
+        await stations.UpdateStation(UpdateStationRequest(station=Station(station_id="CS-1", location_id="south")))
+        await session.call(updated(1, 500, id_token=OWN))
+        first = await session.call(ended(2, 1000))
+        await session.call(started(0, 0, transaction_id="T-2", evse=(1, 1)))
+        second = await session.call(ended(1, 1000, transaction_id="T-2"))
+
+    assert (first.total_cost, second.total_cost) == (1.0, 2.0)
 
 
 async def test_late_events_make_the_cost_final(core: RunningCore) -> None:

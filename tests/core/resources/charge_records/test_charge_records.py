@@ -17,7 +17,7 @@ from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.locations_pb2 import CreateLocationEvseRequest, CreateLocationRequest, Location, LocationEvse
 from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
 from citrine.api.v1.station_selector_pb2 import StationSelector
-from citrine.api.v1.stations_pb2 import Station, UpdateStationRequest
+from citrine.api.v1.stations_pb2 import DeleteStationRequest, Station, UpdateStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_COMPLETE, SETTLEMENT_OPERATOR, CostCorrection
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
@@ -220,6 +220,26 @@ async def test_a_settled_transaction_has_a_record_that_no_later_revision_changes
         (3, 3, ChargeRecordMade.REASON_REPRICED, "4.11"),
         (4, 4, ChargeRecordMade.REASON_REFUNDED, "3.11"),
     ]
+
+
+async def test_a_record_says_where_the_station_stood_though_it_was_moved_or_removed_since(
+    api: Records, station: FakeSession
+) -> None:
+    await api.place("CS-1", evse_id=1)
+    await station.call(started(0, 1000, evse=(1, 2)))
+    stations: Any = api.core.stub(StationsServiceStub)
+    moved = UpdateStationRequest(station=Station(station_id="CS-1"))
+    moved.update_mask.paths.append("location_id")
+    await stations.UpdateStation(moved)
+    await station.call(ended(1, 2000))
+    of_moved = await api.get()
+    await station.call_all([started(0, 1000, evse=(1, 2), transaction_id="T-2"), updated(1, transaction_id="T-2")])
+    # Its transactions are settled then.
+    await stations.DeleteStation(DeleteStationRequest(station_id="CS-1"))
+    of_removed = await api.get("T-2")
+
+    for record in (of_moved, of_removed):
+        assert (record.location.name, record.location.evse_uid) == ("Harbour", "E-1")
 
 
 async def test_what_is_credited_counts_for_each_tax_by_what_it_is_levied_on(api: Records, station: FakeSession) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
+from sqlalchemy import text
 
 from citrine.api.v1 import locations_pb2 as pb
 from citrine.api.v1.common_pb2 import TimeRange
@@ -20,12 +21,18 @@ from citrine.ocpp.v2 import availability_pb2 as availability
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
+from citrine_core.db import database_of
+from citrine_core.resources.locations.repository import EvseRepository
+from citrine_core.resources.stations.models import Station as StoredStation
 from tests.core.resources.locations.test_servicer import place
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession, timestamp
 from tests.support.waiting import WAIT
 
 CHARGING, AVAILABLE = pb.EVSE_STATUS_CHARGING, pb.EVSE_STATUS_AVAILABLE
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+"""Sessions of PostgreSQL that wait for a row."""
 
 
 def fact(
@@ -319,3 +326,25 @@ async def test_times_of_day_without_a_zone_are_those_of_the_location(core: Runni
         "accra": statuses.AUTHORIZATION_STATUS_ENUM_ACCEPTED,
         None: statuses.AUTHORIZATION_STATUS_ENUM_ACCEPTED,
     }
+
+
+async def test_an_evse_is_changed_while_its_station_moves_without_a_deadlock(core: RunningCore) -> None:
+    """Both lock the station first, so the one waits for the other and neither is refused."""
+    site = Site(core)
+    await site.create("north")
+    await core.add_station("CS-1", registration=1)
+    await site.put("CS-1", "north")
+    evse = pb.LocationEvse(uid="E-1", location_id="north", station_id="CS-1", evse_id=1)
+    await site.locations.CreateLocationEvse(pb.CreateLocationEvseRequest(evse=evse))
+
+    async with core.core.unit_of_work() as work:
+        await work.session.get(StoredStation, ("default", "CS-1"), with_for_update=True)
+        changing = asyncio.create_task(site.change(["floor_level"], uid="E-1", floor_level="2"))
+        if not database_of(core.core.engine).has_one_writer:
+            async with asyncio.timeout(10):
+                while not await work.session.scalar(text(WAITING)):
+                    await asyncio.sleep(0.02)
+        await EvseRepository(work.session).of_station("default", "CS-1")
+        await work.commit()
+
+    assert (await changing).floor_level == "2"
