@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,7 +48,13 @@ def start(directory: Path, rows: int, columns: int, term: str = "xterm-256color"
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
+def made_before(sqlite_template: Path, tmp_path: Path) -> None:
+    """Have the tables that a first start would make, which takes as long as all else of it."""
+    shutil.copy(sqlite_template, tmp_path / "citrine.db")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, made_before: None) -> Iterator[Terminal]:
     running = start(tmp_path, 24, 80)
     yield running
     if running.process.poll() is None:
@@ -115,6 +122,7 @@ def test_one_that_was_killed_is_not_shown(terminal: Terminal, tmp_path: Path) ->
     )
 
 
+@pytest.mark.usefixtures("made_before")
 def test_a_terminal_that_can_not_gets_plain_lines(tmp_path: Path) -> None:
     plain = start(tmp_path, 24, 80, "dumb")
     try:
