@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 __all__ = ["PREFIX_IDS", "fill"]
 
-PREFIX_IDS = frozenset({"transaction_id", "campaign_id", "assignment_id", "command_id", "fingerprint"})
+PREFIX_IDS = frozenset({"transaction_id", "campaign_id", "assignment_id", "command_id", "operation_id", "fingerprint"})
 """Fields that tables may shorten."""
 
 DEEPEST = 6

@@ -98,6 +98,7 @@ def operation_row(who: Caller, operation: pb.Operation, secret_action: str | Non
         "max_parallel": definition.max_parallel,
         "expire_time": definition.expire_time.ToDatetime(UTC),
         "station_count": 0,
+        "final_counts": None,
         "created_by": who.name[:255],
         "caller_id": who.key_id[:255],
         "create_time": now,

@@ -37,6 +37,8 @@ class Operation(Model):
     expire_time: Mapped[datetime]
     station_count: Mapped[int] = mapped_column(Integer)
     """How many stations it has, in whatever state."""
+    final_counts: Mapped[str | None] = mapped_column(Text)
+    """Number of its stations by state once it has ended, JSON: a list of operations counts none of them again."""
     created_by: Mapped[str] = mapped_column(String(255))
     caller_id: Mapped[str] = mapped_column(String(255))
     """Id of the credential of the one who created it, as the audit has it."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import grpc
+import orjson
 
 from citrine.api.v1 import operations_pb2 as pb
 from citrine.api.v1 import operations_pb2_grpc
@@ -136,9 +137,13 @@ async def _check_named(work: UnitOfWork, tenant_id: str, station_ids: Sequence[s
 
 
 async def _shown(repository: OperationRepository, tenant_id: str, rows: Sequence[Operation]) -> list[pb.Operation]:
-    ids = [row.operation_id for row in rows]
-    if not ids:
-        return []
-    counts = await repository.counts(tenant_id, ids)
-    offline = await repository.offline_counts(tenant_id, ids)
+    counts: dict[str, dict[int, int]] = {
+        row.operation_id: {int(state): count for state, count in orjson.loads(row.final_counts).items()}
+        for row in rows
+        if row.final_counts is not None
+    }
+    offline: dict[str, int] = {}
+    if ids := [row.operation_id for row in rows if row.final_counts is None]:
+        counts |= await repository.counts(tenant_id, ids)
+        offline = await repository.offline_counts(tenant_id, ids)
     return [operation_to_proto(row, counts[row.operation_id], offline.get(row.operation_id, 0)) for row in rows]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+import orjson
+
 from citrine.api.v1 import operations_pb2 as pb
 from citrine.events.v1.events_pb2 import Event, OperationChanged
 from citrine_core.resources.operations.actions import name_of
@@ -38,6 +40,7 @@ def move_operation(
     if state in ENDED:
         operation.finish_time = now
         operation.secret_action = None
+        operation.final_counts = orjson.dumps({str(one): count for one, count in counts.items()}).decode()
     body = OperationChanged(
         operation_id=operation.operation_id,
         state=OperationChanged.State.ValueType(state),

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("max_parallel", sa.Integer(), nullable=False),
         sa.Column("expire_time", sa.DateTime(timezone=True), nullable=False),
         sa.Column("station_count", sa.Integer(), nullable=False),
+        sa.Column("final_counts", sa.Text(), nullable=True),
         sa.Column("created_by", sa.String(length=255), nullable=False),
         sa.Column("caller_id", sa.String(length=255), nullable=False),
         sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
