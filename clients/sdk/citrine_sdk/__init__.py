@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from citrine_sdk.lists import pages
     from citrine_sdk.reports import follow_report
     from citrine_sdk.services import SERVICES, Method, methods
-    from citrine_sdk.states import follow_states, wait_for_command
+    from citrine_sdk.states import follow_operation, follow_states, wait_for_command
     from citrine_sdk.stubs import READS
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "field_violations",
     "follow_charge_records",
     "follow_events",
+    "follow_operation",
     "follow_report",
     "follow_states",
     "follow_updates",
@@ -56,6 +57,7 @@ _MODULES = {
     "field_violations": "errors",
     "follow_charge_records": "changes",
     "follow_events": "events",
+    "follow_operation": "states",
     "follow_report": "reports",
     "follow_states": "states",
     "follow_updates": "changes",

@@ -13,6 +13,7 @@ from grpc.aio import UnaryUnaryMultiCallable
 
 from citrine.api.v1.charge_records_pb2 import ChargeRecord
 from citrine.api.v1.common_pb2 import Command
+from citrine.api.v1.operations_pb2 import Operation
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, ReportKind, ReportRun, WatchReportRunRequest
 from citrine.events.v1.events_pb2 import Event
 from citrine_sdk.backoff import Backoff
@@ -24,7 +25,7 @@ from citrine_sdk.lists import pages
 from citrine_sdk.metadata import Token
 from citrine_sdk.metadata import interceptors as own_interceptors
 from citrine_sdk.reports import follow_report
-from citrine_sdk.states import wait_for_command
+from citrine_sdk.states import follow_operation, wait_for_command
 from citrine_sdk.stubs import ATTRIBUTES, Stubs, stub_module, stub_name
 
 __all__ = ["Citrine"]
@@ -185,6 +186,10 @@ class Citrine(Stubs):
     async def wait_for_command(self, command_id: str) -> Command:
         """Return a command once it has ended; see `citrine_sdk.wait_for_command`."""
         return await wait_for_command(self.commands.GetCommand, command_id)
+
+    def follow_operation(self, operation_id: str) -> AsyncGenerator[Operation, None]:
+        """Yield how far an operation is until it has ended; see `citrine_sdk.follow_operation`."""
+        return follow_operation(self.operations.GetOperation, operation_id)
 
     def follow_report(
         self,

@@ -1,4 +1,4 @@
-"""Waiting for what has an end, as a command."""
+"""Waiting for what has an end: commands and operations."""
 
 from collections.abc import AsyncGenerator, Callable
 from typing import TypeVar
@@ -9,9 +9,10 @@ from grpc.aio import UnaryUnaryMultiCallable
 
 from citrine.api.v1.commands_pb2 import GetCommandRequest
 from citrine.api.v1.common_pb2 import Command
+from citrine.api.v1.operations_pb2 import GetOperationRequest, Operation
 from citrine_sdk.backoff import RETRIED, Backoff
 
-__all__ = ["follow_states", "wait_for_command"]
+__all__ = ["follow_operation", "follow_states", "wait_for_command"]
 
 LOOKS = Backoff(first=0.1, longest=2.0)
 """Waiting times between two looks, from the last change on."""
@@ -78,3 +79,22 @@ async def wait_for_command(
     request = GetCommandRequest(id=command_id)
     states = [one async for one in follow_states(get, request, lambda one: one.HasField("finish_time"), looks=looks)]
     return states[-1]
+
+
+def follow_operation(
+    get: UnaryUnaryMultiCallable[GetOperationRequest, Operation], operation_id: str, *, looks: Backoff = LOOKS
+) -> AsyncGenerator[Operation, None]:
+    """Yield how far an operation on many stations is, whenever that changed, until it has ended; see `follow_states`.
+
+    What became of each station says `citrine.operations.ListOperationResults`.
+
+    Args:
+        get: `citrine.operations.GetOperation`.
+        operation_id: Of the operation.
+        looks: Waiting times between two looks.
+
+    Raises:
+        grpc.aio.AioRpcError: When no core can be reached at first, or the core refuses, e.g. NOT_FOUND.
+    """
+    request = GetOperationRequest(operation_id=operation_id)
+    return follow_states(get, request, lambda found: found.HasField("finish_time"), looks=looks)

@@ -6,6 +6,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.commands_pb2 import GetCommandRequest
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, COMMAND_STATE_QUEUED, COMMAND_STATE_SENT, Command
+from citrine.api.v1.operations_pb2 import Operation, OperationProgress
 from citrine_sdk import Backoff, Citrine, follow_states, wait_for_command
 from tests.clients.scripted_core import ScriptedCore
 
@@ -48,6 +49,16 @@ async def test_a_command_is_waited_for_to_its_end(core: ScriptedCore) -> None:
         assert await wait_for_command(citrine.commands.GetCommand, "C-1", looks=AT_ONCE) == ANSWERED
 
     assert core.requests("GetCommand")[0] == GetCommandRequest(id="C-1")
+
+
+async def test_an_operation_is_followed_to_its_end(core: ScriptedCore) -> None:
+    progress = [OperationProgress(total=2, pending=left) for left in (2, 1)]
+    ended = Operation(operation_id="O-1", progress=progress[1], finish_time=Timestamp(seconds=1))
+    states = [*(Operation(operation_id="O-1", progress=one) for one in progress), ended]
+    answers = list(states)
+    core.on("GetOperation", lambda request, context: answers.pop(0))
+    async with Citrine(core.address, key="secret") as citrine:
+        assert [one async for one in citrine.follow_operation("O-1")] == states
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INTERNAL], ids=lambda code: code.name)

@@ -1,6 +1,5 @@
 """`citrine operation`: one action on many stations."""
 
-import asyncio
 import sys
 from typing import Annotated, Any
 
@@ -25,9 +24,6 @@ from citrine_cli.values import parse_object, parse_seconds, parse_time
 from citrine_cli.words import connected_word, count, enum_word, time_word
 
 __all__ = ["ACTIONS", "build"]
-
-LOOK = 1.0
-"""Seconds between two looks at an operation that is watched."""
 
 _STATES = words_of(pb.OperationState.items(), "OPERATION_STATE_")
 _RESULTS = words_of(pb.OperationResultState.items(), "OPERATION_RESULT_STATE_")
@@ -274,11 +270,10 @@ async def _get(client: Client, operation_id: str) -> pb.Operation:
 
 async def _until_ended(client: Client, operation: pb.Operation) -> pb.Operation:
     with progress_line(is_wanted=not client.out.as_json) as line:
-        while not operation.HasField("finish_time"):
-            line.show(f"{_name(operation)}: {_progress(operation)}")
-            await asyncio.sleep(LOOK)
-            operation = await _get(client, operation.operation_id)
-    return operation
+        latest = operation
+        async for latest in client.citrine.follow_operation(operation.operation_id):
+            line.show(f"{_name(latest)}: {_progress(latest)}")
+    return latest
 
 
 def _name(operation: pb.Operation) -> str:
