@@ -43,9 +43,12 @@ SWEPT: Mapping[str, Rule] = {
     "charging_profile_queries": Rule("activity_retention", "create_time"),
     # Neither wanted nor accepted.
     "charging_profiles": Rule("activity_retention", "update_time", "state NOT IN (1, 2)"),
+    "counted_transactions": Rule("statistics_retention", "end_time"),
     "data_transfers": Rule("activity_retention", "create_time"),
     # Neither requested nor set.
     "display_messages": Rule("activity_retention", "update_time", "state NOT IN (1, 2)"),
+    "evse_downtimes": Rule("statistics_retention", "end_time"),
+    "evse_services": Rule("statistics_retention", "end_time"),
     "firmware_publications": Rule("activity_retention", "finish_time"),
     "firmware_statuses": Rule("activity_retention", "receive_time"),
     "firmware_updates": Rule("activity_retention", "finish_time"),
@@ -56,6 +59,7 @@ SWEPT: Mapping[str, Rule] = {
     "reservation_costs": Rule("billing_retention", "end_time"),
     "reservations": Rule("activity_retention", "expire_time"),
     "resets": Rule("activity_retention", "answer_time"),
+    "rollups": Rule("statistics_retention", "bucket_time"),
     "security_events": Rule("activity_retention", "create_time"),
     "security_profile_upgrades": Rule("activity_retention", "finish_time"),
     "station_events": Rule("activity_retention", "create_time"),
@@ -124,6 +128,7 @@ BOUNDED: Mapping[str, str] = {
     "location_evses": "one for each EVSE that ever was: its uid is never used again",
     "outbox_state": "one row",
     "probe": "one row",
+    "statistics_cursor": "one row",
     "removed_tenants": "one for each tenant that ever was: its id is never used again",
 }
 """Why other tables do not grow without end."""

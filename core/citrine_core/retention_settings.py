@@ -67,6 +67,11 @@ class RetentionSettings(BaseModel):
     The default is ten years, as the law of many countries wants at most. What is removed is logged.
     """
 
+    statistics_retention: DurationOrNone = Field(
+        default=timedelta(days=3653), ge=timedelta(days=31), le=timedelta(days=36525)
+    )
+    """How long statistics are retained. They need nothing of what they were counted of. "none": for ever."""
+
     audit_retention: DurationOrNone = Field(
         default=timedelta(days=400), ge=timedelta(days=30), le=timedelta(days=36525)
     )

@@ -58,7 +58,7 @@ async def test_what_is_older_than_its_retention_goes(unit_of_work: UnitOfWorkFac
     tables = {name: metadata().tables[name] for name, rule in SWEPT.items() if rule.time}
     async with unit_of_work() as work:
         for name, table in tables.items():
-            age = {"activity_retention": 401, "billing_retention": 3654}[SWEPT[name].setting]
+            age = 401 if SWEPT[name].setting == "activity_retention" else 3654
             keys = [one.name for one in table.columns if one.name != "tenant_id" and isinstance(one.type, String)]
             ends = [NOW - age * DAY, NOW - (age - 2) * DAY, None]
             for number, time in enumerate(ends if table.c[SWEPT[name].time].nullable else ends[:2], 7):

@@ -120,7 +120,7 @@ async def work_of(engine: AsyncEngine, ask: Callable[[AsyncSession], Awaitable[A
     effort, plans = 0, []
     async with engine.connect() as connection:
         for statement, parameters in seen:
-            if statement.lstrip().startswith("SELECT"):
+            if statement.lstrip().startswith(("SELECT", "WITH")):
                 measure = _steps if engine.dialect.name == "sqlite" else _pages
                 number, plan = await measure(connection, statement, parameters)
                 effort += number

@@ -54,6 +54,9 @@ PARTS_AT_ONCE = 1000
 
 _ONE_DAY = timedelta(days=1)
 
+_OF_ALL_STATIONS = (STATISTICS_GROUPING_LOCATION, STATISTICS_GROUPING_TARIFF)
+"""Groupings of stations that are not known before their rollups are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class SeriesQueries:
@@ -159,9 +162,12 @@ class SeriesQueries:
     ) -> Select[*tuple[Any, ...]]:
         tariff = [_ROLLUPS.c.tariff_id == self.tariff_id] if self.tariff_id else []
         # The conditions of indexes, in which they have no parameters.
-        scope = [_ROLLUPS.c.scope == literal(self.scope, literal_execute=True)]
+        scope: list[ColumnElement[bool]] = [_ROLLUPS.c.scope == literal(self.scope, literal_execute=True)]
         if self.scope == STATION:
-            scope.append(_ROLLUPS.c.station_id != literal("", literal_execute=True))
+            is_of_station = _ROLLUPS.c.station_id != literal("", literal_execute=True)
+            # It says the same. By the scope, SQLite would read a time of all stations, not stations of that time.
+            begins_with_all = self.stations is None and self.grouping in _OF_ALL_STATIONS
+            scope = [*scope, is_of_station] if begins_with_all else [is_of_station]
         return self._grouped(_ROLLUPS, *where, *scope, *tariff, first=first, group_ids=group_ids)
 
     def _of_states(
@@ -191,8 +197,9 @@ class SeriesQueries:
             query = query.join_from(table, GROUPS, same)
         if self.stations is not None:
             query = query.where(*stations_selected(self.tenant_id, table.c.station_id, self.stations))
-        if group is not None and first is not None:
-            query = query.where(group >= first)
+        if group is not None and first:
+            # As an expression where few are selected, or SQLite would go through all behind the first.
+            query = query.where((group if self.stations is None else group.concat("")) >= first)
         if group is not None and group_ids:
             query = query.where(group.in_(sorted(group_ids)))
         return query

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, or_, select, tuple_
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import Due, database_of, one_of
@@ -148,17 +148,3 @@ class StatisticsRepository:
             if one[:4] not in stays:
                 is_it = [columns[name] == getattr(one, name) for name in _SPAN_KEY]
                 await self._session.execute(delete(_DOWNTIMES).where(*is_it))
-
-    async def remove_before(self, time: datetime, limit: int) -> bool:
-        """Delete some of what ended before a time; return False if there was none."""
-        removed = 0
-        for table, column in (
-            (_ROLLUPS, _ROLLUPS.c.bucket_time),
-            (_COUNTED, _COUNTED.c.end_time),
-            (_DOWNTIMES, _DOWNTIMES.c.end_time),
-        ):
-            key = tuple(table.primary_key.columns)
-            old = select(*key).where(column < time).limit(limit)
-            result = await (await self._session.connection()).execute(delete(table).where(tuple_(*key).in_(old)))
-            removed += result.rowcount
-        return removed > 0
