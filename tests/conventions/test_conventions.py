@@ -40,7 +40,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
     "availability": {"jobs.py", "statuses.py", "wanted_availability.py"},
     # What lists are sent as, and the sending that rpcs and the job share.
     "local_auth_list": {"jobs.py", "messages.py"},
-    "meter_values": {"readings.py", "units.py"},
+    "meter_values": {"readings.py", "sampled_values.py", "units.py"},
     "provisioning": {"boots.py", "jobs.py", "message_splitting.py", "reports.py", "variables.py"},
     "remote_control": {"starts.py"},
     # CA certificates, checked; who is asked of certificates and contracts; what becomes of the record.

@@ -19,6 +19,7 @@ from citrine.events.v1.events_pb2 import (
     TransactionLimitChanged,
     TransactionSummary,
 )
+from citrine.ocpp.v2.types_pb2 import SampledValue
 from citrine_cli.admission_hints import refusal_words_of
 from citrine_cli.clock import Clock, utc_now
 from citrine_cli.words import amount, detail_words, enum_word, money, plain, skew_word
@@ -259,6 +260,24 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
 }
 
 
+_SAMPLED = frozenset({"transaction_started", "transaction_updated", "transaction_ended", "meter_values_received"})
+
+
+def _samples(body: Any) -> str:
+    """Return the meter values of an event that was asked for with them, as "Power.Active.Import 11000 W"."""
+    sampled = [one for meter_value in body.meter_value for one in meter_value.sampled_value]
+    words = (
+        " ".join(filter(None, (enum_word(one, "measurand"), enum_word(one, "phase"), plain(one.value), _unit(one))))
+        for one in sampled
+    )
+    return f"  {', '.join(words)}" if sampled else ""
+
+
+def _unit(sampled: SampledValue) -> str:
+    unit = sampled.unit_of_measure
+    return f"{unit.unit}{f' x10^{unit.multiplier}' if unit.multiplier else ''}"
+
+
 def short_id(text: str) -> str:
     """Return a prefix of a random UUID, by which commands find it. Other ids are not shortened.
 
@@ -274,6 +293,7 @@ def event_words(event: Event) -> str:
         return "something that this version does not know"
     words = _WORDS.get(kind)
     said: str = words(getattr(event, kind)) if words else kind.replace("_", " ")
+    said += _samples(getattr(event, kind)) if kind in _SAMPLED else ""
     if kind != "station_refused" or event.station_refused.unknown_tenant_id:
         return said
     # The tenant is shown because the URL of the station may have a wrong one.

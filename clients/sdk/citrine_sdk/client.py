@@ -146,6 +146,7 @@ class Citrine(Stubs):
         kinds: Collection[str] = (),
         from_token: str = "",
         *,
+        include_samples: bool = False,
         backoff: Backoff | None = None,
         on_lost: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Event, None]:
@@ -155,6 +156,7 @@ class Citrine(Stubs):
             stations=stations,
             kinds=kinds,
             from_token=from_token,
+            include_samples=include_samples,
             backoff=backoff,
             on_lost=on_lost,
         )

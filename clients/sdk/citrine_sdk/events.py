@@ -69,6 +69,7 @@ async def follow_events(
     stations: Collection[str] = (),
     kinds: Collection[str] = (),
     from_token: str = "",
+    include_samples: bool = False,
     backoff: Backoff | None = None,
     silence: float = SILENCE_TIMEOUT,
     on_lost: Callable[[str], None] | None = None,
@@ -83,6 +84,7 @@ async def follow_events(
         stations: Only events of these stations. Empty: of all.
         kinds: Only bodies of these names, e.g. "transaction_ended". Empty: all.
         from_token: Resume after this token. Empty: from now on. "0": from the oldest retained event.
+        include_samples: Events of transactions and of meter values come with the meter values themselves.
         backoff: Waiting times between attempts. None: up to 10 seconds.
         silence: Seconds without a message after which the stream counts as lost.
         on_lost: Called with a short reason each time the stream is lost or can't be opened, before the next attempt.
@@ -97,7 +99,7 @@ async def follow_events(
     failures = 0
     while True:
         reason = "the core ended the stream"
-        request = SubscribeRequest(station_ids=stations, kinds=kinds, from_token=token)
+        request = SubscribeRequest(station_ids=stations, kinds=kinds, from_token=token, include_samples=include_samples)
         stream = subscribe(request)
         try:
             while True:

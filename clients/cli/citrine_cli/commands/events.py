@@ -28,6 +28,9 @@ async def events(
     from_token: Annotated[
         str, typer.Option("--from", metavar="POSITION", help='Go on after it; "0": the oldest that is retained.')
     ] = "",
+    samples: Annotated[
+        bool, typer.Option("--samples", help="With the meter values that stations sent, as far as they are stored.")
+    ] = False,
 ) -> None:
     """Print events until Ctrl-C, each with its position in brackets; lost connections are opened again.
 
@@ -39,7 +42,10 @@ async def events(
             await check_station(client, station)
     what = f"events of {', '.join(stations)}" if stations else "events"
     say_waiting(f"waiting for {what}; Ctrl-C ends it")
-    async for event in client.citrine.follow_events(stations or (), from_token=from_token, on_lost=SayDisconnected()):
+    followed = client.citrine.follow_events(
+        stations or (), from_token=from_token, include_samples=samples, on_lost=SayDisconnected()
+    )
+    async for event in followed:
         if client.out.as_json:
             client.out.message(event, line=True)
         else:

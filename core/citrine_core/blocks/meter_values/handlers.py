@@ -10,6 +10,7 @@ from citrine_core.blocks.meter_values.repository import add_samples
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, handles
 from citrine_core.services import Services
+from citrine_core.times import set_time
 
 __all__ = ["MeterValuesHandlers", "Outside", "store_outside"]
 
@@ -46,15 +47,20 @@ async def store_outside(work: UnitOfWork, messages: Sequence[Outside]) -> None:
     """Store the samples of messages with meter values that belong to no transaction."""
     rows: list[SampleRow] = []
     for tenant_id, station_id, request in messages:
+        digest = digest_of(request.SerializeToString(deterministic=True))
         samples = sample_rows(
             tenant_id,
             station_id,
-            digest_of(request.SerializeToString(deterministic=True)),
+            digest,
             request.meter_value,
             evse_id=request.evse_id,
             custom_data=request.custom_data if request.HasField("custom_data") else None,
         )
         rows += samples
         received = MeterValuesReceived(evse_id=request.evse_id, samples=len(samples))
+        if samples:
+            received.digest = digest
+            set_time(received.first_time, min(row.sample_time for row in samples))
+            set_time(received.last_time, max(row.sample_time for row in samples))
         work.emit(Event(tenant_id=tenant_id, station_id=station_id, meter_values_received=received))
     await add_samples(work.session, rows)

@@ -10,11 +10,11 @@ from sqlalchemy import Row
 from citrine.api.v1 import meter_values_pb2 as pb
 from citrine.api.v1 import meter_values_pb2_grpc
 from citrine.ocpp.spellings import number_of
-from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
-from citrine.ocpp.v2.types_pb2 import MeasurandEnum, MeterValue, SampledValue, UnitOfMeasure
-from citrine_core.blocks.meter_values.readings import IN_EVENT, SIGNED, SIGNED_IN_EVENT, UNSIGNED
+from citrine.ocpp.v2.types_pb2 import MeasurandEnum, MeterValue, SampledValue
+from citrine_core.blocks.meter_values.readings import IN_EVENT, SIGNED_IN_EVENT
 from citrine_core.blocks.meter_values.repository import EventKey, SampleRepository
+from citrine_core.blocks.meter_values.sampled_values import message_of
 from citrine_core.blocks.meter_values.units import normalized
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import caller, open_page, required, to_timestamp
@@ -101,25 +101,14 @@ def _put_sampled_value(
 ) -> None:
     if row.extra in (IN_EVENT, SIGNED_IN_EVENT) and _event_of(row) in whole:
         meter_value, sampled = whole[_event_of(row)][row.position]
-    elif row.extra is not None and row.extra[:1] in (SIGNED, UNSIGNED):
-        request = MeterValuesRequest.FromString(row.extra[1:])
+    else:
+        request = message_of(row)
         meter_value = request.meter_value[0]
         sampled = meter_value.sampled_value[0]
         if request.HasField("custom_data"):
             sample.request_custom_data.CopyFrom(request.custom_data)
-    else:
-        meter_value, sampled = MeterValue(), _of_columns(row)
     sample.sampled_value.CopyFrom(sampled)
     # The measurand is set even if the station relied on the default.
     sample.sampled_value.measurand = row.measurand
     if meter_value.HasField("custom_data"):
         sample.meter_value_custom_data.CopyFrom(meter_value.custom_data)
-
-
-def _of_columns(row: Row[Any]) -> SampledValue:
-    sampled = SampledValue(
-        value=row.value, measurand=row.measurand, context=row.context, phase=row.phase, location=row.location
-    )
-    if row.unit is not None or row.multiplier is not None:
-        sampled.unit_of_measure.CopyFrom(UnitOfMeasure(unit=row.unit, multiplier=row.multiplier))
-    return sampled

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
-from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, TransactionEventEnum
-from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
+from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, TransactionEventEnum, TransactionEventRequest
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, MeterValue
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.protos import anomalies_of, missing_events_of
 from citrine_core.db import Listed, Page
@@ -27,6 +27,7 @@ __all__ = [
     "find_boundary_events",
     "find_ends",
     "find_event_requests",
+    "find_meter_values_of_events",
     "find_next_starts",
     "find_open",
     "find_open_of_tokens",
@@ -84,15 +85,9 @@ def may_be_orphaned(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:
 
 def latest_of_start(tenant_id: Any, station_id: Any, remote_start_id: Any) -> ScalarSelect[str | None]:
     """Return an expression: the id of the latest transaction that began by the remote start of three columns."""
-    return (
-        select(_TABLE.transaction_id)
-        .where(
-            _TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.remote_start_id == remote_start_id
-        )
-        .order_by(_TABLE.sequence.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    is_of = (_TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.remote_start_id == remote_start_id)
+    latest = select(_TABLE.transaction_id).where(*is_of).order_by(_TABLE.sequence.desc())
+    return latest.limit(1).scalar_subquery()
 
 
 def sample_times(tenant_id: str, station_id: str, transaction_id: str) -> tuple[ScalarSelect[Any], ScalarSelect[Any]]:
@@ -381,17 +376,21 @@ async def store_total_cost(
     session: AsyncSession, tenant_id: str, station_id: str, transaction_id: str, total: float, now: datetime
 ) -> None:
     """Store the total that was sent to a station, in its currency. Does nothing for an unknown transaction."""
-    table = Transaction.metadata.tables["transactions"]
-    await session.execute(
-        update(table)
-        .where(
-            table.c.tenant_id == tenant_id,
-            table.c.station_id == station_id,
-            table.c.transaction_id == transaction_id,
-        )
-        .values(total_cost=total, update_time=now)
-    )
+    stored = update(Transaction.metadata.tables["transactions"]).where(*_is(tenant_id, station_id, transaction_id))
+    await session.execute(stored.values(total_cost=total, update_time=now))
 
 
 def _is(tenant_id: Any, station_id: Any, transaction_id: Any) -> tuple[ColumnElement[bool], ...]:
     return _TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.transaction_id == transaction_id
+
+
+async def find_meter_values_of_events(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[Any, ...]]
+) -> dict[tuple[Any, ...], list[MeterValue]]:
+    """Return the meter values of events, by station, transaction and seqNo; of events with one seqNo together."""
+    columns = (_EVENTS.station_id, _EVENTS.transaction_id, _EVENTS.seq_no)
+    query = select(*columns, _EVENTS.request).where(_EVENTS.tenant_id == tenant_id, tuple_(*columns).in_(keys))
+    found: dict[tuple[Any, ...], list[MeterValue]] = {}
+    for *key, request in await session.execute(query.order_by(_EVENTS.event_time)):
+        found.setdefault(tuple(key), []).extend(TransactionEventRequest.FromString(request).meter_value)
+    return found

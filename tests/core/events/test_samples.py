@@ -1,0 +1,68 @@
+"""Events with the meter values of their messages, for those who ask for them."""
+
+from sqlalchemy import func, select
+
+from citrine.api.v1.events_pb2 import SubscribeRequest
+from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.events.v1.events_pb2 import Event
+from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
+from citrine.ocpp.v2.types_pb2 import MeasurandEnum, MeterValue, SampledValue
+from citrine_core.events import OutboxEvent
+from tests.support.charging import started, updated
+from tests.support.core import PASSWORD, RunningCore
+
+KINDS = ["transaction_started", "transaction_updated", "meter_values_received"]
+
+CURRENT = MeasurandEnum.MEASURAND_ENUM_CURRENT_IMPORT
+
+
+async def told(core: RunningCore, *, include_samples: bool) -> list[Event]:
+    request = SubscribeRequest(from_token="0", kinds=KINDS, include_samples=include_samples)
+    found: list[Event] = []
+    stream = core.stub(EventsServiceStub).Subscribe(request, timeout=30)
+    async for response in stream:
+        if response.event.WhichOneof("body"):
+            found.append(response.event)
+        if len(found) == len(KINDS):
+            break
+    stream.cancel()
+    return found
+
+
+def values(kind: str, event: Event) -> list[tuple[int, list[float]]]:
+    """Return the times and values of an event."""
+    return [
+        (one.timestamp.seconds, [sampled.value for sampled in one.sampled_value])
+        for one in getattr(event, kind).meter_value
+    ]
+
+
+async def test_samples_come_with_their_events_if_asked_for(core: RunningCore) -> None:
+    await core.add_station("CS-1", registration=1)
+    outside = MeterValuesRequest(evse_id=1)
+    for second, value in ((1_790_000_000, 6.0), (1_790_000_900, 7.5)):
+        sampled = [SampledValue(value=value, measurand=CURRENT), SampledValue(value=value * 100)]
+        outside.meter_value.append(MeterValue(sampled_value=sampled))
+        outside.meter_value[-1].timestamp.seconds = second
+    async with core.edge() as edge:
+        station = await edge.connect("CS-1", PASSWORD)
+        await station.call_all([started(0, 1000.0), updated(1, 2000.0)])
+        await station.call(outside)
+
+    with_samples = await told(core, include_samples=True)
+    without = await told(core, include_samples=False)
+
+    by_kind = {event.WhichOneof("body") or "": event for event in with_samples}
+    assert [one for _, one in values("transaction_updated", by_kind["transaction_updated"])] == [[2000.0]]
+    assert [one for _, one in values("transaction_started", by_kind["transaction_started"])] == [[1000.0]]
+    assert values("meter_values_received", by_kind["meter_values_received"]) == [
+        (1_790_000_000, [6.0, 600.0]),
+        (1_790_000_900, [7.5, 750.0]),
+    ]
+    assert all(values(event.WhichOneof("body") or "", event) == [] for event in without)
+    async with core.core.unit_of_work(read_only=True) as work:
+        longest = await work.session.scalar(
+            select(func.max(func.length(OutboxEvent.payload))).where(OutboxEvent.kind.in_(KINDS))
+        )
+    assert longest is not None
+    assert longest < 150
