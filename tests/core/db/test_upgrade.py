@@ -23,6 +23,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation import Reservation
 from citrine_core.blocks.smart_charging.capacity import PlanRepository
 from citrine_core.blocks.tariff_and_cost.models import TariffAssignment
+from citrine_core.blocks.tariff_and_cost.repository import TariffRepository
 from citrine_core.db import Page, UnitOfWorkFactory, create_engine
 from citrine_core.db.migrations.env import compare_options
 from citrine_core.db.schema_version import newest_revision, schema_is_current
@@ -30,8 +31,10 @@ from citrine_core.db.tables import metadata
 from citrine_core.db.upgrade import alembic_config, main, upgrade
 from citrine_core.events import write_events
 from citrine_core.resources.certificate_store import CertificateStoreRepository
+from citrine_core.resources.configurations import ConfigurationRepository
 from citrine_core.resources.connections import ConnectionRecords
 from citrine_core.resources.keys import KeyRepository
+from citrine_core.resources.locations.queries import NOWHERE
 from citrine_core.resources.stations.lists import LookedStations, list_stations
 from citrine_core.resources.tokens import TokenFilter, TokenRepository
 from tests.support.contracts import issue, pem
@@ -159,6 +162,33 @@ async def test_keys_of_before_have_no_last_use_and_get_no_end(empty_database_url
             ("k2", None, None, None, None),
         ]
         assert {(key.secret_hash, key.scopes, key.roles) for key in keys} == {(b"x" * 32, "commands:send", "")}
+    await engine.dispose()
+
+
+async def test_selectors_and_tariffs_of_before_are_what_they_were(empty_database_url: str) -> None:
+    """A selector is by no place, and a tariff changed when its version was made."""
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_up_to, "0059")
+        for statement in (
+            "INSERT INTO configuration_selectors (tenant_id, vendor, model, configuration_id)"
+            " VALUES ('default', 'acme', '', 'acme'), ('default', '', '', 'all')",
+            "INSERT INTO tariffs (tenant_id, tariff_id, version, create_time) VALUES ('default', 'T', 2, :first)",
+            "INSERT INTO tariff_versions (tenant_id, tariff_id, version, definition, create_time)"
+            " VALUES ('default', 'T', 1, :none, :first), ('default', 'T', 2, :none, :second)",
+        ):
+            values = {"none": b"", "first": _day(connection, 1), "second": _day(connection, 2)}
+            named = {name: value for name, value in values.items() if f":{name}" in statement}
+            await connection.execute(text(statement), named)
+
+    await upgrade(empty_database_url)
+
+    async with UnitOfWorkFactory(engine, write_events)() as work:
+        choices = await ConfigurationRepository(work.session).choices("default")
+        assert [choices.choose(None, vendor, "One", NOWHERE) for vendor in ("Acme", "Bolt")] == ["acme", "all"]
+        ((tariff, version),) = (await TariffRepository(work.session).list("default", Page(9)))[0]
+        assert tariff.update_time == version.create_time
+        assert version.version == 2
     await engine.dispose()
 
 

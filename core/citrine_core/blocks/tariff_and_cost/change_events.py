@@ -4,6 +4,7 @@ from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.events.v1.events_pb2 import Event, TariffChanged
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.db import UnitOfWork
+from citrine_core.resources.stations.tags import read_labels
 from citrine_core.rpc import to_timestamp
 
 __all__ = ["publish_assignment", "publish_tariff"]
@@ -35,6 +36,7 @@ def publish_assignment(work: UnitOfWork, row: TariffAssignment, kind: "TariffCha
         evse_id=row.evse_id,
         location_id=row.location_id,
         station_group=row.station_group,
+        station_labels=read_labels(row.station_labels),
         from_time=to_timestamp(row.from_time),
         to_time=to_timestamp(row.to_time),
     )

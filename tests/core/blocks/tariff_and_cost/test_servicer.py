@@ -58,7 +58,7 @@ async def test_subscribers_are_told_of_each_change_of_a_tariff(core: RunningCore
     await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=PER_KWH))
     change = pb.Tariff(tariff_id="KWH", elements=[element(component("ENERGY", "0.40"))])
     await tariffs.UpdateTariff(pb.UpdateTariffRequest(tariff=change, update_mask=FieldMask(paths=["elements"])))
-    wanted = pb.TariffAssignment(tariff_id="KWH", station_group="depot")
+    wanted = pb.TariffAssignment(tariff_id="KWH", station_group="depot", station_labels={"row": "1"})
     made = await tariffs.AssignTariff(pb.AssignTariffRequest(assignment=wanted))
     await tariffs.UnassignTariff(pb.UnassignTariffRequest(assignment_id=made.assignment_id))
     await tariffs.DeleteTariff(pb.DeleteTariffRequest(tariff_id="KWH"))
@@ -81,6 +81,7 @@ async def test_subscribers_are_told_of_each_change_of_a_tariff(core: RunningCore
     ]
     assert told[2].assignment_id == told[3].assignment_id == made.assignment_id
     assert told[3].HasField("to_time")
+    assert dict(told[2].station_labels) == {"row": "1"}
 
 
 async def test_a_tariff_is_removed_but_for_its_versions(tariffs: Any) -> None:
