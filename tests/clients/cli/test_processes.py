@@ -58,11 +58,10 @@ def test_what_lacks_its_extra_says_what_to_install(arguments: list[str], missing
     assert ran.stderr.count("\n") == 1
 
 
-def test_a_core_whose_port_is_taken_says_so_in_one_line(tmp_path: Path) -> None:
+def test_a_core_whose_port_is_taken_says_so_in_one_line(sqlite_url: str, tmp_path: Path) -> None:
     """It is the only line: what gRPC logs is not shown."""
-    database = ["--database", f"sqlite+aiosqlite:///{tmp_path}/citrine.db"]
+    database = ["--database", sqlite_url]
     citrine = [sys.executable, "-m", "citrine_cli"]
-    subprocess.run([*citrine, "db", "upgrade", *database], check=True, capture_output=True, timeout=60)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         core = ["core", *database, "--grpc-listen", address, "--core-http-listen", "127.0.0.1:0"]

@@ -16,8 +16,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support.quick_commands import quick_citrine
+
+pytestmark = pytest.mark.timeout(500)
 
 CITRINE = Path(sys.executable).parent / "citrine"
 LISTEN = [
@@ -28,7 +31,7 @@ LISTEN = [
     *("--core-http-listen", "127.0.0.1:0"),
     *("--edge-http-listen", "127.0.0.1:0"),
 ]
-TIMEOUT = 60.0
+TIMEOUT = 120.0
 
 
 class Running:

@@ -15,6 +15,8 @@ from tests.support.quick_commands import quick_citrine
 from tests.support.screen import Terminal
 from tests.support.terminal import on_terminal
 
+pytestmark = pytest.mark.timeout(400)
+
 CITRINE = Path(sys.executable).parent / "citrine"
 LISTEN = [
     *("--ocpp-listen", "127.0.0.1:0"),
