@@ -53,15 +53,11 @@ async def test_a_second_key_of_a_name_is_told(run: Run) -> None:
     assert (await run("key", "add", "backend", "--scope", "stations:read"))[2] == ""
 
 
-async def test_a_scope_that_nothing_needs_comes_with_those_that_are(run: Run) -> None:
+async def test_a_scope_that_nothing_needs_comes_with_those_that_are_like_it(run: Run) -> None:
     code, _, err = await run("key", "add", "backend", "--scope", "station:read")
 
     assert code == 1
-    assert err.startswith(
-        "error: scopes[0]: no rpc needs the scope station:read; there are: *, audit:read, authorization:read|write"
-    )
-    assert "stations:read|write" in err
-    assert err.endswith("variables:read\n")
+    assert err.startswith("error: scopes[0]: no rpc needs the scope station:read; did you mean stations:read or ")
 
 
 async def test_a_token_that_is_over_is_expired(run: Run) -> None:

@@ -1,8 +1,9 @@
 """KeysService: the operator's access to API keys."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -136,8 +137,9 @@ class KeysServicer(KeysServiceServicer):
             if scope == ALL_SCOPES or scope in INCLUDED:
                 continue
             if not SCOPE.fullmatch(scope) or (self._scopes and scope not in self._scopes):
-                known = f"; there are: {_in_short(self._scopes)}" if self._scopes else ""
-                raise InvalidArgument(f"scopes[{position}]", f"no rpc needs the scope {scope[:50]}{known}")
+                like = " or ".join(get_close_matches(scope[:50], sorted(self._scopes), 2))
+                hint = f"did you mean {like}?" if like else "ListRoles says which there are"
+                raise InvalidArgument(f"scopes[{position}]", f"no rpc needs the scope {scope[:50]}; {hint}")
 
 
 def _check_roles(request: pb.CreateKeyRequest) -> None:
@@ -146,15 +148,6 @@ def _check_roles(request: pb.CreateKeyRequest) -> None:
     for position, role in enumerate(request.roles):
         if role not in ROLES:
             raise InvalidArgument(f"roles[{position}]", f"there is no role {role[:50]}; there are: {', '.join(ROLES)}")
-
-
-def _in_short(scopes: Collection[str]) -> str:
-    """Return scopes in short form: "*, keys:read, keys:write" as "*, keys:read|write"."""
-    verbs: dict[str, list[str]] = {}
-    for scope in sorted(scopes):
-        subject, _, verb = scope.partition(":")
-        verbs.setdefault(subject, []).append(verb)
-    return ", ".join([ALL_SCOPES, *(f"{subject}:{'|'.join(found)}" for subject, found in verbs.items())])
 
 
 def _expire_time(request: pb.CreateKeyRequest | pb.RotateKeyRequest, now: datetime) -> datetime | None:
