@@ -6,6 +6,7 @@ whatever it was about to do, another core finds by the command what was done, an
 """
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from citrine.api.v1 import operations_pb2 as pb
 from citrine_core.background import defect, waits_for_database
 from citrine_core.db import UnitOfWork
 from citrine_core.encryption import SecretUnreadable
-from citrine_core.errors import CoreError, DatabaseUnavailable
+from citrine_core.errors import CoreError, DatabaseUnavailable, NotFound
 from citrine_core.ids import new_id
 from citrine_core.parallel_actions import Action, Rounds, act_on_claimed
 from citrine_core.resources.commands.planned_ids import plan_command
@@ -38,11 +39,15 @@ from citrine_core.services import Services
 
 __all__ = ["LEASE", "OperationRunner"]
 
+logger = logging.getLogger(__name__)
+
 LEASE = timedelta(seconds=20)
 """Time after which a core is gone that has not renewed its claim of a station."""
 
 RENEWAL = 5.0
 """Seconds between two renewals of the claims of a core."""
+
+EXPIRED = "the operation expired"
 
 MOST = 200
 """Most stations of an operation that are claimed in one transaction."""
@@ -100,8 +105,9 @@ class OperationRunner:
             self._renewed = {key: time for key, time in self._renewed.items() if key in operations}
             for key in operations:
                 ended = list(self._ended[key])
+                action = await self._clear_action(key)
                 async with self._unit_of_work() as work:
-                    found = await self._step(work, key, ended)
+                    found = await self._step(work, key, ended, action)
                     await work.commit()
                 claimed += found
                 del self._ended[key][: len(ended)]
@@ -110,22 +116,36 @@ class OperationRunner:
             waits_for_database("operations")
         return [(f"{name_of(one.action)} {one.claim.station_id}", self._act(one)) for one in claimed]
 
-    async def _step(self, work: UnitOfWork, key: Key, ended: Sequence[Ended]) -> "list[_Claimed]":
-        """Advance an operation, and return what to do after the commit."""
+    async def _step(
+        self, work: UnitOfWork, key: Key, ended: Sequence[Ended], clear: pb.OperationAction | None
+    ) -> "list[_Claimed]":
+        """Advance an operation, and return what to do after the commit.
+
+        Args:
+            work: The transaction.
+            key: The operation.
+            ended: What has ended since the last step.
+            clear: Its action with what is secret in it. None: it can't be read now, and no station is begun.
+        """
         now = self._clock()
         repository = OperationRepository(work.session)
-        operation = await repository.get(*key, for_update=True)
+        try:
+            operation = await repository.get(*key, for_update=True)
+        except NotFound:
+            # With its tenant.
+            return []
         if operation.state not in AT_WORK:
             return []
-        action = await self._action(repository, operation, now)
+        definition = pb.Operation.FromString(operation.definition)
+        action = definition.action
         await self._record(work, operation, action, ended, now)
         await self._renew(repository, operation, now)
-        claims = await self._left_behind(work, operation, action, now)
+        claims = await self._left_behind(work, operation, action, now, begins=clear is not None)
         if operation.state == pb.OPERATION_STATE_RUNNING and operation.expire_time <= now:
             expired = pb.OPERATION_RESULT_STATE_EXPIRED
-            await repository.end_pending(operation, expired, "the operation expired", now)
+            await repository.end_pending(operation, expired, EXPIRED, now)
         progress = await repository.progress(operation)
-        if operation.state == pb.OPERATION_STATE_RUNNING and progress.has_pending:
+        if clear is not None and operation.state == pb.OPERATION_STATE_RUNNING and progress.has_pending:
             free = min(MOST, operation.max_parallel - progress.running)
             claims += await self._begin(work, operation, action, free, now)
             if not claims:
@@ -135,24 +155,31 @@ class OperationRunner:
             state = pb.OPERATION_STATE_CANCELLED if is_cancelled else pb.OPERATION_STATE_COMPLETED
             counts = await repository.counts(operation.tenant_id, [operation.operation_id])
             work.emit(move_operation(operation, state, operation.state_reason, now, counts[operation.operation_id]))
-        reason = pb.Operation.FromString(operation.definition).reason or f"operation {operation.operation_id}"
+        if clear is None:
+            return []
+        reason = definition.reason or f"operation {operation.operation_id}"
         who = Caller(operation.tenant_id, operation.created_by, key_id=operation.caller_id)
-        return [_Claimed(key, who, reason, action, one) for one in claims]
+        return [_Claimed(key, who, reason, clear, one) for one in claims]
 
-    async def _action(self, repository: OperationRepository, operation: Operation, now: datetime) -> pb.OperationAction:
-        """Return the action of an operation in clear. If it can't be decrypted, nothing is begun any more."""
-        key = (operation.tenant_id, operation.operation_id)
-        if key not in self._actions:
-            action = pb.Operation.FromString(operation.definition).action
-            if operation.secret_action is not None:
-                try:
-                    text = await self._cipher.decrypt(operation.secret_action, SECRET_ACTIONS.context(*key))
-                    action = unpacked(text)
-                except SecretUnreadable as error:
-                    await repository.end_pending(operation, pb.OPERATION_RESULT_STATE_FAILED, str(error), now)
-                    return action
-            self._actions[key] = action
-        return self._actions[key]
+    async def _clear_action(self, key: Key) -> pb.OperationAction | None:
+        """Return the action of an operation with what is secret in it; None if it can't be decrypted now."""
+        if key in self._actions:
+            return self._actions[key]
+        async with self._unit_of_work(read_only=True) as work:
+            try:
+                operation = await OperationRepository(work.session).get(*key)
+            except NotFound:
+                return None
+            action, secret = pb.Operation.FromString(operation.definition).action, operation.secret_action
+        if secret is not None:
+            # Outside of the transaction: a key service may take its time.
+            try:
+                action = unpacked(await self._cipher.decrypt(secret, SECRET_ACTIONS.context(*key)))
+            except SecretUnreadable as error:
+                logger.warning("an operation waits", extra={"operation_id": key[1], "problem": str(error)})
+                return None
+        self._actions[key] = action
+        return action
 
     async def _record(
         self, work: UnitOfWork, operation: Operation, action: pb.OperationAction, ended: Sequence[Ended], now: datetime
@@ -182,9 +209,9 @@ class OperationRunner:
             self._renewed[key] = time
 
     async def _left_behind(
-        self, work: UnitOfWork, operation: Operation, action: pb.OperationAction, now: datetime
+        self, work: UnitOfWork, operation: Operation, action: pb.OperationAction, now: datetime, *, begins: bool
     ) -> list[Claim]:
-        """Record the ends of commands whose core is gone, and claim the stations for which it stored none."""
+        """Record the ends of commands whose core is gone; claim stations for which it stored none, if any may begin."""
         repository = OperationRepository(work.session)
         rows = await repository.running(operation, before=now - LEASE)
         ends = await self._ends(work, operation, rows)
@@ -196,7 +223,11 @@ class OperationRunner:
                 result = result_of_command(action, end, waits=operation.waits, now=now)
                 if result is not None:
                     results[row.station_id] = result
-            else:
+            elif operation.state == pb.OPERATION_STATE_CANCELLING:
+                results[row.station_id] = Result(pb.OPERATION_RESULT_STATE_CANCELLED, reason=operation.state_reason)
+            elif operation.expire_time <= now:
+                results[row.station_id] = Result(pb.OPERATION_RESULT_STATE_EXPIRED, reason=EXPIRED)
+            elif begins:
                 claims.append(Claim(row.station_id, row.attempts + 1, row.command_id))
         await repository.end(operation, _none_begins(operation, results), now)
         await repository.claim(operation, claims, now)

@@ -513,3 +513,16 @@ async def test_held_stations_are_accepted_without_a_command(idle: Yard) -> None:
     shown = await stations.GetStation(GetStationRequest(station_id="CS-4"))
     assert (shown.description, shown.HasField("held_time")) == ("found", False)
     assert idle.sent() == []
+
+
+async def test_what_was_claimed_and_not_sent_is_not_sent_after_it_was_cancelled(idle: Yard) -> None:
+    rpcs = DyingRpcs()
+    operation = await idle.create()
+    await die(OperationRunner(idle.core.core.services, lambda: cast("Any", rpcs)), rpcs.called)
+    await idle.api.CancelOperation(pb.CancelOperationRequest(operation_id=operation.operation_id))
+
+    await run(idle, minutes=1)
+
+    assert await idle.states(operation) == {"CS-1": "CANCELLED", "CS-2": "CANCELLED"}
+    assert (await idle.get(operation)).state == pb.OPERATION_STATE_CANCELLED
+    assert idle.sent() == []
