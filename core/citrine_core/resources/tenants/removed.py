@@ -46,6 +46,8 @@ PURGED = (
     "evse_services",
     "firmware_statuses",
     "handled_messages",
+    "idempotency_keys",
+    "operation_stations",
     "poisoned_messages",
     "rollups",
     "samples",

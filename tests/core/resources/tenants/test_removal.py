@@ -31,7 +31,7 @@ REMOVED = frozenset(
         *("early_charging_states", "firmware_campaign_stations", "firmware_campaigns", "firmware_publications"),
         *("firmware_updates", "handshake_refusals", "installed_certificates", "issued_certificates"),
         *("local_list_entries", "local_lists", "location_evses", "locations", "log_uploads", "monitorings"),
-        *("monitors", "network_profiles", "provisionings", "refusals", "remote_starts", "report_parts"),
+        *("monitors", "network_profiles", "operations", "provisionings", "refusals", "remote_starts", "report_parts"),
         *("report_runs", "reservation_costs", "reservations", "resets", "security_profile_upgrades"),
         *("station_groups", "station_labels", "station_sightings", "stations", "stored_certificates"),
         *("tariff_assignments", "tariffs", "tokens", "tolerance_rules", "transaction_checks", "transaction_limits"),
