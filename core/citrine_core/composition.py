@@ -35,6 +35,7 @@ from citrine_core.resources import (
 )
 from citrine_core.resources.certificate_store.repository import CERTIFICATES
 from citrine_core.resources.commands import CommandsServicer
+from citrine_core.resources.commands.typed_calls import TypedCalls
 from citrine_core.resources.configurations.repository import CONFIGURATIONS
 from citrine_core.resources.connections import ConnectionsServicer
 from citrine_core.resources.edges import EdgesServicer
@@ -104,7 +105,7 @@ def resource_blocks(
 def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: Sequence[Block]) -> list[Block]:
     """Return the services that no functional block owns, in the form of blocks."""
     of_blocks = [name for block in blocks for name in block.service_names]
-    commands = CommandsServicer(services, scopes_by_rpc(of_blocks))
+    commands = CommandsServicer(services, scopes_by_rpc(of_blocks), TypedCalls(blocks))
     # Any: each adder takes the servicer of its own service.
     servicers: list[tuple[Any, Any, str]] = [
         (stations_pb2_grpc.add_StationsServiceServicer_to_server, StationsServicer(services), "Stations"),

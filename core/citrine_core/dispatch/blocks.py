@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import grpc
-from google.protobuf.message import Message
 from sqlalchemy import Table
 
 from citrine_core.db import UnitOfWork
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Block",
-    "CheckCommand",
     "CreditLeft",
     "ForgetStation",
     "ForgetTenant",
@@ -33,11 +31,6 @@ __all__ = [
     "OnTokenChange",
     "Translate",
 ]
-
-
-CheckCommand = Callable[[str, Message], Awaitable[None]]
-"""`await check(tenant_id, message)` refuses a request to a station that CommandsService was asked to send, as the rpc
-of the block does; fields are named from "payload" on."""
 
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
@@ -97,8 +90,6 @@ class Block:
     """Ask other systems for what the handlers need, before a message is submitted to its lane."""
     observers: Sequence[Observer] = ()
     """Called with messages of stations, whichever block handles them, in the same transaction."""
-    check_command: CheckCommand | None = None
-    """Checks what CommandsService is asked to send. None: the schema says it all."""
     translations: "Sequence[Translate]" = ()
     """Translate commands into the station's own terms just before they are sent. They are stored untranslated."""
     on_token_change: Sequence[OnTokenChange] = ()

@@ -14,12 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import remote_control_pb2 as pb
 from citrine.api.v1 import remote_control_pb2_grpc
+from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import ChargingProfile, IdToken
 from citrine_core.blocks.remote_control.repository import RemoteStartRepository
 from citrine_core.blocks.remote_control.starts import change, new_row
 from citrine_core.blocks.transactions.queries import find_ends
-from citrine_core.errors import CoreError, InvalidArgument, NotFound
+from citrine_core.blocks.transactions.targets import aim_at_transaction
+from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations import StationRepository
 from citrine_core.resources.stations.selection import checked_selector
@@ -105,7 +107,8 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         request: pb.RequestStopTransactionRequest,
         context: grpc.aio.ServicerContext[pb.RequestStopTransactionRequest, pb.RequestStopTransactionResponse],
     ) -> pb.RequestStopTransactionResponse:
-        required("request.transaction_id", request.request.transaction_id)
+        transaction_id = required("request.transaction_id", request.request.transaction_id)
+        await self._aim(context, request.target, transaction_id)
         return await self._commands.call(context, request, pb.RequestStopTransactionResponse)
 
     async def UnlockConnector(
@@ -113,6 +116,8 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
         request: pb.UnlockConnectorRequest,
         context: grpc.aio.ServicerContext[pb.UnlockConnectorRequest, pb.UnlockConnectorResponse],
     ) -> pb.UnlockConnectorResponse:
+        if request.transaction_id:
+            await self._aim_at_connector(context, request)
         _check_positive("request.evse_id", request.request.evse_id)
         _check_positive("request.connector_id", request.request.connector_id)
         return await self._commands.call(context, request, pb.UnlockConnectorResponse)
@@ -124,6 +129,20 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
     ) -> pb.TriggerMessageResponse:
         _check_trigger(request.request)
         return await self._commands.call(context, request, pb.TriggerMessageResponse)
+
+    async def _aim(self, context: Any, target: CommandTarget, transaction_id: str) -> Row[Any] | None:
+        return await aim_at_transaction(self._services.unit_of_work, caller(context).tenant_id, target, transaction_id)
+
+    async def _aim_at_connector(self, context: Any, request: pb.UnlockConnectorRequest) -> None:
+        """Fill in the connector of a transaction."""
+        if request.request.evse_id or request.request.connector_id:
+            raise InvalidArgument("request", "must name no connector beside transaction_id")
+        row = await self._aim(context, request.target, request.transaction_id)
+        if row is None:
+            raise NotFound("transaction", request.transaction_id)
+        if not row.evse_id or not row.connector_id:
+            raise FailedPrecondition("the station did not say at which connector the transaction is")
+        request.request.evse_id, request.request.connector_id = row.evse_id, row.connector_id
 
     async def _record(
         self, tenant_id: str, station_id: str, request: ocpp.RequestStartTransactionRequest, limit: Limit

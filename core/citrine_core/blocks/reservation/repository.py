@@ -13,6 +13,7 @@ from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, earliest
 from citrine_core.db.changes import changed_within
 from citrine_core.db.one_of import one_of
+from citrine_core.errors import NotFound
 from citrine_core.resources.station_requests import StationRequestRepository
 from citrine_core.resources.stations.queries import has_restarted
 from citrine_core.resources.stations.selection import stations_selected
@@ -39,6 +40,18 @@ class ReservationRepository(StationRequestRepository[Reservation]):
     number = "reservation_id"
     requested, active = _REQUESTED, _ACTIVE
     name, asking = "reservation", "being asked for reservation"
+
+    async def get_by_id(self, tenant_id: str, id_: int) -> Reservation:
+        """Return a reservation by its id in the core.
+
+        Raises:
+            NotFound: When the tenant has none of this id.
+        """
+        query = select(Reservation).where(Reservation.tenant_id == tenant_id, Reservation.id == id_)
+        row = (await self._session.scalars(query)).one_or_none()
+        if row is None:
+            raise NotFound("reservation", id_)
+        return row
 
     async def find_for_update(
         self, tenant_id: str, keys: Collection[ReservationKey]

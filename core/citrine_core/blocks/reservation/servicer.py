@@ -45,6 +45,8 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
         request: pb.CancelReservationRequest,
         context: grpc.aio.ServicerContext[pb.CancelReservationRequest, pb.CancelReservationResponse],
     ) -> pb.CancelReservationResponse:
+        if request.id:
+            await self._name(caller(context).tenant_id, request)
         return await self._services.commands.call(context, request, pb.CancelReservationResponse)
 
     async def GetReservation(
@@ -52,8 +54,11 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
         request: pb.GetReservationRequest,
         context: grpc.aio.ServicerContext[pb.GetReservationRequest, pb.Reservation],
     ) -> pb.Reservation:
-        station_id = required("station_id", request.station_id)
-        return await self._find(caller(context).tenant_id, station_id, request.reservation_id)
+        tenant_id = caller(context).tenant_id
+        if request.id:
+            async with self._services.unit_of_work(read_only=True) as work:
+                return to_proto(await ReservationRepository(work.session).get_by_id(tenant_id, request.id))
+        return await self._find(tenant_id, required("station_id", request.station_id), request.reservation_id)
 
     async def ListReservations(
         self,
@@ -76,6 +81,16 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
             )
         return pb.ListReservationsResponse(reservations=[to_proto(row) for row in rows], next_page_token=token)
 
+    async def _name(self, tenant_id: str, request: pb.CancelReservationRequest) -> None:
+        """Fill in station and reservationId of the reservation to cancel."""
+        async with self._services.unit_of_work(read_only=True) as work:
+            row = await ReservationRepository(work.session).get_by_id(tenant_id, request.id)
+        if request.target.station_id not in ("", row.station_id):
+            raise InvalidArgument("target.station_id", f"reservation {row.id} is of station {row.station_id}")
+        if request.HasField("request") and request.request.reservation_id != row.reservation_id:
+            raise InvalidArgument("request.reservation_id", f"reservation {row.id} has {row.reservation_id}")
+        request.target.station_id, request.request.reservation_id = row.station_id, row.reservation_id
+
     async def _find(
         self, tenant_id: str, station_id: str, reservation_id: int, *, latest: bool = False
     ) -> pb.Reservation:
@@ -94,6 +109,7 @@ def to_proto(row: Reservation) -> pb.Reservation:
         status=row.status,  # type: ignore[arg-type]  # stored as the number
         detail=row.detail,
         transaction_id=row.transaction_id,
+        id=row.id,
     )
     if row.status_update is not None:
         shown.status_update.CopyFrom(ocpp.ReservationStatusUpdateRequest.FromString(row.status_update))

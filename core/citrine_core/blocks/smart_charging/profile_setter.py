@@ -17,6 +17,7 @@ from citrine_core.blocks.smart_charging.models import ProfileRecord
 from citrine_core.blocks.smart_charging.records import WANTED, new_record
 from citrine_core.blocks.smart_charging.repository import ChargingContextRepository, ProfileRepository
 from citrine_core.blocks.smart_charging.station_snapshot import read_abilities, read_snapshot
+from citrine_core.blocks.transactions.targets import aim_at_transaction
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import DatabaseUnavailable, FailedPrecondition, InvalidArgument, NotFound, Overloaded
 from citrine_core.rpc import Caller, caller
@@ -55,6 +56,9 @@ class ProfileSetter:
             CoreError: As documented in the contract.
         """
         who, message = caller(context), request.request
+        transaction_id = message.charging_profile.transaction_id
+        if transaction_id:
+            await aim_at_transaction(self._unit_of_work, who.tenant_id, request.target, transaction_id)
         record_id = await self._put_on_record(who.tenant_id, request.target, message)
         try:
             command, answer = await self._commands.send(who, request.target, message, context=context)

@@ -7,9 +7,10 @@ from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.api.v1 import smart_charging_pb2_grpc
+from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine_core.blocks.smart_charging.capacity import PlanRepository, PlanTriggers
 from citrine_core.blocks.smart_charging.capacity.shown import plan_to_proto
-from citrine_core.blocks.smart_charging.checks import check_clear, check_composite, check_get
+from citrine_core.blocks.smart_charging.checks import TX, check_clear, check_composite, check_get
 from citrine_core.blocks.smart_charging.jobs import ChargingPlans
 from citrine_core.blocks.smart_charging.limits import LimitRepository
 from citrine_core.blocks.smart_charging.models import Capacity
@@ -25,6 +26,7 @@ from citrine_core.blocks.smart_charging.repository import (
     NegotiationRepository,
     ProfileRepository,
 )
+from citrine_core.blocks.transactions.targets import aim_at_transaction
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.resources.stations.selection import checked_selector
@@ -67,8 +69,22 @@ class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer
         request: pb.ClearChargingProfileRequest,
         context: grpc.aio.ServicerContext[pb.ClearChargingProfileRequest, pb.ClearChargingProfileResponse],
     ) -> pb.ClearChargingProfileResponse:
+        if request.transaction_id:
+            await self._aim_at_profiles(caller(context).tenant_id, request)
         check_clear(request.request, await self._setter.abilities(caller(context), request.target))
         return await self._services.commands.call(context, request, pb.ClearChargingProfileResponse)
+
+    async def _aim_at_profiles(self, tenant_id: str, request: pb.ClearChargingProfileRequest) -> None:
+        """Fill in the criteria of the profiles of a transaction."""
+        if request.request != ocpp.ClearChargingProfileRequest():
+            raise InvalidArgument("request", "must be empty beside transaction_id")
+        row = await aim_at_transaction(self._unit_of_work, tenant_id, request.target, request.transaction_id)
+        if row is None:
+            raise NotFound("transaction", request.transaction_id)
+        if not row.evse_id:
+            raise FailedPrecondition("the station did not say at which EVSE the transaction is")
+        criteria = request.request.charging_profile_criteria
+        criteria.evse_id, criteria.charging_profile_purpose = row.evse_id, TX
 
     async def GetCompositeSchedule(
         self,

@@ -39,6 +39,7 @@ from citrine_core.blocks.tariff_and_cost.transaction_costs import (
     Tenants,
     breakdown_of,
 )
+from citrine_core.blocks.transactions.targets import aim_at_transaction
 from citrine_core.db import Page, UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.locations.queries import find_time_zones, retain_location
@@ -378,6 +379,9 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         request: cost_pb.CostUpdatedRequest,
         context: grpc.aio.ServicerContext[cost_pb.CostUpdatedRequest, cost_pb.CostUpdatedResponse],
     ) -> cost_pb.CostUpdatedResponse:
+        if request.request.transaction_id:
+            target, transaction_id = request.target, request.request.transaction_id
+            await aim_at_transaction(self._services.unit_of_work, caller(context).tenant_id, target, transaction_id)
         return await self._services.commands.call(context, request, cost_pb.CostUpdatedResponse)
 
 

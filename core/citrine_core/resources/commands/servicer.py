@@ -15,6 +15,7 @@ from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.commands.outcomes import CANCELLED
 from citrine_core.resources.commands.protos import from_struct, json_to_struct, to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
+from citrine_core.resources.commands.typed_calls import TypedCalls
 from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.rpc import caller, open_page, span_of
 from citrine_core.services import Services
@@ -39,13 +40,14 @@ class CommandsServicer(CommandsServiceServicer):
     Args:
         services: The services of the core.
         scopes: The scopes that rpcs need, by their names, which are those of the actions that they send.
+        typed: The rpcs that send an action each.
     """
 
-    def __init__(self, services: Services, scopes: Mapping[str, str]) -> None:
+    def __init__(self, services: Services, scopes: Mapping[str, str], typed: TypedCalls) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
-        self._registry = services.registry
+        self._typed = typed
         self._scopes = scopes
 
     async def GetCommand(
@@ -96,11 +98,10 @@ class CommandsServicer(CommandsServiceServicer):
                 message = decode(_action(request.action).request, payload)
             except CodecError as error:
                 raise InvalidArgument("payload" + error.path.replace("/", "."), error.problem) from error
-            for check in self._registry.check_command:
-                await check(who.tenant_id, message)
-            command, response = await self._commands.send(
-                who, request.target, message, context=context, payload_field="payload"
-            )
+            sent = await self._typed.call(request.target, message, context)
+            if sent is None:
+                sent = await self._commands.send(who, request.target, message, context=context, payload_field="payload")
+            command, response = sent
             answer = None if response is None else encode(response)
         return pb.CallStationResponse(command=command, payload=None if answer is None else json_to_struct(answer))
 

@@ -1,0 +1,82 @@
+"""Calls of the rpcs that send an action each, by the action: with their checks, and what they store of it."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import grpc
+from google.protobuf import descriptor_pool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from citrine.api.v1 import common_pb2 as common
+from citrine_core.dispatch import Block
+from citrine_core.errors import InvalidArgument
+
+__all__ = ["TypedCalls"]
+
+_TARGET = common.CommandTarget.DESCRIPTOR.full_name
+
+
+class _Typed(NamedTuple):
+    """An rpc that sends one action."""
+
+    request: type[Message]
+    handler: Callable[[Message, Any], Awaitable[Any]]
+
+
+class _Handlers:
+    """Is told of services in place of a server."""
+
+    def __init__(self) -> None:
+        self.of_services: dict[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+
+    def add_generic_rpc_handlers(self, handlers: Iterable[Any]) -> None:
+        """Take no notice: generated code adds each service in two ways."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
+        """Record the handlers of a service."""
+        self.of_services[service] = handlers
+
+
+class TypedCalls:
+    """The rpcs of blocks that send an action, by the type of its request.
+
+    Args:
+        blocks: The functional blocks.
+    """
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        added: Any = _Handlers()
+        for block in blocks:
+            for add in block.add_servicers:
+                add(added)
+        self._typed: dict[str, _Typed] = {}
+        for service, handlers in added.of_services.items():
+            for method in descriptor_pool.Default().FindServiceByName(service).methods:
+                fields = method.input_type.fields_by_name
+                target, request = fields.get("target"), fields.get("request")
+                if target is not None and request is not None and target.message_type.full_name == _TARGET:
+                    typed = _Typed(GetMessageClass(method.input_type), handlers[method.name].unary_unary)
+                    self._typed[request.message_type.full_name] = typed
+
+    async def call(
+        self, target: common.CommandTarget, message: Message, context: "grpc.aio.ServicerContext[Any, Any]"
+    ) -> tuple[common.Command, Message | None] | None:
+        """Send a message by the rpc of its action; return the command and the answer. None: there is no such rpc.
+
+        Raises:
+            CoreError: As the rpc does. Fields of the message are those of "payload".
+        """
+        typed = self._typed.get(message.DESCRIPTOR.full_name)
+        if typed is None:
+            return None
+        request: Any = typed.request()
+        request.target.CopyFrom(target)
+        request.request.CopyFrom(message)
+        try:
+            response = await typed.handler(request, context)
+        except InvalidArgument as error:
+            first, dot, rest = error.field.partition(".")
+            field = f"payload{dot}{rest}" if first == "request" else error.field
+            raise InvalidArgument(field, error.problem) from error
+        return response.command, response.response if response.HasField("response") else None
