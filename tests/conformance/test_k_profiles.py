@@ -67,7 +67,7 @@ async def test_TC_K_02_CSMS(station: ConformanceStation, api: Citrine) -> None:
         }
     )
     rpc = api.commands.CallStation(
-        CallStationRequest(target=profiles.target(station), action="SetChargingProfile", payload=payload)
+        CallStationRequest(target=profiles.target(station), action="SetChargingProfile", payload=payload, native=True)
     )
     answer = {"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}}
 

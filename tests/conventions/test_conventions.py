@@ -93,6 +93,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         "settled_states.py",
         "summaries.py",
         "token_hints.py",
+        "targets.py",
     },
 }
 """More files of a block, by its name."""

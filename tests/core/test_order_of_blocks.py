@@ -47,7 +47,12 @@ PROFILE = {
     "chargingProfilePurpose": "TxDefaultProfile",
     "chargingProfileKind": "Absolute",
     "chargingSchedule": [
-        {"id": 1, "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}]}
+        {
+            "id": 1,
+            "startSchedule": "2025-01-01T00:00:00Z",
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.0}],
+        }
     ],
 }
 

@@ -215,6 +215,7 @@ MORE: dict[str, dict[str, Any]] = {
     "ProvisioningService.Reset": {"request": {"type": 1}},
     "RefusalsService.SetToleranceRule": {"rule": {"kinds": [1], "rule_id": "x"}},
     "RemoteControlService.TriggerMessage": {"request": {"requested_message": 1}},
+    "RemoteControlService.UnlockConnector": {"transaction_id": ""},
     "ReportsService.GetReportRun": {"kind": 1},
     "ReportsService.ListReportParts": {"kind": 1},
     "ReportsService.WatchReportRun": {"kind": 1},
@@ -227,7 +228,7 @@ MORE: dict[str, dict[str, Any]] = {
     "SmartChargingService.GetChargingProfiles": {
         "request": {"charging_profile": {"charging_profile_purpose": 2, "charging_profile_id": []}}
     },
-    "SmartChargingService.ClearChargingProfile": {"request": {"charging_profile_id": 1}},
+    "SmartChargingService.ClearChargingProfile": {"request": {"charging_profile_id": 1}, "transaction_id": ""},
     "SmartChargingService.GetCompositeSchedule": {"request": {"duration": 60}},
     "SmartChargingService.SetChargingCapacity": {"capacity": {"max_power_w": "1000"}},
     "StationsService.LowerSecurityProfile": {"security_profile": 1},

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf.message import Message
 from sqlalchemy import Table
 
 from citrine_core.db import UnitOfWork
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Block",
+    "CheckCommand",
     "CreditLeft",
     "ForgetStation",
     "ForgetTenant",
@@ -31,6 +33,11 @@ __all__ = [
     "OnTokenChange",
     "Translate",
 ]
+
+
+CheckCommand = Callable[[str, Message], Awaitable[None]]
+"""`await check(tenant_id, message)` refuses a request that an operation is to send to many stations, as the rpc
+of the block does; fields are named from "payload" on."""
 
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
@@ -90,6 +97,8 @@ class Block:
     """Ask other systems for what the handlers need, before a message is submitted to its lane."""
     observers: Sequence[Observer] = ()
     """Called with messages of stations, whichever block handles them, in the same transaction."""
+    check_command: CheckCommand | None = None
+    """Checks what operations are to send. None: the schema says it all."""
     translations: "Sequence[Translate]" = ()
     """Translate commands into the station's own terms just before they are sent. They are stored untranslated."""
     on_token_change: Sequence[OnTokenChange] = ()

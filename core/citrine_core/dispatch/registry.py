@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from citrine_core.dispatch.blocks import (
     Block,
+    CheckCommand,
     CreditLeft,
     ForgetStation,
     ForgetTenant,
@@ -91,6 +92,11 @@ class Registry:
     def translations(self) -> Sequence[Translate]:
         """Say things of commands as their station knows them."""
         return [one for block in self.blocks for one in block.translations]
+
+    @cached_property
+    def check_command(self) -> Sequence[CheckCommand]:
+        """Check what operations are to send."""
+        return [block.check_command for block in self.blocks if block.check_command is not None]
 
     @cached_property
     def on_token_change(self) -> Sequence[OnTokenChange]:

@@ -93,6 +93,7 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "start_time": sql.time(),
             "end_time": _case(FEW, "NULL", sql.time("n + 5")),
             "settle_time": _case(FEW, "NULL", sql.time("n + 9")),
+            "reference": _case(FEW, "'ORDER'", "NULL"),
         },
         "transaction_costs": {
             "station_id": _STATION,
@@ -286,6 +287,7 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "transactions that began then": (5, _transactions(started=EARLY)),
     "transactions of a station that began then": (50, _transactions(station_id="CS-7", started=LATE)),
     "transactions that were settled then": (PAGE, _transactions(settled=LATE)),
+    "transactions with a reference": (5, _transactions(reference="ORDER")),
     "transactions by the beginning of the id": (PAGE, _transactions(prefix="T-77")),
     "costs": (PAGE, _costs()),
     "costs of a station": (1, _costs(station_id="CS-7")),

@@ -56,6 +56,7 @@ async def list_records(
         str, typer.Option("--transaction", metavar="ID", help="Only of this one, each revision.")
     ] = "",
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
+    reference: Annotated[str, typer.Option("--reference", metavar="TEXT", help="Only with this reference.")] = "",
     begin: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Ended then or later.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Ended before then.")] = "",
     after: Annotated[
@@ -76,6 +77,7 @@ async def list_records(
         station_id=station,
         transaction_id=await listed_transaction(client, transaction_id, station),
         id_token=id_token,
+        reference=reference,
         ended=TimeRange(start=first, end=last) if begin or end else None,
         after_change=after,
         latest_only=latest,
@@ -217,6 +219,7 @@ def _show(client: Client, record: ChargeRecord) -> None:
             "connector": number(record, "connector_id"),
             "hardware": f"{record.station.vendor_name} {record.station.model}".strip(),
             "token": record.token.id_token.id_token,
+            "reference": record.reference,
             "group": record.token.group_id,
             "contract": record.token.contract_id,
             "authorized by": enum_word(record, "authorization_method") if record.authorization_method else "",

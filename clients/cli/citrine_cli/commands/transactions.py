@@ -101,6 +101,7 @@ async def list_transactions(
     ] = False,
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
     token_group: TokenGroupOption = "",
+    reference: Annotated[str, typer.Option("--reference", metavar="TEXT", help="Only with this reference.")] = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -119,6 +120,7 @@ async def list_transactions(
         unsettled_only=unsettled,
         id_token=id_token,
         group_id=token_group,
+        reference=reference,
         stations=station_selector(location, group, label),
         started=range_of(begin, end),
         settled=range_of(settled_begin, settled_end, "--settled-from", "--settled-to"),
@@ -158,6 +160,7 @@ def _facts(found: Transaction, currency: str) -> Facts:
         "transaction": found.transaction_id,
         "station": found.station_id,
         "station calls it": found.reported_transaction_id,
+        "reference": found.reference,
         "tenant": found.tenant_id,
         "evse": number(found, "evse_id"),
         "connector": number(found, "connector_id"),
@@ -279,6 +282,10 @@ async def start_transaction(
         int, typer.Option("--evse", metavar="N", help="EVSE; without it the station chooses.", show_default=False)
     ] = 0,
     group: Annotated[str, typer.Option("--group", metavar="ID", help="Group, if not that of the token.")] = "",
+    reference: Annotated[
+        str,
+        typer.Option("--reference", metavar="TEXT", help="What you call it; its charge record bears it."),
+    ] = "",
     max_cost: MaxCost = "",
     max_energy: MaxEnergy = 0.0,
     max_time: MaxTime = 0.0,
@@ -296,6 +303,7 @@ async def start_transaction(
             target=CommandTarget(station_id=station_id),
             request=request,
             limit=parse_limit(max_cost, max_energy, max_time),
+            reference=reference,
         )
     )
     status = enum_word(answer.response, "status")

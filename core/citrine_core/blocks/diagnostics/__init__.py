@@ -2,7 +2,10 @@
 
 from functools import partial
 
+from google.protobuf.message import Message
+
 from citrine.api.v1 import diagnostics_pb2_grpc
+from citrine.ocpp.v2.diagnostics_pb2 import GetLogRequest
 from citrine_core.blocks.diagnostics.handlers import DiagnosticsHandlers
 from citrine_core.blocks.diagnostics.logs import LogHandlers
 from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
@@ -13,7 +16,7 @@ from citrine_core.blocks.diagnostics.repository import (
     StationEventRepository,
     forget_diagnostics,
 )
-from citrine_core.blocks.diagnostics.servicer import DiagnosticsServicer
+from citrine_core.blocks.diagnostics.servicer import DiagnosticsServicer, check_log
 from citrine_core.dispatch import Block
 from citrine_core.services import Services
 
@@ -43,4 +46,10 @@ def block(services: Services) -> Block:
         [partial(diagnostics_pb2_grpc.add_DiagnosticsServiceServicer_to_server, DiagnosticsServicer(services))],
         ["citrine.api.v1.DiagnosticsService"],
         forget_station=forget_diagnostics,
+        check_command=_check_command,
     )
+
+
+async def _check_command(tenant_id: str, message: Message) -> None:
+    if isinstance(message, GetLogRequest):
+        check_log("payload", message)

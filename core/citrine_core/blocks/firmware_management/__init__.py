@@ -17,6 +17,7 @@ from citrine_core.blocks.firmware_management.models import FirmwarePublication, 
 from citrine_core.blocks.firmware_management.publications import PublicationHandlers
 from citrine_core.blocks.firmware_management.repository import FirmwareRepository, awaits_boot
 from citrine_core.blocks.firmware_management.servicer import FirmwareManagementServicer
+from citrine_core.blocks.firmware_management.verification import FirmwareVerifier
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
@@ -78,6 +79,7 @@ def block(services: Services) -> Block:
         ["citrine.api.v1.FirmwareManagementService", "citrine.api.v1.FirmwareCampaignsService"],
         secrets=[SECRET_LOCATIONS],
         counted=[CAMPAIGNS],
+        check_command=FirmwareVerifier(services).check_command,
         forget_station=forget_station,
         jobs=[campaigns, silence],
     )

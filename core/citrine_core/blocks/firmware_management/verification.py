@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import Message
+
 from citrine.api.v1 import firmware_management_pb2 as pb
 from citrine.api.v1.certificate_store_pb2 import CertificateUse
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
-from citrine_core.blocks.firmware_management.checks import check_firmware
+from citrine_core.blocks.firmware_management.checks import check_firmware, check_publication
 from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.resources.certificate_store.queries import find_certificates
 from citrine_core.rpc import check_pattern
@@ -77,6 +79,13 @@ class FirmwareVerifier:
         digest = bytes.fromhex(sha256) if sha256 else await self._read(f"{field}.location", firmware.location)
         check_signature(f"{field}.signature", certificate, firmware.signature, digest)
         return pb.FIRMWARE_VERIFICATION_HASH if sha256 else pb.FIRMWARE_VERIFICATION_FILE
+
+    async def check_command(self, tenant_id: str, message: Message) -> None:
+        """Check what operations are to send."""
+        if isinstance(message, ocpp.UpdateFirmwareRequest):
+            await self.verify("payload.firmware", tenant_id, message.firmware)
+        elif isinstance(message, ocpp.PublishFirmwareRequest):
+            check_publication("payload", message)
 
     async def _certificate(self, field: str, tenant_id: str, text: str) -> "x509.Certificate":
         """Return a signing certificate that is valid, and leads to a manufacturer's root if the tenant has any."""

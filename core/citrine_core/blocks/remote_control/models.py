@@ -33,5 +33,7 @@ class RemoteStart(UsageLimitColumns, Model):
     command_id: Mapped[str] = mapped_column(String(36), default="")
     """Empty until the command ended."""
     problem: Mapped[str] = mapped_column(String(255), default="")
+    reference: Mapped[str | None] = mapped_column(String(64))
+    """What the caller calls it. None: nothing."""
     create_time: Mapped[datetime]
     update_time: Mapped[datetime]

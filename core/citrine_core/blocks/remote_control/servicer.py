@@ -27,13 +27,16 @@ from citrine_core.resources.stations import StationRepository
 from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.resources.tokens import TokenRepository
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
-from citrine_core.rpc import caller, open_page, required, span_of, to_timestamp
+from citrine_core.rpc import caller, check_length, check_printable, open_page, required, span_of, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["CheckProfile", "RemoteControlServicer"]
 
 _Trigger = ocpp.MessageTriggerEnum
 _GROUP_TYPE = "Central"
+
+LONGEST_REFERENCE = 64
+"""Most characters of a caller's reference."""
 
 
 class CheckProfile(Protocol):
@@ -62,8 +65,11 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
             profile = request.request.charging_profile
             self._check_profile(profile, now=self._services.clock(), path="request.charging_profile")
         limit = Limit.read("limit", request.limit) if request.HasField("limit") else NO_LIMIT
+        if request.reference:
+            check_length("reference", request.reference, LONGEST_REFERENCE)
+            check_printable("reference", request.reference)
         tenant_id = caller(context).tenant_id
-        await self._record(tenant_id, request.target.station_id, request.request, limit)
+        await self._record(tenant_id, request, limit)
         try:
             return await self._commands.call(context, request, pb.RequestStartTransactionResponse)
         except CoreError as error:
@@ -144,10 +150,9 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
             raise FailedPrecondition("the station did not say at which connector the transaction is")
         request.request.evse_id, request.request.connector_id = row.evse_id, row.connector_id
 
-    async def _record(
-        self, tenant_id: str, station_id: str, request: ocpp.RequestStartTransactionRequest, limit: Limit
-    ) -> None:
+    async def _record(self, tenant_id: str, asked: pb.RequestStartTransactionRequest, limit: Limit) -> None:
         """Fill in remoteStartId and group if the caller set none, and store the remote start before it is sent."""
+        station_id, request = asked.target.station_id, asked.request
         async with self._services.unit_of_work() as work:
             if await StationRepository(work.session).find(tenant_id, station_id) is None:
                 raise NotFound("station", station_id)
@@ -159,7 +164,7 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
                 if token is not None and token.group_id:
                     # F01.FR.22: without it, the station refuses an EVSE that is reserved for the group.
                     request.group_id_token.CopyFrom(IdToken(id_token=token.group_id, type=_GROUP_TYPE))
-            row = new_row(tenant_id, station_id, request, self._services.clock(), limit)
+            row = new_row(tenant_id, station_id, request, self._services.clock(), limit, asked.reference)
             await RemoteStartRepository(work.session).put_all([row])
             await work.commit()
 
@@ -221,6 +226,7 @@ def _to_proto(row: Row[Any], transaction: Row[Any] | None) -> pb.RemoteStart:
         charging_profile_id=row.charging_profile_id,
         transaction_id=row.transaction_id,
         command_id=row.command_id,
+        reference=row.reference,
         problem=row.problem,
         create_time=to_timestamp(row.create_time),
         update_time=to_timestamp(row.update_time),

@@ -22,6 +22,7 @@ def new_row(
     request: RequestStartTransactionRequest,
     now: datetime,
     limit: Limit = NO_LIMIT,
+    reference: str = "",
 ) -> dict[str, Any]:
     """Return the row of a remote start that is about to be sent."""
     group = request.group_id_token if request.HasField("group_id_token") else None
@@ -40,6 +41,7 @@ def new_row(
         "transaction_id": "",
         "command_id": "",
         "problem": "",
+        "reference": reference or None,
         "create_time": now,
         "update_time": now,
         **limit.columns,
@@ -62,6 +64,7 @@ def change(work: UnitOfWork, row: dict[str, Any], state: int, now: datetime, **v
             remote_start_id=row["remote_start_id"],
             state=RemoteStartChanged.State.ValueType(state),
             transaction_id=row["transaction_id"],
+            reference=row["reference"] or "",
         )
         event = Event(tenant_id=row["tenant_id"], station_id=row["station_id"], remote_start_changed=changed)
         work.emit(event)

@@ -12,7 +12,7 @@ from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import check_length, check_pattern, check_printable
 
-__all__ = ["CHANGEABLE", "changed", "check_interval", "check_tariff", "version_of"]
+__all__ = ["CHANGEABLE", "changed", "check_tariff", "interval_of", "version_of"]
 
 _OUTPUT_ONLY = frozenset({"tenant_id", "version", "create_time", "update_time", "delete_time", "etag"})
 
@@ -44,7 +44,7 @@ def check_tariff(tariff: pb.Tariff) -> Rules:
         check_printable(f"tariff.texts[{place}].language", one.language)
         check_length(f"tariff.texts[{place}].text", one.text, 512, least=1)
     if tariff.HasField("running_cost_interval"):
-        check_interval("tariff.running_cost_interval", tariff.running_cost_interval)
+        _check_interval("tariff.running_cost_interval", tariff.running_cost_interval)
     if tariff.HasField("valid_from") and tariff.HasField("valid_to"):
         _check_order(tariff)
     rules = read_rules(tariff)
@@ -67,16 +67,16 @@ def _check_order(tariff: pb.Tariff) -> None:
         raise InvalidArgument("tariff.valid_to", "must be after valid_from")
 
 
-def check_interval(field: str, interval: Duration) -> timedelta:
-    """Return a checked interval at which the running cost is sent to stations.
+def interval_of(settings: pb.CostSettings) -> int:
+    """Return the interval at which the running cost is sent to stations, checked, in seconds.
 
     Raises:
         InvalidArgument: When it is less than 10 seconds or more than a day.
     """
-    found = interval.ToTimedelta()
-    if not _SHORTEST <= found <= _LONGEST:
-        raise InvalidArgument(field, "must be from 10 seconds to a day")
-    return found
+    if not settings.HasField("running_cost_interval"):
+        return 60
+    interval = _check_interval("settings.running_cost_interval", settings.running_cost_interval)
+    return interval // timedelta(seconds=1)
 
 
 def changed(tariff: pb.Tariff, other: pb.Tariff, fields: Collection[str]) -> pb.Tariff:
@@ -108,3 +108,10 @@ def version_of(tenant_id: str, tariff: pb.Tariff, now: datetime) -> TariffVersio
         definition=definition.SerializeToString(deterministic=True),
         create_time=now,
     )
+
+
+def _check_interval(field: str, interval: Duration) -> timedelta:
+    found = interval.ToTimedelta()
+    if not _SHORTEST <= found <= _LONGEST:
+        raise InvalidArgument(field, "must be from 10 seconds to a day")
+    return found

@@ -1,7 +1,7 @@
 """TariffsService and TariffAndCostService: the gRPC face of functional block I."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -18,8 +18,8 @@ from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_t
 from citrine_core.blocks.tariff_and_cost.definitions import (
     CHANGEABLE,
     changed,
-    check_interval,
     check_tariff,
+    interval_of,
     version_of,
 )
 from citrine_core.blocks.tariff_and_cost.preview import preview
@@ -247,7 +247,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             if "price_messages" in fields:
                 row.price_messages = wanted.price_messages or pb.PRICE_MESSAGES_SUPPORTED
             if "running_cost_interval" in fields:
-                row.interval_seconds = _seconds(wanted)
+                row.interval_seconds = interval_of(wanted)
             await costs.put_settings(row, self._clock())
             work.after_commit(lambda: self._tenants.forget(tenant_id))
             work.after_commit(self._wake_running_costs)
@@ -395,10 +395,3 @@ def _in_list(
     named = pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=currency)
     cost = pb.Cost(currency=currency, total=total) if row.after_tax is not None else None
     return cost_to_proto(row, cost, named, now, latest)
-
-
-def _seconds(settings: pb.CostSettings) -> int:
-    if not settings.HasField("running_cost_interval"):
-        return 60
-    interval = check_interval("settings.running_cost_interval", settings.running_cost_interval)
-    return interval // timedelta(seconds=1)

@@ -17,6 +17,7 @@ from citrine_core.blocks.transactions.register_memory import Anomaly, add_anomal
 from citrine_core.blocks.transactions.remote_starts import (
     RemoteStarts,
     claim_remote_starts,
+    copy_reference,
     copy_token,
     retain_remote_start,
 )
@@ -89,8 +90,11 @@ class BatchFold:
             ends = occurrence.event_type == _ENDED and key not in self._ended and key not in deferred
             if ends and state.energy_wh is None:
                 state = await self._measure_elsewhere(key, state)
-            if state.id_token is None and state.remote_start_id is not None and key not in settled:
-                copy_token(state, requests)
+            if state.remote_start_id is not None and key not in settled:
+                if state.reference is None:
+                    copy_reference(state, requests)
+                if state.id_token is None:
+                    copy_token(state, requests)
             state.update_time = self.now
             for event in events_of(state, occurrence, starts=key not in heard, ends=ends):
                 self.work.emit(event)

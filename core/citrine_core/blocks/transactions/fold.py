@@ -151,6 +151,7 @@ class TransactionState:
     stopped_reason: int | None = None
     remote_start_id: int | None = None
     reservation_id: int | None = None
+    reference: str | None = None
     offline: bool = False
     energy_wh: float | None = None
     meter_start_wh: float | None = None

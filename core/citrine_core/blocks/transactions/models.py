@@ -29,6 +29,7 @@ _REFOLD_DUE = text("refold_due_time IS NOT NULL")
 _SETTLED = text("settle_time IS NOT NULL")
 _UNSETTLED = text("settle_time IS NULL")
 _SETTLED_WITH_EVENTS = text("settle_time IS NOT NULL AND events_removed_time IS NULL")
+_REFERRED = text("reference IS NOT NULL")
 _AGAIN = text("reported_id IS NOT NULL")
 
 
@@ -55,6 +56,7 @@ class Transaction(Model):
             "ix_transactions_settled", "tenant_id", "settle_time", "station_id", "transaction_id", where=_SETTLED
         ),
         Index(None, "tenant_id", "id_token_lookup"),
+        PartialIndex("ix_transactions_reference", "tenant_id", "reference", "sequence", where=_REFERRED),
         PartialIndex("ix_transactions_settle_due", "settle_due_time", where=_DUE),
         PartialIndex("ix_transactions_refold_due", "refold_due_time", where=_REFOLD_DUE),
         PartialIndex("ix_transactions_settled_with_events", "settle_time", where=_SETTLED_WITH_EVENTS),
@@ -105,6 +107,8 @@ class Transaction(Model):
     cable_max_current: Mapped[int | None] = mapped_column(Integer)
     remote_start_id: Mapped[int | None] = mapped_column(Integer)
     reservation_id: Mapped[int | None] = mapped_column(Integer)
+    reference: Mapped[str | None] = mapped_column(String(64))
+    """Reference of the caller who had it started. None: there is none."""
     offline: Mapped[bool] = mapped_column(default=False)
 
     energy_wh: Mapped[float | None] = mapped_column(Double)

@@ -56,6 +56,7 @@ def transaction_to_proto(
         stopped_reason=row.stopped_reason,
         remote_start_id=row.remote_start_id,
         reservation_id=row.reservation_id,
+        reference=row.reference,
         events=row.events,
         last_seq_no=row.last_seq_no,
         has_gap=_has_gap(row),

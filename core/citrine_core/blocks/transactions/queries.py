@@ -25,7 +25,6 @@ __all__ = [
     "count_running",
     "find_after",
     "find_boundary_events",
-    "find_by_id",
     "find_ends",
     "find_event_requests",
     "find_meter_values_of_events",
@@ -98,17 +97,6 @@ def sample_times(tenant_id: str, station_id: str, transaction_id: str) -> tuple[
         for column in (_TABLE.first_sample_time, _TABLE.last_sample_time)
     )
     return first, last
-
-
-async def find_by_id(session: AsyncSession, tenant_id: str, transaction_id: str) -> Sequence[Row[Any]]:
-    """Return the transactions of an id, at most one of each station and two in all.
-
-    Returns:
-        For each: station_id, evse_id and connector_id.
-    """
-    query = select(_TABLE.station_id, _TABLE.evse_id, _TABLE.connector_id)
-    of_id = query.where(_TABLE.tenant_id == tenant_id, _TABLE.transaction_id == transaction_id)
-    return (await session.execute(of_id.order_by(_TABLE.station_id).limit(2))).all()
 
 
 async def find_open(session: AsyncSession, tenant_id: str, station_id: str) -> Sequence[Row[*tuple[Any, ...]]]:

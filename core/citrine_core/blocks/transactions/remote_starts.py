@@ -13,7 +13,14 @@ from citrine_core.blocks.transactions.repository import TransactionKey
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.tokens import lookup_of, type_of
 
-__all__ = ["RemoteStarts", "claim_remote_starts", "claim_reservations", "copy_token", "retain_remote_start"]
+__all__ = [
+    "RemoteStarts",
+    "claim_remote_starts",
+    "claim_reservations",
+    "copy_reference",
+    "copy_token",
+    "retain_remote_start",
+]
 
 RemoteStarts = Mapping[RemoteStartKey, Mapping[str, Any]]
 """Rows of requests to start transactions."""
@@ -72,6 +79,14 @@ async def claim_remote_starts(
     return await record_started(work, tenant_id, started, now) if started else {}
 
 
+def copy_reference(state: TransactionState, requests: RemoteStarts) -> None:
+    """Copy what the caller of the request that began the transaction calls it."""
+    assert state.remote_start_id is not None
+    request = requests.get((state.station_id, state.remote_start_id))
+    if request is not None and request["transaction_id"] == state.transaction_id:
+        state.reference = request["reference"]
+
+
 def copy_token(state: TransactionState, requests: RemoteStarts) -> None:
     """Copy the token of the request, if the station does not repeat it (F01.FR.04)."""
     assert state.remote_start_id is not None
@@ -87,6 +102,7 @@ def retain_remote_start(before: TransactionState, folded: TransactionState) -> N
         folded.remote_start_id = before.remote_start_id
     if folded.reservation_id is None:
         folded.reservation_id = before.reservation_id
+    folded.reference = before.reference
 
 
 async def claim_reservations(

@@ -79,6 +79,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             unsettled_only=request.unsettled_only,
             id_token=request.id_token,
             group_id=request.group_id,
+            reference=request.reference,
             started=span_of(request.started),
             settled=settled,
             prefix=request.transaction_id_prefix,

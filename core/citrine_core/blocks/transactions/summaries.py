@@ -40,6 +40,8 @@ def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
         summary.charging_state = state.charging_state
     if state.id_token is not None:
         summary.id_token.id_token, summary.id_token.type = state.id_token, state.id_token_type or ""
+    if state.reference is not None:
+        summary.reference = state.reference
     if state.remote_start_id is not None:
         summary.remote_start_id = state.remote_start_id
     if state.start_time is not None:

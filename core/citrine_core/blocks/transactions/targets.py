@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine_core.blocks.transactions.queries import find_by_id
+from citrine_core.blocks.transactions.lists import TransactionLists
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.errors import InvalidArgument, NotFound
 
@@ -19,7 +19,7 @@ async def aim_at_transaction(
     """Fill in the station of a command about a transaction, where its caller names none.
 
     Returns:
-        station_id, evse_id and connector_id of the transaction. None: the caller names the station, and no station
+        The transaction. None: the caller names the station, and no station
         reported the transaction yet, which is the station's to know.
 
     Raises:
@@ -27,7 +27,7 @@ async def aim_at_transaction(
         InvalidArgument: When several stations have one of this id, or it is of another one than the caller names.
     """
     async with unit_of_work(read_only=True) as work:
-        rows = await find_by_id(work.session, tenant_id, transaction_id)
+        rows = await TransactionLists(work.session).find(tenant_id, transaction_id)
     if target.station_id:
         return _of_station(rows, target.station_id, transaction_id)
     if not rows:

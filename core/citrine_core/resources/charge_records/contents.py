@@ -116,6 +116,7 @@ def _of_transaction(subject: Subject) -> pb.ChargeRecord:
         authorization_method=_method(row, subject.boundaries),
         remote_start_id=row.remote_start_id,
         reservation_id=row.reservation_id,
+        reference=row.reference,
         start_time=to_timestamp(start),
         end_time=to_timestamp(end),
         total_time=to_duration(max(end - start, timedelta(0))) if start is not None and end is not None else None,

@@ -160,6 +160,7 @@ def _row(record: pb.ChargeRecord, settled: SettledTransaction, head: Head, place
         record.station_id,
         record.transaction_id,
         row.id_token_lookup,
+        record.reference or None,
         record.correction,
         record.reason,
         to_datetime(record.end_time) if record.HasField("end_time") else row.settle_time,
@@ -185,5 +186,6 @@ def _event_of(record: pb.ChargeRecord) -> Event:
         after_tax=record.total.after_tax,
         tariff_id=record.tariff_id,
         tariff_version=record.tariff_version,
+        reference=record.reference,
     )
     return Event(tenant_id=record.tenant_id, station_id=record.station_id, charge_record_made=body)

@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, String, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import BigId, Model
+from citrine_core.db import BigId, Model, PartialIndex
 
 __all__ = ["ChargeRecord", "ChargeRecordBackfill", "ChargeRecordHead", "DueChargeRecord"]
+
+_REFERRED = text("reference IS NOT NULL")
 
 
 class ChargeRecord(Model):
@@ -19,6 +21,7 @@ class ChargeRecord(Model):
         UniqueConstraint("tenant_id", "record_id", "revision", name="uq_charge_records_revision"),
         Index("ix_charge_records_station", "tenant_id", "station_id", "change"),
         Index("ix_charge_records_token", "tenant_id", "id_token_lookup", "change"),
+        PartialIndex("ix_charge_records_reference", "tenant_id", "reference", "change", where=_REFERRED),
         Index("ix_charge_records_created", "tenant_id", "create_time", "change"),
         Index("ix_charge_records_ended", "tenant_id", "end_time", "change"),
     )
@@ -34,6 +37,8 @@ class ChargeRecord(Model):
     transaction_id: Mapped[str] = mapped_column(String(36))
     id_token_lookup: Mapped[str | None] = mapped_column(String(255))
     """Normalised spelling of the token. None: no token was reported."""
+    reference: Mapped[str | None] = mapped_column(String(64))
+    """Reference of the caller who had the transaction started. None: there is none."""
     correction: Mapped[int] = mapped_column(Integer)
     """Number of the cost correction that it has. 0: it has the final cost."""
     reason: Mapped[int] = mapped_column(SmallInteger)

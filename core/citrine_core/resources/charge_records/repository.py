@@ -46,6 +46,7 @@ class RecordRow(NamedTuple):
     station_id: str
     transaction_id: str
     id_token_lookup: str | None
+    reference: str | None
     correction: int
     reason: int
     end_time: datetime
@@ -85,6 +86,7 @@ class Filter(NamedTuple):
     record_id: str = ""
     latest_only: bool = False
     stations: StationSelector = _ALL_STATIONS
+    reference: str = ""
     by_end: bool = False
     """Whether those come first whose transactions ended last."""
 
@@ -257,7 +259,10 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
             found.append(column >= since)
         if until is not None:
             found.append(column < until)
-    for name in ("station_id", "transaction_id", "record_id"):
+    if wanted.reference:
+        # The condition of the index.
+        found.append(columns.reference.is_not(None))
+    for name in ("station_id", "transaction_id", "record_id", "reference"):
         if getattr(wanted, name):
             found.append(columns[name] == getattr(wanted, name))
     if wanted.id_token:

@@ -96,6 +96,7 @@ def _filter(request: pb.ListChargeRecordsRequest) -> Filter:
         request.record_id,
         request.latest_only,
         request.stations,
+        reference=request.reference,
         by_end=request.HasField("ended"),
     )
 

@@ -53,11 +53,11 @@ class TypedCalls:
         self._typed: dict[str, _Typed] = {}
         for service, handlers in added.of_services.items():
             for method in descriptor_pool.Default().FindServiceByName(service).methods:
-                fields = method.input_type.fields_by_name
-                target, request = fields.get("target"), fields.get("request")
-                if target is not None and request is not None and target.message_type.full_name == _TARGET:
+                types = {field.name: field.message_type for field in method.input_type.fields}
+                kinds = {name: kind.full_name for name, kind in types.items() if kind is not None}
+                if kinds.get("target") == _TARGET and "request" in kinds:
                     typed = _Typed(GetMessageClass(method.input_type), handlers[method.name].unary_unary)
-                    self._typed[request.message_type.full_name] = typed
+                    self._typed[kinds["request"]] = typed
 
     async def call(
         self, target: common.CommandTarget, message: Message, context: "grpc.aio.ServicerContext[Any, Any]"

@@ -123,7 +123,7 @@ async def check_content(
         field: Path of the action in the request.
         tenant_id: Tenant of the stations.
         action: The action, checked by `check_action`.
-        checks: Checks of what CommandsService is asked to send.
+        checks: Those of the blocks.
         now: The time now.
 
     Raises:

@@ -69,7 +69,7 @@ class PoisonedMessagesServicer(PoisonedMessagesServiceServicer):
         async with self._unit_of_work() as work:
             row = await PoisonedMessages(work.session).get(tenant_id, message_id)
             # The audit has that it was asked for, whatever becomes of it.
-            await work.commit()
+            await work.commit(at_once=True)
         run = PoisonedRun(message_id)
         self._submit(Item(tenant_id, row.station_id, run, lambda _: None))
         answer = await run.done

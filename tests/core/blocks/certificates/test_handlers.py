@@ -2,6 +2,7 @@
 
 import asyncio
 
+import grpc
 import pytest
 from google.protobuf.json_format import ParseDict
 
@@ -170,12 +171,11 @@ async def test_commands_by_call_station_update_the_record(certificates: Certific
     assert await certificates.listed() == []
 
 
-async def test_what_nobody_can_read_is_not_recorded(certificates: Certificates) -> None:
-    """CallStation sends whatever its caller says, and a station may accept it."""
-    certificates.store.answer = lambda action, payload: {"status": "Accepted"}  # type: ignore[method-assign]
+async def test_what_nobody_can_read_is_not_sent(certificates: Certificates) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call(certificates, "InstallCertificate", {"certificateType": "V2GRootCertificate", "certificate": "x"})
 
-    await call(certificates, "InstallCertificate", {"certificateType": "V2GRootCertificate", "certificate": "x"})
-
+    assert refused.value.details() == "payload.certificate: must be exactly one certificate in PEM, and not none"
     assert await certificates.listed() == []
 
 

@@ -156,8 +156,7 @@ async def test_a_report_tells_whether_a_station_holds_what_it_did_not_confirm(di
     assert await display.states() == {"held": "SET", "not held": "FAILED"}
 
 
-async def test_a_message_that_was_set_by_any_other_way_is_known(display: Display) -> None:
-    """CallStation sends what it is given; the end of the command tells the block."""
+async def test_a_message_by_call_station_is_one(display: Display) -> None:
     request = CallStationRequest(target=TARGET, action="SetDisplayMessage")
     content = ocpp.SetDisplayMessageRequest(message=message_info("hello", id=3))
     ParseDict(encode(content), request.payload)
@@ -165,4 +164,4 @@ async def test_a_message_that_was_set_by_any_other_way_is_known(display: Display
     await display.core.stub(CommandsServiceStub).CallStation(request)
 
     assert await display.states() == {"hello": "SET"}
-    assert await display.told() == [(3, "SET")]
+    assert await display.told() == [(3, "REQUESTED"), (3, "SET")]

@@ -172,9 +172,9 @@ async def test_an_update_by_call_station_is_followed(garage: Garage, station: Fa
     await tell(station, 9, "DOWNLOADING", "DOWNLOAD_FAILED")
     assert await garage.state(9) == "FAILED"
 
-    # The same request id once more is another update.
-    await api.CallStation(call)
-    assert await garage.state(9) == "ACCEPTED"
+    with pytest.raises(grpc.aio.AioRpcError) as again:
+        await api.CallStation(call)
+    assert again.value.code() is grpc.StatusCode.ALREADY_EXISTS
 
 
 async def test_a_refusal_is_told_with_its_reason(garage: Garage, station: FakeSession) -> None:

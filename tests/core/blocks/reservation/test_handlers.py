@@ -87,15 +87,14 @@ async def test_a_refusal_is_kept_with_its_reason(desk: Desk) -> None:
     assert (await desk.state(1), reservation.detail) == ("REFUSED", "InUse EVSE 1")
 
 
-async def test_a_reservation_that_was_sent_by_any_other_way_is_known(desk: Desk) -> None:
-    """CallStation sends what it is given; the end of the command tells the block."""
+async def test_a_reservation_by_call_station_is_one(desk: Desk) -> None:
     request = CallStationRequest(target=CommandTarget(station_id="CS-1"), action="ReserveNow")
     ParseDict(encode(reserve_now(id=3, evse_id=1)), request.payload)
 
     await desk.core.stub(CommandsServiceStub).CallStation(request)
 
     assert await desk.state(3) == "ACTIVE"
-    assert await desk.told() == ["ACTIVE"]
+    assert await desk.told() == ["REQUESTED", "ACTIVE"]
 
 
 async def test_a_station_that_may_hold_what_it_did_not_confirm_is_told_to_cancel_it(desk: Desk) -> None:

@@ -27,12 +27,20 @@ from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.reservations import reserve_now
 
 ANSWERS: dict[type[Message], Message] = {
-    ocpp.RequestStopTransactionRequest: ocpp.RequestStopTransactionResponse(status=1),
-    ocpp.UnlockConnectorRequest: ocpp.UnlockConnectorResponse(status=1),
-    profiles.ClearChargingProfileRequest: profiles.ClearChargingProfileResponse(status=1),
+    ocpp.RequestStopTransactionRequest: ocpp.RequestStopTransactionResponse(
+        status=ocpp.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED
+    ),
+    ocpp.UnlockConnectorRequest: ocpp.UnlockConnectorResponse(status=ocpp.UNLOCK_STATUS_ENUM_UNLOCKED),
+    profiles.ClearChargingProfileRequest: profiles.ClearChargingProfileResponse(
+        status=profiles.CLEAR_CHARGING_PROFILE_STATUS_ENUM_ACCEPTED
+    ),
     costs.CostUpdatedRequest: costs.CostUpdatedResponse(),
-    reservations.ReserveNowRequest: reservations.ReserveNowResponse(status=1),
-    reservations.CancelReservationRequest: reservations.CancelReservationResponse(status=1),
+    reservations.ReserveNowRequest: reservations.ReserveNowResponse(
+        status=reservations.RESERVE_NOW_STATUS_ENUM_ACCEPTED
+    ),
+    reservations.CancelReservationRequest: reservations.CancelReservationResponse(
+        status=reservations.CANCEL_RESERVATION_STATUS_ENUM_ACCEPTED
+    ),
 }
 
 

@@ -13,9 +13,11 @@ from sqlalchemy import delete, insert, select, update
 from citrine.api.v1 import charge_records_pb2 as pb
 from citrine.api.v1 import tariffs_pb2, transactions_pb2
 from citrine.api.v1.charge_records_pb2_grpc import ChargeRecordsServiceStub
-from citrine.api.v1.common_pb2 import TimeRange
+from citrine.api.v1.common_pb2 import CommandTarget, TimeRange
 from citrine.api.v1.locations_pb2 import CreateLocationEvseRequest, CreateLocationRequest, Location, LocationEvse
 from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
+from citrine.api.v1.remote_control_pb2 import GetRemoteStartRequest, RequestStartTransactionRequest
+from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import DeleteStationRequest, Station, UpdateStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
@@ -25,7 +27,10 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import ChargeRecordMade, Event
+from citrine.ocpp.v2 import remote_control_pb2
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
+from citrine.ocpp.v2.remote_control_pb2 import REQUEST_START_STOP_STATUS_ENUM_ACCEPTED, RequestStartTransactionResponse
 from citrine.ocpp.v2.types_pb2 import IdToken, SampledValue, SignedMeterValue
 from citrine_core.db.tables import metadata
 from citrine_core.events import OutboxEvent
@@ -551,3 +556,34 @@ async def test_many_transactions_are_recorded_together(core: RunningCore, api: R
         # The core's own job may have been at the first of them.
         assert 1 <= sum(of in text for text in texts) <= 6, of
     assert len(await api.read()) == 30
+
+
+async def test_a_reference_goes_from_the_remote_start_to_the_charge_record(
+    core: RunningCore, edge: FakeEdge, station: FakeSession, api: Records
+) -> None:
+    edge.on_command = lambda command: RequestStartTransactionResponse(status=REQUEST_START_STOP_STATUS_ENUM_ACCEPTED)
+    token = IdToken(id_token="0A0B0C0D", type="ISO14443")
+    asked = RequestStartTransactionRequest(
+        target=CommandTarget(station_id="CS-1"),
+        request=remote_control_pb2.RequestStartTransactionRequest(id_token=token, remote_start_id=7),
+        reference="order 17",
+    )
+    await station.call(HeartbeatRequest())
+    await core.stub(RemoteControlServiceStub).RequestStartTransaction(asked)
+    await station.call(started(0, 0.0, info={"remote_start_id": 7}, trigger="REMOTE_START", id_token="0A0B0C0D"))
+    await station.call(updated(1, 500.0))
+    await station.call(started(0, 0.0, transaction_id="T-2", id_token="0A0B0C0D"))
+
+    listed = await api.transactions.ListTransactions(transactions_pb2.ListTransactionsRequest(reference="order 17"))
+    assert [(one.transaction_id, one.reference) for one in listed.transactions] == [("T-1", "order 17")]
+    await station.call(ended(2, 1000.0))
+
+    record = await api.get()
+    assert record.reference == "order 17"
+    assert await api.read(reference="order 17") == [record]
+    assert await api.read(reference="order 18") == []
+    assert [one.reference for one in await api.events()] == ["order 17"]
+    start = await core.stub(RemoteControlServiceStub).GetRemoteStart(
+        GetRemoteStartRequest(station_id="CS-1", remote_start_id=7)
+    )
+    assert start.reference == "order 17"

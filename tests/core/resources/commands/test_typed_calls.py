@@ -16,7 +16,7 @@ from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_ACTIVE, ListReservationsRequest
 from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
-from citrine.ocpp.v2.reservation_pb2 import ReserveNowResponse
+from citrine.ocpp.v2.reservation_pb2 import RESERVE_NOW_STATUS_ENUM_ACCEPTED, ReserveNowResponse
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge
 
@@ -62,7 +62,7 @@ async def test_what_the_rpc_of_the_action_refuses_is_refused(core: RunningCore, 
 
 
 async def test_what_the_rpc_of_the_action_stores_is_stored(core: RunningCore, edge: FakeEdge) -> None:
-    edge.on_command = lambda command: ReserveNowResponse(status=1)
+    edge.on_command = lambda command: ReserveNowResponse(status=RESERVE_NOW_STATUS_ENUM_ACCEPTED)
     payload = {"id": 5, "expiryDateTime": "2035-01-01T00:00:00Z", "idToken": CARD}
 
     answer = await call(core, "ReserveNow", payload)

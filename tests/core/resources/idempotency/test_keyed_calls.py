@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import keys_pb2, provisioning_pb2, stations_pb2, tokens_pb2
@@ -92,6 +92,27 @@ async def test_a_call_that_comes_again_has_one_effect_and_the_same_answer(core: 
     )
     assert len(records.records) == 1
     assert (await create_key(core, "k-2")).secret != first.secret
+
+
+async def test_effect_answer_and_audit_are_one_transaction_of_the_database(postgres_url: str, tmp_path: Path) -> None:
+    """So the end of a core leaves all of them or none. PostgreSQL tells which transaction wrote a row."""
+    async with running_core(postgres_url, tmp_path) as core:
+        request = tokens_pb2.CreateTokenRequest(token=tokens_pb2.Token(id_token="AA", type="Central"))
+        answer = await core.stub(TokensServiceStub).CreateToken(request, metadata=keyed(core, "k-1"))
+
+        async with core.core.engine.connect() as connection:
+            rows = await connection.execute(
+                text(
+                    "SELECT idempotency_keys.xmin\\:\\:text, tokens.xmin\\:\\:text, audit_records.xmin\\:\\:text,"
+                    " answer"
+                    " FROM idempotency_keys, tokens, audit_records WHERE idempotency_keys.method LIKE '%/CreateToken'"
+                    " AND audit_records.method = 'TokensService/CreateToken'"
+                )
+            )
+            ((of_key, of_token, of_audit, stored),) = rows.all()
+
+    assert of_key == of_token == of_audit
+    assert tokens_pb2.Token.FromString(stored) == answer
 
 
 async def test_a_key_is_of_one_request_of_one_tenant(core: RunningCore) -> None:

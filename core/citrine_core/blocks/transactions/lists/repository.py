@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -19,6 +19,9 @@ __all__ = ["Looked", "TransactionLists"]
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
 _CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
 _EVENTS = TransactionEvent.metadata.tables["transaction_events"]
+
+_HAS_REFERENCE = text("transactions.reference IS NOT NULL")
+"""The condition of an index."""
 
 _KEY = ("tenant_id", "station_id", "transaction_id")
 
@@ -46,6 +49,8 @@ class Looked:
     """Group of the token."""
     started: Span = ANY_TIME
     settled: Span = ANY_TIME
+    reference: str = ""
+    """Of the caller who had it started."""
     prefix: str = ""
     """With what the id begins."""
 
@@ -88,6 +93,9 @@ class TransactionLists:
             order = (_start_of(looked), columns.station_id, columns.transaction_id)
             rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
             return page.close(rows, lambda row: (row.start_time, row.station_id, row.transaction_id))
+        if looked.reference:
+            order = (columns.sequence, columns.station_id, columns.transaction_id)
+            return await page.read_rows(self._session, query, *order, descending=True)
         if looked.id_token or looked.group_id or looked.stations is not None:
             # SQLite would scan all transactions by an index in this order, to sort the few that are meant no more.
             order = columns.sequence + 0, columns.station_id, columns.transaction_id
@@ -117,6 +125,8 @@ def _start_of(looked: Looked) -> ColumnElement[Any]:
 def _filtered(query: Select[Any], tenant_id: str, looked: Looked) -> Select[Any]:
     columns = _TRANSACTIONS.c
     query = query.where(*looked.started.of(_start_of(looked)), *looked.settled.of(columns.settle_time))
+    if looked.reference:
+        query = query.where(columns.reference == looked.reference, _HAS_REFERENCE)
     if looked.station_id:
         query = query.where(columns.station_id == looked.station_id)
     if looked.stations is not None:
