@@ -19,7 +19,7 @@ from citrine.api.v1.statistics_pb2 import (
     StatisticsGrouping,
 )
 from citrine_cli.cells import Figure
-from citrine_cli.client import Client, client_command, collect
+from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.filters import ToOption, words_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
@@ -80,23 +80,24 @@ _UPTIME: Columns = {
 def build() -> typer.Typer:
     """Return the commands of `citrine statistics`."""
     app = typer.Typer(help="Counts and series: stations, series, utilisation, uptime.")
-    client_command(app, "stations")(count_stations)
+    client_command(app, "stations")(list_counts)
     client_command(app, "series")(list_series)
     client_command(app, "utilisation")(list_utilisation)
     client_command(app, "uptime")(list_uptime)
     return app
 
 
-async def count_stations(
+async def list_counts(
     client: Client,
     by: ByOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
+    limit: Limit = 0,
 ) -> None:
     """Count the stations by state, as they are now. A station counts in each column that is true of it."""
     request = CountStationsRequest(group_by=_grouping(by), stations=station_selector(location, group, label))
-    pages = collect(client.citrine.statistics.CountStations, request)
+    pages = collect(client.citrine.statistics.CountStations, request, limit)
     counts = [found async for page in pages for found in page.counts]
     if client.out.as_json:
         client.out.messages(counts)
@@ -120,12 +121,13 @@ async def list_series(
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
+    limit: Limit = 0,
 ) -> None:
     """List how many transactions started, ended and failed in each interval, their energy and revenue, and failures."""
     request = _request(begin, end, every, zone, by)
     request.tariff_id = tariff
     request.stations.MergeFrom(station_selector(location, group, label) or request.stations)
-    await _list(client, request, by, zone, _SERIES)
+    await _list(client, request, by, _SERIES, limit)
 
 
 async def list_utilisation(
@@ -138,11 +140,12 @@ async def list_utilisation(
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
+    limit: Limit = 0,
 ) -> None:
     """List for how much of their time in service EVSEs were in transactions."""
     request = _request(begin, end, every, zone, by)
     request.stations.MergeFrom(station_selector(location, group, label) or request.stations)
-    await _list(client, request, by, zone, _UTILISATION)
+    await _list(client, request, by, _UTILISATION, limit)
 
 
 async def list_uptime(
@@ -155,11 +158,12 @@ async def list_uptime(
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
+    limit: Limit = 0,
 ) -> None:
     """List for how much of their time in service EVSEs were connected and not faulted."""
     request = _request(begin, end, every, zone, by)
     request.stations.MergeFrom(station_selector(location, group, label) or request.stations)
-    await _list(client, request, by, zone, _UPTIME)
+    await _list(client, request, by, _UPTIME, limit)
 
 
 def _request(begin: str, end: str, every: str, zone: str, by: str) -> ListSeriesRequest:
@@ -176,8 +180,8 @@ def _request(begin: str, end: str, every: str, zone: str, by: str) -> ListSeries
     )
 
 
-async def _list(client: Client, request: ListSeriesRequest, by: str, zone: str, columns: Columns) -> None:
-    pages = collect(client.citrine.statistics.ListSeries, request)
+async def _list(client: Client, request: ListSeriesRequest, by: str, columns: Columns, limit: int) -> None:
+    pages = collect(client.citrine.statistics.ListSeries, request, limit)
     points = [point async for page in pages for point in page.points]
     if client.out.as_json:
         client.out.messages(points)

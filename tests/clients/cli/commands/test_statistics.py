@@ -1,0 +1,43 @@
+"""`citrine statistics`: counts and series."""
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from citrine.api.v1 import statistics_pb2 as pb
+from citrine.api.v1.tariffs_pb2 import Amount
+from tests.clients.cli.conftest import Cli
+from tests.clients.scripted_core import ScriptedCore
+
+POINT = pb.SeriesPoint(
+    group_id="L-1",
+    start_time=Timestamp(seconds=1_893_452_400),
+    end_time=Timestamp(seconds=1_893_538_800),
+    transactions_started=3,
+    transactions_ended=2,
+    energy_kwh="12.5",
+    revenues=[pb.Revenue(currency="EUR", amount=Amount(before_tax="4.00", after_tax="4.76"), transactions=2)],
+    in_service_time=Duration(seconds=86_400),
+    unavailable_time=Duration(seconds=3600),
+    uptime=0.9975,
+)
+
+
+def test_stations_are_counted_and_series_shown_in_their_time_zone(citrine: Cli, core: ScriptedCore) -> None:
+    counts = pb.StationCounts(group_id="L-1", total=4, online=3, charging=1)
+    core.on("CountStations", pb.CountStationsResponse(counts=[counts]))
+    core.on("ListSeries", pb.ListSeriesResponse(points=[POINT]))
+
+    counted = citrine("statistics", "stations", "--by", "location", "--columns", "location,total,online,charging")
+    options = ("--since", "2030-01-01", "--zone", "Europe/Oslo", "--by", "location", "--group", "quay", "--wide")
+    series = citrine("statistics", "series", "--every", "month", *options)
+    uptime = citrine("statistics", "uptime", *options)
+    refused = citrine("statistics", "utilisation", "--zone", "location")
+
+    assert counted.lines[1].split() == ["L-1", "4", "3", "1"]
+    assert series.lines[1].split()[:9] == ["L-1", "2030-01-01", "00:00", "CET", "3", "2", "0", "12.5", "kWh"]
+    assert "4.76 EUR" in series.lines[1]
+    assert uptime.lines[1].split()[-2:] == ["99.75", "%"]
+    assert "--zone location: is for --by location" in refused.err
+    asked, _ = core.requests("ListSeries")
+    assert (asked.interval, asked.group_by) == (pb.SERIES_INTERVAL_MONTH, pb.STATISTICS_GROUPING_LOCATION)
+    assert (asked.time_zone, list(asked.stations.groups)) == ("Europe/Oslo", ["quay"])
