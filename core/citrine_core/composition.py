@@ -28,6 +28,7 @@ from citrine_core.resources import (
     certificate_store,
     charge_records,
     operations,
+    persons,
     poisoned_messages,
     refusals,
     reports,
@@ -85,6 +86,7 @@ def resource_blocks(
     """Return the resources that have handlers or jobs, or submit items to the lanes."""
     return [
         poisoned_messages.block(services, submit),
+        persons.block(services),
         reports.block(services, feed),
         refusals.block(services, links),
         certificate_store.block(services),

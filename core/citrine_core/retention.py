@@ -121,6 +121,7 @@ BOUNDED: Mapping[str, str] = {
     "charge_record_backfills": "two rows at most",
     "charge_record_heads": "one for each tenant",
     "due_charge_records": "removed once they are made",
+    "erasures": "one for each person whose data was erased, with pseudonyms only",
     "early_charging_states": "removed after a month",
     "edges": "removed a day after they are gone",
     "idempotency_keys": "removed after a day",

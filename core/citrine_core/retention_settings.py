@@ -72,6 +72,10 @@ class RetentionSettings(BaseModel):
     )
     """How long statistics are retained. They need nothing of what they were counted of. "none": for ever."""
 
+    erasure_retains_charge_records: bool = False
+    """Whether charge records of a person whose data is erased are retained as they are, as the law of some countries
+    wants. False: a pseudonym takes the place of the ids in them, too."""
+
     audit_retention: DurationOrNone = Field(
         default=timedelta(days=400), ge=timedelta(days=30), le=timedelta(days=36525)
     )

@@ -100,6 +100,7 @@ GROUPS: Mapping[str, Noun] = {
     "refused": _group(
         "refusals", "Messages of stations that were refused, dropped, mended or tolerated: list, forget."
     ),
+    "person": _group("persons", "What is stored of a driver: export, erase, erasures."),
     "poisoned": _group("poisoned", "Messages of stations that the core could not process: list, show, run, remove."),
     "tolerance": _group(
         "tolerances",
@@ -111,7 +112,7 @@ GROUPS: Mapping[str, Noun] = {
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Stations": ("station", "location", "configuration", "connection", "refused", "poisoned", "tolerance"),
     "Charging": ("transaction", "limit", "meter", "profile", "reservation"),
-    "Access": ("token", "locallist", "authorization", "certificate"),
+    "Access": ("token", "person", "locallist", "authorization", "certificate"),
     "Money": ("tariff", "cost", "record"),
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
     "Watching and asking": ("statistics", "events", "messages", "call", "command", "operation", "rpc"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from citrine.api.v1.locations_pb2_grpc import LocationsServiceAsyncStub
     from citrine.api.v1.meter_values_pb2_grpc import MeterValuesServiceAsyncStub
     from citrine.api.v1.operations_pb2_grpc import OperationsServiceAsyncStub
+    from citrine.api.v1.persons_pb2_grpc import PersonsServiceAsyncStub
     from citrine.api.v1.poisoned_messages_pb2_grpc import PoisonedMessagesServiceAsyncStub
     from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceAsyncStub
     from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceAsyncStub
@@ -74,6 +75,7 @@ class Stubs:
     locations: "LocationsServiceAsyncStub"
     meter_values: "MeterValuesServiceAsyncStub"
     operations: "OperationsServiceAsyncStub"
+    persons: "PersonsServiceAsyncStub"
     poisoned_messages: "PoisonedMessagesServiceAsyncStub"
     provisioning: "ProvisioningServiceAsyncStub"
     refusals: "RefusalsServiceAsyncStub"
@@ -158,6 +160,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
     "MeterValuesService": ("ListSamples",),
     "OperationsService": ("GetOperation", "ListOperationResults", "ListOperations"),
+    "PersonsService": ("GetErasure", "ListErasures"),
     "PoisonedMessagesService": ("GetPoisonedMessage", "ListPoisonedMessages"),
     "ProvisioningService": ("GetReset", "ListNetworkProfiles", "ListResets", "ListVariables"),
     "RefusalsService": ("GetToleranceRule", "ListRefusals", "ListToleranceRules"),

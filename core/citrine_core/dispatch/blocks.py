@@ -1,6 +1,6 @@
 """What a functional block is made of, and what it may do for others."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ __all__ = [
     "CreditLeft",
     "ForgetStation",
     "ForgetTenant",
+    "ForgetTokens",
     "Inform",
     "Observer",
     "OnEdgeLinked",
@@ -42,6 +43,10 @@ of the block does; fields are named from "payload" on."""
 
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
 """`await forget_station(work, tenant_id, station_id)` removes the data of a station."""
+
+ForgetTokens = Callable[[UnitOfWork, str, Collection[str]], Awaitable[None]]
+"""`await forget_tokens(work, tenant_id, lookups)` has stations forget tokens."""
+
 
 ForgetTenant = Callable[[UnitOfWork, str], Awaitable[None]]
 """`await forget_tenant(work, tenant_id)` ends what would go on after a tenant is removed."""
@@ -116,5 +121,8 @@ class Block:
     forget_station: ForgetStation | None = None
     """Removes the data that a station registered again under the same id must not inherit, in the transaction that
     removes the station. None: there is none."""
+    forget_tokens: ForgetTokens | None = None
+    """Has stations forget the tokens of a person whose data is erased, as soon as they are connected. None: they know
+    none."""
     forget_tenant: ForgetTenant | None = None
     """Ends what would go on after a tenant without stations is removed, in that transaction. None: nothing would."""

@@ -10,6 +10,7 @@ from citrine_core.dispatch.blocks import (
     CreditLeft,
     ForgetStation,
     ForgetTenant,
+    ForgetTokens,
     Inform,
     Observer,
     OnEdgeLinked,
@@ -137,3 +138,8 @@ class Registry:
     def forget_tenant(self) -> Sequence[ForgetTenant]:
         """End what would go on after a tenant is removed."""
         return [block.forget_tenant for block in self.blocks if block.forget_tenant is not None]
+
+    @cached_property
+    def forget_tokens(self) -> Sequence[ForgetTokens]:
+        """Have stations forget tokens."""
+        return [block.forget_tokens for block in self.blocks if block.forget_tokens is not None]

@@ -100,7 +100,7 @@ ROLES: Mapping[str, Role] = MappingProxyType(
 
 FOR_ADMINS = _scopes(
     "audit:read authorization:write calls:native certificates:write customers:send edges:read|write keys:read|write"
-    " securityprofiles:write tenants:read|write"
+    " persons:read|write securityprofiles:write tenants:read|write"
 )
 """Scopes that no role but admin has."""
 

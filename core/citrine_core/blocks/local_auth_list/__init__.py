@@ -3,12 +3,13 @@
 Each entry is stored as the station should have it and as it confirmed it; entries that differ are sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from citrine.api.v1 import local_auth_list_pb2_grpc
 from citrine_core.blocks.local_auth_list.handlers import LocalAuthListHandlers
 from citrine_core.blocks.local_auth_list.jobs import LocalLists
+from citrine_core.blocks.local_auth_list.queries import remove_from_lists
 from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.blocks.local_auth_list.servicer import LocalAuthListServicer
 from citrine_core.db import UnitOfWork
@@ -29,6 +30,10 @@ def block(services: Services) -> Block:
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await LocalListRepository(work.session).forget(tenant_id, station_id)
 
+    async def forget_tokens(work: UnitOfWork, tenant_id: str, lookups: Collection[str]) -> None:
+        await remove_from_lists(work.session, tenant_id, lookups, services.clock())
+        work.after_commit(lists.job.wake)
+
     servicer = LocalAuthListServicer(services, lists, lists.job.wake)
     return Block(
         "local_auth_list",
@@ -38,4 +43,5 @@ def block(services: Services) -> Block:
         jobs=[lists.job],
         on_token_change=[tokens_changed],
         forget_station=forget_station,
+        forget_tokens=forget_tokens,
     )

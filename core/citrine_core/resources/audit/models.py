@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -13,7 +13,8 @@ __all__ = ["AuditCheckpoint", "AuditRecord"]
 class AuditRecord(Model):
     """One call, or several alike that were denied.
 
-    Triggers of the database refuse every change, and the removal of records that are younger than 30 days.
+    Triggers of the database refuse every change but the erasure of a person, and the removal of records that are
+    younger than 30 days.
     """
 
     __tablename__ = "audit_records"
@@ -46,6 +47,9 @@ class AuditRecord(Model):
     """Position in the chain, from 1 on."""
     previous_hash: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
+    """Of the record as it was stored, also where a person was erased from it."""
+    erased: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether ids of a person in `object` and `request` were replaced by pseudonyms."""
 
 
 class AuditCheckpoint(Model):

@@ -1,10 +1,10 @@
 """Queries of the audit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select, tuple_
+from sqlalchemy import delete, exists, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import ANY_TIME, Listed, Page, Span
@@ -96,6 +96,27 @@ class AuditRepository:
         of_record = select(exists().where(AuditRecord.hash == hash_))
         of_checkpoint = select(exists().where(AuditCheckpoint.hash == hash_))
         return bool(await self._session.scalar(of_record) or await self._session.scalar(of_checkpoint))
+
+    async def erase(
+        self, tenant_id: str, after: str, limit: int, replace: Callable[[str], str]
+    ) -> tuple[Sequence[str], int]:
+        """Replace what a person is known by in the next records of a tenant behind an id.
+
+        Returns:
+            The ids of the records that were read, and how many of them were changed.
+        """
+        columns = _TABLE.c
+        query = select(columns.record_id, columns.object, columns.request)
+        query = query.where(columns.tenant_id == tenant_id, columns.record_id > after)
+        rows = (await self._session.execute(query.order_by(columns.record_id).limit(limit))).all()
+        changed = 0
+        for row in rows:
+            values = {"object": replace(row.object), "request": replace(row.request)}
+            if (row.object, row.request) != (values["object"], values["request"]):
+                of_it = update(_TABLE).where(columns.record_id == row.record_id)
+                await self._session.execute(of_it.values(**values, erased=True))
+                changed += 1
+        return [row.record_id for row in rows], changed
 
     async def has_before(self, time: datetime) -> bool:
         """Return whether there is a record of before a time."""

@@ -60,6 +60,7 @@ class AuditServicer(AuditServiceServicer):
         return pb.VerifyAuditRecordsResponse(
             records=verification.records,
             chains=verification.chains,
+            erased=verification.erased,
             problems=[
                 pb.AuditProblem(chain_id=problem.chain_id, number=problem.number, description=problem.description)
                 for problem in verification.problems

@@ -9,10 +9,10 @@ from functools import partial
 from citrine.api.v1 import charge_records_pb2_grpc
 from citrine_core.dispatch import Block
 from citrine_core.jobs import Job
-from citrine_core.resources.charge_records.due import DueRecord, add_due, has_due_records
+from citrine_core.resources.charge_records.due import DueRecord, add_due, has_due_records, is_any_due
 from citrine_core.services import Services
 
-__all__ = ["DueRecord", "add_due", "block", "has_due_records"]
+__all__ = ["DueRecord", "add_due", "block", "has_due_records", "is_any_due"]
 
 
 def block(services: Services) -> Block:

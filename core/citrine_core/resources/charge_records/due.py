@@ -1,6 +1,6 @@
 """Says that the charge record of a transaction, or a revision of it, is to be made."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,9 +8,10 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.one_of import one_of
 from citrine_core.resources.charge_records.models import ChargeRecordBackfill, DueChargeRecord
 
-__all__ = ["DueRecord", "add_due", "has_due_records"]
+__all__ = ["DueRecord", "add_due", "has_due_records", "is_any_due"]
 
 
 class DueRecord(NamedTuple):
@@ -39,3 +40,10 @@ async def has_due_records(session: AsyncSession, tenant_id: str) -> bool:
     due = exists().where(DueChargeRecord.tenant_id == tenant_id)
     of_before = exists(select(ChargeRecordBackfill.id))
     return bool(await session.scalar(select(or_(due, of_before))))
+
+
+async def is_any_due(session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]) -> bool:
+    """Return whether the record of one of some transactions, by station and id, is to be made."""
+    row = DueChargeRecord
+    of_them = row.tenant_id == tenant_id, one_of((row.station_id, row.transaction_id), keys)
+    return bool(await session.scalar(select(exists().where(*of_them))))

@@ -12,7 +12,15 @@ from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWER_REFUSED, COMMAND_STAT
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.commands.models import CommandRow
 
-__all__ = ["CommandEndRow", "find_answered", "find_ends", "find_requester", "find_states", "find_unfinished"]
+__all__ = [
+    "CommandEndRow",
+    "find_answered",
+    "find_ends",
+    "find_requester",
+    "find_states",
+    "find_unfinished",
+    "list_unfinished_payloads",
+]
 
 _TABLE = CommandRow.__table__.c
 
@@ -96,3 +104,9 @@ async def find_unfinished(
         )
     )
     return [orjson.loads(row) for row in rows]
+
+
+async def list_unfinished_payloads(session: AsyncSession, tenant_id: str) -> Sequence[str]:
+    """Return the requests, as JSON, of all commands that wait for a station or its answer."""
+    unfinished = _TABLE.tenant_id == tenant_id, _TABLE.finish_time.is_(None)
+    return (await session.scalars(select(_TABLE.payload).where(*unfinished))).all()

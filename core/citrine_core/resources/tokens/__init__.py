@@ -11,6 +11,7 @@ from citrine_core.resources.tokens.formats import (
     type_of,
 )
 from citrine_core.resources.tokens.models import Token
+from citrine_core.resources.tokens.removal import delete_token
 from citrine_core.resources.tokens.repository import TokenKey, TokenRepository
 from citrine_core.resources.tokens.servicer import TokensServicer
 
@@ -22,6 +23,7 @@ __all__ = [
     "TokenKey",
     "TokenRepository",
     "TokensServicer",
+    "delete_token",
     "format_problem",
     "lookup_of",
     "lookups_of",

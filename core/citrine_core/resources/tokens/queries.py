@@ -9,7 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.tokens.models import Token
 
-__all__ = ["TokenOwner", "find_owners", "find_tokens", "group_of", "lock_tokens", "lookups_of_group"]
+__all__ = [
+    "TokenOwner",
+    "find_of_contract",
+    "find_of_group",
+    "find_of_lookups",
+    "find_owners",
+    "find_tokens",
+    "group_of",
+    "lock_tokens",
+    "lookups_of_group",
+]
 
 _TABLE = Token.__table__.c
 
@@ -83,3 +93,20 @@ async def find_tokens(
     if among is not None:
         query = query.where(tuple_(Token.lookup, Token.type).in_(among))
     return (await session.scalars(query)).all()
+
+
+async def find_of_lookups(session: AsyncSession, tenant_id: str, lookups: Collection[str]) -> Sequence[Token]:
+    """Return the tokens with some lookups, of any type."""
+    query = select(Token).where(Token.tenant_id == tenant_id, one_of(Token.lookup, lookups))
+    return (await session.scalars(query)).all()
+
+
+async def find_of_group(session: AsyncSession, tenant_id: str, group_id: str) -> Sequence[Token]:
+    """Return the tokens of a group."""
+    return (await session.scalars(select(Token).where(Token.tenant_id == tenant_id, Token.group_id == group_id))).all()
+
+
+async def find_of_contract(session: AsyncSession, token: Token) -> Sequence[Token]:
+    """Return the tokens of the contract of a token."""
+    of_contract = Token.tenant_id == token.tenant_id, Token.contract_lookup == token.contract_lookup
+    return (await session.scalars(select(Token).where(*of_contract, Token.contract_lookup != ""))).all()

@@ -18,6 +18,7 @@ from citrine_core.resources.tokens.filters import TokenFilter
 from citrine_core.resources.tokens.formats import lookup_of, type_of
 from citrine_core.resources.tokens.imports import TokenImport
 from citrine_core.resources.tokens.models import Token
+from citrine_core.resources.tokens.removal import delete_token
 from citrine_core.resources.tokens.repository import TokenRepository
 from citrine_core.resources.usage_limits import parse_amount
 from citrine_core.rpc import apply_mask, caller, open_page, required
@@ -148,9 +149,7 @@ class TokensServicer(TokensServiceServicer):
             tokens = TokenRepository(work.session)
             tenant_id = caller(context).tenant_id
             token = await tokens.get(tenant_id, request.id_token, request.type, for_update=True)
-            token.update_time = await change_time(work.session, self._clock)
-            await tokens.remove(token)
-            await self._changed(work, token, TokenChanged.KIND_DELETED)
+            await delete_token(work, self._services, token)
             await work.commit()
         return Empty()
 

@@ -1,0 +1,123 @@
+"""The job that erases persons: it waits for what needs their ids, and then replaces them, table by table."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import orjson
+
+from citrine.api.v1 import persons_pb2 as pb
+from citrine_core.db import UnitOfWork
+from citrine_core.resources.audit import AuditRepository
+from citrine_core.resources.persons.models import ErasureRow
+from citrine_core.resources.persons.places import Place, places
+from citrine_core.resources.persons.pseudonyms import Identity, Person
+from citrine_core.resources.persons.repository import ErasureRepository
+from citrine_core.services import Services
+
+__all__ = ["INTERVAL", "Erasing", "person_of"]
+
+INTERVAL = timedelta(seconds=5)
+"""Shortest interval of the job."""
+
+PAUSE = timedelta(seconds=30)
+"""Time until it is looked again whether the ids are still needed."""
+
+PATIENCE = timedelta(days=30)
+"""How long an erasure waits at most: the law wants it within a month."""
+
+AUDIT = "audit_records"
+"""The last table: records are changed in a way of their own."""
+
+AT_ONCE = 500
+"""Rows that are read, and changed, in one transaction of the database."""
+
+
+def person_of(row: ErasureRow) -> Person:
+    """Return the person of an erasure that is not finished."""
+    ids, pseudonyms = orjson.loads(row.ids), orjson.loads(row.pseudonyms)
+    return Person([Identity(*pair) for pair in zip(ids, pseudonyms, strict=True)])
+
+
+class Erasing:
+    """Goes on with all erasures that are due, each by one core, slice by slice."""
+
+    def __init__(self, services: Services) -> None:
+        self._unit_of_work = services.unit_of_work
+        self._clock = services.clock
+        self._retained = {"charge_records"} if services.settings.erasure_retains_charge_records else set()
+
+    async def run(self) -> None:
+        """Go on with all that are due."""
+        async with self._unit_of_work(read_only=True) as work:
+            due = await ErasureRepository(work.session).list_due(self._clock())
+        for tenant_id, erasure_id in due:
+            if await self._may_begin(tenant_id, erasure_id):
+                while await self._go_on(tenant_id, erasure_id):
+                    pass
+
+    async def _may_begin(self, tenant_id: str, erasure_id: str) -> bool:
+        async with self._unit_of_work() as work:
+            repository, now = ErasureRepository(work.session), self._clock()
+            row = await repository.get(tenant_id, erasure_id, for_update=True)
+            row.waits_for = ""
+            if row.state == pb.ERASURE_STATE_WAITING and now < row.create_time + PATIENCE:
+                row.waits_for = await repository.find_need(tenant_id, orjson.loads(row.lookups), person_of(row))
+            if row.waits_for:
+                row.next_time = now + PAUSE
+            elif row.state == pb.ERASURE_STATE_WAITING:
+                row.state = pb.ERASURE_STATE_RUNNING
+                row.tables_total = len(self._places()) + 1
+            may_begin = not row.waits_for and row.state == pb.ERASURE_STATE_RUNNING
+            await work.commit()
+        return may_begin
+
+    async def _go_on(self, tenant_id: str, erasure_id: str) -> bool:
+        """Do the next slice; return False once all is done."""
+        async with self._unit_of_work() as work:
+            row = await ErasureRepository(work.session).get(tenant_id, erasure_id, for_update=True)
+            if row.state != pb.ERASURE_STATE_RUNNING:
+                return False
+            left = self._places()[row.tables_done :]
+            if left:
+                await self._erase(work, row, left[0])
+            elif row.tables_done < row.tables_total:
+                await self._erase_from_audit(work, row)
+            else:
+                _finish(row, self._clock())
+            await work.commit()
+        return row.state == pb.ERASURE_STATE_RUNNING
+
+    async def _erase(self, work: UnitOfWork, row: ErasureRow, place: Place) -> None:
+        person = person_of(row)
+        if row.table_name != place.name:
+            row.table_name, row.after_key = place.name, ""
+        rows = await place.read(work.session, row.tenant_id, row.after_key, AT_ONCE)
+        for one in rows:
+            found = {name: getattr(one, name) for name in (column.name for column in place.columns)}
+            changed = {name: person.replace(value) for name, value in found.items()}
+            changed = {name: value for name, value in changed.items() if value != found[name]}
+            if changed and await place.change(work.session, one, changed):
+                row.changed_rows += 1
+        if len(rows) == AT_ONCE:
+            row.after_key = place.key_of(rows[-1])
+        else:
+            row.tables_done += 1
+
+    async def _erase_from_audit(self, work: UnitOfWork, row: ErasureRow) -> None:
+        after = row.after_key if row.table_name == AUDIT else ""
+        audit = AuditRepository(work.session)
+        ids, changed = await audit.erase(row.tenant_id, after, AT_ONCE, person_of(row).replace)
+        row.changed_rows += changed
+        if len(ids) == AT_ONCE:
+            row.table_name, row.after_key = AUDIT, ids[-1]
+        else:
+            row.tables_done += 1
+
+    def _places(self) -> Sequence[Place]:
+        return [place for place in places() if place.name not in self._retained]
+
+
+def _finish(row: ErasureRow, now: datetime) -> None:
+    row.state, row.finish_time, row.next_time = pb.ERASURE_STATE_FINISHED, now, None
+    row.ids = row.lookups = "[]"
+    row.table_name = row.after_key = ""

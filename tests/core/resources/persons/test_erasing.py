@@ -1,0 +1,197 @@
+"""The id of a driver is given out wherever it stands, and is nowhere once it was erased."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.struct_pb2 import Value
+from sqlalchemy import LargeBinary, String, select, update
+
+from citrine.api.v1 import (
+    audit_pb2,
+    charge_records_pb2,
+    local_auth_list_pb2,
+    remote_control_pb2,
+    tokens_pb2,
+    transactions_pb2,
+)
+from citrine.api.v1 import (
+    persons_pb2 as pb,
+)
+from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
+from citrine.api.v1.charge_records_pb2_grpc import ChargeRecordsServiceStub
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
+from citrine.api.v1.persons_pb2_grpc import PersonsServiceStub
+from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
+from citrine.edge.v1.link_pb2 import Command
+from citrine.ocpp.actions import unwrap
+from citrine.ocpp.v2 import local_auth_list_pb2 as lists
+from citrine.ocpp.v2 import remote_control_pb2 as remote
+from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo
+from citrine_core.db.tables import metadata, own_tables
+from citrine_core.resources.persons.erasing import Erasing
+from tests.support.charging import ended, started
+from tests.support.core import PASSWORD, RunningCore
+from tests.support.fake_edge import FakeSession
+from tests.support.recording import record_all
+
+CARD = "04A2B3C8D1E2F3"
+SPELLED = "04:a2:b3:c8:d1:e2:f3"
+IDS = ("04a2b3c8d1e2f3", SPELLED, "visual-4711")
+TARGET = CommandTarget(station_id="CS-1")
+PERSON = pb.PersonToken(id_token=CARD, type="ISO14443")
+
+
+class Station:
+    """A station that accepts lists and starts, and remembers the tokens of its list."""
+
+    def __init__(self) -> None:
+        self.tokens: set[str] = set()
+        self.version = 0
+
+    def __call__(self, command: Command) -> Any:
+        request = unwrap(command.request)
+        if isinstance(request, lists.GetLocalListVersionRequest):
+            return lists.GetLocalListVersionResponse(version_number=self.version)
+        if isinstance(request, remote.RequestStartTransactionRequest):
+            return remote.RequestStartTransactionResponse(status=remote.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED)
+        for entry in request.local_authorization_list:
+            self.tokens.discard(entry.id_token.id_token)
+            if entry.HasField("id_token_info"):
+                self.tokens.add(entry.id_token.id_token)
+        self.version = request.version_number
+        return lists.SendLocalListResponse(status=lists.SEND_LOCAL_LIST_STATUS_ENUM_ACCEPTED)
+
+
+@pytest.fixture
+async def station(core: RunningCore) -> AsyncIterator[tuple[Station, FakeSession]]:
+    """A station, at which a driver has charged, with a list that has the card."""
+    await core.add_station("CS-1", registration=1)
+    async with core.edge() as edge:
+        edge.on_command = station = Station()
+        session = await edge.connect("CS-1", PASSWORD)
+        await session.call(HeartbeatRequest())
+        tokens: Any = core.stub(TokensServiceStub)
+        for id_token, visual in ((CARD, "visual-4711"), ("0B0B0B0B", "")):
+            token = tokens_pb2.Token(id_token=id_token, type="ISO14443", visual_number=visual, group_id="family")
+            await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token))
+        accepted = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
+        entry = lists.AuthorizationData(id_token=IdToken(id_token=CARD, type="ISO14443"), id_token_info=accepted)
+        request = lists.SendLocalListRequest(update_type=lists.UPDATE_ENUM_FULL, local_authorization_list=[entry])
+        local_lists: Any = core.stub(LocalAuthListServiceStub)
+        await local_lists.SendLocalList(local_auth_list_pb2.SendLocalListRequest(target=TARGET, request=request))
+        starts: Any = core.stub(RemoteControlServiceStub)
+        start = remote.RequestStartTransactionRequest(id_token=IdToken(id_token=CARD, type="ISO14443"), evse_id=1)
+        await starts.RequestStartTransaction(
+            remote_control_pb2.RequestStartTransactionRequest(target=TARGET, request=start)
+        )
+        await session.call(AuthorizeRequest(id_token=IdToken(id_token=SPELLED, type="ISO14443")))
+        await session.call_all([started(0, 0, id_token=SPELLED, evse=(1, 1)), ended(1, 1500, id_token=CARD)])
+        await session.call_all(
+            [started(0, 0, id_token="0B0B0B0B", transaction_id="T-2"), ended(1, 9, transaction_id="T-2")]
+        )
+        await session.call(DataTransferRequest(vendor_id="Example", data=Value(string_value=f"card={CARD}; n=1")))
+        await record_all(core)
+        yield station, session
+
+
+async def standing(core: RunningCore) -> set[str]:
+    """Return the columns of all tables in which the card stands, in any spelling."""
+    found = set()
+    async with core.core.unit_of_work(read_only=True) as work:
+        for name in own_tables():
+            for column in metadata().tables[name].columns:
+                if isinstance(column.type, String | LargeBinary):
+                    for value in await work.session.scalars(select(column).where(column.is_not(None))):
+                        content = value if isinstance(value, bytes) else value.encode()
+                        if any(one.encode() in content.lower() for one in IDS):
+                            found.add(f"{name}.{column.name}")
+    return found
+
+
+async def finish(core: RunningCore, erasure_id: str) -> pb.Erasure:
+    """Return an erasure once it is finished. What waits is looked at without its pauses."""
+    persons: Any = core.stub(PersonsServiceStub)
+    table = metadata().tables["erasures"]
+    async with asyncio.timeout(20):
+        while True:
+            async with core.core.unit_of_work() as work:
+                waits = table.c.next_time.is_not(None)
+                await work.session.execute(update(table).where(waits).values(next_time=core.core.services.clock()))
+                await work.commit()
+            await Erasing(core.core.services).run()
+            found = await persons.GetErasure(pb.GetErasureRequest(erasure_id=erasure_id))
+            if found.state == pb.ERASURE_STATE_FINISHED:
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def test_what_is_stored_of_a_person_is_exported(core: RunningCore, station: Any) -> None:
+    persons: Any = core.stub(PersonsServiceStub)
+
+    rows = [row async for row in persons.ExportPerson(pb.ExportPersonRequest(token=PERSON))]
+
+    kinds = {row.kind for row in rows}
+    assert kinds >= {"tokens", "transactions", "transaction_events", "charge_records", "authorization_records"}
+    assert kinds >= {"remote_starts", "commands", "local_list_entries", "data_transfers"}
+    [transaction] = [row.content for row in rows if row.kind == "transactions"]
+    assert transaction["transaction_id"] == "T-1"
+    [record] = [row.content["content"] for row in rows if row.kind == "charge_records"]
+    assert record["energy_kwh"] == "1.5"
+
+
+async def test_an_erased_person_is_nowhere_and_what_was_charged_stays(core: RunningCore, station: Any) -> None:
+    """In no column of any table; the transaction has the same pseudonym in all places, and the audit is intact."""
+    charger, _ = station
+    records: Any = core.stub(ChargeRecordsServiceStub)
+    transactions: Any = core.stub(TransactionsServiceStub)
+    audit: Any = core.stub(AuditServiceStub)
+    before = (await records.ListChargeRecords(charge_records_pb2.ListChargeRecordsRequest())).records
+    assert {"transactions.id_token", "transaction_events.request", "audit_records.request"} <= await standing(core)
+
+    persons: Any = core.stub(PersonsServiceStub)
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON))
+    erasure = await finish(core, begun.erasure_id)
+
+    assert await standing(core) == set()
+    assert charger.tokens == set()
+    pseudonym = erasure.pseudonyms[0]
+    assert (len(pseudonym), erasure.tables_done) == (len(CARD), erasure.tables_total)
+    listed = (await transactions.ListTransactions(transactions_pb2.ListTransactionsRequest())).transactions
+    assert {one.transaction_id: one.id_token.id_token.replace(":", "") for one in listed} == {
+        "T-1": pseudonym,
+        "T-2": "0B0B0B0B",
+    }
+    after = (await records.ListChargeRecords(charge_records_pb2.ListChargeRecordsRequest())).records
+    assert [(one.transaction_id, one.energy_kwh) for one in after] == [
+        (one.transaction_id, one.energy_kwh) for one in before
+    ]
+    verified = await audit.VerifyAuditRecords(audit_pb2.VerifyAuditRecordsRequest())
+    assert (list(verified.problems), verified.erased > 0) == ([], True)
+
+
+async def test_a_group_is_erased_with_its_tokens_and_an_open_transaction_is_waited_for(
+    core: RunningCore, station: Any
+) -> None:
+    _, session = station
+    persons: Any = core.stub(PersonsServiceStub)
+    await session.call_all([started(0, 0, id_token=CARD, transaction_id="T-3")])
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(group_id="family"))
+    await Erasing(core.core.services).run()
+    waiting = await persons.GetErasure(pb.GetErasureRequest(erasure_id=begun.erasure_id))
+    assert (waiting.state, waiting.waits_for) == (pb.ERASURE_STATE_WAITING, "an open transaction")
+    with pytest.raises(grpc.aio.AioRpcError, match="is under way"):
+        await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON))
+
+    await session.call_all([ended(1, 500, transaction_id="T-3")])
+    await finish(core, begun.erasure_id)
+
+    assert await standing(core) == set()
