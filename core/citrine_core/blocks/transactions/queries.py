@@ -28,7 +28,6 @@ __all__ = [
     "find_ends",
     "find_event_requests",
     "find_meter_values_of_events",
-    "find_keys_of",
     "find_next_starts",
     "find_open",
     "find_open_of_tokens",
@@ -36,7 +35,6 @@ __all__ = [
     "find_settled",
     "find_unnumbered_registers",
     "has_ended",
-    "has_open_of",
     "latest_of_start",
     "list_unsettled",
     "may_be_orphaned",
@@ -155,19 +153,6 @@ async def find_open_of_tokens(
         )
     )
     return rows.all()
-
-
-async def has_open_of(session: AsyncSession, tenant_id: str, lookups: Collection[str]) -> bool:
-    """Return whether one of some tokens has an open transaction."""
-    of_them = _TABLE.tenant_id == tenant_id, one_of(_TABLE.id_token_lookup, lookups)
-    return bool(await session.scalar(select(exists().where(*of_them, Transaction.is_open()))))
-
-
-async def find_keys_of(session: AsyncSession, tenant_id: str, lookups: Collection[str]) -> Sequence[tuple[str, str]]:
-    """Return station and id of all transactions of some tokens."""
-    of_them = _TABLE.tenant_id == tenant_id, one_of(_TABLE.id_token_lookup, lookups)
-    rows = await session.execute(select(_TABLE.station_id, _TABLE.transaction_id).where(*of_them))
-    return [(row[0], row[1]) for row in rows]
 
 
 async def find_next_starts(

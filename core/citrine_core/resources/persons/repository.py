@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.local_auth_list.queries import find_stations_with
-from citrine_core.blocks.transactions.queries import find_keys_of, has_open_of
+from citrine_core.blocks.transactions.lists.queries import find_keys_of, has_open_of
 from citrine_core.db import Due, Listed, Page
 from citrine_core.errors import NotFound
 from citrine_core.resources.charge_records import is_any_due

@@ -20,6 +20,7 @@ RETAINED = frozenset(
         "charge_records",
         "cost_corrections",
         "due_charge_records",
+        "erasures",
         "outbox",
         "removed_tenants",
         "settlement_actions",

@@ -63,6 +63,7 @@ class Station:
             return lists.GetLocalListVersionResponse(version_number=self.version)
         if isinstance(request, remote.RequestStartTransactionRequest):
             return remote.RequestStartTransactionResponse(status=remote.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED)
+        assert isinstance(request, lists.SendLocalListRequest)
         for entry in request.local_authorization_list:
             self.tokens.discard(entry.id_token.id_token)
             if entry.HasField("id_token_info"):
@@ -128,7 +129,7 @@ async def finish(core: RunningCore, erasure_id: str) -> pb.Erasure:
                 await work.session.execute(update(table).where(waits).values(next_time=core.core.services.clock()))
                 await work.commit()
             await Erasing(core.core.services).run()
-            found = await persons.GetErasure(pb.GetErasureRequest(erasure_id=erasure_id))
+            found: pb.Erasure = await persons.GetErasure(pb.GetErasureRequest(erasure_id=erasure_id))
             if found.state == pb.ERASURE_STATE_FINISHED:
                 return found
             await asyncio.sleep(0.02)

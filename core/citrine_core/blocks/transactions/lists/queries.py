@@ -1,0 +1,26 @@
+"""Queries of other modules into the transactions that tokens have."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_core.blocks.transactions.models import Transaction
+from citrine_core.db.one_of import one_of
+
+__all__ = ["find_keys_of", "has_open_of"]
+
+_TABLE = Transaction.__table__.c
+
+
+async def has_open_of(session: AsyncSession, tenant_id: str, lookups: Collection[str]) -> bool:
+    """Return whether one of some tokens has an open transaction."""
+    of_them = _TABLE.tenant_id == tenant_id, one_of(_TABLE.id_token_lookup, lookups)
+    return bool(await session.scalar(select(exists().where(*of_them, Transaction.is_open()))))
+
+
+async def find_keys_of(session: AsyncSession, tenant_id: str, lookups: Collection[str]) -> Sequence[tuple[str, str]]:
+    """Return station and id of all transactions of some tokens."""
+    of_them = _TABLE.tenant_id == tenant_id, one_of(_TABLE.id_token_lookup, lookups)
+    rows = await session.execute(select(_TABLE.station_id, _TABLE.transaction_id).where(*of_them))
+    return [(row[0], row[1]) for row in rows]
