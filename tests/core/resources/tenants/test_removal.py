@@ -32,7 +32,6 @@ REMOVED = frozenset(
         *(
             "firmware_updates",
             "handshake_refusals",
-            "idempotency_keys",
             "installed_certificates",
             "issued_certificates",
         ),

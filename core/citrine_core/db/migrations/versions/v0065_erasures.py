@@ -5,8 +5,8 @@ from alembic import op
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0064"
-down_revision = "0063"
+revision = "0065"
+down_revision = "0064"
 
 _SAME = (
     *("record_id", "tenant_id", "create_time", "caller_id", "caller_name", "address", "method", "outcome", "count"),
