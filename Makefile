@@ -16,9 +16,11 @@ ARGS ?=
 WORKERS ?= 4
 BUF_VERSION := 1.75.0
 BUF := .buf/node_modules/.bin/buf
+# The contract as it was last recorded, which no change may break.
+CONTRACT := protos/contract.binpb
 
-.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz explore protos typescript go \
-	docs install clean
+.PHONY: help up test test-quick conformance lint lint-python lint-protos format bench chaos fuzz explore protos contract \
+	typescript go docs install clean
 
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, four stations that charge"
@@ -36,6 +38,7 @@ help:
 	@echo "             ARGS=--scale fills databases with 20 million samples, and measures beside empty ones (an hour)"
 	@echo "make format  let ruff format and repair"
 	@echo "make protos  generate the Python code of the contract anew"
+	@echo "make contract   record what the contract has; make lint refuses a change that breaks what is recorded"
 	@echo "make typescript   generate the TypeScript code of the contract and build docs/examples/typescript (needs Node.js 20)"
 	@echo "make go      generate the Go code of the contract and build docs/examples/go (needs Go 1.25 and npm)"
 	@echo "make docs    write the pages of docs that are made from code and from the contract anew"
@@ -75,14 +78,22 @@ lint-python: $(VENV)/.installed-lint
 lint-protos:
 	@if ! command -v npm >/dev/null 2>&1; then \
 		echo "buf lint: skipped, because npm is not installed"; \
-	elif ! $(MAKE) --no-print-directory $(BUF); then \
+	elif ! $(MAKE) -s $(BUF); then \
 		echo "buf lint: skipped, because npm could not install @bufbuild/buf"; \
 	else \
-		echo "$(BUF) lint protos" && $(BUF) lint protos; \
+		echo "$(BUF) lint protos" && $(BUF) lint protos && \
+		echo "$(BUF) breaking protos --against $(CONTRACT)" && $(BUF) breaking protos --against $(CONTRACT) && \
+		{ $(BUF) build protos --exclude-source-info -o - | cmp -s - $(CONTRACT) || \
+			{ echo "error: the contract has more than $(CONTRACT): make contract"; exit 1; }; }; \
 	fi
 
 $(BUF):
 	@npm install --prefix .buf --no-save --no-audit --no-fund --silent @bufbuild/buf@$(BUF_VERSION)
+
+# What is in the contract from now on is promised. Who has to break it removes the file before, and says so in CHANGELOG.md.
+contract: $(BUF)
+	@if test -e $(CONTRACT); then $(BUF) breaking protos --against $(CONTRACT); fi
+	$(BUF) build protos --exclude-source-info -o $(CONTRACT)
 
 # The code of the contract in other languages, and the program of docs/examples that is built with it.
 typescript:
