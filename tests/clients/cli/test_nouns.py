@@ -104,7 +104,5 @@ def test_what_lists_something_lists_at_most_so_many() -> None:
     without = {words for words, command in listing.items() if "limit" not in {option.name for option in command.params}}
 
     assert len(listing) > 20
-    # A station has a handful of slots and of certificates, which come in one piece; roles are as few. What is counted
-    # is listed for the time that was asked for.
-    counted = {"statistics series", "statistics uptime", "statistics utilisation"}
-    assert without == {"key roles", "station certificate", "station network", *counted}
+    # A station has a handful of slots and of certificates, which come in one piece; roles are as few.
+    assert without == {"key roles", "station certificate", "station network"}
