@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from citrine.api.v1.common_pb2 import TimeRange
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.statistics_pb2 import (
     STATISTICS_GROUPING_LOCATION,
     STATISTICS_GROUPING_UNSPECIFIED,
@@ -124,9 +125,8 @@ async def list_series(
     limit: Limit = 0,
 ) -> None:
     """List how many transactions started, ended and failed in each interval, their energy and revenue, and failures."""
-    request = _request(begin, end, every, zone, by)
-    request.tariff_id = tariff
-    request.stations.MergeFrom(station_selector(location, group, label) or request.stations)
+    stations = station_selector(location, group, label)
+    request = _request(begin, end, every, zone, by, stations, tariff)
     await _list(client, request, by, _SERIES, limit)
 
 
@@ -143,8 +143,7 @@ async def list_utilisation(
     limit: Limit = 0,
 ) -> None:
     """List for how much of their time in service EVSEs were in transactions."""
-    request = _request(begin, end, every, zone, by)
-    request.stations.MergeFrom(station_selector(location, group, label) or request.stations)
+    request = _request(begin, end, every, zone, by, station_selector(location, group, label))
     await _list(client, request, by, _UTILISATION, limit)
 
 
@@ -161,12 +160,13 @@ async def list_uptime(
     limit: Limit = 0,
 ) -> None:
     """List for how much of their time in service EVSEs were connected and not faulted."""
-    request = _request(begin, end, every, zone, by)
-    request.stations.MergeFrom(station_selector(location, group, label) or request.stations)
+    request = _request(begin, end, every, zone, by, station_selector(location, group, label))
     await _list(client, request, by, _UPTIME, limit)
 
 
-def _request(begin: str, end: str, every: str, zone: str, by: str) -> ListSeriesRequest:
+def _request(
+    begin: str, end: str, every: str, zone: str, by: str, stations: StationSelector | None, tariff: str = ""
+) -> ListSeriesRequest:
     start, last = parse_span("--from/--since", begin, "--to", end, past=True)
     grouping = _grouping(by)
     if zone == OWN_ZONES and grouping != STATISTICS_GROUPING_LOCATION:
@@ -177,6 +177,8 @@ def _request(begin: str, end: str, every: str, zone: str, by: str) -> ListSeries
         time_zone="" if zone == OWN_ZONES else zone,
         location_time_zones=zone == OWN_ZONES,
         group_by=grouping,
+        stations=stations,
+        tariff_id=tariff,
     )
 
 
