@@ -75,7 +75,7 @@ class Demo:
     def fill(self, command: str) -> str:
         """Return a command with ids in the place of ID, ASSIGNMENT, REQUEST, ORDER and FINGERPRINT."""
         if re.search(r"\bID\b", command):
-            if self._last is None or re.search(r" (stop|set|close|check|cost) | --transaction ", command):
+            if self._last is None or re.search(r" (stop|set|close|check|cost|CostUpdated) | --transaction ", command):
                 station = re.search(r"DEMO-\d", command)
                 evse = re.search(r"--evse (\d)", command)
                 # EVSE 2 of the stations of the demo is the reader's: what is stopped is what was started there.

@@ -608,5 +608,5 @@ async def test_a_call_of_another_tenant_does_not_see_the_station(core: RunningCo
 
 def test_every_command_rpc_has_the_same_shape() -> None:
     """CommandSender.call relies on these names."""
-    assert set(remote_control_pb2.UnlockConnectorRequest.DESCRIPTOR.fields_by_name) == {"target", "request"}
-    assert set(remote_control_pb2.UnlockConnectorResponse.DESCRIPTOR.fields_by_name) == {"command", "response"}
+    assert set(remote_control_pb2.TriggerMessageRequest.DESCRIPTOR.fields_by_name) == {"target", "request"}
+    assert set(remote_control_pb2.TriggerMessageResponse.DESCRIPTOR.fields_by_name) == {"command", "response"}
