@@ -22,7 +22,8 @@ and the contract.
 
 A scope is block and verb: `read` shows what there is, `write` changes what Citrine has, `send` has a station do or say
 something; requests of remote control have verbs of their own. `*` is everything of the tenant, and what concerns all
-tenants needs an operator's key besides. `events:read` shows the events of all blocks.
+tenants needs an operator's key besides. `events:read` shows the events of all blocks; with meter values
+(`include_samples`) a subscription needs `metervalues:read` as well.
 
 `CommandsService.CallStation` needs `calls:send`, and the scope of the rpc that sends the same action; for an action
 that no other rpc sends, and for what is sent as it is (`native`), `calls:native`.

@@ -38,6 +38,9 @@ MAX_WATCHED = 100
 OLDEST = "0"
 """Token of the position before the oldest retained event."""
 
+SAMPLES = "metervalues:read"
+"""Scope that a subscription with meter values needs besides."""
+
 KINDS = frozenset(field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"].fields)
 """Names of the bodies of events."""
 
@@ -64,8 +67,11 @@ class EventsServicer(EventsServiceServicer):
     async def Subscribe(
         self, request: pb.SubscribeRequest, context: SubscribeContext
     ) -> AsyncIterator[pb.SubscribeResponse]:
-        tenant_id = caller(context).tenant_id
+        who = caller(context)
+        tenant_id = who.tenant_id
         _check(request)
+        if request.include_samples:
+            who.check_scope(SAMPLES)
         position, head = await self._start(request.from_token)
         with self._feed.subscription(tenant_id, head) as subscription:
             yield _sign_of_life(position)

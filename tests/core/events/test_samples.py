@@ -1,19 +1,42 @@
 """Events with the meter values of their messages, for those who ask for them."""
 
+import grpc
+import pytest
 from sqlalchemy import func, select
 
 from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.keys_pb2 import CreateKeyRequest
+from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
 from citrine.ocpp.v2.types_pb2 import MeasurandEnum, MeterValue, SampledValue
 from citrine_core.events import OutboxEvent
 from tests.support.charging import started, updated
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.waiting import WAIT
 
 KINDS = ["transaction_started", "transaction_updated", "meter_values_received"]
 
 CURRENT = MeasurandEnum.MEASURAND_ENUM_CURRENT_IMPORT
+
+
+async def key(core: RunningCore, *scopes: str) -> str:
+    """Return a key of the default tenant."""
+    made = await core.stub(KeysServiceStub).CreateKey(CreateKeyRequest(display_name="test", scopes=scopes))
+    return made.secret
+
+
+async def first_token(core: RunningCore, secret: str, *, include_samples: bool) -> str:
+    """Return the token of the first message of a subscription with a key."""
+    request = SubscribeRequest(include_samples=include_samples)
+    stream = core.stub(EventsServiceStub).Subscribe(
+        request, metadata=[("authorization", f"Bearer {secret}")], timeout=WAIT
+    )
+    async for response in stream:
+        stream.cancel()
+        return response.event.token
+    raise AssertionError("the stream ended")
 
 
 async def told(core: RunningCore, *, include_samples: bool) -> list[Event]:
@@ -66,3 +89,14 @@ async def test_samples_come_with_their_events_if_asked_for(core: RunningCore) ->
         )
     assert longest is not None
     assert longest < 150
+
+
+async def test_samples_need_the_scope_of_meter_values_besides_that_of_events(core: RunningCore) -> None:
+    for_events = await key(core, "events:read")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await first_token(core, for_events, include_samples=True)
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert "metervalues:read" in str(refused.value.details())
+    assert await first_token(core, for_events, include_samples=False)
+    assert await first_token(core, await key(core, "events:read", "metervalues:read"), include_samples=True)
