@@ -15,7 +15,7 @@ from citrine_core.events.frame_sources import FrameSources
 from citrine_core.events.frames import FrameHub
 from citrine_core.events.older import read_event
 from citrine_core.events.repository import OutboxRepository
-from citrine_core.events.samples import put_samples
+from citrine_core.events.samples import count_readable, put_samples
 from citrine_core.resources.commands.secrets import Name, masked_frame
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.rpc import caller
@@ -166,10 +166,13 @@ class EventsServicer(EventsServiceServicer):
             event = read_event(payload)
             event.token = str(event_id)
             events.append(event)
+        through = rows[-1][0] if len(rows) == PAGE else through
         if request.include_samples and events:
+            if (count := count_readable(events)) < len(events):
+                events, through = events[:count], rows[count - 1][0]
             async with self._unit_of_work(read_only=True) as work:
                 await put_samples(work.session, tenant_id, events)
-        return events, rows[-1][0] if len(rows) == PAGE else through
+        return events, through
 
 
 def _check(request: pb.SubscribeRequest) -> None:

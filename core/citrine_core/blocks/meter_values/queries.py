@@ -1,10 +1,10 @@
 """Queries about meter values for other packages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, Select, literal_column, select, union_all
+from sqlalchemy import Integer, Select, and_, literal_column, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.types_pb2 import MeterValue
@@ -41,25 +41,39 @@ class StoredMessage(NamedTuple):
     last_time: datetime
 
 
-async def find_meter_values(session: AsyncSession, tenant_id: str, message: StoredMessage) -> list[MeterValue]:
-    """Return the meter values of a message, as far as they are still stored; `measurand` is filled in."""
-    query = select(*_COLUMNS).where(
-        Sample.tenant_id == tenant_id,
-        Sample.station_id == message.station_id,
-        Sample.sample_time.between(message.first_time, message.last_time),
-        Sample.digest == message.digest,
-    )
-    found: list[MeterValue] = []
-    last: datetime | None = None
-    for row in await session.execute(query.order_by(Sample.position).limit(MOST_SAMPLES)):
+async def find_meter_values(
+    session: AsyncSession, tenant_id: str, messages: Collection[StoredMessage]
+) -> dict[tuple[str, int], list[MeterValue]]:
+    """Return the meter values of messages, by station and digest, as far as they are stored; `measurand` is filled in.
+
+    Args:
+        session: Of a unit of work.
+        tenant_id: Tenant of the stations.
+        messages: At most 500: each is a condition of the one statement.
+    """
+    # By constants of each message, which the primary key serves whatever the planner knows of the times.
+    asked = [
+        and_(
+            Sample.tenant_id == tenant_id,
+            Sample.station_id == one.station_id,
+            Sample.sample_time.between(one.first_time, one.last_time),
+            Sample.digest == one.digest,
+        )
+        for one in messages
+    ]
+    query = select(*_COLUMNS).where(or_(*asked))
+    found: dict[tuple[str, int], list[MeterValue]] = {}
+    last: tuple[str, int, datetime] | None = None
+    for row in await session.execute(query.order_by(Sample.station_id, Sample.digest, Sample.position)):
         one = message_of(row).meter_value[0]
         one.sampled_value[0].measurand = row.measurand
-        if row.sample_time != last:
-            last = row.sample_time
-            set_time(one.timestamp, last)
-            found.append(one)
+        values = found.setdefault((row.station_id, row.digest), [])
+        if (row.station_id, row.digest, row.sample_time) != last:
+            last = (row.station_id, row.digest, row.sample_time)
+            set_time(one.timestamp, row.sample_time)
+            values.append(one)
         else:
-            found[-1].sampled_value.extend(one.sampled_value)
+            values[-1].sampled_value.extend(one.sampled_value)
     return found
 
 
