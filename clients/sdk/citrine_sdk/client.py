@@ -149,6 +149,7 @@ class Citrine(Stubs):
         include_samples: bool = False,
         backoff: Backoff | None = None,
         on_lost: Callable[[str], None] | None = None,
+        on_position: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Yield events, each once, across reconnects; see `citrine_sdk.follow_events`."""
         return follow_events(
@@ -159,6 +160,7 @@ class Citrine(Stubs):
             include_samples=include_samples,
             backoff=backoff,
             on_lost=on_lost,
+            on_position=on_position,
         )
 
     async def event_position(self, stations: Collection[str] = ()) -> str:

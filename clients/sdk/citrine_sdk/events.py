@@ -73,10 +73,13 @@ async def follow_events(
     backoff: Backoff | None = None,
     silence: float = SILENCE_TIMEOUT,
     on_lost: Callable[[str], None] | None = None,
+    on_position: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Yield events as they are committed, each once, across lost connections and stopped cores.
 
-    To resume in another process, pass the token of the last handled event as `from_token`. To stop, leave the loop
+    To resume in another process, pass the token of the last handled event as `from_token`, or the later one that
+    `on_position` was called with: where no event comes for longer than events are retained, only that one is still
+    valid. To stop, leave the loop
     and close the iterator; this also ends the stream to the core.
 
     Args:
@@ -88,6 +91,8 @@ async def follow_events(
         backoff: Waiting times between attempts. None: up to 10 seconds.
         silence: Seconds without a message after which the stream counts as lost.
         on_lost: Called with a short reason each time the stream is lost or can't be opened, before the next attempt.
+        on_position: Called with the position of the stream at each sign of life, once the loop has handled all events
+            up to there. Signs come when nothing was sent for 15 seconds.
 
     Raises:
         grpc.aio.AioRpcError: When the core refuses for good, e.g. UNAUTHENTICATED, or OUT_OF_RANGE if the events after
@@ -112,6 +117,8 @@ async def follow_events(
                 token = event.token or token
                 # An event without a body is a sign of life; its token is the position of the stream.
                 if event.WhichOneof("body") is None and not event.station_id:
+                    if on_position is not None:
+                        on_position(token)
                     continue
                 if seen.add(event.token):
                     yield event

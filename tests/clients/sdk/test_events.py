@@ -83,6 +83,27 @@ async def test_an_event_that_comes_again_after_a_reconnect_is_yielded_once(
     await events.aclose()
 
 
+async def test_the_position_is_told_at_a_sign_of_life_once_what_is_before_it_was_handled(
+    channel: SocketlessChannel, citrine: Citrine
+) -> None:
+    done = list[str]()
+
+    async def follow() -> None:
+        async for event in citrine.follow_events(on_position=lambda token: done.append(f"at {token}")):
+            await asyncio.sleep(0)
+            done.append(event.token)
+            if event.token == "45":
+                return
+
+    following = asyncio.create_task(follow())
+    _, stream = await take(channel)
+    for response in (sign_of_life("40"), happened("41"), sign_of_life("44"), happened("45")):
+        stream.send_response(response)
+    await following
+
+    assert done == ["at 40", "41", "at 44", "45"]
+
+
 async def test_a_sign_of_life_moves_the_token_and_is_not_yielded(channel: SocketlessChannel, citrine: Citrine) -> None:
     waits, losses = Waits(), list[str]()
     events = citrine.follow_events(backoff=waits.backoff(), on_lost=losses.append)
