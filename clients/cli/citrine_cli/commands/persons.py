@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +47,7 @@ async def export_person(
     """Write all that is stored of a driver, one JSON object a line."""
     given = _token(token, kind, group)
     request = pb.ExportPersonRequest(token=given) if given else pb.ExportPersonRequest(group_id=group)
-    with file.open("w", encoding="utf-8") if file else sys.stdout as out:
+    with file.open("w", encoding="utf-8") if file else nullcontext(sys.stdout) as out:
         async for row in client.citrine.persons.ExportPerson(request):
             out.write(json.dumps({"kind": row.kind, **MessageToDict(row.content)}, ensure_ascii=False) + "\n")
 
