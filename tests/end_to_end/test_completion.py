@@ -13,7 +13,7 @@ from tests.support.shells import Shell, is_installed
 STATIONS = ("CS-1", "CS-21", "CS-22", "site:1", "a's")
 
 COMPLETED = {
-    "citrine sta": "citrine station ",
+    "citrine statio": "citrine station ",
     "citrine station list --fau": "citrine station list --faulted ",
     "citrine station show CS-1": "citrine station show CS-1 ",
     "citrine station show site:": "citrine station show site:1 ",
