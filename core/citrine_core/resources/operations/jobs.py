@@ -104,17 +104,27 @@ class OperationRunner:
             self._actions = {key: action for key, action in self._actions.items() if key in operations}
             self._renewed = {key: time for key, time in self._renewed.items() if key in operations}
             for key in operations:
-                ended = list(self._ended[key])
-                action = await self._clear_action(key)
-                async with self._unit_of_work() as work:
-                    found = await self._step(work, key, ended, action)
-                    await work.commit()
-                claimed += found
-                del self._ended[key][: len(ended)]
+                try:
+                    claimed += await self._advance(key)
+                except DatabaseUnavailable:
+                    raise
+                except Exception as error:
+                    # It delays no other operation.
+                    defect("operations", error)
         except DatabaseUnavailable:
             # What is under way goes on, and is recorded later.
             waits_for_database("operations")
         return [(f"{name_of(one.action)} {one.claim.station_id}", self._act(one)) for one in claimed]
+
+    async def _advance(self, key: Key) -> "list[_Claimed]":
+        """Advance an operation by one transaction, and return what it claimed."""
+        ended = list(self._ended[key])
+        action = await self._clear_action(key)
+        async with self._unit_of_work() as work:
+            claimed = await self._step(work, key, ended, action)
+            await work.commit()
+        del self._ended[key][: len(ended)]
+        return claimed
 
     async def _step(
         self, work: UnitOfWork, key: Key, ended: Sequence[Ended], clear: pb.OperationAction | None
@@ -279,10 +289,10 @@ class OperationRunner:
     async def _act(self, claimed: "_Claimed") -> None:
         """Call the rpc of the action for a station. The next step stores what it returned or raised."""
         key, claim = claimed.key, claimed.claim
-        request = request_for(claimed.action, claim.station_id, claimed.reason)
         self._under_way[key].add(claim.station_id)
         plan_command(claim.command_id)
         try:
+            request = request_for(claimed.action, claim.station_id, claimed.reason)
             method = ACTIONS[name_of(claimed.action)]
             response = await self._rpcs().call(method, claimed.who, f"operation {key[1]}", request)
             self._ended[key].append(Ended(claim, response))

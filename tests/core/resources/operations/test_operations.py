@@ -384,6 +384,21 @@ async def test_what_a_core_sent_and_did_not_record_another_records(idle: Yard) -
     assert idle.sent() == ["CS-1", "CS-2", "CS-2"]
 
 
+async def test_an_operation_that_can_not_be_read_delays_no_other(idle: Yard) -> None:
+    """What is under way for others goes on."""
+    broken = await idle.create()
+    async with idle.core.core.unit_of_work() as work:
+        row = await work.session.get_one(Operation, ("default", broken.operation_id))
+        row.definition = b"\xff"
+        await work.commit()
+    operation = await idle.create()
+
+    await run(idle)
+
+    assert (await idle.get(operation)).progress.succeeded == 2
+    assert idle.sent() == ["CS-1", "CS-2"]
+
+
 async def test_several_cores_ask_each_station_once(idle: Yard) -> None:
     await idle.add(*(f"CS-{number}" for number in range(3, 13)))
     await idle.connect(*(f"CS-{number}" for number in range(3, 13)))
