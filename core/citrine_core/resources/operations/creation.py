@@ -22,6 +22,9 @@ MOST_PARALLEL = 1000
 WAITING_TIME = timedelta(hours=24)
 """Time until an operation expires, by default."""
 
+LONGEST_TIME = timedelta(days=30)
+"""Longest time until an operation expires."""
+
 LONGEST_REASON = 255
 
 _OPERATION_ID = re.compile(r"[A-Za-z0-9\-_.]{1,36}")
@@ -43,8 +46,12 @@ def check_operation(field: str, operation: pb.Operation, now: datetime) -> None:
     check_length(f"{field}.reason", operation.reason, LONGEST_REASON)
     if not 0 <= operation.max_parallel <= MOST_PARALLEL:
         raise InvalidArgument(f"{field}.max_parallel", f"must be 0 to {MOST_PARALLEL}")
-    if operation.HasField("expire_time") and operation.expire_time.ToDatetime(UTC) <= now:
-        raise InvalidArgument(f"{field}.expire_time", "must be in the future")
+    if operation.HasField("expire_time"):
+        expire_time = operation.expire_time.ToDatetime(UTC)
+        if expire_time <= now:
+            raise InvalidArgument(f"{field}.expire_time", "must be in the future")
+        if expire_time > now + LONGEST_TIME:
+            raise InvalidArgument(f"{field}.expire_time", f"must be within {LONGEST_TIME.days} days")
     _check_selection(f"{field}.selection", operation.selection)
     check_action(f"{field}.action", operation.action)
 

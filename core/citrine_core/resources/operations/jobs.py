@@ -33,6 +33,7 @@ from citrine_core.resources.operations.repository import (
 )
 from citrine_core.resources.operations.results import Claim, Ended, Result, result_of, result_of_command
 from citrine_core.resources.operations.states import move_operation
+from citrine_core.resources.operations.turns import Key, Turns
 from citrine_core.rpc import Caller
 from citrine_core.rpc.in_process import InProcessRpcs
 from citrine_core.services import Services
@@ -52,9 +53,6 @@ EXPIRED = "the operation expired"
 MOST = 200
 """Most stations of an operation that are claimed in one transaction."""
 
-Key = tuple[str, str]
-"""Tenant and id of an operation."""
-
 
 class OperationRunner:
     """Runs all operations. Several cores may run it concurrently.
@@ -73,6 +71,7 @@ class OperationRunner:
         self._cipher = services.cipher
         self._rpcs = rpcs
         self._rounds: Rounds[Key] = Rounds()
+        self._turns = Turns()
         self._ended: defaultdict[Key, list[Ended]] = defaultdict(list)
         self._actions: dict[Key, pb.OperationAction] = {}
         """Actions of operations that have not ended, in clear."""
@@ -101,9 +100,10 @@ class OperationRunner:
         try:
             operations = await self._operations()
             self._rounds.retain(operations)
+            self._turns.retain(operations)
             self._actions = {key: action for key, action in self._actions.items() if key in operations}
             self._renewed = {key: time for key, time in self._renewed.items() if key in operations}
-            for key in operations:
+            for key in self._turns.next(operations, self._urgent(), asyncio.get_running_loop().time()):
                 try:
                     claimed += await self._advance(key)
                 except DatabaseUnavailable:
@@ -111,6 +111,7 @@ class OperationRunner:
                 except Exception as error:
                     # It delays no other operation.
                     defect("operations", error)
+                    self._turns.advanced(key, asyncio.get_running_loop().time(), begins=False)
         except DatabaseUnavailable:
             # What is under way goes on, and is recorded later.
             waits_for_database("operations")
@@ -124,7 +125,14 @@ class OperationRunner:
             claimed = await self._step(work, key, ended, action)
             await work.commit()
         del self._ended[key][: len(ended)]
+        self._turns.advanced(key, asyncio.get_running_loop().time(), begins=bool(claimed or ended))
         return claimed
+
+    def _urgent(self) -> set[Key]:
+        """Return the operations with something to record: what has ended, and that this core is still at the others."""
+        before = asyncio.get_running_loop().time() - RENEWAL
+        renews = {key for key, at in self._under_way.items() if at and self._renewed.get(key, before) <= before}
+        return renews | {key for key, ended in self._ended.items() if ended}
 
     async def _step(
         self, work: UnitOfWork, key: Key, ended: Sequence[Ended], clear: pb.OperationAction | None

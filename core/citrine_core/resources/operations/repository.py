@@ -127,6 +127,12 @@ class OperationRepository:
         )
         return [(row[0], row[1]) for row in rows]
 
+    async def count_at_work(self, tenant_id: str) -> int:
+        """Return how many operations of a tenant have not ended."""
+        query = select(func.count()).select_from(_OPERATIONS)
+        of_tenant = (_OPERATIONS.c.tenant_id == tenant_id, _OPERATIONS.c.state.in_(AT_WORK))
+        return await self._session.scalar(query.where(*of_tenant)) or 0
+
     @staticmethod
     def at_work_since() -> Due:
         """Return the query of when any operation was created that has not ended."""

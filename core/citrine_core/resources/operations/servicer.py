@@ -9,7 +9,7 @@ import orjson
 from citrine.api.v1 import operations_pb2 as pb
 from citrine.api.v1 import operations_pb2_grpc
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
+from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound, QuotaExceeded
 from citrine_core.ids import new_id
 from citrine_core.resources.commands.queries import find_states
 from citrine_core.resources.operations.actions import check_content, is_accepting, packed, scope_of, shown_action
@@ -27,6 +27,9 @@ __all__ = ["OperationsServicer"]
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, pb.Operation]"
 
 LONGEST_REASON = 255
+
+MOST_AT_WORK = 100
+"""Most operations of a tenant that have not ended."""
 
 
 class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
@@ -57,6 +60,8 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
             if not await repository.add(row):
                 raise AlreadyExists("operation", operation.operation_id)
             skips = not row["waits"] and not is_accepting(action)
+            if await repository.count_at_work(who.tenant_id) > MOST_AT_WORK:
+                raise QuotaExceeded("operations that have not ended", MOST_AT_WORK)
             count = await repository.choose(who.tenant_id, operation.operation_id, looked, now, skips=skips)
             if not count:
                 raise FailedPrecondition("no station matches the selection")

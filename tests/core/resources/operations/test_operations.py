@@ -399,6 +399,27 @@ async def test_an_operation_that_can_not_be_read_delays_no_other(idle: Yard) -> 
     assert idle.sent() == ["CS-1", "CS-2"]
 
 
+async def test_many_operations_of_a_tenant_that_wait_are_no_more_than_it_may_have_and_delay_no_other(
+    idle: Yard,
+) -> None:
+    await idle.add("CS-3")
+    waiting: dict[str, Any] = {
+        "selection": pb.OperationSelection(station_id_prefix="CS-3"),
+        "offline": pb.OFFLINE_STATIONS_WAIT,
+    }
+    first, *_ = [await idle.create(**waiting) for _ in range(99)]
+    operation = await idle.create()
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await idle.create(**waiting)
+    assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    await run(idle)
+
+    assert (await idle.get(operation)).progress.succeeded == 2
+    await idle.api.CancelOperation(pb.CancelOperationRequest(operation_id=first.operation_id))
+    await idle.create(**waiting)
+
+
 async def test_several_cores_ask_each_station_once(idle: Yard) -> None:
     await idle.add(*(f"CS-{number}" for number in range(3, 13)))
     await idle.connect(*(f"CS-{number}" for number in range(3, 13)))
@@ -455,6 +476,9 @@ async def test_what_no_station_can_do_is_refused_at_once(idle: Yard) -> None:
         "operation.max_parallel": await refused(max_parallel=1001),
         "operation.expire_time": await refused(expire_time=Timestamp(seconds=1)),
     }
+    late = Timestamp()
+    late.FromDatetime(idle.core.core.services.clock() + timedelta(days=31))
+    assert field_violations(await refused(expire_time=late)) == ["operation.expire_time"]
     assert {field: field_violations(error) for field, error in fields.items()} == {field: [field] for field in fields}
     assert (await refused(selection=named)).code() == grpc.StatusCode.NOT_FOUND
     none = pb.OperationSelection(model="Three")
