@@ -17,6 +17,9 @@ __all__ = ["follow_operation", "follow_states", "wait_for_command"]
 LOOKS = Backoff(first=0.1, longest=2.0)
 """Waiting times between two looks, from the last change on."""
 
+OPERATION_LOOKS = Backoff(first=2.0, longest=8.0)
+"""Those of operations, at least a second: each look counts the stations."""
+
 RequestT = TypeVar("RequestT", bound=Message)
 StateT = TypeVar("StateT", bound=Message)
 
@@ -82,7 +85,7 @@ async def wait_for_command(
 
 
 def follow_operation(
-    get: UnaryUnaryMultiCallable[GetOperationRequest, Operation], operation_id: str, *, looks: Backoff = LOOKS
+    get: UnaryUnaryMultiCallable[GetOperationRequest, Operation], operation_id: str, *, looks: Backoff = OPERATION_LOOKS
 ) -> AsyncGenerator[Operation, None]:
     """Yield how far an operation on many stations is, whenever that changed, until it has ended; see `follow_states`.
 

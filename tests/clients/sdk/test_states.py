@@ -1,5 +1,7 @@
 """What has an end is waited for by looking again, across what fails."""
 
+from dataclasses import replace
+
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -8,6 +10,7 @@ from citrine.api.v1.commands_pb2 import GetCommandRequest
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, COMMAND_STATE_QUEUED, COMMAND_STATE_SENT, Command
 from citrine.api.v1.operations_pb2 import Operation, OperationProgress
 from citrine_sdk import Backoff, Citrine, follow_states, wait_for_command
+from citrine_sdk.states import OPERATION_LOOKS
 from tests.clients.scripted_core import ScriptedCore
 
 AT_ONCE = Backoff(first=0.0, longest=0.0)
@@ -51,7 +54,8 @@ async def test_a_command_is_waited_for_to_its_end(core: ScriptedCore) -> None:
     assert core.requests("GetCommand")[0] == GetCommandRequest(id="C-1")
 
 
-async def test_an_operation_is_followed_to_its_end(core: ScriptedCore) -> None:
+async def test_an_operation_is_followed_to_its_end_by_a_look_each_second_at_most(core: ScriptedCore) -> None:
+    assert replace(OPERATION_LOOKS, random=lambda: 0.0).seconds(1) >= 1
     progress = [OperationProgress(total=2, pending=left) for left in (2, 1)]
     ended = Operation(operation_id="O-1", progress=progress[1], finish_time=Timestamp(seconds=1))
     states = [*(Operation(operation_id="O-1", progress=one) for one in progress), ended]
