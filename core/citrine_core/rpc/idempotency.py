@@ -1,6 +1,7 @@
 """Idempotency keys as the server sees them: where callers name them, and who handles calls that have one."""
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ __all__ = [
     "checked_key",
     "current_keyed_call",
     "set_keyed_call",
+    "without_keyed_call",
 ]
 
 IDEMPOTENCY_KEY = "citrine-idempotency-key"
@@ -79,3 +81,13 @@ def current_keyed_call() -> KeyedCall | None:
 def set_keyed_call(call: KeyedCall) -> None:
     """Set the call for the rest of the present task."""
     _CURRENT.set(call)
+
+
+@contextlib.contextmanager
+def without_keyed_call() -> Iterator[None]:
+    """Have commands within a block be none that the call can be answered by."""
+    token = _CURRENT.set(None)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)

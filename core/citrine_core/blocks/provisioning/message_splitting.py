@@ -26,6 +26,7 @@ from citrine.ocpp.v2.types_pb2 import (
 )
 from citrine_core.blocks.provisioning.repository import VariableRepository
 from citrine_core.errors import CoreError, InvalidArgument
+from citrine_core.resources.commands.planned_ids import asking_first
 from citrine_core.rpc import Caller
 from citrine_core.services import Services
 
@@ -145,7 +146,8 @@ class PieceSender:
             for name in ("ItemsPerMessage", "BytesPerMessage")
         ]
         try:
-            await self._services.commands.send(who, now, ocpp.GetVariablesRequest(get_variable_data=data))
+            with asking_first():
+                await self._services.commands.send(who, now, ocpp.GetVariablesRequest(get_variable_data=data))
         except CoreError as error:
             # Without limits, the request is sent in one message.
             logger.info("a station did not tell its limits", extra={"problem": str(error)})

@@ -282,6 +282,40 @@ async def test_a_cancelled_operation_begins_with_no_further_station(yard: Yard) 
     assert (changes[-1].left_out, changes[-1].reason) == (2, "a mistake")
 
 
+async def test_a_question_for_limits_before_the_action_is_not_the_action(yard: Yard) -> None:
+    """More items than each station takes, and limits that are not known: the result shows the command with them."""
+
+    def answer(command: Command) -> Message:
+        request = unwrap(command.request)
+        if isinstance(request, ocpp.GetVariablesRequest):
+            return ocpp.GetVariablesResponse()
+        assert isinstance(request, ocpp.SetVariablesRequest)
+        done = ocpp.SET_VARIABLE_STATUS_ENUM_REBOOT_REQUIRED
+        items = [
+            ocpp.SetVariableResult(attribute_status=done, component=item.component, variable=item.variable)
+            for item in request.set_variable_data
+        ]
+        return ocpp.SetVariablesResponse(set_variable_result=items)
+
+    yard.edge.on_command = answer
+    await yard.connect("CS-1")
+    items = [
+        ocpp.SetVariableData(component=Component(name="C"), variable=Variable(name=name), attribute_value="1")
+        for name in "abcde"
+    ]
+    request = SetVariablesRequest(request=ocpp.SetVariablesRequest(set_variable_data=items))
+    operation = await yard.create(
+        pb.OperationAction(set_variables=request), selection=pb.OperationSelection(station_id_prefix="CS-1")
+    )
+    assert (await yard.ended(operation)).progress.succeeded == 1
+
+    commands: Any = yard.core.stub(CommandsServiceStub)
+    sent = (await commands.ListCommands(ListCommandsRequest(station_id="CS-1"))).commands
+    by_action = {command.action: command.id for command in sent}
+    assert by_action.keys() == {"GetVariables", "SetVariables"}
+    assert [one.command_id for one in await yard.results(operation)] == [by_action["SetVariables"]]
+
+
 class Idle:
     """What a core runs that has died: nothing."""
 
