@@ -13,7 +13,22 @@ from citrine_core.resources.commands.outcomes import stored_error
 from citrine_core.resources.commands.protos import json_to_struct, to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
 
-__all__ = ["CallAnswers"]
+__all__ = ["IN_PIECES", "CallAnswers"]
+
+IN_PIECES = frozenset(
+    {
+        "ClearVariableMonitoring",
+        "GetReport",
+        "GetVariables",
+        "SendLocalList",
+        "SetVariableMonitoring",
+        "SetVariables",
+    }
+)
+"""Actions whose rpcs may send several commands, of which one does not tell what became of the call."""
+
+_WHOLE = ({"command", "response"}, {"command", "payload"})
+"""Fields of the responses that say no more than a command does."""
 
 
 class CallAnswers:
@@ -27,21 +42,20 @@ class CallAnswers:
         self._unit_of_work = unit_of_work
 
     async def answer(
-        self, tenant_id: str, command_id: str, response: type[Message], before: datetime
+        self, tenant_id: str, command_id: str, action: str, response: type[Message], before: datetime
     ) -> Message | None:
-        """Return the response of a call by the command that it sent.
+        """Return the response of a call of an action by the command that it sent.
 
-        None: the command has not ended before this time, or the response is none of a command.
+        None: the command has not ended before this time, or it does not tell all that the response says.
 
         Raises:
             CoreError: When the command failed.
         """
-        fields = response.DESCRIPTOR.fields_by_name
-        if "command" not in fields or fields["command"].message_type != common.Command.DESCRIPTOR:
+        if set(response.DESCRIPTOR.fields_by_name) not in _WHOLE:
             return None
         async with self._unit_of_work(read_only=True) as work:
             row = await CommandRepository(work.session).find(tenant_id, command_id)
-        if row is None:
+        if row is None or row.action != action or (action in IN_PIECES and not row.is_native):
             return None
         made = response(command=to_proto(row))
         if row.finish_time is None:

@@ -9,9 +9,9 @@ from google.protobuf.message import Message
 
 __all__ = ["AnswerOfCommand", "bears_secret", "sealed", "unsealed"]
 
-AnswerOfCommand = Callable[[str, str, type[Message], datetime], Awaitable[Message | None]]
-"""`await answer(tenant_id, command_id, response, before)` returns the response of a call by the command that it sent.
-None: the command has not ended before this time, or the response says more than that of a command."""
+AnswerOfCommand = Callable[[str, str, str, type[Message], datetime], Awaitable[Message | None]]
+"""`await answer(tenant_id, command_id, action, response, before)` returns the response of a call of an action by the
+command that it sent. None: the command has not ended before this time, or does not tell all that the response says."""
 
 _SECRETS = frozenset({"secret", "credential", "generated_password"})
 """Fields of responses that say a secret, once."""

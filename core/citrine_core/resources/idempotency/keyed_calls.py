@@ -85,7 +85,9 @@ class KeyedCalls:
         Raises:
             CoreError: As the call did that was handled; or when the key can't be used for it.
         """
-        one = _Call(self, caller.tenant_id, checked_key(key), method, _digest(method, request))
+        one = _Call(
+            self, caller.tenant_id, checked_key(key), method, _digest(method, request), _action(method, request)
+        )
         if bears_secret(response_class(method)) and not await self._cipher.current_mark():
             raise FailedPrecondition(
                 "the answer bears a secret, and the core has no key to encrypt it: call without an idempotency key, or "
@@ -149,7 +151,8 @@ class KeyedCalls:
             text = await self._cipher.decrypt(row.secret_answer, SECRETS.context(one.tenant_id, one.key))
             return made.FromString(unsealed(text))
         if row.command_count == 1:
-            return await self._answer_of_command(one.tenant_id, row.command_id, made, self._clock() - GRACE)
+            before = self._clock() - GRACE
+            return await self._answer_of_command(one.tenant_id, row.command_id, one.action, made, before)
         return None
 
     async def store(self, one: "_Call", work: UnitOfWork) -> None:
@@ -193,12 +196,14 @@ _NOTHING: dict[str, Any] = {
 class _Call:
     """One call with an idempotency key, while it is handled."""
 
-    def __init__(self, calls: KeyedCalls, tenant_id: str, key: str, method: str, digest: str) -> None:
+    def __init__(self, calls: KeyedCalls, tenant_id: str, key: str, method: str, digest: str, action: str) -> None:
         self._calls = calls
         self.tenant_id = tenant_id
         self.key = key
         self.method = method
         self.digest = digest
+        self.action = action
+        """Of the command that it sends, if it is a command rpc."""
         self.is_stored = False
         self.is_in_use = False
         self._values: dict[str, Any] = {}
@@ -286,6 +291,11 @@ class _Call:
             raise
         except CoreError as error:
             logger.warning("the answer to an idempotency key is not stored", extra={"problem": str(error)})
+
+
+def _action(method: str, request: Any) -> str:
+    """Return the action that an rpc is called like, or that CallStation names."""
+    return str(request.action) if "action" in request.DESCRIPTOR.fields_by_name else method.rpartition("/")[2]
 
 
 def _digest(method: str, request: Message) -> str:

@@ -1,31 +1,39 @@
 """Tests of idempotency keys: one effect and one answer, however often, wherever and whenever a call comes again."""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from sqlalchemy import func, select, text
 
+from citrine.api.v1 import commands_pb2, keys_pb2, provisioning_pb2, reservation_pb2, stations_pb2, tokens_pb2
 from citrine.api.v1 import common_pb2 as common
-from citrine.api.v1 import keys_pb2, provisioning_pb2, stations_pb2, tokens_pb2
 from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
 from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
+from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
+from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine.ocpp.v2 import reservation_pb2 as ocpp_reservation
+from citrine.ocpp.v2.types_pb2 import Component, IdToken, Variable
 from citrine_core.resources.commands import CommandRow
+from citrine_core.resources.commands.call_answers import IN_PIECES
 from citrine_core.resources.idempotency import IdempotencyKey, keyed_calls
 from citrine_core.resources.keys import ApiKey
+from tests.core.test_tenants_apart import methods
 from tests.support.core import PASSWORD, RunningCore, running_core
-from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+from tests.support.waiting import WAIT
 
 RESET = ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
 ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
@@ -217,6 +225,94 @@ async def test_a_call_whose_core_was_killed_is_answered_by_the_end_of_its_comman
     assert answer.response == ACCEPTED
     assert answer.command.state == common.COMMAND_STATE_ANSWERED
     assert len(edge.commands) == 1
+
+
+def set_variables(core: RunningCore, key: str, count: int) -> Any:
+    items = [
+        ocpp.SetVariableData(component=Component(name="C"), variable=Variable(name=f"V{number}"), attribute_value="1")
+        for number in range(count)
+    ]
+    request = provisioning_pb2.SetVariablesRequest(
+        target=common.CommandTarget(station_id="CS-1"), request=ocpp.SetVariablesRequest(set_variable_data=items)
+    )
+    return core.stub(ProvisioningServiceStub).SetVariables(request, metadata=keyed(core, key))
+
+
+def reserve(core: RunningCore, key: str) -> Any:
+    request = reservation_pb2.ReserveNowRequest(
+        target=common.CommandTarget(station_id="CS-1"),
+        request=ocpp_reservation.ReserveNowRequest(
+            expiry_date_time=IN_AN_HOUR,
+            id_token=IdToken(id_token="AA", type="Central"),
+        ),
+    )
+    return core.stub(ReservationServiceStub).ReserveNow(request, metadata=keyed(core, key))
+
+
+def call_station(core: RunningCore, key: str) -> Any:
+    request = commands_pb2.CallStationRequest(target=common.CommandTarget(station_id="CS-1"), action="SetVariables")
+    data: dict[str, Any] = {"component": {"name": "C"}, "variable": {"name": "V"}, "attributeValue": "1"}
+    request.payload.update({"setVariableData": [data]})
+    return core.stub(CommandsServiceStub).CallStation(request, metadata=keyed(core, key))
+
+
+IN_AN_HOUR = timestamp(datetime.now(UTC) + timedelta(hours=1))
+RESERVED = ocpp_reservation.ReserveNowResponse(status=ocpp_reservation.RESERVE_NOW_STATUS_ENUM_ACCEPTED)
+LIMIT_OF_THREE = ocpp.GetVariablesResponse(
+    get_variable_result=[
+        ocpp.GetVariableResult(
+            attribute_status=ocpp.GET_VARIABLE_STATUS_ENUM_ACCEPTED,
+            attribute_value="3",
+            component=Component(name="DeviceDataCtrlr"),
+            variable=Variable(name="ItemsPerMessage", instance="SetVariables"),
+        )
+    ]
+)
+SET = ocpp.SetVariablesResponse(
+    set_variable_result=[
+        ocpp.SetVariableResult(
+            attribute_status=ocpp.SET_VARIABLE_STATUS_ENUM_ACCEPTED,
+            component=Component(name="C"),
+            variable=Variable(name="V0"),
+        )
+    ]
+)
+
+
+async def test_a_command_that_does_not_tell_the_whole_answer_answers_no_call_whose_core_was_killed(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It only asked for limits, is the first of several, or the response says more than it."""
+    monkeypatch.setattr(keyed_calls, "GRACE", timedelta(0))
+    monkeypatch.setattr(keyed_calls, "LONGEST_WAIT", 0.0)
+    await core.add_station("CS-1")
+    calls: list[tuple[Callable[[str], Any], Message]] = [
+        (lambda key: set_variables(core, key, 5), LIMIT_OF_THREE),
+        (lambda key: set_variables(core, key, 5), SET),
+        (lambda key: call_station(core, key), SET),
+        (lambda key: reserve(core, key), RESERVED),
+    ]
+    async with core.edge() as edge:
+        await online(edge)
+        for number, (call, answer) in enumerate(calls):
+            first = asyncio.ensure_future(call(f"k-{number}"))
+            command = await edge.next("command")
+            (running,) = [task for task in asyncio.all_tasks() if task.get_name().endswith("with an idempotency key")]
+            running.cancel()
+            await refused(first)
+            edge.put(link.Upstream(command_result=edge.result(command, answer)))
+            request = commands_pb2.GetCommandRequest(id=command.id)
+            async with asyncio.timeout(WAIT):
+                while not (await core.stub(CommandsServiceStub).GetCommand(request)).HasField("finish_time"):
+                    await asyncio.sleep(0.02)
+            code, said = await refused(call(f"k-{number}"))
+            assert (code, said[:31]) == (grpc.StatusCode.ABORTED, "the call with this idempotency "), number
+    assert len(edge.commands) == len(calls)
+
+
+def test_actions_in_pieces_are_those_whose_responses_name_several_commands() -> None:
+    several = {method.name for method in methods() if {"command", "commands"} <= set(method.output_type.fields_by_name)}
+    assert several == IN_PIECES
 
 
 async def test_a_call_that_failed_fails_alike(core: RunningCore) -> None:
