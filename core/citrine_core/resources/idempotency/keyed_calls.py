@@ -16,7 +16,7 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.deferral import Deferral
 from citrine_core.encryption import Cipher
-from citrine_core.errors import Conflict, CoreError, FailedPrecondition, InvalidArgument, Stopping
+from citrine_core.errors import Conflict, CoreError, FailedPrecondition, InvalidArgument, PermissionDenied, Stopping
 from citrine_core.resources.idempotency.answers import AnswerOfCommand, bears_secret, sealed, unsealed
 from citrine_core.resources.idempotency.repository import SECRETS, IdempotencyKeys
 from citrine_core.rpc.access import response_class
@@ -85,9 +85,7 @@ class KeyedCalls:
         Raises:
             CoreError: As the call did that was handled; or when the key can't be used for it.
         """
-        one = _Call(
-            self, caller.tenant_id, checked_key(key), method, _digest(method, request), _action(method, request)
-        )
+        one = _Call(self, caller, checked_key(key), method, request)
         if bears_secret(response_class(method)) and not await self._cipher.current_mark():
             raise FailedPrecondition(
                 "the answer bears a secret, and the core has no key to encrypt it: call without an idempotency key, or "
@@ -118,7 +116,9 @@ class KeyedCalls:
             task.exception()
 
     async def _replay(self, one: "_Call", row: Row[Any], context: Context) -> Message:
-        """Return the answer of an earlier call, once it has one."""
+        """Return the answer of an earlier call, once it has one, to whom it was answered then."""
+        if row.caller_id != one.caller_id:
+            raise PermissionDenied("the idempotency key was used by another caller; each caller needs keys of its own")
         if (row.method, row.digest) != (one.method, one.digest):
             raise InvalidArgument(IDEMPOTENCY_KEY, "was used for another request; each request needs a key of its own")
         loop = asyncio.get_running_loop()
@@ -166,6 +166,7 @@ class KeyedCalls:
                 "tenant_id": one.tenant_id,
                 "idempotency_key": one.key,
                 "method": one.method,
+                "caller_id": one.caller_id,
                 "digest": one.digest,
                 "create_time": self._clock(),
                 **_NOTHING,
@@ -196,13 +197,14 @@ _NOTHING: dict[str, Any] = {
 class _Call:
     """One call with an idempotency key, while it is handled."""
 
-    def __init__(self, calls: KeyedCalls, tenant_id: str, key: str, method: str, digest: str, action: str) -> None:
+    def __init__(self, calls: KeyedCalls, caller: Caller, key: str, method: str, request: Message) -> None:
         self._calls = calls
-        self.tenant_id = tenant_id
+        self.tenant_id = caller.tenant_id
+        self.caller_id = caller.key_id
         self.key = key
         self.method = method
-        self.digest = digest
-        self.action = action
+        self.digest = _digest(method, request)
+        self.action = _action(method, request)
         """Of the command that it sends, if it is a command rpc."""
         self.is_stored = False
         self.is_in_use = False

@@ -28,6 +28,8 @@ class IdempotencyKey(Model):
     idempotency_key: Mapped[str] = mapped_column(String(64), primary_key=True)
     method: Mapped[str] = mapped_column(String(150))
     """Path of the rpc."""
+    caller_id: Mapped[str | None] = mapped_column(String(255))
+    """Id of the API key, or subject of the token, that called. Nobody else gets the answer. None: not known."""
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of the request."""
     answer: Mapped[bytes | None] = mapped_column(LargeBinary)

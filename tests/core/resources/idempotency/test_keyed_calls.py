@@ -31,6 +31,7 @@ from citrine_core.resources.commands.call_answers import IN_PIECES
 from citrine_core.resources.idempotency import IdempotencyKey, keyed_calls
 from citrine_core.resources.keys import ApiKey
 from tests.core.test_tenants_apart import methods
+from tests.support.api import auth
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
 from tests.support.waiting import WAIT
@@ -138,6 +139,21 @@ async def test_a_key_is_of_one_request_of_one_tenant(core: RunningCore) -> None:
     for wrong in ("", "x" * 65):
         code, text = await refused(create_key(core, wrong))
         assert (code, text[:40]) == (grpc.StatusCode.INVALID_ARGUMENT, "citrine-idempotency-key: must have 1 to ")
+
+
+async def test_nobody_gets_what_another_caller_was_answered(core: RunningCore) -> None:
+    """The secret of a key, for example, which may do more than who asks for it."""
+    first = await create_key(core, "k-1")
+    request = keys_pb2.CreateKeyRequest(display_name="keys", scopes=["keys:write"])
+    other = (await core.stub(KeysServiceStub).CreateKey(request)).secret
+
+    again = keys_pb2.CreateKeyRequest(display_name="billing", scopes=["stations:read"])
+    metadata = [*auth(other), ("citrine-idempotency-key", "k-1")]
+    assert await refused(core.stub(KeysServiceStub).CreateKey(again, metadata=metadata)) == (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "the idempotency key was used by another caller; each caller needs keys of its own",
+    )
+    assert await create_key(core, "k-1") == first
 
 
 async def test_what_stored_nothing_may_come_again(core: RunningCore) -> None:
