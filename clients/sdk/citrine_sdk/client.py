@@ -73,8 +73,8 @@ class Citrine(Stubs):
                 tenant, deadline nor `interceptors`.
             interceptors: Further interceptors, called after those that add key, tenant and deadline.
             idempotency_key: Of all that this client changes, for a program that does one thing and may be run again:
-                its first call that may change something has this key, the next one KEY/2 (see
-                `citrine_sdk.idempotency_key` for the key of one call). None: calls have none.
+                its first call that may change something has this key, the next one KEY/2, so it has 60 characters
+                at most (see `citrine_sdk.idempotency_key` for the key of one call). None: calls have none.
         """
         self._cores = cores
         self._key = key
@@ -93,7 +93,8 @@ class Citrine(Stubs):
         """Open the channel. If no core can be reached, only the first call fails.
 
         Raises:
-            ValueError: When an address is malformed, its host name has no IP address, or `ca_file` can't be used.
+            ValueError: When an address is malformed, its host name has no IP address, `ca_file` can't be used,
+                or `idempotency_key` is malformed.
         """
         self._channel = self._stubs_channel = self._given or await self._open()
         for attribute in ATTRIBUTES:

@@ -13,6 +13,11 @@ __all__ = ["IDEMPOTENCY_KEY", "KeyedCalls", "idempotency_key"]
 IDEMPOTENCY_KEY = "citrine-idempotency-key"
 """Metadata key with the idempotency key of a call."""
 
+LONGEST_KEY = 64
+"""Characters that the key of a call may have."""
+
+LONGEST_NUMBER = len("/999")
+
 
 def idempotency_key(key: str) -> tuple[tuple[str, str]]:
     """Return the metadata of a call with an idempotency key.
@@ -31,9 +36,18 @@ class KeyedCalls(grpc.aio.UnaryUnaryClientInterceptor):
     """Gives each call that may change something a key of its own: KEY, KEY/2, KEY/3, in the order of the calls.
 
     For programs that do one thing and may be run again.
+
+    Args:
+        key: 1 to 60 printable characters of ASCII, so that the keys of 999 calls are valid.
+
+    Raises:
+        ValueError: When it is not.
     """
 
     def __init__(self, key: str) -> None:
+        longest = LONGEST_KEY - LONGEST_NUMBER
+        if not 1 <= len(key) <= longest or not (key.isascii() and key.isprintable()):
+            raise ValueError(f"the idempotency key of a program must have 1 to {longest} printable characters of ASCII")
         self._key = key
         self._calls = 0
 

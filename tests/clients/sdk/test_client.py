@@ -93,3 +93,16 @@ async def test_several_cores_share_the_calls_and_one_that_stops_is_left_out(core
 async def test_no_address_is_refused() -> None:
     with pytest.raises(ValueError, match="no address"):
         await Citrine(" , ").__aenter__()
+
+
+async def test_a_key_of_all_calls_leaves_room_for_their_numbers(core: ScriptedCore) -> None:
+    core.on("CreateStation", Station())
+    async with Citrine(core.address, key="secret", idempotency_key="k" * 60) as citrine:
+        for _ in range(2):
+            await citrine.stations.CreateStation(CreateStationRequest())
+    assert [call.metadata["citrine-idempotency-key"] for call in core.seen] == ["k" * 60, "k" * 60 + "/2"]
+
+    for wrong in ("", "k" * 61, "ü"):
+        with pytest.raises(ValueError, match="must have 1 to 60 printable characters of ASCII"):
+            async with Citrine(core.address, key="secret", idempotency_key=wrong):
+                pass
