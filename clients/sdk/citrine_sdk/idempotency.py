@@ -23,7 +23,8 @@ def idempotency_key(key: str) -> tuple[tuple[str, str]]:
     """Return the metadata of a call with an idempotency key.
 
     `await citrine.remote_control.RequestStartTransaction(request, metadata=idempotency_key(order_id))` may be repeated,
-    after an error or by another process, within 24 hours.
+    after an error or by another process, within 24 hours, and not any more: it would act again. An error with
+    `citrine-idempotent-replay` in its trailing metadata is final: the call ended so, and does whenever it is repeated.
 
     Args:
         key: 1 to 64 printable characters of ASCII, of this one request of the tenant.

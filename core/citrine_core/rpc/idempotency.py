@@ -26,7 +26,7 @@ IDEMPOTENCY_KEY = "citrine-idempotency-key"
 """Metadata key with the idempotency key of a call."""
 
 REPLAYED = "citrine-idempotent-replay"
-"""Trailing metadata key, "true" where the answer is that of an earlier call with the same idempotency key."""
+"""Trailing metadata key, "true" where answer or error are how an earlier call with the same idempotency key ended."""
 
 LONGEST_KEY = 64
 

@@ -9,6 +9,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.codec import decode
 from citrine_core.db import UnitOfWorkFactory
+from citrine_core.errors import CoreError
 from citrine_core.resources.commands.outcomes import stored_error
 from citrine_core.resources.commands.protos import json_to_struct, to_proto
 from citrine_core.resources.commands.repository import CommandRepository, StoredCommand
@@ -43,13 +44,10 @@ class CallAnswers:
 
     async def answer(
         self, tenant_id: str, command_id: str, action: str, response: type[Message], before: datetime
-    ) -> Message | None:
-        """Return the response of a call of an action by the command that it sent.
+    ) -> Message | CoreError | None:
+        """Return the response of a call of an action by the command that it sent, or how the command failed.
 
         None: the command has not ended before this time, or it does not tell all that the response says.
-
-        Raises:
-            CoreError: When the command failed.
         """
         if set(response.DESCRIPTOR.fields_by_name) not in _WHOLE:
             return None
@@ -64,7 +62,7 @@ class CallAnswers:
         if row.finish_time > before:
             return None
         if row.state != common.COMMAND_STATE_ANSWERED:
-            raise stored_error(row.state, row.error_code, row.error_description)
+            return stored_error(row.state, row.error_code, row.error_description)
         _set_response(made, row)
         return made
 

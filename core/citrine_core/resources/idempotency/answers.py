@@ -9,9 +9,10 @@ from google.protobuf.message import Message
 
 __all__ = ["AnswerOfCommand", "bears_secret", "sealed", "unsealed"]
 
-AnswerOfCommand = Callable[[str, str, str, type[Message], datetime], Awaitable[Message | None]]
+AnswerOfCommand = Callable[[str, str, str, type[Message], datetime], Awaitable[Message | Exception | None]]
 """`await answer(tenant_id, command_id, action, response, before)` returns the response of a call of an action by the
-command that it sent. None: the command has not ended before this time, or does not tell all that the response says."""
+command that it sent, or how that failed. None: the command has not ended before this time, or does not tell all that
+the response says."""
 
 _SECRETS = frozenset({"secret", "credential", "generated_password"})
 """Fields of responses that say a secret, once."""

@@ -125,12 +125,13 @@ class KeyedCalls:
         left = context.time_remaining()
         deadline = loop.time() + (LONGEST_WAIT if left is None else min(LONGEST_WAIT, left - MARGIN))
         while True:
-            trailing = [(REPLAYED, "true")]
-            if row.command_id is not None:
-                trailing.append(("citrine-command-id", row.command_id))
-            context.set_trailing_metadata(tuple(trailing))
+            of_command = () if row.command_id is None else (("citrine-command-id", row.command_id),)
+            context.set_trailing_metadata(of_command)
             answer = await self._answer(one, row)
             if answer is not None:
+                context.set_trailing_metadata((*of_command, (REPLAYED, "true")))
+                if isinstance(answer, Exception):
+                    raise answer
                 return answer
             if loop.time() >= deadline:
                 raise Conflict(
@@ -140,10 +141,10 @@ class KeyedCalls:
             await asyncio.sleep(PAUSE)
             row = await one.find() or row
 
-    async def _answer(self, one: "_Call", row: Row[Any]) -> Message | None:
-        """Return the answer of a call that ended; None if it has not."""
+    async def _answer(self, one: "_Call", row: Row[Any]) -> Message | Exception | None:
+        """Return the answer of a call that ended, or how it failed; None if it has not."""
         if row.failure is not None:
-            raise StoredFailure(Status.FromString(row.failure))
+            return StoredFailure(Status.FromString(row.failure))
         made = response_class(one.method)
         if row.answer is not None:
             return made.FromString(row.answer)

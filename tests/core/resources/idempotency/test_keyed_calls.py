@@ -76,9 +76,10 @@ async def trailing(call: Any) -> dict[str, str]:
     return dict(tuple(pair) for pair in await call.trailing_metadata())
 
 
-async def refused(call: Any) -> tuple[grpc.StatusCode, str]:
+async def refused(call: Any, *, is_replay: bool = False) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
+    assert ("citrine-idempotent-replay" in dict(tuple(pair) for pair in caught.value.trailing_metadata())) == is_replay
     return caught.value.code(), caught.value.details() or ""
 
 
@@ -338,9 +339,9 @@ async def test_a_call_that_failed_fails_alike(core: RunningCore) -> None:
         edge.on_command = lambda command: link.CommandFailure(
             reason=link.CommandFailure.REASON_CALL_ERROR, error=link.CallError(code="InternalError", description="no")
         )
-        failures = [await refused(reset(core, "k-1")) for _ in range(2)]
+        failures = [await refused(reset(core, "k-1"), is_replay=again) for again in (False, True)]
     await core.add_station("CS-2")
-    never = [await refused(reset(core, "k-2", "CS-2")) for _ in range(2)]
+    never = [await refused(reset(core, "k-2", "CS-2"), is_replay=again) for again in (False, True)]
 
     assert failures == [(grpc.StatusCode.ABORTED, "the station answered InternalError: no")] * 2
     assert never == [(grpc.StatusCode.UNAVAILABLE, "the station is not connected")] * 2
