@@ -19,6 +19,9 @@ DEFAULT_PARALLEL = 50
 
 MOST_PARALLEL = 1000
 
+MOST_BYTES_AT_ONCE = 64 * 1024 * 1024
+"""Most bytes of the actions that are under way at a time: each station has one of its own."""
+
 WAITING_TIME = timedelta(hours=24)
 """Time until an operation expires, by default."""
 
@@ -54,6 +57,10 @@ def check_operation(field: str, operation: pb.Operation, now: datetime) -> None:
             raise InvalidArgument(f"{field}.expire_time", f"must be within {LONGEST_TIME.days} days")
     _check_selection(f"{field}.selection", operation.selection)
     check_action(f"{field}.action", operation.action)
+    size = operation.action.ByteSize()
+    most = MOST_BYTES_AT_ONCE // size
+    if (operation.max_parallel or DEFAULT_PARALLEL) > most:
+        raise InvalidArgument(f"{field}.max_parallel", f"must be at most {most} for an action of {size} bytes")
 
 
 def looked_stations(operation: pb.Operation) -> LookedStations:

@@ -510,6 +510,12 @@ async def test_what_no_station_can_do_is_refused_at_once(idle: Yard) -> None:
         "operation.max_parallel": await refused(max_parallel=1001),
         "operation.expire_time": await refused(expire_time=Timestamp(seconds=1)),
     }
+    data = ocpp.SetVariableData(
+        component=Component(name="ReservationCtrlr"), variable=Variable(name="Enabled"), attribute_value="x" * 1000
+    )
+    long = SetVariablesRequest(request=ocpp.SetVariablesRequest(set_variable_data=[data] * 200))
+    large = await refused(action=pb.OperationAction(set_variables=long), max_parallel=1000)
+    assert field_violations(large) == ["operation.max_parallel"]
     late = Timestamp()
     late.FromDatetime(idle.core.core.services.clock() + timedelta(days=31))
     assert field_violations(await refused(expire_time=late)) == ["operation.expire_time"]
