@@ -93,9 +93,7 @@ class Erasing:
             row.table_name, row.after_key = place.name, ""
         rows = await place.read(work.session, row.tenant_id, row.after_key, AT_ONCE)
         for one in rows:
-            found = {name: getattr(one, name) for name in (column.name for column in place.columns)}
-            changed = {name: person.replace(value) for name, value in found.items()}
-            changed = {name: value for name, value in changed.items() if value != found[name]}
+            changed = place.replaced(one, person)
             if changed and await place.change(work.session, one, changed):
                 row.changed_rows += 1
         if len(rows) == AT_ONCE:

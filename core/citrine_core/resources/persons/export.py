@@ -45,7 +45,7 @@ async def export_rows(
             async with unit_of_work(read_only=True) as work:
                 rows = await place.read(work.session, tenant_id, after, AT_ONCE, whole=True)
             for row in rows:
-                if any(person.is_in(getattr(row, column.name)) for column in place.columns):
+                if place.replaced(row, person):
                     columns = {column.name: getattr(row, column.name) for column in place.table.columns}
                     yield place.name, _shown(place.name, columns)
             rows_left = len(rows) == AT_ONCE

@@ -1,4 +1,7 @@
-"""Where ids of persons may stand: each column of text or bytes of each table that has rows of a tenant."""
+"""Where ids of persons may stand: columns of ids, texts and messages of each table that has rows of a tenant.
+
+Amounts, currencies, keys, ids of other things and names of groups of stations are never looked at.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,16 +13,36 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.base import UtcDateTime
 from citrine_core.db.tables import metadata, own_tables
+from citrine_core.resources.persons.pseudonyms import Person
 
 __all__ = ["Place", "places"]
 
-_NO_IDS = frozenset(
+_IDS = frozenset(
     {
-        *("tenant_id", "station_id", "edge_id", "core_id", "traceparent", "secret_hash", "hash", "previous_hash"),
-        *("chain_id", "password_hash", "unit"),
+        *("id_token", "id_token_lookup", "stop_id_token", "lookup", "surrogate", "visual_number"),
+        *("group_id", "group_id_token", "master_pass_group_id", "contract_id", "contract_lookup"),
     }
 )
-"""Columns that name something else."""
+"""Columns that have the id of a token, contract or group of tokens, and nothing else."""
+
+_TEXTS = frozenset(
+    {
+        *("reason", "detail", "problem", "description", "error", "error_description", "note", "acknowledge_note"),
+        *("payload", "request", "response", "status_update", "answer", "reply", "failure", "extra", "message"),
+    }
+)
+"""Columns of texts that people and stations write, and of messages, in any table."""
+
+_TEXTS_OF = frozenset(
+    {
+        *(("transaction_costs", "subject"), ("transactions", "anomalies"), ("local_lists", "group_ids")),
+        *(("charge_records", "content"), ("poisoned_messages", "content"), ("refusals", "last_frame")),
+        *(("local_list_entries", "wanted"), ("local_list_entries", "held"), ("station_events", "event")),
+        *(("alerts", "event"), ("variables", "value"), ("charging_negotiations", "ev_schedule")),
+        *(("operations", "definition"), ("operations", "final_counts")),
+    }
+)
+"""Further ones of some tables."""
 
 _NO_PERSONS = frozenset({"erasures", "audit_records"})
 """Tables that are erased in another way."""
@@ -36,7 +59,10 @@ class Place:
         self.table = table
         self.key: Sequence[Column[Any]] = list(table.primary_key.columns)
         self.columns = [
-            one for one in table.columns if isinstance(one.type, String | LargeBinary) and one.name not in _NO_IDS
+            one
+            for one in table.columns
+            if isinstance(one.type, String | LargeBinary)
+            and (one.name in _IDS or one.name in _TEXTS or (table.name, one.name) in _TEXTS_OF)
         ]
 
     async def read(
@@ -61,6 +87,14 @@ class Place:
         if self.name == "samples":
             query = query.where(self.table.c.extra.is_not(None))
         return (await session.execute(query.order_by(*self.key).limit(limit))).all()
+
+    def replaced(self, row: Any, person: Person) -> Mapping[str, Any]:
+        """Return the columns of a row in which a person is named, with pseudonyms in place of the ids."""
+        values = {one.name: getattr(row, one.name) for one in self.columns}
+        new = {
+            name: person.replace_id(value) if name in _IDS else person.replace(value) for name, value in values.items()
+        }
+        return {name: value for name, value in new.items() if value != values[name]}
 
     def key_of(self, row: Any) -> str:
         """Return the key of a row."""

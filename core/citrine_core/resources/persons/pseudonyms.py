@@ -1,8 +1,11 @@
 """Finds ids of persons in whatever is stored, and replaces them by pseudonyms of the same length.
 
-An id is found whole: as a field of a serialised message, which its length precedes, or as a word of a text. A
-pseudonym has as many bytes as the id, so messages stay what they are without being parsed, also those of types that
-nobody here knows.
+An id is found whole: as the value of a column of ids, as a field of a serialised message, which its length precedes, or
+as a word of a text. A pseudonym has as many bytes as the id, so messages stay what they are without being parsed, also
+those of types that nobody here knows.
+
+In messages and texts, ids are found only that nothing else is written like (see `is_distinctive`): 1250 may be an
+amount, EUR a currency and fleet a group of stations.
 """
 
 import re
@@ -11,15 +14,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Identity", "Person", "pseudonym_for"]
+__all__ = ["Identity", "Person", "is_distinctive", "pseudonym_for"]
 
 LETTERS = b"ghjkmnpqrstvwxyz"
 """Letters of pseudonyms: no digits of bytes, so that none is the id of a card."""
 
 SEPARATORS = b":.*- "
 
-SHORTEST_WORD = 6
-"""Shorter ids are found as a field, a whole value or a quoted text, and not as a word in a text."""
+_TYPES = frozenset({"ISO14443", "ISO15693"})
+
+SHORTEST = 8
+"""Letters and digits that an id has at least which is looked for in messages and texts."""
+
+_CONTRACT = re.compile(rb"[a-z]{2}[0-9a-z]{9,13}", re.IGNORECASE)
+"""Ids of contracts without separators."""
+
+_HEX = re.compile(rb"(?:[0-9a-f]{2})+", re.IGNORECASE)
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)', re.DOTALL)
+"""A string of JSON; the last may be cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +49,38 @@ def pseudonym_for(value: str) -> str:
     return bytes(secrets.choice(LETTERS) for _ in _significant(value)).decode()
 
 
+def is_distinctive(value: str) -> bool:
+    """Return whether an id is long enough, and has a digit, so that it is not also a word, an amount or a type."""
+    known = bytes(one for one in value.encode() if bytes([one]).isalnum() or one >= 0x80)
+    return len(known) >= SHORTEST and any(map(bytes.isdigit, _each(known))) and value.upper() not in _TYPES
+
+
 class Person:
     """The ids of one person."""
 
     def __init__(self, identities: Sequence[Identity]) -> None:
-        self._known = [(_pattern(one.value), one) for one in identities]
+        self._whole = [(_any_spelling(one.value), one) for one in identities]
+        self._known = [(_pattern(one.value), one) for one in identities if is_distinctive(one.value)]
 
-    def is_in(self, value: Any) -> bool:
-        """Return whether an id stands in a value of a column."""
-        return value is not None and self.replace(value) != value
-
-    def replace(self, value: Any) -> Any:
-        """Return a value of a column with all ids replaced; values without one are returned as they are."""
+    def replace_id(self, value: Any) -> Any:
+        """Return a value of a column of ids, replaced if it is one of the person."""
         if isinstance(value, str):
             encoded = value.encode()
-            replaced = self._replace(encoded)
-            return value if replaced is encoded else replaced.decode()
+            for pattern, identity in self._whole:
+                if pattern.fullmatch(encoded):
+                    return _spell(encoded, identity.pseudonym).decode()
+        return value
+
+    def replace(self, value: Any) -> Any:
+        """Return a text or a message with all ids replaced; what has none is returned as it is."""
+        if isinstance(value, str):
+            encoded = value.encode()
+            if encoded[:1] in (b"{", b"["):
+                # Numbers of JSON are no ids.
+                replaced = _STRING.sub(lambda found: self._replace(found[0]), encoded)
+            else:
+                replaced = self._replace(encoded)
+            return value if replaced == encoded else replaced.decode()
         return self._replace(value) if isinstance(value, bytes) else value
 
     def _replace(self, content: bytes) -> bytes:
@@ -70,9 +99,31 @@ def _significant(value: str) -> bytes:
     return value.encode().translate(None, SEPARATORS) or value.encode()
 
 
-def _pattern(value: str) -> re.Pattern[bytes]:
+def _each(value: bytes) -> Sequence[bytes]:
+    return [bytes([one]) for one in value]
+
+
+def _any_spelling(value: str) -> re.Pattern[bytes]:
+    """Return the pattern of an id where nothing but ids stands."""
     between = b"[" + re.escape(SEPARATORS) + b"]?"
-    return re.compile(between.join(re.escape(bytes([one])) for one in _significant(value)), re.IGNORECASE)
+    return re.compile(between.join(map(re.escape, _each(_significant(value)))), re.IGNORECASE)
+
+
+def _pattern(value: str) -> re.Pattern[bytes]:
+    """Return the pattern of an id anywhere: bytes and contracts have separators where these are in use."""
+    plain, separator = _significant(value), b"[" + re.escape(SEPARATORS) + b"]"
+    spellings = [re.escape(value.encode()), re.escape(plain)]
+    if _HEX.fullmatch(plain):
+        pairs = [plain[at : at + 2] for at in range(0, len(plain), 2)]
+        if plain.isdigit():
+            # Amounts have one separator.
+            spellings.append(pairs[0] + b"(?P<separator>" + separator + b")" + b"(?P=separator)".join(pairs[1:]))
+        else:
+            spellings.append((separator + b"?").join(pairs))
+    elif _CONTRACT.fullmatch(plain):
+        parts = (plain[:2], plain[2:5], plain[5:-1], plain[-1:])
+        spellings.append((separator + b"?").join(parts))
+    return re.compile(b"|".join(spellings), re.IGNORECASE)
 
 
 def _is_whole(content: bytes, start: int, end: int) -> bool:
@@ -85,8 +136,6 @@ def _is_whole(content: bytes, start: int, end: int) -> bool:
         return True
     if not before and not after:
         return True
-    if length < SHORTEST_WORD:
-        return before == after == b'"'
     return not (before.isalnum() or after.isalnum())
 
 

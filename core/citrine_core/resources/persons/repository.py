@@ -65,6 +65,6 @@ class ErasureRepository:
         keys = await find_keys_of(self._session, tenant_id, lookups)
         if await is_any_due(self._session, tenant_id, keys):
             return "a charge record"
-        if any(map(person.is_in, await list_unfinished_payloads(self._session, tenant_id))):
+        if any(person.replace(one) != one for one in await list_unfinished_payloads(self._session, tenant_id)):
             return "a command"
         return ""

@@ -14,6 +14,7 @@ from citrine.api.v1 import (
     charge_records_pb2,
     local_auth_list_pb2,
     remote_control_pb2,
+    stations_pb2,
     tokens_pb2,
     transactions_pb2,
 )
@@ -26,6 +27,7 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.persons_pb2_grpc import PersonsServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.edge.v1.link_pb2 import Command
@@ -82,7 +84,7 @@ async def station(core: RunningCore) -> AsyncIterator[tuple[Station, FakeSession
         await session.call(HeartbeatRequest())
         tokens: Any = core.stub(TokensServiceStub)
         for id_token, visual in ((CARD, "visual-4711"), ("0B0B0B0B", "")):
-            token = tokens_pb2.Token(id_token=id_token, type="ISO14443", visual_number=visual, group_id="family")
+            token = tokens_pb2.Token(id_token=id_token, type="ISO14443", visual_number=visual, group_id="family-4711")
             await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token))
         accepted = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
         entry = lists.AuthorizationData(id_token=IdToken(id_token=CARD, type="ISO14443"), id_token_info=accepted)
@@ -185,7 +187,7 @@ async def test_a_group_is_erased_with_its_tokens_and_an_open_transaction_is_wait
     _, session = station
     persons: Any = core.stub(PersonsServiceStub)
     await session.call_all([started(0, 0, id_token=CARD, transaction_id="T-3")])
-    begun = await persons.ErasePerson(pb.ErasePersonRequest(group_id="family"))
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(group_id="family-4711"))
     await Erasing(core.core.services).run()
     waiting = await persons.GetErasure(pb.GetErasureRequest(erasure_id=begun.erasure_id))
     assert (waiting.state, waiting.waits_for) == (pb.ERASURE_STATE_WAITING, "an open transaction")
@@ -196,3 +198,25 @@ async def test_a_group_is_erased_with_its_tokens_and_an_open_transaction_is_wait
     await finish(core, begun.erasure_id)
 
     assert await standing(core) == set()
+
+
+async def test_what_only_looks_like_an_id_stays(core: RunningCore, station: Any) -> None:
+    """Ids that may be amounts, currencies or names are refused; a group of stations keeps the name it shares."""
+    persons: Any = core.stub(PersonsServiceStub)
+    tokens: Any = core.stub(TokensServiceStub)
+    stations: Any = core.stub(StationsServiceStub)
+    named = tokens_pb2.Token(id_token="0C0C0C0C", type="ISO14443", group_id="fleet")
+    await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=named))
+    refused = [pb.ErasePersonRequest(token=pb.PersonToken(id_token=one)) for one in ("1250", "EUR")]
+    for request in (pb.ErasePersonRequest(group_id="fleet"), *refused):
+        with pytest.raises(grpc.aio.AioRpcError, match="may also be a word, an amount or a name"):
+            await persons.ErasePerson(request)
+    assert (await tokens.GetToken(tokens_pb2.GetTokenRequest(id_token="0C0C0C0C", type="ISO14443"))).group_id == "fleet"
+    beside = stations_pb2.Station(station_id="CS-2", groups=["family-4711"])
+    await stations.CreateStation(stations_pb2.CreateStationRequest(station=beside))
+
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(group_id="family-4711"))
+    await finish(core, begun.erasure_id)
+
+    found = await stations.GetStation(stations_pb2.GetStationRequest(station_id="CS-2"))
+    assert list(found.groups) == ["family-4711"]

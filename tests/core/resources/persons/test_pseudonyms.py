@@ -8,6 +8,9 @@ from citrine_core.resources.persons.pseudonyms import Identity, Person, pseudony
 CARD = Person([Identity("04A2B3C8", "ghjkmnpq")])
 SHORT = Person([Identity("1234", "ghjk")])
 
+DIGITS = Person([Identity("12500000", "ghjkmnpq")])
+CONTRACT = Person([Identity("DE-ABC-C00000001-X", "ghjkmnpqrstvwxy")])
+
 
 @pytest.mark.parametrize(
     ("person", "stored", "replaced"),
@@ -18,16 +21,23 @@ SHORT = Person([Identity("1234", "ghjk")])
         pytest.param(CARD, "token 04A2B3C8 of 04A2B3C8.", "token ghjkmnpq of ghjkmnpq.", id="words"),
         pytest.param(CARD, "04A2B3C8D1", "04A2B3C8D1", id="a-longer-id"),
         pytest.param(CARD, "704A2B3C8", "704A2B3C8", id="a-longer-id-before"),
-        pytest.param(SHORT, "1234", "ghjk", id="short"),
+        pytest.param(SHORT, "1234", "1234", id="short"),
         pytest.param(SHORT, "1234 Wh", "1234 Wh", id="a-number"),
-        pytest.param(SHORT, '"1234"', '"ghjk"', id="short-and-quoted"),
+        pytest.param(SHORT, '"1234"', '"1234"', id="short-and-quoted"),
+        pytest.param(
+            SHORT, b"\x0a\x05\x31\x32\x2e\x33\x34", b"\x0a\x05\x31\x32\x2e\x33\x34", id="an-amount-in-a-message"
+        ),
+        pytest.param(DIGITS, "12.500000", "12.500000", id="an-amount"),
+        pytest.param(DIGITS, '{"a":12500000,"b":"12500000"}', '{"a":12500000,"b":"ghjkmnpq"}', id="a-number-of-json"),
+        pytest.param(DIGITS, "12:50:00:00", "gh:jk:mn:pq", id="bytes"),
+        pytest.param(CONTRACT, "DEABCC00000001X", "ghjkmnpqrstvwxy", id="a-contract-without-separators"),
     ],
 )
 def test_ids_are_found_whole(person: Person, stored: str, replaced: str) -> None:
     assert person.replace(stored) == replaced
 
 
-@pytest.mark.parametrize("value", ["04A2B3C8", "x" * 60, "y" * 200, "Kelvin-\u212a"])
+@pytest.mark.parametrize("value", ["04A2B3C8", "7" + "x" * 60, "7" + "y" * 200, "Kelvin-123-\u212a"])
 def test_a_field_of_a_message_stays_a_field(value: str) -> None:
     """Whatever its length, and what stands beside it."""
     message = IdToken(id_token=value, type="ISO14443")
