@@ -3,14 +3,14 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import delete, exists, func, not_, select, update
 from sqlalchemy.engine import CursorResult
 
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.availability.queries import all_available, all_out_of_order
 from citrine_core.blocks.reservation.models import Reservation
-from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, earliest
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, UnitOfWork, earliest
 from citrine_core.db.changes import changed_within
 from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
@@ -40,6 +40,14 @@ class ReservationRepository(StationRequestRepository[Reservation]):
     number = "reservation_id"
     requested, active = _REQUESTED, _ACTIVE
     name, asking = "reservation", "being asked for reservation"
+
+    @classmethod
+    async def forget(cls, work: UnitOfWork, tenant_id: str, station_id: str) -> None:
+        """Remove the reservations of a station, but for those that ended and are to be billed."""
+        table = cls.table
+        is_over = table.bill_time.is_not(None) & table.state.not_in((_REQUESTED, _ACTIVE))
+        of_station = (table.tenant_id == tenant_id, table.station_id == station_id)
+        await work.session.execute(delete(table).where(*of_station, not_(is_over)))
 
     async def get_by_id(self, tenant_id: str, id_: int) -> Reservation:
         """Return a reservation by its id in the core.
@@ -192,6 +200,11 @@ class ReservationRepository(StationRequestRepository[Reservation]):
     async def has_unbilled(self, now: datetime) -> bool:
         """Return whether any reservation is due to be billed."""
         return bool(await self._session.scalar(select(exists().where(Reservation.bill_time <= now))))
+
+    async def has_unbilled_of(self, tenant_id: str) -> bool:
+        """Return whether any reservation of a tenant is to be billed, now or later."""
+        unbilled = (Reservation.tenant_id == tenant_id, Reservation.bill_time.is_not(None))
+        return bool(await self._session.scalar(select(exists().where(*unbilled))))
 
     async def claim_unbilled(self, now: datetime, limit: int) -> Sequence[Reservation]:
         """Return reservations that are due to be billed, or billed again after their end changed; claim them."""

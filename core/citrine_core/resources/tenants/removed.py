@@ -23,6 +23,7 @@ RETAINED = frozenset(
         "erasures",
         "outbox",
         "removed_tenants",
+        "reservation_costs",
         "settlement_actions",
         "tariff_versions",
         "tenants",
@@ -50,13 +51,16 @@ PURGED = (
     "idempotency_keys",
     "operation_stations",
     "poisoned_messages",
+    "reservations",
     "rollups",
     "samples",
     "security_events",
     "station_events",
+    "tariff_assignments",
     "unmatched_ends",
 )
-"""Tables of the rest of its history, which may have more rows than one transaction should remove."""
+"""Tables of the rest of its history, which may have more rows than one transaction should remove; and assignments of
+tariffs, by which what is not billed yet is billed."""
 
 HISTORY = RETAINED | frozenset(PURGED)
 """Tables that have rows of a tenant after its removal."""

@@ -1,25 +1,43 @@
 """What a tenant has set up goes with it, whichever block keeps it; what happened follows, but for what is billed."""
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete as sql_delete
+from sqlalchemy import func, select, update
 
-from citrine.api.v1 import charge_records_pb2, stations_pb2, tenants_pb2, tokens_pb2
+from citrine.api.v1 import (
+    charge_records_pb2,
+    reservation_costs_pb2,
+    reservation_pb2,
+    stations_pb2,
+    tariffs_pb2,
+    tenants_pb2,
+    tokens_pb2,
+)
 from citrine.api.v1.charge_records_pb2_grpc import ChargeRecordsServiceStub
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
+from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.reservation_pb2 import CancelReservationRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.blocks.tariff_and_cost.reservation_costs import ReservationCosts
 from citrine_core.blocks.transactions.settlement import DueSettlements
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.resources.tenants.removed import HISTORY, RETAINED
+from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.recording import record_all
+from tests.support.reservations import Desk, reserve_now
 from tests.support.waiting import WAIT
 
 REMOVED = frozenset(
@@ -37,9 +55,9 @@ REMOVED = frozenset(
         ),
         *("local_list_entries", "local_lists", "location_evses", "locations", "log_uploads", "monitorings"),
         *("monitors", "network_profiles", "operations", "provisionings", "refusals", "remote_starts", "report_parts"),
-        *("report_runs", "reservation_costs", "reservations", "resets", "security_profile_upgrades"),
+        *("report_runs", "resets", "security_profile_upgrades"),
         *("station_groups", "station_labels", "station_sightings", "stations", "stored_certificates"),
-        *("tariff_assignments", "tariffs", "tokens", "tolerance_rules", "transaction_checks", "transaction_limits"),
+        *("tariffs", "tokens", "tolerance_rules", "transaction_checks", "transaction_limits"),
         *("transaction_numbers", "transaction_throttles", "variables"),
     }
 )
@@ -101,6 +119,59 @@ async def test_a_tenant_goes_with_all_that_happened_but_what_is_billed(core: Run
     assert (removed.tenant_id, removed.HasField("purge_time")) == ("other", True)
     with pytest.raises(grpc.aio.AioRpcError, match="tenant other does not exist"):
         await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token), metadata=who)
+
+
+async def test_what_reservations_cost_outlives_the_tenant(core: RunningCore) -> None:
+    """Also of one that is not billed yet when its station and the tenant are removed."""
+    who = core.metadata("other")
+    await core.add_tenant("other")
+    await core.add_station("CS-1", tenant_id="other", registration=1)
+    # Any: the types of stubs are those of synchronous channels.
+    tariffs: Any = core.stub(TariffsServiceStub)
+    prices = tariff(
+        element(component("FLAT", "4"), reservation=tariffs_pb2.RESERVATION_RESTRICTION_RESERVATION_CANCELLED)
+    )
+    await tariffs.CreateTariff(tariffs_pb2.CreateTariffRequest(tariff=prices), metadata=who)
+    assignment = tariffs_pb2.TariffAssignment(tariff_id=prices.tariff_id)
+    await tariffs.AssignTariff(tariffs_pb2.AssignTariffRequest(assignment=assignment), metadata=who)
+    target = CommandTarget(station_id="CS-1")
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD, tenant_id="other")
+        await session.call(HeartbeatRequest())
+        desk = Desk(core, session)
+        for number in (1, 2):
+            wanted = reserve_now(id=number, evse_id=number)
+            await desk.api.ReserveNow(reservation_pb2.ReserveNowRequest(target=target, request=wanted), metadata=who)
+            end = reservation_pb2.CancelReservationRequest(
+                target=target, request=CancelReservationRequest(reservation_id=number)
+            )
+            await desk.api.CancelReservation(end, metadata=who)
+    await ReservationCosts(core.core.services).run()
+    now = core.core.services.clock()
+    await bill_at(core, now + timedelta(hours=1))
+    request = stations_pb2.DeleteStationRequest(station_id="CS-1")
+    await core.stub(StationsServiceStub).DeleteStation(request, metadata=who)
+
+    await delete(core, "other")
+    await core.core.housekeeping.tidy()
+    await bill_at(core, now)
+    await ReservationCosts(core.core.services).run()
+    await purge(core, "other")
+
+    costs: Any = core.stub(ReservationCostsServiceStub)
+    found = await costs.ListReservationCosts(reservation_costs_pb2.ListReservationCostsRequest(), metadata=who)
+    assert [one.cost.total.before_tax for one in found.costs] == ["4.00", "4.00"]
+
+
+async def bill_at(core: RunningCore, time: datetime) -> None:
+    """Have the second reservation be unbilled until a time."""
+    async with core.core.unit_of_work() as work:
+        table = metadata().tables["reservations"]
+        await work.session.execute(update(table).where(table.c.reservation_id == 2).values(bill_time=time))
+        if time > core.core.services.clock():
+            costs = metadata().tables["reservation_costs"]
+            await work.session.execute(sql_delete(costs).where(costs.c.reservation_id == 2))
+        await work.commit()
 
 
 async def test_the_id_of_a_removed_tenant_is_never_used_again(core: RunningCore) -> None:
