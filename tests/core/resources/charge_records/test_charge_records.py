@@ -461,12 +461,15 @@ async def test_what_was_settled_before_there_were_records_is_recorded_without_ev
     async with core.core.unit_of_work() as work:
         for name in ("charge_records", "charge_record_heads", "outbox"):
             await work.session.execute(delete(tables[name]))
-        await work.session.execute(insert(tables["charge_record_backfills"]).values(row))
         await work.commit()
 
     await api.transactions.WaiveTransactionCost(
         transactions_pb2.WaiveTransactionCostRequest(**api.named(transaction_id="T-2"))
     )
+    # Due only now: the core's own job might record all of it before the correction.
+    async with core.core.unit_of_work() as work:
+        await work.session.execute(insert(tables["charge_record_backfills"]).values(row))
+        await work.commit()
     await backfill(core, runs=2)
     await record_all(core)
 
