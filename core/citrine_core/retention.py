@@ -142,8 +142,12 @@ async def find_old(work: UnitOfWork, name: str, before: datetime, limit: int) ->
     is_old = _is_old(table, rule, before)
     if [column.name for column in key] != ["id"]:
         return (await work.session.execute(select(*key).where(*is_old).limit(limit))).all()
-    # Ids grow with time: where the lowest are not old, none is, and a table of any size is not read.
-    oldest = select(*key, (table.c[rule.time] < before).label("is_old")).where(text(rule.where)).order_by(*key)
+    # Ids grow with time: where the lowest of what is over are not old, none is, and a table of any size is not read.
+    time = table.c[rule.time]
+    over: list[ColumnElement[bool] | TextClause] = [text(rule.where)]
+    if time.nullable:
+        over.append(time.is_not(None))
+    oldest = select(*key, (time < before).label("is_old")).where(*over).order_by(*key)
     rows = (await work.session.execute(oldest.limit(limit))).all()
     return [row[:1] for row in rows if row.is_old]
 

@@ -11,7 +11,7 @@ from citrine_core.config import CoreSettings, read_settings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.base import UtcDateTime
 from citrine_core.db.tables import metadata, own_tables
-from citrine_core.housekeeping import Housekeeping
+from citrine_core.housekeeping import MAX_ROWS, Housekeeping
 from citrine_core.retention import BOUNDED, ELSEWHERE, OF_TRANSACTIONS, SWEPT
 
 NOW = datetime(2045, 6, 15, 12, 0, tzinfo=UTC)
@@ -75,6 +75,24 @@ async def test_what_is_older_than_its_retention_goes(unit_of_work: UnitOfWorkFac
             assert [time for time in times if time is not None and time < NOW - 3653 * DAY] == [], name
             assert len(times) == (2 if table.c[SWEPT[name].time].nullable else 1), name
         assert (await work.session.execute(select(logs))).all() == []
+
+
+async def test_what_is_not_over_hides_nothing_that_is(unit_of_work: UnitOfWorkFactory) -> None:
+    """However many rows are not over that are older than one that is."""
+    limits = metadata().tables["charging_limits"]
+    in_force = [_row(limits, {"station_id": f"CS-{number}"}) for number in range(MAX_ROWS)]
+    async with unit_of_work() as work:
+        await work.session.execute(insert(limits), in_force)
+        old = _row(limits, {"station_id": "CS-old", "clear_time": NOW - 401 * DAY})
+        await work.session.execute(insert(limits).values(old))
+        await work.commit()
+
+    await _tidy(unit_of_work)
+
+    async with unit_of_work(read_only=True) as work:
+        left = list(await work.session.scalars(select(limits.c.station_id)))
+    assert len(left) == MAX_ROWS
+    assert "CS-old" not in left
 
 
 async def test_transactions_go_ten_years_after_their_settlement_with_all_that_belongs_to_them(
