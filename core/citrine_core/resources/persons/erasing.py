@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from citrine.api.v1 import persons_pb2 as pb
+from citrine_core.background import defect, is_outage
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.audit import AuditRepository
 from citrine_core.resources.persons.models import ErasureRow
@@ -51,9 +52,23 @@ class Erasing:
         async with self._unit_of_work(read_only=True) as work:
             due = await ErasureRepository(work.session).list_due(self._clock())
         for tenant_id, erasure_id in due:
-            if await self._may_begin(tenant_id, erasure_id):
-                while await self._go_on(tenant_id, erasure_id):
-                    pass
+            try:
+                if await self._may_begin(tenant_id, erasure_id):
+                    while await self._go_on(tenant_id, erasure_id):
+                        pass
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                # The others go on. This one is tried again later.
+                defect("erasures of persons", error)
+                await self._postpone(tenant_id, erasure_id)
+
+    async def _postpone(self, tenant_id: str, erasure_id: str) -> None:
+        async with self._unit_of_work() as work:
+            row = await ErasureRepository(work.session).get(tenant_id, erasure_id, for_update=True)
+            if row.next_time is not None:
+                row.next_time = self._clock() + PAUSE
+            await work.commit()
 
     async def _may_begin(self, tenant_id: str, erasure_id: str) -> bool:
         async with self._unit_of_work() as work:
@@ -92,10 +107,16 @@ class Erasing:
         if row.table_name != place.name:
             row.table_name, row.after_key = place.name, ""
         rows = await place.read(work.session, row.tenant_id, row.after_key, AT_ONCE)
+        is_left = False
         for one in rows:
             changed = place.replaced(one, person)
             if changed and await place.change(work.session, one, changed):
                 row.changed_rows += 1
+            elif changed:
+                is_left = True
+        if is_left:
+            # Somebody changed one of them meanwhile: all are read again; those that are done have no id any more.
+            return
         if len(rows) == AT_ONCE:
             row.after_key = place.key_of(rows[-1])
         else:

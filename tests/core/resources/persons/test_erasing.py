@@ -38,10 +38,12 @@ from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenInfo
+from citrine_core.db import database_of
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.resources.persons.erasing import Erasing
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.databases import somebody_waits
 from tests.support.fake_edge import FakeSession
 from tests.support.recording import record_all
 
@@ -220,3 +222,24 @@ async def test_what_only_looks_like_an_id_stays(core: RunningCore, station: Any)
 
     found = await stations.GetStation(stations_pb2.GetStationRequest(station_id="CS-2"))
     assert list(found.groups) == ["family-4711"]
+
+
+async def test_a_row_that_changes_meanwhile_and_a_broken_erasure_leave_nothing(core: RunningCore, station: Any) -> None:
+    """What was changed while it was erased is read again, and an erasure that fails stops no other one."""
+    persons: Any = core.stub(PersonsServiceStub)
+    erasures, records = metadata().tables["erasures"], metadata().tables["authorization_records"]
+    broken = (await persons.ErasePerson(pb.ErasePersonRequest(token=pb.PersonToken(id_token="0D0D0D0D")))).erasure_id
+    async with core.core.unit_of_work() as work:
+        await work.session.execute(update(erasures).where(erasures.c.erasure_id == broken).values(ids="broken"))
+        await work.commit()
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON))
+    async with core.core.unit_of_work() as work:
+        respelled = update(records).where(records.c.id_token == SPELLED).values(id_token=SPELLED.upper())
+        await work.session.execute(respelled)
+        finishing = asyncio.create_task(finish(core, begun.erasure_id))
+        if not database_of(core.core.engine).has_one_writer:
+            await somebody_waits(core.core.engine)
+        await work.commit()
+    await finishing
+
+    assert await standing(core) == set()
