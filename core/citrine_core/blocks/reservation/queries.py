@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_ACTIVE, RESERVATION_STATE_REQUESTED
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db.one_of import one_of
 
-__all__ = ["find_times"]
+__all__ = ["find_times", "has_active_of"]
 
 _TABLE = Reservation.__table__.c
 
@@ -28,3 +29,10 @@ async def find_times(
         .order_by(_TABLE.id)
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+async def has_active_of(session: AsyncSession, tenant_id: str, lookups: Collection[str]) -> bool:
+    """Return whether one of some tokens has a reservation that stands, or is on its way to the station."""
+    stands = _TABLE.state.in_((int(RESERVATION_STATE_REQUESTED), int(RESERVATION_STATE_ACTIVE)))
+    of_them = _TABLE.tenant_id == tenant_id, one_of(_TABLE.id_token_lookup, lookups), stands
+    return bool(await session.scalar(select(exists().where(*of_them))))

@@ -76,7 +76,7 @@ class Erasing:
             row = await repository.get(tenant_id, erasure_id, for_update=True)
             row.waits_for = ""
             if row.state == pb.ERASURE_STATE_WAITING and now < row.create_time + PATIENCE:
-                row.waits_for = await repository.find_need(tenant_id, orjson.loads(row.lookups), person_of(row))
+                row.waits_for = await repository.find_need(tenant_id, orjson.loads(row.lookups), person_of(row), now)
             if row.waits_for:
                 row.next_time = now + PAUSE
             elif row.state == pb.ERASURE_STATE_WAITING:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf.struct_pb2 import Value
+from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import LargeBinary, String, select, update
 
 from citrine.api.v1 import (
@@ -14,6 +16,7 @@ from citrine.api.v1 import (
     charge_records_pb2,
     local_auth_list_pb2,
     remote_control_pb2,
+    reservation_pb2,
     stations_pb2,
     tokens_pb2,
     transactions_pb2,
@@ -27,6 +30,7 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.persons_pb2_grpc import PersonsServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
+from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
@@ -34,6 +38,7 @@ from citrine.edge.v1.link_pb2 import Command
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import local_auth_list_pb2 as lists
 from citrine.ocpp.v2 import remote_control_pb2 as remote
+from citrine.ocpp.v2 import reservation_pb2 as reservation
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest
@@ -60,13 +65,17 @@ class Station:
     def __init__(self) -> None:
         self.tokens: set[str] = set()
         self.version = 0
+        self.remote_start_id = 0
 
     def __call__(self, command: Command) -> Any:
         request = unwrap(command.request)
         if isinstance(request, lists.GetLocalListVersionRequest):
             return lists.GetLocalListVersionResponse(version_number=self.version)
         if isinstance(request, remote.RequestStartTransactionRequest):
+            self.remote_start_id = request.remote_start_id
             return remote.RequestStartTransactionResponse(status=remote.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED)
+        if isinstance(request, reservation.ReserveNowRequest):
+            return reservation.ReserveNowResponse(status=reservation.RESERVE_NOW_STATUS_ENUM_ACCEPTED)
         assert isinstance(request, lists.SendLocalListRequest)
         for entry in request.local_authorization_list:
             self.tokens.discard(entry.id_token.id_token)
@@ -99,7 +108,12 @@ async def station(core: RunningCore) -> AsyncIterator[tuple[Station, FakeSession
             remote_control_pb2.RequestStartTransactionRequest(target=TARGET, request=start)
         )
         await session.call(AuthorizeRequest(id_token=IdToken(id_token=SPELLED, type="ISO14443")))
-        await session.call_all([started(0, 0, id_token=SPELLED, evse=(1, 1)), ended(1, 1500, id_token=CARD)])
+        await session.call_all(
+            [
+                started(0, 0, id_token=SPELLED, evse=(1, 1), info={"remote_start_id": station.remote_start_id}),
+                ended(1, 1500, id_token=CARD),
+            ]
+        )
         await session.call_all(
             [started(0, 0, id_token="0B0B0B0B", transaction_id="T-2"), ended(1, 9, transaction_id="T-2")]
         )
@@ -137,6 +151,18 @@ async def finish(core: RunningCore, erasure_id: str) -> pb.Erasure:
             if found.state == pb.ERASURE_STATE_FINISHED:
                 return found
             await asyncio.sleep(0.02)
+
+
+async def waits_for(core: RunningCore, erasure_id: str) -> str:
+    """Return what an erasure waits for, looked at now."""
+    persons: Any = core.stub(PersonsServiceStub)
+    table = metadata().tables["erasures"]
+    async with core.core.unit_of_work() as work:
+        await work.session.execute(update(table).values(next_time=core.core.services.clock()))
+        await work.commit()
+    await Erasing(core.core.services).run()
+    found: pb.Erasure = await persons.GetErasure(pb.GetErasureRequest(erasure_id=erasure_id))
+    return found.waits_for
 
 
 async def test_what_is_stored_of_a_person_is_exported(core: RunningCore, station: Any) -> None:
@@ -243,3 +269,28 @@ async def test_a_row_that_changes_meanwhile_and_a_broken_erasure_leave_nothing(c
     await finishing
 
     assert await standing(core) == set()
+
+
+async def test_a_reservation_and_a_remote_start_are_waited_for(core: RunningCore, station: Any) -> None:
+    persons: Any = core.stub(PersonsServiceStub)
+    reservations, starts = metadata().tables["reservations"], metadata().tables["remote_starts"]
+    api: Any = core.stub(ReservationServiceStub)
+    start: Any = core.stub(RemoteControlServiceStub)
+    card = IdToken(id_token=CARD, type="ISO14443")
+    begun = remote.RequestStartTransactionRequest(id_token=card, evse_id=1)
+    await start.RequestStartTransaction(remote_control_pb2.RequestStartTransactionRequest(target=TARGET, request=begun))
+    expiry = Timestamp()
+    expiry.FromDatetime(core.core.services.clock() + timedelta(hours=2))
+    reserve = reservation.ReserveNowRequest(id=7, expiry_date_time=expiry, id_token=card)
+    await api.ReserveNow(reservation_pb2.ReserveNowRequest(target=TARGET, request=reserve))
+    erasure_id = (await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON))).erasure_id
+
+    waits = []
+    for table in (reservations, starts):
+        waits.append(await waits_for(core, erasure_id))
+        async with core.core.unit_of_work() as work:
+            await work.session.execute(update(table).values(state=4))
+            await work.commit()
+    await finish(core, erasure_id)
+
+    assert waits == ["a reservation", "a remote start"]
