@@ -182,10 +182,20 @@ async def test_selectors_and_tariffs_of_before_are_what_they_were(empty_database
             await connection.execute(text(statement), named)
 
     await upgrade(empty_database_url)
+    async with engine.begin() as connection:
+        # A core of before the upgrade that still runs.
+        await connection.execute(
+            text(
+                "INSERT INTO configuration_selectors (tenant_id, vendor, model, configuration_id)"
+                " VALUES ('default', 'late', '', 'late')"
+            )
+        )
 
     async with UnitOfWorkFactory(engine, write_events)() as work:
         choices = await ConfigurationRepository(work.session).choices("default")
-        assert [choices.choose(None, vendor, "One", NOWHERE) for vendor in ("Acme", "Bolt")] == ["acme", "all"]
+        assert [choices.choose(None, vendor, "One", NOWHERE) for vendor in ("Acme", "Bolt", "Late")] == [
+            *("acme", "all", "late")
+        ]
         ((tariff, version),) = (await TariffRepository(work.session).list("default", Page(9)))[0]
         assert tariff.update_time == version.create_time
         assert version.version == 2

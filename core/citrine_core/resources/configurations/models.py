@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import Model
@@ -36,13 +36,13 @@ class ConfigurationSelector(Model):
     """In lower case. Empty: any vendor."""
     model: Mapped[str] = mapped_column(String(20), primary_key=True)
     """In lower case. Empty: any model."""
-    location_id: Mapped[str] = mapped_column(String(36), primary_key=True, default="")
+    location_id: Mapped[str] = mapped_column(String(36), primary_key=True, default="", server_default=text("''"))
     """Empty: anywhere."""
-    station_group: Mapped[str] = mapped_column(String(63), primary_key=True, default="")
+    station_group: Mapped[str] = mapped_column(String(63), primary_key=True, default="", server_default=text("''"))
     """Empty: any group, or none."""
-    labels_digest: Mapped[str] = mapped_column(String(32), primary_key=True, default="")
+    labels_digest: Mapped[str] = mapped_column(String(32), primary_key=True, default="", server_default=text("''"))
     """Of the labels. Empty: any, or none."""
-    station_labels: Mapped[str] = mapped_column(Text, default="")
+    station_labels: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     """Labels as `write_labels` of stations writes them."""
     configuration_id: Mapped[str] = mapped_column(String(50))
 

@@ -18,10 +18,11 @@ def upgrade() -> None:
     rows = _taken("SELECT tenant_id, vendor, model, configuration_id FROM configuration_selectors")
     _create(
         [*_KEY, *_PLACE],
-        sa.Column("location_id", sa.String(36), nullable=False),
-        sa.Column("station_group", sa.String(63), nullable=False),
-        sa.Column("labels_digest", sa.String(32), nullable=False),
-        sa.Column("station_labels", sa.Text(), nullable=False),
+        # Until they are replaced, cores of the version before store selectors without them.
+        sa.Column("location_id", sa.String(36), nullable=False, server_default=sa.text("''")),
+        sa.Column("station_group", sa.String(63), nullable=False, server_default=sa.text("''")),
+        sa.Column("labels_digest", sa.String(32), nullable=False, server_default=sa.text("''")),
+        sa.Column("station_labels", sa.Text(), nullable=False, server_default=sa.text("''")),
     )
     _insert(rows, **dict.fromkeys([*_PLACE, "station_labels"], ""))
 
