@@ -68,6 +68,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
             "definitions.py",
             "preview.py",
             "protos.py",
+            "jobs.py",
             "texts.py",
         ),
     },

@@ -10,6 +10,7 @@ from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.corrections.operations import credit, current_version, waive
 from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
+from citrine_core.blocks.tariff_and_cost.jobs import STAMP_INTERVAL, UnstampedTariffs
 from citrine_core.blocks.tariff_and_cost.money import parse_decimal
 from citrine_core.blocks.tariff_and_cost.repository import TARIFFS, end_assignments
 from citrine_core.blocks.tariff_and_cost.reservation_costs import INTERVAL as BILLING_INTERVAL
@@ -67,6 +68,13 @@ def block(services: Services) -> Block:
         ReservationCosts(services).run,
         due=ReservationRepository.unbilled_since(),
     )
+    unstamped = Job(
+        "tariffs that an older core changed",
+        STAMP_INTERVAL,
+        UnstampedTariffs(services).run,
+        is_shared=True,
+        at_start=True,
+    )
     return Block(
         "tariff_and_cost",
         [TariffAndCostHandlers(services)],
@@ -88,5 +96,5 @@ def block(services: Services) -> Block:
         counted=[TARIFFS],
         informers=[PriceMessages(services).inform],
         forget_station=forget_station,
-        jobs=[running, reservations],
+        jobs=[running, reservations, unstamped],
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.provisioning.queries import find_currencies
+from citrine_core.blocks.tariff_and_cost.models import ANY_LABELLED
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
@@ -64,7 +65,7 @@ def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -
         "tenant_id": tenant_id,
         "assignment_id": new_id(),
         "tariff_id": wanted.tariff_id,
-        "station_id": wanted.station_id,
+        "station_id": ANY_LABELLED if wanted.station_labels else wanted.station_id,
         "evse_id": wanted.evse_id,
         "location_id": wanted.location_id,
         "station_group": wanted.station_group,

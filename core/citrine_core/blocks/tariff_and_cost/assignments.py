@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from citrine_core.blocks.tariff_and_cost.models import ANY_LABELLED
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository, VersionKey
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.locations.queries import NOWHERE, Place, find_places
@@ -113,7 +114,13 @@ def _choose(
             continue
         whose = 2 if row.id_token_lookup else 1 if row.group_id else 0
         labels = len(read_labels(row.station_labels))
-        where = (bool(row.evse_id), bool(row.station_id), bool(row.location_id), labels, bool(row.station_group))
+        where = (
+            bool(row.evse_id),
+            row.station_id not in ("", ANY_LABELLED),
+            bool(row.location_id),
+            labels,
+            bool(row.station_group),
+        )
         times = [time.timestamp() for time in (version.valid_from, row.from_time) if time is not None]
         since = max(times, default=float("-inf"))
         rank = (whose, where, since, row.id)
@@ -133,7 +140,7 @@ def _is_in_force(row: Any, time: datetime) -> bool:
 
 def _fits(row: Any, subject: Subject, group: str, place: Place) -> bool:
     return (
-        row.station_id in ("", subject.station_id)
+        row.station_id in ("", ANY_LABELLED, subject.station_id)
         and row.location_id in ("", place.location_id)
         and row.station_group in ("", *place.groups)
         and read_labels(row.station_labels).items() <= place.labels.items()

@@ -40,4 +40,4 @@ def publish_assignment(work: UnitOfWork, row: TariffAssignment, kind: "TariffCha
         from_time=to_timestamp(row.from_time),
         to_time=to_timestamp(row.to_time),
     )
-    work.emit(Event(tenant_id=row.tenant_id, station_id=row.station_id, tariff_changed=body))
+    work.emit(Event(tenant_id=row.tenant_id, station_id=row.named_station, tariff_changed=body))

@@ -7,7 +7,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model, PartialIndex
 
-__all__ = ["CostSettings", "ReservationCost", "StoredTariff", "TariffAssignment", "TariffVersion", "TransactionCost"]
+__all__ = [
+    "ANY_LABELLED",
+    "CostSettings",
+    "ReservationCost",
+    "StoredTariff",
+    "TariffAssignment",
+    "TariffVersion",
+    "TransactionCost",
+]
+
+ANY_LABELLED = "/"
+"""The station of an assignment that is for stations with labels. No station has this id: a core of before labels, which
+would take the assignment as one for every station, finds it for none."""
 
 
 class StoredTariff(Model):
@@ -62,6 +74,7 @@ class TariffAssignment(Model):
     assignment_id: Mapped[str] = mapped_column(String(36))
     tariff_id: Mapped[str] = mapped_column(String(36))
     station_id: Mapped[str] = mapped_column(String(48))
+    """The one station, or ANY_LABELLED: see `named_station`."""
     evse_id: Mapped[int] = mapped_column(Integer)
     location_id: Mapped[str] = mapped_column(String(36), default="", server_default=text("''"))
     station_group: Mapped[str] = mapped_column(String(63), default="", server_default=text("''"))
@@ -80,6 +93,11 @@ class TariffAssignment(Model):
     """When it begins. None: at create_time."""
     to_time: Mapped[datetime | None]
     """When it ends. None: it does not."""
+
+    @property
+    def named_station(self) -> str:
+        """Id of the one station. Empty: none is named."""
+        return "" if self.station_id == ANY_LABELLED else self.station_id
 
 
 class TransactionCost(Model):

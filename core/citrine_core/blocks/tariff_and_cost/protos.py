@@ -33,7 +33,7 @@ def assignment_to_proto(row: TariffAssignment) -> pb.TariffAssignment:
         assignment_id=row.assignment_id,
         tenant_id=row.tenant_id,
         tariff_id=row.tariff_id,
-        station_id=row.station_id,
+        station_id=row.named_station,
         evse_id=row.evse_id,
         group_id=row.group_id,
         id_token=row.id_token,

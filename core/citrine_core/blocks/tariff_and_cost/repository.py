@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tenants_pb2 import QuotaKind
-from citrine_core.blocks.tariff_and_cost.models import StoredTariff, TariffAssignment, TariffVersion
+from citrine_core.blocks.tariff_and_cost.models import ANY_LABELLED, StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.db import Listed, Page, Span, UnitOfWork, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.changes import changed_within
@@ -38,6 +38,17 @@ TariffAndVersion = tuple[StoredTariff, TariffVersion]
 _ADD = BulkInsert(StoredTariff.metadata.tables["tariffs"], ignore=True, key=("tenant_id", "tariff_id"))
 _ASSIGNMENTS = TariffAssignment.metadata.tables["tariff_assignments"]
 _VERSIONS = TariffVersion.metadata.tables["tariff_versions"]
+
+_IS_UNSTAMPED = StoredTariff.update_time < func.coalesce(
+    StoredTariff.delete_time,
+    select(_VERSIONS.c.create_time)
+    .where(
+        _VERSIONS.c.tenant_id == StoredTariff.tenant_id,
+        _VERSIONS.c.tariff_id == StoredTariff.tariff_id,
+        _VERSIONS.c.version == StoredTariff.version,
+    )
+    .scalar_subquery(),
+)
 
 _SUBJECT = (
     "tenant_id",
@@ -143,6 +154,15 @@ class TariffRepository:
             raise FailedPrecondition(f"tariff {tariff.tariff_id} is assigned")
         tariff.delete_time = time
 
+    async def has_unstamped(self) -> bool:
+        """Return whether any tariff changed after its `update_time`: a core of before that column did it."""
+        return bool(await self._session.scalar(select(exists().where(_IS_UNSTAMPED))))
+
+    async def stamp(self, time: datetime) -> None:
+        """Let all such tariffs have changed at a time."""
+        changed = update(StoredTariff).where(_IS_UNSTAMPED).values(update_time=time)
+        await self._session.execute(changed.execution_options(synchronize_session=False))
+
     async def assign(self, row: Mapping[str, Any]) -> TariffAssignment:
         """Store an assignment, or return the equivalent one that exists.
 
@@ -242,7 +262,7 @@ class TariffRepository:
             table.tenant_id == tenant_id,
             one_of(table.id_token_lookup, {"", *lookups}),
             one_of(table.group_id, {"", *groups}),
-            one_of(table.station_id, {"", *stations}),
+            one_of(table.station_id, {"", ANY_LABELLED, *stations}),
             one_of(table.location_id, {"", *(place.location_id for place in places)}),
             one_of(table.station_group, {"", *station_groups}),
             one_of(table.label_digest, {"", *labels}),

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from sqlalchemy import select, text, update
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_BLOCKED, CreateTokenRequest, Token
@@ -13,7 +14,10 @@ from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.provisioning.repository import name_key
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
+from citrine_core.blocks.tariff_and_cost.jobs import UnstampedTariffs
+from citrine_core.blocks.tariff_and_cost.models import StoredTariff
 from citrine_core.clock import utc_now
+from citrine_core.resources.stations.tags import StationTags
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.core.blocks.tariff_and_cost.test_servicer import code_of
 from tests.core.blocks.tariff_and_cost.test_transaction_costs import OWN, Costs, connect
@@ -207,3 +211,47 @@ async def test_a_station_is_told_no_cost_in_another_currency(core: RunningCore, 
     assert (cost.cost.currency, cost.cost.total.after_tax) == ("EUR", "2.00")
     assert cost.station_currency == ("" if told else "SEK")
     assert cost.HasField("told_total") is told
+
+
+OF_BEFORE_LABELS = """
+SELECT tariff_id FROM tariff_assignments
+WHERE tenant_id = 'default' AND id_token_lookup IN ('') AND group_id IN ('') AND station_id IN ('', 'CS-1')
+    AND location_id IN ('') AND station_group IN ('') AND to_time IS NULL
+"""
+"""Query of a core of before assignments had labels."""
+
+
+async def test_a_core_of_before_labels_finds_no_assignment_by_labels(core: RunningCore) -> None:
+    """It would take it as one for every station."""
+    api = Costs(core)
+    await core.add_station("CS-1", registration=1)
+    async with core.core.unit_of_work() as work:
+        await StationTags(work.session).replace_labels("default", "CS-1", {"site": "north"})
+        await work.commit()
+    made = await api.assign(NEW, station_labels={"site": "north"})
+    again = await api.tariffs.AssignTariff(pb.AssignTariffRequest(assignment=made))
+
+    async with core.core.unit_of_work(read_only=True) as work:
+        found = (await work.session.execute(text(OF_BEFORE_LABELS))).all()
+    assert found == []
+    assert await tariff_of(core, utc_now()) == "NEW"
+    assert (made.station_id, again.assignment_id) == ("", made.assignment_id)
+
+
+async def test_what_a_core_of_before_changes_of_tariffs_is_listed_by_its_change(core: RunningCore) -> None:
+    """It leaves `update_time` as it is; of a tariff that it creates, the default."""
+    api = Costs(core)
+    for wanted in (OLD, NEW):
+        await api.tariffs.CreateTariff(pb.CreateTariffRequest(tariff=wanted))
+    since = core.core.services.clock()
+    async with core.core.unit_of_work() as work:
+        table = StoredTariff.metadata.tables["tariffs"]
+        of_default = datetime(1970, 1, 1, tzinfo=since.tzinfo)
+        await work.session.execute(update(table).where(table.c.tariff_id == "OLD").values(update_time=of_default))
+        await work.commit()
+
+    await UnstampedTariffs(core.core.services).run()
+
+    async with core.core.unit_of_work(read_only=True) as work:
+        changed = list(await work.session.scalars(select(table.c.tariff_id).where(table.c.update_time >= since)))
+    assert changed == ["OLD"]
