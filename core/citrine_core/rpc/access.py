@@ -40,6 +40,9 @@ TENANT = "citrine-tenant"
 READS = ":read"
 """End of the scopes that change nothing."""
 
+ERASES = "persons:write"
+"""Scope that erases persons, also from what is left of a removed tenant."""
+
 EDGE_LINK = "citrine.edge.v1.EdgeLinkService"
 """The service that has a credential of its own."""
 
@@ -101,7 +104,8 @@ class Access:
         tenant_exists: Returns whether a tenant with this id exists.
         identify_edge: Identifies the edge that opens a link. None: all edges are refused.
         now: A monotonic clock, in seconds.
-        tenant_was_removed: Returns whether a tenant with this id existed, of which an operator may read what is left.
+        tenant_was_removed: Returns whether a tenant with this id existed, of which an operator may read what is
+            left, and erase persons from it.
     """
 
     def __init__(
@@ -187,12 +191,12 @@ class Access:
             tenant_id = identity.tenant_id
         else:
             tenant_id = chosen or DEFAULT_TENANT
-            if not await self._tenant_exists(tenant_id) and not await self._may_read_removed(tenant_id, rule):
+            if not await self._tenant_exists(tenant_id) and not await self._may_reach_removed(tenant_id, rule):
                 raise NotFound("tenant", tenant_id)
         return _caller(identity, tenant_id)
 
-    async def _may_read_removed(self, tenant_id: str, rule: access_pb2.Access) -> bool:
-        if self._tenant_was_removed is None or not rule.scope.endswith(READS):
+    async def _may_reach_removed(self, tenant_id: str, rule: access_pb2.Access) -> bool:
+        if self._tenant_was_removed is None or not (rule.scope.endswith(READS) or rule.scope == ERASES):
             return False
         return await self._tenant_was_removed(tenant_id)
 

@@ -18,6 +18,7 @@ from citrine.api.v1 import (
     remote_control_pb2,
     reservation_pb2,
     stations_pb2,
+    tenants_pb2,
     tokens_pb2,
     transactions_pb2,
 )
@@ -32,6 +33,7 @@ from citrine.api.v1.persons_pb2_grpc import PersonsServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.edge.v1.link_pb2 import Command
@@ -51,6 +53,7 @@ from tests.support.core import PASSWORD, RunningCore
 from tests.support.databases import somebody_waits
 from tests.support.fake_edge import FakeSession
 from tests.support.recording import record_all
+from tests.support.waiting import WAIT
 
 CARD = "04A2B3C8D1E2F3"
 SPELLED = "04:a2:b3:c8:d1:e2:f3"
@@ -136,18 +139,19 @@ async def standing(core: RunningCore) -> set[str]:
     return found
 
 
-async def finish(core: RunningCore, erasure_id: str) -> pb.Erasure:
+async def finish(core: RunningCore, erasure_id: str, tenant_id: str = "default") -> pb.Erasure:
     """Return an erasure once it is finished. What waits is looked at without its pauses."""
     persons: Any = core.stub(PersonsServiceStub)
     table = metadata().tables["erasures"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT):
         while True:
             async with core.core.unit_of_work() as work:
                 waits = table.c.next_time.is_not(None)
                 await work.session.execute(update(table).where(waits).values(next_time=core.core.services.clock()))
                 await work.commit()
             await Erasing(core.core.services).run()
-            found: pb.Erasure = await persons.GetErasure(pb.GetErasureRequest(erasure_id=erasure_id))
+            request = pb.GetErasureRequest(erasure_id=erasure_id)
+            found: pb.Erasure = await persons.GetErasure(request, metadata=core.metadata(tenant_id))
             if found.state == pb.ERASURE_STATE_FINISHED:
                 return found
             await asyncio.sleep(0.02)
@@ -294,3 +298,25 @@ async def test_a_reservation_and_a_remote_start_are_waited_for(core: RunningCore
     await finish(core, erasure_id)
 
     assert waits == ["a reservation", "a remote start"]
+
+
+async def test_a_person_is_erased_from_what_is_left_of_a_removed_tenant(core: RunningCore) -> None:
+    who = core.metadata("other")
+    # Any: the types of stubs are those of synchronous channels.
+    persons: Any = core.stub(PersonsServiceStub)
+    await core.add_tenant("other")
+    await core.add_station("CS-1", tenant_id="other", registration=1)
+    async with core.edge() as edge:
+        session = await edge.connect("CS-1", PASSWORD, tenant_id="other")
+        await session.call_all([started(0, 0, id_token=CARD, evse=(1, 1)), ended(1, 1500, id_token=CARD)])
+    await record_all(core)
+    stations: Any = core.stub(StationsServiceStub)
+    await stations.DeleteStation(stations_pb2.DeleteStationRequest(station_id="CS-1"), metadata=who)
+    tenants: Any = core.stub(TenantsServiceStub)
+    await tenants.DeleteTenant(tenants_pb2.DeleteTenantRequest(tenant_id="other"))
+    assert "charge_records.id_token_lookup" in await standing(core)
+
+    erasure = await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON), metadata=who)
+    await finish(core, erasure.erasure_id, "other")
+
+    assert await standing(core) == set()
