@@ -62,7 +62,7 @@ def test_every_word_stands_under_one_heading_of_the_help() -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        pytest.param(["sta"], ["station"], id="word"),
+        pytest.param(["sta"], ["station", "statistics"], id="word"),
         pytest.param(["tenant", ""], ["add", "list", "remove", "show", "update"], id="word of a word"),
         pytest.param(["station", "list", "--conn"], ["--connected", "--connection"], id="option"),
         pytest.param(["station", "show", "CS-39"], [f"CS-39{n}" for n in range(10)], id="station"),
@@ -81,7 +81,7 @@ def test_every_word_stands_under_one_heading_of_the_help() -> None:
         pytest.param(["call", "CS-001", "BootN"], [], id="action of stations"),
         pytest.param(["firmware", "campaign", "show", "sp"], ["spring"], id="campaign"),
         pytest.param(["nonsense", "x"], [], id="no such word"),
-        pytest.param(["--no-such-option", "sta"], ["station"], id="no such option"),
+        pytest.param(["--no-such-option", "sta"], ["station", "statistics"], id="no such option"),
     ],
 )
 def test_words_options_and_ids_are_offered(
