@@ -23,6 +23,9 @@ MOST_POINTS = 10_000
 DEFAULT_POINTS = 1000
 """Points of a page by default."""
 
+FIRST_YEAR, LAST_YEAR = 1970, 9990
+"""Years of which there are series, far enough from the ends of the calendar for intervals at the edges."""
+
 
 class StatisticsServicer(StatisticsServiceServicer):
     """Serves counts and series."""
@@ -85,6 +88,8 @@ def _wanted(request: pb.ListSeriesRequest, now: datetime) -> Wanted:
     end = span.end or now
     if end <= span.start:
         raise InvalidArgument("time", "must end after it starts")
+    if span.start.year < FIRST_YEAR or end.year > LAST_YEAR:
+        raise InvalidArgument("time", f"must be in the years {FIRST_YEAR} to {LAST_YEAR}")
     if request.interval not in pb.SeriesInterval.values():
         raise InvalidArgument("interval", "is not known")
     by_location = request.location_time_zones

@@ -202,5 +202,15 @@ async def test_stations_are_counted_by_state_and_refused_tokens_by_the_time_of_t
     }
     assert selected == {"": {"total": 1, "online": 1, "faulted": 1}}
     assert (point.rejected_authorizations, point.faults) == (1, 1)
+    for start, end in (
+        ("9999-12-01T00:00:00Z", "9999-12-31T23:59:00Z"),
+        ("0001-01-01T00:00:00Z", "0002-01-01T00:00:00Z"),
+    ):
+        wanted = TimeRange()
+        wanted.start.FromJsonString(start)
+        wanted.end.FromJsonString(end)
+        request = pb.ListSeriesRequest(time=wanted, interval=pb.SERIES_INTERVAL_MONTH, time_zone="America/New_York")
+        with pytest.raises(grpc.aio.AioRpcError, match="years 1970 to 9990"):
+            await states.api.ListSeries(request)
     with pytest.raises(grpc.aio.AioRpcError, match="stations have no tariff"):
         await states.counts(group_by=pb.STATISTICS_GROUPING_TARIFF)
