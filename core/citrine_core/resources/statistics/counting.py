@@ -17,6 +17,9 @@ from citrine_core.resources.statistics.tally import Place, Tally
 
 __all__ = ["count_marks"]
 
+MOST_SUMS = 5000
+"""Of how many rollups sums are gathered before they are stored, and others have their turn."""
+
 Evse = tuple[str, int]
 
 
@@ -57,6 +60,8 @@ async def _count_transactions(
             add_counted(tally, old, -1)
         add_counted(tally, counted)
         changed.append(counted)
+        if len(tally) >= MOST_SUMS:
+            await repository.add(tally)
     await repository.put_counted(changed)
 
 
@@ -161,8 +166,8 @@ class _States:
 
     async def _replace(self, stored: list[Downtime], new: list[Downtime], tally: Tally) -> None:
         old, wanted = set(stored), set(new)
-        for one in old - wanted:
-            add_downtime(tally, one, -1)
-        for one in wanted - old:
-            add_downtime(tally, one)
+        for one in old ^ wanted:
+            add_downtime(tally, one, -1 if one in old else 1)
+            if len(tally) >= MOST_SUMS:
+                await self._repository.add(tally)
         await self._repository.replace_downtimes(sorted(old - wanted), sorted(wanted - old))

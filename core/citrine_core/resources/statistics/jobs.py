@@ -1,7 +1,8 @@
 """The jobs that count: what events say, behind the commit, and what was stored before there were statistics."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from citrine_core.blocks.transactions.queries import find_after
@@ -24,26 +25,49 @@ MOST_EVENTS = 2000
 """Most events that are read in one database transaction, whatever they say."""
 
 MOST_AT_A_TIME = 200
-"""Most transactions, or stations, of before that are counted in one database transaction."""
+"""Most stations, or transactions of before, that are counted in one database transaction."""
 
 REST = 0.1
-"""Seconds between two parts of what was stored before, for all others."""
+"""Seconds between two database transactions, for all others."""
 
 TRANSACTIONS, STATES = 1, 2
 """What of before is counted, one after the other."""
+
+
+class _Limit:
+    """How much one database transaction counts: half as much after each failure, up to the most again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.now = most
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """Learn from whether the block fails."""
+        try:
+            yield
+        except Exception:
+            self.now = max(self.now // 2, 1)
+            raise
+        self.now = min(self.now * 2, self._most)
 
 
 class Counting:
     """Counts what events say, by one core at a time: each event once, whichever core it is."""
 
     def __init__(self, services: Services) -> None:
+        self._limit = _Limit(MOST_EVENTS)
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
 
     async def run(self) -> None:
         """Count all that there is by now."""
-        while await self._count():
-            pass
+        is_behind = True
+        while is_behind:
+            with self._limit.tried():
+                is_behind = await self._count()
+            # Others have their turn to write.
+            await asyncio.sleep(REST)
 
     async def _count(self) -> bool:
         async with self._unit_of_work(read_only=True) as work:
@@ -60,10 +84,8 @@ class Counting:
             locked = await repository.lock_cursor()
             if locked is None:
                 return False
-            last, payloads = await OutboxRepository(work.session).read(
-                after=locked.event_id, through=through, kinds=KINDS, limit=MOST_EVENTS
-            )
-            await _count_all(work, marks_of(payloads), self._clock())
+            marks, last = await self._next(work, locked.event_id, through)
+            await _count_all(work, marks, self._clock())
             if 0 < locked.event_id < pruned:
                 # Events are lost that nobody counted, as after a long stop: all is counted anew.
                 await repository.move_backfill(("", "", ""), TRANSACTIONS, self._clock())
@@ -71,11 +93,25 @@ class Counting:
             await work.commit()
         return last != locked.event_id
 
+    async def _next(self, work: UnitOfWork, after: int, through: int) -> tuple[Mapping[str, Marks], int]:
+        """Return what is to be counted next, of few stations, and the last event that says it."""
+        limit = self._limit.now
+        while True:
+            last, payloads = await OutboxRepository(work.session).read(
+                after=after, through=through, kinds=KINDS, limit=limit
+            )
+            marks = marks_of(payloads)
+            if sum(len(one.stations) for one in marks.values()) <= MOST_AT_A_TIME:
+                return marks, last
+            # Stations may come back after days, of which each quarter of an hour is a sum.
+            limit = max(limit // 2, 1)
+
 
 class Backfill:
     """Counts transactions and states that were stored before there were statistics, part by part."""
 
     def __init__(self, services: Services) -> None:
+        self._limit = _Limit(MOST_AT_A_TIME)
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
 
@@ -83,7 +119,8 @@ class Backfill:
         """Count all of them. Another core goes on where this one stops."""
         is_behind = True
         while is_behind:
-            is_behind = await self._count()
+            with self._limit.tried():
+                is_behind = await self._count()
             # Others have their turn to write.
             await asyncio.sleep(REST)
 
@@ -109,11 +146,11 @@ class Backfill:
         """Return what is to be counted next, and the last of it; None: it was the last part."""
         marks: dict[str, Marks] = {}
         if cursor.stage == TRANSACTIONS:
-            found = await find_after(work.session, cursor.last, MOST_AT_A_TIME)
+            found = await find_after(work.session, cursor.last, self._limit.now)
             for tenant_id, *key in found:
                 marks.setdefault(tenant_id, Marks()).transactions.add((key[0], key[1]))
             return marks, found[-1] if found else None
-        stations = await find_stations_after(work.session, cursor.last[:2], MOST_AT_A_TIME)
+        stations = await find_stations_after(work.session, cursor.last[:2], self._limit.now)
         for tenant_id, station_id in stations:
             # From the first report on.
             marks.setdefault(tenant_id, Marks()).mark_station(station_id, self._clock())

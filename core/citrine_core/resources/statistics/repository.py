@@ -96,8 +96,8 @@ class StatisticsRepository:
         return select(_CURSOR.c.due_time)
 
     async def add(self, tally: Tally) -> None:
-        """Add sums to rollups."""
-        await _ADD.execute(self._session, tally.rows())
+        """Add sums to rollups, and have the tally empty."""
+        await _ADD.fetch(self._session, tally.pop_rows())
 
     async def find_counted(self, tenant_id: str, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Counted]:
         """Return what is counted of transactions, by station and id."""

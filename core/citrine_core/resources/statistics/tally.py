@@ -66,9 +66,13 @@ class Tally:
     def __init__(self) -> None:
         self._sums: dict[RollupKey, list[int]] = {}
 
-    def rows(self) -> list[tuple[object, ...]]:
-        """Return the rows of rollups whose sums change, with what is added: the key, then the measures."""
-        return [(*key, *sums) for key, sums in sorted(self._sums.items()) if any(sums)]
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    def pop_rows(self) -> list[tuple[object, ...]]:
+        """Return the rows of rollups whose sums change, with what is added: the key, then the measures; forget them."""
+        sums, self._sums = self._sums, {}
+        return [(*key, *row) for key, row in sorted(sums.items()) if any(row)]
 
     def add(
         self, place: Place, time: datetime, amounts: dict[str, int], *, tariff_id: str | None = None, currency: str = ""

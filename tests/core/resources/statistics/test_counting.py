@@ -1,0 +1,118 @@
+"""What is counted behind the commit on a whole core: a few stations at a time, whatever cannot be counted."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from citrine.api.v1 import statistics_pb2 as pb
+from citrine.api.v1.charge_records_pb2 import ChargeRecord
+from citrine.api.v1.common_pb2 import TimeRange
+from citrine.api.v1.statistics_pb2_grpc import StatisticsServiceStub
+from citrine.events.v1.events_pb2 import ConnectorStatusChanged, Event
+from citrine.ocpp.v2 import availability_pb2 as ocpp
+from citrine_core.db.tables import metadata
+from citrine_core.resources.statistics import counting, jobs
+from tests.support.charging import BEGINNING, ended, started
+from tests.support.core import PASSWORD, RunningCore, running_core
+from tests.support.counted import count_all
+from tests.support.fake_edge import timestamp
+from tests.support.recording import record_all
+
+STATIONS = [f"CS-{number}" for number in range(1, 6)]
+
+
+@pytest.fixture
+async def core(database_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
+    settings = {"transaction_check_delay": timedelta(hours=1), "transaction_silence": None}
+    async with running_core(database_url, tmp_path, station_clock_tolerance=None, **settings) as running:
+        yield running
+
+
+async def count_before(core: RunningCore) -> None:
+    """Have what is stored counted anew as after an upgrade."""
+    async with core.core.unit_of_work() as work:
+        connection = await work.session.connection()
+        cursor = metadata().tables["statistics_cursor"]
+        await connection.execute(update(cursor).values(stage=1, due_time=datetime.now(UTC)))
+        await work.commit()
+    await count_all(core)
+
+
+async def point_of(core: RunningCore, start: datetime) -> pb.SeriesPoint:
+    """Return all that happened from a time on."""
+    # Any: the types of stubs are those of synchronous channels.
+    api: Any = core.stub(StatisticsServiceStub)
+    request = pb.ListSeriesRequest(time=TimeRange(start=timestamp(start)))
+    (point,) = (await api.ListSeries(request)).points
+    assert isinstance(point, pb.SeriesPoint)
+    return point
+
+
+async def test_stations_that_come_back_after_days_are_counted_a_few_at_a_time(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST_AT_A_TIME", 2)
+    monkeypatch.setattr(counting, "MOST_SUMS", 50)
+    now = datetime.now(UTC)
+    records, connectors = metadata().tables["connection_records"], metadata().tables["connector_statuses"]
+    async with core.edge() as edge:
+        for station_id in STATIONS:
+            await core.add_station(station_id, registration=1)
+            station = await edge.connect(station_id, PASSWORD)
+            report = ocpp.StatusNotificationRequest(
+                evse_id=1, connector_id=1, connector_status=ocpp.CONNECTOR_STATUS_ENUM_AVAILABLE, timestamp=timestamp()
+            )
+            await station.call(report)
+        async with core.core.unit_of_work() as work:
+            connection = await work.session.connection()
+            came = now - timedelta(days=3)
+            await connection.execute(
+                records.insert(),
+                [
+                    {
+                        **{"tenant_id": "default", "station_id": one, "epoch": 0, "edge_id": "edge-0"},
+                        **{"ocpp_version": 3, "remote_address": "", "open_time": came},
+                        "close_time": came + timedelta(days=1),
+                    }
+                    for one in STATIONS
+                ],
+            )
+            await connection.execute(update(connectors).values(create_time=came))
+            changed = ConnectorStatusChanged(evse_id=1, connector_id=1)
+            changed.time.seconds = 10**15
+            # No time: nobody can read it, and it must not keep the others.
+            work.emit(Event(tenant_id="default", station_id="CS-1", connector_status_changed=changed))
+            await work.commit()
+        await count_before(core)
+        found = await point_of(core, now - timedelta(days=4))
+
+    hours = timedelta(hours=1)
+    in_service, offline = found.in_service_time.ToTimedelta() / hours, found.offline_time.ToTimedelta() / hours
+    assert (round(in_service), round(offline)) == (5 * 72, 5 * 48)
+
+
+async def test_a_transaction_that_cannot_be_counted_keeps_no_other(core: RunningCore) -> None:
+    await core.add_station("CS-1", registration=1)
+    async with core.edge() as edge:
+        station = await edge.connect("CS-1", PASSWORD)
+        for transaction_id in ("T-1", "T-2"):
+            await station.call(started(0, 0.0, transaction_id=transaction_id))
+            await station.call(ended(1, 700.0, transaction_id=transaction_id))
+        await record_all(core)
+    async with core.core.unit_of_work() as work:
+        connection = await work.session.connection()
+        table = metadata().tables["charge_records"]
+        content = ChargeRecord(transaction_id="T-1", energy_kwh="much").SerializeToString()
+        await connection.execute(update(table).where(table.c.transaction_id == "T-1").values(content=content))
+        for name in ("rollups", "counted_transactions"):
+            await connection.execute(metadata().tables[name].delete())
+        await work.commit()
+    await count_before(core)
+
+    found = await point_of(core, BEGINNING - timedelta(days=1))
+
+    assert (found.transactions_ended, found.energy_kwh) == (1, "0.7")
