@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from citrine_core.background import defect
 from citrine_core.blocks.availability.queries import find_first_reports, find_reported_evses, find_status_history
 from citrine_core.blocks.transactions.queries import find_rows
 from citrine_core.db import UnitOfWork
@@ -53,7 +54,12 @@ async def _count_transactions(
     before = await repository.find_counted(tenant_id, keys)
     changed = []
     for key in sorted(rows):
-        counted = counted_of(rows[key], records.get(key), before.get(key), locations.get(key[0]) or "")
+        try:
+            counted = counted_of(rows[key], records.get(key), before.get(key), locations.get(key[0]) or "")
+        except (ArithmeticError, ValueError) as error:
+            # Of one transaction that cannot be counted, all others would wait for ever.
+            defect("statistics", error)
+            continue
         if (old := before.get(key)) == counted:
             continue
         if old is not None:

@@ -1,11 +1,14 @@
-"""What events say is to be counted anew, or once more, pure."""
+"""What events say is to be counted anew, or once more."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from google.protobuf.message import DecodeError
+
 from citrine.events.v1.events_pb2 import CommandFinished, Event, RemoteStartChanged, StationChanged
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
+from citrine_core.background import defect
 from citrine_core.events.older import read_event
 from citrine_core.times import to_datetime
 
@@ -55,21 +58,28 @@ class Marks:
 
 
 def marks_of(payloads: Iterable[bytes]) -> dict[str, Marks]:
-    """Return what events say, by tenant."""
+    """Return what events say, by tenant. What cannot be read is logged and left out."""
     found: dict[str, Marks] = {}
     for payload in payloads:
-        event = read_event(payload)
-        kind = event.WhichOneof("body") or ""
-        marks = found.setdefault(event.tenant_id, Marks())
-        if kind in _TRANSACTIONS:
-            body = getattr(event, kind)
-            is_whole = "transaction" in body.DESCRIPTOR.fields_by_name
-            marks.transactions.add((event.station_id, (body.transaction if is_whole else body).transaction_id))
-        elif kind in _STATES:
-            _mark_state(marks, event, kind)
-        elif kind in _FAILURES:
-            _mark_failure(marks, event, kind)
+        try:
+            event = read_event(payload)
+            _mark(found.setdefault(event.tenant_id, Marks()), event)
+        except (ArithmeticError, DecodeError, ValueError) as error:
+            # All others would wait for ever.
+            defect("statistics", error)
     return found
+
+
+def _mark(marks: Marks, event: Event) -> None:
+    kind = event.WhichOneof("body") or ""
+    if kind in _TRANSACTIONS:
+        body = getattr(event, kind)
+        is_whole = "transaction" in body.DESCRIPTOR.fields_by_name
+        marks.transactions.add((event.station_id, (body.transaction if is_whole else body).transaction_id))
+    elif kind in _STATES:
+        _mark_state(marks, event, kind)
+    elif kind in _FAILURES:
+        _mark_failure(marks, event, kind)
 
 
 def _mark_state(marks: Marks, event: Event, kind: str) -> None:
