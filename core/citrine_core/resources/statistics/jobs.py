@@ -12,6 +12,7 @@ from citrine_core.resources.stations.queries import find_stations_after
 from citrine_core.resources.statistics.counting import count_marks
 from citrine_core.resources.statistics.marks import KINDS, Marks, marks_of
 from citrine_core.resources.statistics.repository import Cursor, StatisticsRepository
+from citrine_core.resources.tenants.removed import RemovedTenants
 from citrine_core.services import Services
 
 __all__ = ["BACKFILL_INTERVAL", "INTERVAL", "Backfill", "Counting"]
@@ -158,6 +159,8 @@ class Backfill:
 
 
 async def _count_all(work: UnitOfWork, marks: Mapping[str, Marks], now: datetime) -> None:
-    for tenant_id in sorted(marks):
+    # What is retained of them, and their events, would bring back what was removed.
+    removed = set(await RemovedTenants(work.session).list_ids()) if marks else set()
+    for tenant_id in sorted(marks.keys() - removed):
         await count_marks(work, tenant_id, marks[tenant_id], now)
         await work.stay_alive()
