@@ -1,7 +1,8 @@
 """Queries about connectors for other packages."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, column, exists, func, select, text, values
@@ -21,6 +22,7 @@ from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = [
+    "LATEST",
     "all_available",
     "all_out_of_order",
     "count_connectors",
@@ -32,6 +34,10 @@ __all__ = [
     "find_status_history",
     "statuses_of_stations",
 ]
+
+LATEST = timedelta(days=31)
+"""How long ago a report of a status may have been made. The clock of a station that says more is off, and the report
+counts from when it was stored."""
 
 _OUT_OF_ORDER = (CONNECTOR_STATUS_ENUM_FAULTED, CONNECTOR_STATUS_ENUM_UNAVAILABLE)
 
@@ -201,15 +207,47 @@ async def find_status_history(
     later: dict[str, list[tuple[datetime, int, int, int]]] = {}
     for station_id, *one in changes:
         later.setdefault(station_id, []).append((one[0], one[1], one[2], one[3]))
+    off = await _history_of_late_clocks(session, tenant_id, since)
+    later |= off
     found: dict[str, list[tuple[datetime, int, int, int]]] = {}
     for station_id, at, evse_id, connector_id, status, present in held:
+        reports = later.get(station_id, ())
+        former = None if station_id in off else status
         # What held before the first change that is retained is not known.
-        if status is not None or not any(one[1:3] == (evse_id, connector_id) for one in later.get(station_id, ())):
-            row = (at, evse_id, connector_id, present if status is None else status)
+        if former is not None or not any(one[1:3] == (evse_id, connector_id) for one in reports):
+            begin = min(at, reports[0][0]) if reports else at
+            row = (begin, evse_id, connector_id, present if former is None else former)
             found.setdefault(station_id, []).append(row)
-    for station_id, rows in later.items():
-        found.setdefault(station_id, []).extend(rows)
+    for station_id, reports in later.items():
+        found.setdefault(station_id, []).extend(reports)
     return found
+
+
+async def _history_of_late_clocks(
+    session: AsyncSession, tenant_id: str, since: Mapping[str, datetime]
+) -> dict[str, list[tuple[datetime, int, int, int]]]:
+    """Return all that is retained of the stations whose newest report says a time long ago, in order.
+
+    By what their clocks say, it cannot be found when a report came, so all is read of these few.
+    """
+    change, state = ConnectorStatusChange, ConnectorState
+    of_some = select(state.station_id, state.order_time, state.report_time()).where(
+        state.tenant_id == tenant_id, one_of(state.station_id, since)
+    )
+    is_off = {row[0] for row in await session.execute(of_some) if row[1] <= row[2] - LATEST}
+    if not is_off:
+        return {}
+    columns = (change.station_id, change.status_time, change.create_time)
+    rows = await session.execute(
+        select(*columns, change.evse_id, change.connector_id, change.status).where(
+            change.tenant_id == tenant_id, one_of(change.station_id, is_off)
+        )
+    )
+    found: dict[str, list[tuple[datetime, int, int, int]]] = {}
+    for station_id, said, stored, *status in rows:
+        time = said if stored - LATEST < said < stored else stored
+        found.setdefault(station_id, []).append((time, status[0], status[1], status[2]))
+    return {station_id: sorted(reports, key=itemgetter(0)) for station_id, reports in found.items()}
 
 
 def statuses_of_stations(

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from google.protobuf.message import DecodeError
 
 from citrine.events.v1.events_pb2 import CommandFinished, Event, RemoteStartChanged, StationChanged
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
 from citrine_core.background import defect
+from citrine_core.blocks.availability.queries import LATEST
 from citrine_core.events.older import read_event
 from citrine_core.times import to_datetime
 
@@ -32,9 +33,6 @@ _FAILED_COMMANDS = frozenset(
     }
 )
 _FAILED_STARTS = frozenset({RemoteStartChanged.STATE_REJECTED, RemoteStartChanged.STATE_FAILED})
-
-LATEST = timedelta(days=31)
-"""How long ago a report of a status may have been made. The clock of a station that says more is off."""
 
 
 @dataclass(slots=True)
