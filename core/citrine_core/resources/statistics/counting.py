@@ -94,18 +94,21 @@ class _States:
         evses = await find_reported_evses(self._session, self._tenant_id, list(self._since))
         put = self._placed(services) + await self._new(services, evses)
         await self._repository.put_services(put)
-        for one in put:
-            self._begin_at(one.station_id, one.end_time or one.start_time)
+        for changed in put:
+            self._begin_at(changed.station_id, changed.end_time or changed.start_time)
         stored = await self._stored()
         history = await find_status_history(self._session, self._tenant_id, self._since)
         sessions = await find_sessions(self._session, self._tenant_id, list(self._since), min(self._since.values()))
+        known: dict[Evse, list[Downtime]] = {}
+        for one in sorted(stored):
+            known.setdefault((one.station_id, one.evse_id), []).append(one)
         new: list[Downtime] = []
         for key, spans in services.items():
             since = self._since[key[0]]
             reports = [Report(*one) for one in history.get(key[0], ())]
             for service in spans:
                 if service.end_time is None or service.end_time > since:
-                    new += downtimes_of(service, since, sessions.get(key[0], ()), reports)
+                    new += downtimes_of(service, since, sessions.get(key[0], ()), reports, known.get(key, ()))
         await self._replace(stored, new, tally)
 
     def _begin_at(self, station_id: str, time: datetime) -> None:

@@ -66,7 +66,13 @@ class Report(NamedTuple):
     status: int
 
 
-def downtimes_of(service: Service, since: datetime, sessions: Sessions, reports: Iterable[Report]) -> list[Downtime]:
+def downtimes_of(
+    service: Service,
+    since: datetime,
+    sessions: Sessions,
+    reports: Iterable[Report],
+    stored: Sequence[Downtime] = (),
+) -> list[Downtime]:
     """Return when an EVSE was not ready within a span in service.
 
     What a station reported last counts as long as it is offline. An EVSE that is unavailable is so whether its station
@@ -77,10 +83,15 @@ def downtimes_of(service: Service, since: datetime, sessions: Sessions, reports:
         since: From when on.
         sessions: When its station was connected.
         reports: All reports of its station, also those of before, in the order of their times.
+        stored: Downtimes of the EVSE that were found before, in order. They say what it was before the first report
+            that is retained.
     """
     begin = max(since, service.start_time)
     found: list[Downtime] = []
-    for start, end, kind in _spans(begin, service.end_time, sessions, _of_evse(service.evse_id, reports)):
+    kinds = list(_of_evse(service.evse_id, reports))
+    first = kinds[0][0] if kinds else None
+    kinds = [one for one in _of_downtimes(stored) if first is None or one[0] < first] + kinds
+    for start, end, kind in _spans(begin, service.end_time, sessions, kinds):
         if kind == 0:
             continue
         if found and found[-1].kind == kind and found[-1].end_time == start:
@@ -102,10 +113,24 @@ def add_downtime(tally: Tally, downtime: Downtime, sign: int = 1) -> None:
 def _of_evse(evse_id: int, reports: Iterable[Report]) -> Iterator[tuple[datetime, int]]:
     """Yield from when on an EVSE was faulted, unavailable or neither (0), by what is reported of it."""
     statuses: dict[tuple[int, int], tuple[int, int]] = {}
+    is_known = False
     for number, report in enumerate(reports):
         if report.evse_id in (0, evse_id):
             statuses[report.evse_id, report.connector_id] = (number, report.status)
-            yield report.time, _kind(statuses)
+            # A station that is ready as a whole says nothing of its EVSE.
+            is_known = is_known or report.evse_id > 0 or report.status not in _READY
+            if is_known:
+                yield report.time, _kind(statuses)
+
+
+def _of_downtimes(stored: Sequence[Downtime]) -> Iterator[tuple[datetime, int]]:
+    """Yield the same by what was found before. What it is behind a time offline, it was before."""
+    for place, one in enumerate(stored):
+        if one.kind != OFFLINE:
+            yield one.start_time, one.kind
+        following = stored[place + 1].start_time if place + 1 < len(stored) else None
+        if one.end_time is not None and one.end_time != following:
+            yield one.end_time, 0
 
 
 def _kind(statuses: Mapping[tuple[int, int], tuple[int, int]]) -> int:
