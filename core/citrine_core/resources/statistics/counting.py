@@ -11,7 +11,14 @@ from citrine_core.resources.charge_records.queries import find_latest_records
 from citrine_core.resources.connections.queries import find_close_times, find_first_sessions, find_sessions
 from citrine_core.resources.stations.queries import find_locations
 from citrine_core.resources.statistics.counted import add_counted, counted_of
-from citrine_core.resources.statistics.downtimes import Downtime, Report, Service, add_downtime, downtimes_of
+from citrine_core.resources.statistics.downtimes import (
+    Downtime,
+    Report,
+    Service,
+    add_downtime,
+    add_faults,
+    downtimes_of,
+)
 from citrine_core.resources.statistics.marks import Marks
 from citrine_core.resources.statistics.repository import StatisticsRepository
 from citrine_core.resources.statistics.tally import Place, Tally
@@ -174,6 +181,8 @@ class _States:
                 return found
 
     async def _replace(self, stored: list[Downtime], new: list[Downtime], tally: Tally) -> None:
+        add_faults(tally, stored, -1)
+        add_faults(tally, new)
         old, wanted = set(stored), set(new)
         for one in old ^ wanted:
             add_downtime(tally, one, -1 if one in old else 1)

@@ -17,6 +17,7 @@ __all__ = [
     "Service",
     "Sessions",
     "add_downtime",
+    "add_faults",
     "downtimes_of",
 ]
 
@@ -103,11 +104,25 @@ def downtimes_of(
 
 def add_downtime(tally: Tally, downtime: Downtime, sign: int = 1) -> None:
     """Add a downtime to the rollups, its time only once it ended; with sign -1 take it back."""
-    place = Place(downtime.tenant_id, downtime.station_id, downtime.location_id)
-    if downtime.kind == FAULTED:
-        tally.add(place, downtime.start_time, {"faults": sign})
     if downtime.end_time is not None:
+        place = Place(downtime.tenant_id, downtime.station_id, downtime.location_id)
         tally.add_span(place, MEASURE_OF[downtime.kind], downtime.start_time, downtime.end_time, sign)
+
+
+def add_faults(tally: Tally, downtimes: Iterable[Downtime], sign: int = 1) -> None:
+    """Add how often EVSEs became faulted; with sign -1 take it back.
+
+    An EVSE that is faulted on, at another place or as its station comes back, is so once.
+    """
+    before: Downtime | None = None
+    is_faulted = False
+    for one in sorted(downtimes):
+        if before is None or one[:3] != before[:3] or one.start_time != before.end_time:
+            is_faulted = False
+        if one.kind == FAULTED and not is_faulted:
+            tally.add(Place(one.tenant_id, one.station_id, one.location_id), one.start_time, {"faults": sign})
+        is_faulted = one.kind == FAULTED or (is_faulted and one.kind == OFFLINE)
+        before = one
 
 
 def _of_evse(evse_id: int, reports: Iterable[Report]) -> Iterator[tuple[datetime, int]]:

@@ -16,7 +16,15 @@ from citrine.ocpp.v2 import availability_pb2 as ocpp
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.db.tables import metadata
-from citrine_core.resources.statistics.downtimes import FAULTED, OFFLINE, UNAVAILABLE, Report, Service, downtimes_of
+from citrine_core.resources.statistics.downtimes import (
+    FAULTED,
+    OFFLINE,
+    UNAVAILABLE,
+    Downtime,
+    Report,
+    Service,
+    downtimes_of,
+)
 from tests.support.charging import started
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.counted import count_all
@@ -64,6 +72,24 @@ def test_an_evse_is_down_by_the_last_reports_of_its_connectors_and_the_sessions_
     assert spans(up, sessions=sessions) == [(3, 6, OFFLINE), (8, 10, OFFLINE)]
     assert spans(up, down, sessions=sessions) == [(2, 3, FAULTED), (3, 6, OFFLINE), (6, 8, FAULTED), (8, 10, OFFLINE)]
     assert spans(up, Report(at(2), 1, 1, CLOSED), sessions=sessions) == [(2, 10, UNAVAILABLE)]
+
+
+def test_what_is_not_retained_of_reports_is_known_by_the_downtimes_that_were_found() -> None:
+    service = Service("default", "CS-1", 1, at(0), "", None)
+    stored = [
+        Downtime(*service[:3], at(2), FAULTED, "", at(4)),
+        Downtime(*service[:3], at(4), OFFLINE, "", None),
+    ]
+    sessions = [(at(0), at(4)), (at(5), None)]
+    reports = [Report(at(2), 0, 0, AVAILABLE), Report(at(7), 1, 1, AVAILABLE)]
+
+    found = downtimes_of(service, at(2), sessions, reports, stored)
+
+    assert [(one.start_time, one.end_time, one.kind) for one in found] == [
+        (at(2), at(4), FAULTED),
+        (at(4), at(5), OFFLINE),
+        (at(5), at(7), FAULTED),
+    ]
 
 
 class States:
@@ -170,6 +196,44 @@ async def test_the_history_of_an_upgraded_database_and_late_reports_are_in_utili
         await states.api.ListSeries(
             pb.ListSeriesRequest(time=TimeRange(start=timestamp(at(-50_000))), interval=pb.SERIES_INTERVAL_HOUR)
         )
+
+
+async def test_an_evse_that_stays_faulted_is_so_once_and_as_long_whatever_clock_and_history_say(
+    states: States,
+) -> None:
+    """CS-1 reports by a clock that is 40 days slow; what CS-2 reported is no longer retained as it recovers."""
+    core = states.core
+    statuses = metadata().tables["connector_statuses"]
+
+    async def report(station: Any, status: int, days: int) -> None:
+        time = datetime.now(UTC) - timedelta(days=days)
+        request = ocpp.StatusNotificationRequest(evse_id=1, connector_id=1, connector_status=status)  # type: ignore[arg-type]
+        request.timestamp.CopyFrom(timestamp(time))
+        await station.call(request)
+
+    for station_id in ("CS-1", "CS-2"):
+        await core.add_station(station_id, registration=1)
+    async with core.edge() as edge:
+        for station_id, days in (("CS-1", 40), ("CS-2", 0)):
+            for status in (AVAILABLE, BROKEN):
+                # It comes back again and again.
+                for _ in range(3):
+                    await report(await edge.connect(station_id, PASSWORD), status, days)
+                    await count_all(core)
+        async with core.core.unit_of_work() as work:
+            connection = await work.session.connection()
+            await connection.execute(statuses.delete().where(statuses.c.station_id == "CS-2"))
+            await work.commit()
+        for station_id, days in (("CS-1", 40), ("CS-2", 0)):
+            await report(await edge.connect(station_id, PASSWORD), AVAILABLE, days)
+        await count_all(core)
+        request = pb.ListSeriesRequest(
+            time=TimeRange(start=timestamp(MIDNIGHT)), group_by=pb.STATISTICS_GROUPING_STATION
+        )
+        points = (await states.api.ListSeries(request)).points
+
+    assert [(one.group_id, one.faults) for one in points] == [("CS-1", 1), ("CS-2", 1)]
+    assert all(one.faulted_time.ToTimedelta() > timedelta(0) for one in points)
 
 
 async def test_stations_are_counted_by_state_and_refused_tokens_by_the_time_of_the_refusal(states: States) -> None:
