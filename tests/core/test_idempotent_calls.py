@@ -62,6 +62,7 @@ INVALID: frozenset[str] = frozenset(
         "LocationsService.DeleteLocation",
         "OperationsService.CancelOperation",
         "OperationsService.CreateOperation",
+        "PersonsService.ErasePerson",
         "SmartChargingService.RenegotiateChargingSchedule",
         "SmartChargingService.SetChargingProfile",
         "StationsService.AcceptStation",
