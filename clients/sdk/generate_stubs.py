@@ -94,10 +94,11 @@ def _services() -> Iterator[tuple[str, ServiceDescriptor]]:
 
 
 def _reads(service: ServiceDescriptor) -> list[str]:
+    rules = ((method, method.GetOptions().Extensions[access_pb2.access]) for method in service.methods)
     return sorted(
         method.name
-        for method in service.methods
-        if method.GetOptions().Extensions[access_pb2.access].scope.endswith(":read") and not method.server_streaming
+        for method, rule in rules
+        if (rule.any_caller or rule.scope.endswith(":read")) and not method.server_streaming
     )
 
 

@@ -206,6 +206,7 @@ def _rpc(
         for text, streams in ((asked, method.client_streaming), (answered, method.server_streaming))
     )
     needs = "the operator of all tenants" if access.operator_only else f"`{access.scope}`" if access.scope else ""
+    needs = "no scope" if access.any_caller else needs
     yield f"\n### rpc {method.name}\n\n{_prose(file.comments.get(path, ''))}\n\n"
     yield f"{asked} → {answered}{f'; needs {needs}' if needs else ''}\n"
     if file.proto.package == "citrine.api.v1":

@@ -57,7 +57,7 @@ def rpcs_by_scope() -> dict[str, list[str]]:
             for service in importlib.import_module(module.name).DESCRIPTOR.services_by_name.values():
                 for method in service.methods:
                     rule = rule_of(f"/{service.full_name}/{method.name}")
-                    for scope in (rule.scope, *rule.also) if rule is not None else ():
+                    for scope in (rule.scope, *rule.also) if rule is not None and rule.scope else ():
                         found[scope].append(method.name)
     return found
 

@@ -42,12 +42,12 @@ class Method:
     streams_requests: bool
     """Whether the request is a stream."""
     scope: str
-    """Scope that a key needs to call it."""
+    """Scope that a key needs to call it. Empty: every caller may."""
 
     @property
     def is_read(self) -> bool:
         """Whether it is a unary read of stored data, so that it may be called repeatedly."""
-        return self.scope.endswith(":read") and not self.streams
+        return (not self.scope or self.scope.endswith(":read")) and not self.streams
 
     @property
     def is_command(self) -> bool:

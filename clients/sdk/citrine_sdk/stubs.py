@@ -155,7 +155,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListFirmwareStatuses",
         "ListFirmwareUpdates",
     ),
-    "KeysService": ("GetKey", "ListKeys", "ListRoles"),
+    "KeysService": ("GetCaller", "GetKey", "ListKeys", "ListRoles"),
     "LocalAuthListService": ("GetLocalList", "ListLocalListEntries", "ListLocalLists"),
     "LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
     "MeterValuesService": ("ListSamples",),

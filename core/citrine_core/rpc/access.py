@@ -148,12 +148,13 @@ class Access:
         # Also of one who is denied this, the audit says who it was.
         set_caller(_caller(identity, identity.tenant_id or metadata.get(TENANT) or DEFAULT_TENANT))
         rule = rule_of(method)
-        if rule is None or not rule.scope:
+        if rule is None or not (rule.scope or rule.any_caller):
             raise PermissionDenied("this method declares no access and can't be called")
         caller = await self._on_tenant(identity, metadata.get(TENANT), rule)
         if rule.operator_only and not caller.is_operator:
             raise PermissionDenied("only the operator of all tenants may do this")
-        caller.check_scope(rule.scope)
+        if rule.scope:
+            caller.check_scope(rule.scope)
         return caller
 
     async def _check_edge(self, metadata: Mapping[str, str], certificate: bytes | None) -> None:

@@ -47,6 +47,20 @@ class KeysServicer(KeysServiceServicer):
         self._clock = services.clock
         self._scopes = scopes
 
+    async def GetCaller(
+        self, request: pb.GetCallerRequest, context: grpc.aio.ServicerContext[pb.GetCallerRequest, pb.Caller]
+    ) -> pb.Caller:
+        who = caller(context)
+        return pb.Caller(
+            display_name=who.name,
+            tenant_id=who.tenant_id,
+            operator=who.is_operator,
+            scopes=sorted(who.scopes),
+            roles=sorted(who.roles),
+            key_id=who.key_id if who.credential == "key" else "",
+            expire_time=to_timestamp(who.expire_time) if who.expire_time is not None else None,
+        )
+
     async def ListKeys(
         self, request: pb.ListKeysRequest, context: grpc.aio.ServicerContext[pb.ListKeysRequest, pb.ListKeysResponse]
     ) -> pb.ListKeysResponse:

@@ -235,3 +235,19 @@ async def test_wrong_field_of_a_rotation_is_named(api: Api, fields: Any, field: 
     error = await refused(rotate(api, operator, **{"key_id": made.key.key_id, **fields}))
 
     assert field_violations(error) == [field]
+
+
+async def test_a_caller_learns_who_it_is_whatever_its_scopes(api: Api) -> None:
+    key = (await make(api, await api.key(), "default", scopes=[], roles=["viewer"], display_name="wall")).secret
+    nothing = (await make(api, await api.key(), "default", scopes=["tokens:read"])).secret
+
+    viewer = await api.keys.GetCaller(pb.GetCallerRequest(), metadata=auth(key))
+    reader = await api.keys.GetCaller(pb.GetCallerRequest(), metadata=auth(nothing))
+    operator = await api.keys.GetCaller(pb.GetCallerRequest(), metadata=auth(await api.key(), "default"))
+
+    assert (viewer.display_name, viewer.tenant_id, list(viewer.roles)) == ("wall", "default", ["viewer"])
+    assert "stations:read" in viewer.scopes
+    assert "stations:write" not in viewer.scopes
+    assert list(reader.scopes) == ["tokens:read"]
+    assert (operator.operator, operator.tenant_id, list(operator.scopes)) == (True, "default", ["*"])
+    assert (await refused(api.keys.GetCaller(pb.GetCallerRequest()))).code() == grpc.StatusCode.UNAUTHENTICATED
