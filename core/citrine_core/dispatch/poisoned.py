@@ -13,7 +13,7 @@ from citrine_core.dispatch.calls import Call
 from citrine_core.dispatch.lanes import Item, to_call
 from citrine_core.dispatch.models import PoisonedMessage
 
-__all__ = ["PoisonedMessages", "call_of", "content_of"]
+__all__ = ["PoisonedMessages", "call_of", "content_of", "is_call"]
 
 _ID_OF_CALL = b"\x08"
 """What a StationCall begins with, in which the first field is a number; that of a StationSend is a message."""
@@ -82,8 +82,13 @@ def call_of(row: PoisonedMessage) -> Call[Any]:
 
 def content_of(row: PoisonedMessage) -> StationCall | StationSend:
     """Return what the edge sent."""
-    kind = StationCall if row.content.startswith(_ID_OF_CALL) else StationSend
+    kind = StationCall if is_call(row.content) else StationSend
     return kind.FromString(row.content)
+
+
+def is_call(content: bytes) -> bool:
+    """Return whether the stored content of a message is a StationCall; else it is a StationSend."""
+    return content.startswith(_ID_OF_CALL)
 
 
 def _storable(error: str) -> str:

@@ -98,9 +98,15 @@ class AuditRepository:
         return bool(await self._session.scalar(of_record) or await self._session.scalar(of_checkpoint))
 
     async def erase(
-        self, tenant_id: str, after: str, limit: int, replace: Callable[[str], str]
+        self, tenant_id: str, after: str, limit: int, replace: Callable[[str, str], tuple[str, str]]
     ) -> tuple[Sequence[str], int]:
         """Replace what a person is known by in the next records of a tenant behind an id.
+
+        Args:
+            tenant_id: Tenant of the records.
+            after: The id.
+            limit: At most this many.
+            replace: Returns `object` and `request` of a record without that.
 
         Returns:
             The ids of the records that were read, and how many of them were changed.
@@ -111,10 +117,11 @@ class AuditRepository:
         rows = (await self._session.execute(query.order_by(columns.record_id).limit(limit))).all()
         changed = 0
         for row in rows:
-            values = {"object": replace(row.object), "request": replace(row.request)}
-            if (row.object, row.request) != (values["object"], values["request"]):
+            about, request = replace(row.object, row.request)
+            if (row.object, row.request) != (about, request):
                 of_it = update(_TABLE).where(columns.record_id == row.record_id)
-                await self._session.execute(of_it.values(**values, erased=True))
+                # A pseudonym may be longer than the id.
+                await self._session.execute(of_it.values(object=about[:255], request=request, erased=True))
                 changed += 1
         return [row.record_id for row in rows], changed
 

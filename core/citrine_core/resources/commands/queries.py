@@ -5,21 +5,25 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWER_REFUSED, COMMAND_STATE_ANSWERED
 from citrine_core.db.one_of import one_of
+from citrine_core.encryption import Cipher
 from citrine_core.resources.commands.models import CommandRow
+from citrine_core.resources.commands.repository import SECRETS
 
 __all__ = [
     "CommandEndRow",
+    "UnfinishedRow",
+    "clear_payload",
     "find_answered",
     "find_ends",
     "find_requester",
     "find_states",
     "find_unfinished",
-    "list_unfinished_payloads",
+    "list_unfinished",
 ]
 
 _TABLE = CommandRow.__table__.c
@@ -39,6 +43,18 @@ class CommandEndRow(NamedTuple):
     error_description: str
     finish_time: datetime | None
     """None: it has not ended."""
+
+
+class UnfinishedRow(NamedTuple):
+    """A command that waits for a station or its answer."""
+
+    tenant_id: str
+    station_id: str
+    command_id: str
+    payload: str
+    """JSON in OCPP spelling, secrets masked."""
+    secret_payload: str | None
+    """JSON to send, encrypted, if it differs from `payload`."""
 
 
 async def find_answered(
@@ -106,7 +122,22 @@ async def find_unfinished(
     return [orjson.loads(row) for row in rows]
 
 
-async def list_unfinished_payloads(session: AsyncSession, tenant_id: str) -> Sequence[str]:
-    """Return the requests, as JSON, of all commands that wait for a station or its answer."""
-    unfinished = _TABLE.tenant_id == tenant_id, _TABLE.finish_time.is_(None)
-    return (await session.scalars(select(_TABLE.payload).where(*unfinished))).all()
+async def list_unfinished(
+    session: AsyncSession, tenant_id: str, after: tuple[str, str], limit: int
+) -> Sequence[UnfinishedRow]:
+    """Return commands that wait for a station or its answer, in the order of station and command, behind a key."""
+    key = (_TABLE.station_id, _TABLE.command_id)
+    query = select(*(_TABLE[name] for name in UnfinishedRow._fields))
+    query = query.where(_TABLE.tenant_id == tenant_id, _TABLE.finish_time.is_(None), tuple_(*key) > after)
+    return [UnfinishedRow(*row) for row in await session.execute(query.order_by(*key).limit(limit))]
+
+
+async def clear_payload(row: UnfinishedRow, cipher: Cipher) -> str:
+    """Return the request of a command, with what is secret in it, as JSON in OCPP spelling.
+
+    Raises:
+        SecretUnreadable: When it can't be decrypted.
+    """
+    if row.secret_payload is None:
+        return row.payload
+    return await cipher.decrypt(row.secret_payload, SECRETS.context(row.tenant_id, row.command_id))

@@ -9,7 +9,9 @@ from citrine.api.v1 import persons_pb2 as pb
 from citrine_core.background import defect, is_outage
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.audit import AuditRepository
+from citrine_core.resources.persons.messages import replace_in_json, replace_in_pairs
 from citrine_core.resources.persons.models import ErasureRow
+from citrine_core.resources.persons.needs import find_need
 from citrine_core.resources.persons.places import Place, places
 from citrine_core.resources.persons.pseudonyms import Identity, Person
 from citrine_core.resources.persons.repository import ErasureRepository
@@ -43,6 +45,7 @@ class Erasing:
     """Goes on with all erasures that are due, each by one core, slice by slice."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._retained = {"charge_records"} if services.settings.erasure_retains_charge_records else set()
@@ -71,18 +74,24 @@ class Erasing:
             await work.commit()
 
     async def _may_begin(self, tenant_id: str, erasure_id: str) -> bool:
+        async with self._unit_of_work(read_only=True) as work:
+            row = await ErasureRepository(work.session).get(tenant_id, erasure_id)
+        now, need = self._clock(), ""
+        if row.state == pb.ERASURE_STATE_WAITING and now < row.create_time + PATIENCE:
+            need = await find_need(self._services, tenant_id, orjson.loads(row.lookups), person_of(row), now)
         async with self._unit_of_work() as work:
-            repository, now = ErasureRepository(work.session), self._clock()
-            row = await repository.get(tenant_id, erasure_id, for_update=True)
-            row.waits_for = ""
-            if row.state == pb.ERASURE_STATE_WAITING and now < row.create_time + PATIENCE:
-                row.waits_for = await repository.find_need(tenant_id, orjson.loads(row.lookups), person_of(row), now)
-            if row.waits_for:
-                row.next_time = now + PAUSE
-            elif row.state == pb.ERASURE_STATE_WAITING:
-                row.state = pb.ERASURE_STATE_RUNNING
-                row.tables_total = len(self._places()) + 1
-            may_begin = not row.waits_for and row.state == pb.ERASURE_STATE_RUNNING
+            row = await ErasureRepository(work.session).get(tenant_id, erasure_id, for_update=True)
+            if row.state == pb.ERASURE_STATE_WAITING:
+                row.waits_for = need[:255]
+                if need:
+                    row.next_time = now + PAUSE
+                else:
+                    row.state = pb.ERASURE_STATE_RUNNING
+            total = len(self._places()) + 1
+            if row.state == pb.ERASURE_STATE_RUNNING and row.tables_total != total:
+                # It begins; or this release knows other tables than the one that began it.
+                row.tables_done, row.tables_total, row.table_name, row.after_key = 0, total, "", ""
+            may_begin = row.state == pb.ERASURE_STATE_RUNNING
             await work.commit()
         return may_begin
 
@@ -125,7 +134,12 @@ class Erasing:
     async def _erase_from_audit(self, work: UnitOfWork, row: ErasureRow) -> None:
         after = row.after_key if row.table_name == AUDIT else ""
         audit = AuditRepository(work.session)
-        ids, changed = await audit.erase(row.tenant_id, after, AT_ONCE, person_of(row).replace)
+        person = person_of(row)
+
+        def replaced(about: str, request: str) -> tuple[str, str]:
+            return replace_in_pairs(about, person), replace_in_json(request, person)
+
+        ids, changed = await audit.erase(row.tenant_id, after, AT_ONCE, replaced)
         row.changed_rows += changed
         if len(ids) == AT_ONCE:
             row.table_name, row.after_key = AUDIT, ids[-1]

@@ -1,7 +1,4 @@
-"""Where ids of persons may stand: columns of ids, texts and messages of each table that has rows of a tenant.
-
-Amounts, currencies, keys, ids of other things and names of groups of stations are never looked at.
-"""
+"""Where ids of persons may stand: columns of ids, texts and messages of each table that has rows of a tenant."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,36 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.base import UtcDateTime
 from citrine_core.db.tables import metadata, own_tables
+from citrine_core.resources.persons.contents import Content, content_of
 from citrine_core.resources.persons.pseudonyms import Person
 
 __all__ = ["Place", "places"]
-
-_IDS = frozenset(
-    {
-        *("id_token", "id_token_lookup", "stop_id_token", "lookup", "surrogate", "visual_number"),
-        *("group_id", "group_id_token", "master_pass_group_id", "contract_id", "contract_lookup"),
-    }
-)
-"""Columns that have the id of a token, contract or group of tokens, and nothing else."""
-
-_TEXTS = frozenset(
-    {
-        *("reason", "detail", "problem", "description", "error", "error_description", "note", "acknowledge_note"),
-        *("payload", "request", "response", "status_update", "answer", "reply", "failure", "extra", "message"),
-    }
-)
-"""Columns of texts that people and stations write, and of messages, in any table."""
-
-_TEXTS_OF = frozenset(
-    {
-        *(("transaction_costs", "subject"), ("transactions", "anomalies"), ("local_lists", "group_ids")),
-        *(("charge_records", "content"), ("poisoned_messages", "content"), ("refusals", "last_frame")),
-        *(("local_list_entries", "wanted"), ("local_list_entries", "held"), ("station_events", "event")),
-        *(("alerts", "event"), ("variables", "value"), ("charging_negotiations", "ev_schedule")),
-        *(("operations", "definition"), ("operations", "final_counts")),
-    }
-)
-"""Further ones of some tables."""
 
 _NO_PERSONS = frozenset({"erasures", "audit_records"})
 """Tables that are erased in another way."""
@@ -58,12 +29,11 @@ class Place:
         self.name = table.name
         self.table = table
         self.key: Sequence[Column[Any]] = list(table.primary_key.columns)
-        self.columns = [
-            one
-            for one in table.columns
-            if isinstance(one.type, String | LargeBinary)
-            and (one.name in _IDS or one.name in _TEXTS or (table.name, one.name) in _TEXTS_OF)
-        ]
+        texts = [one.name for one in table.columns if isinstance(one.type, String | LargeBinary)]
+        found = {name: content_of(table.name, name) for name in texts}
+        self.contents: Mapping[str, Content] = {name: one for name, one in found.items() if one is not None}
+        needed = self.contents.keys() | {one.by for one in self.contents.values()}
+        self.columns = [one for one in table.columns if one.name in needed]
 
     async def read(
         self, session: AsyncSession, tenant_id: str, after: str, limit: int, *, whole: bool = False
@@ -90,11 +60,19 @@ class Place:
 
     def replaced(self, row: Any, person: Person) -> Mapping[str, Any]:
         """Return the columns of a row in which a person is named, with pseudonyms in place of the ids."""
-        values = {one.name: getattr(row, one.name) for one in self.columns}
-        new = {
-            name: person.replace_id(value) if name in _IDS else person.replace(value) for name, value in values.items()
-        }
-        return {name: value for name, value in new.items() if value != values[name]}
+        changed = {}
+        for name, content in self.contents.items():
+            value = getattr(row, name)
+            if value:
+                new = content.replaced(value, self.kind_of(row, content), person)
+                if new != value:
+                    changed[name] = new
+        return changed
+
+    @staticmethod
+    def kind_of(row: Any, content: Content) -> Any:
+        """Return of which kind a value of a row is."""
+        return getattr(row, content.by) if content.by else None
 
     def key_of(self, row: Any) -> str:
         """Return the key of a row."""
@@ -113,7 +91,7 @@ def places() -> Sequence[Place]:
     tables = metadata().tables
     names = sorted(own_tables() - _NO_PERSONS, key=lambda name: (name not in _SOURCES, name))
     found = (Place(tables[name]) for name in names if "tenant_id" in tables[name].c)
-    return [place for place in found if place.columns]
+    return [place for place in found if place.contents]
 
 
 def _restored(column: Column[Any], value: Any) -> Any:

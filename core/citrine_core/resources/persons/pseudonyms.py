@@ -1,11 +1,9 @@
-"""Finds ids of persons in whatever is stored, and replaces them by pseudonyms of the same length.
+"""Finds ids of persons in values and texts, and replaces them by pseudonyms.
 
-An id is found whole: as the value of a column of ids, as a field of a serialised message, which its length precedes, or
-as a word of a text. A pseudonym has as many bytes as the id, so messages stay what they are without being parsed, also
-those of types that nobody here knows.
-
-In messages and texts, ids are found only that nothing else is written like (see `is_distinctive`): 1250 may be an
-amount, EUR a currency and fleet a group of stations.
+Where nothing but ids stands, any id is found. In a text, or in bytes of a type that nobody here knows, an id is found
+whole, as a word or as a field that its length precedes, and only one that nothing else is written like (see
+`is_distinctive`): 1250 may be an amount, EUR a currency and fleet a group of stations. The pseudonym of such an id has
+as many bytes, so a message stays one.
 """
 
 import re
@@ -24,15 +22,15 @@ SEPARATORS = b":.*- "
 _TYPES = frozenset({"ISO14443", "ISO15693"})
 
 SHORTEST = 8
-"""Letters and digits that an id has at least which is looked for in messages and texts."""
+"""Letters and digits that an id has at least which is looked for in texts, or which is bytes of a card."""
+
+OF_OTHERS = 16
+"""Letters of the pseudonym of an id that is looked for in no text: one of fewer letters might be somebody's id."""
 
 _CONTRACT = re.compile(rb"[a-z]{2}[0-9a-z]{9,13}", re.IGNORECASE)
 """Ids of contracts without separators."""
 
 _HEX = re.compile(rb"(?:[0-9a-f]{2})+", re.IGNORECASE)
-
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)', re.DOTALL)
-"""A string of JSON; the last may be cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +39,13 @@ class Identity:
 
     value: str
     pseudonym: str
-    """As many bytes, without the separators of the id."""
+    """As many bytes, without the separators of the id, if the id is distinctive."""
 
 
 def pseudonym_for(value: str) -> str:
     """Return a new pseudonym for an id."""
-    return bytes(secrets.choice(LETTERS) for _ in _significant(value)).decode()
+    length = len(_significant(value)) if is_distinctive(value) else OF_OTHERS
+    return bytes(secrets.choice(LETTERS) for _ in range(length)).decode()
 
 
 def is_distinctive(value: str) -> bool:
@@ -59,27 +58,41 @@ class Person:
     """The ids of one person."""
 
     def __init__(self, identities: Sequence[Identity]) -> None:
-        self._whole = [(_any_spelling(one.value), one) for one in identities]
+        self._any = [(_any_spelling(one.value), one) for one in identities]
+        self._whole = [(_whole_pattern(one.value), one) for one in identities]
         self._known = [(_pattern(one.value), one) for one in identities if is_distinctive(one.value)]
+        escaped = any(one in identity.value for identity in identities for one in '"\\/')
+        # In JSON, these characters may be written in another way.
+        self._somewhere = None if escaped else re.compile(b"|".join(one.pattern for one, _ in self._any), re.IGNORECASE)
 
-    def replace_id(self, value: Any) -> Any:
-        """Return a value of a column of ids, replaced if it is one of the person."""
+    def may_be_in(self, content: bytes) -> bool:
+        """Return whether any id is in a content, perhaps as a part of something else."""
+        return self._somewhere is None or self._somewhere.search(content) is not None
+
+    def has_id(self, value: str) -> bool:
+        """Return whether a value is one of the ids."""
+        encoded = value.encode()
+        return any(pattern.fullmatch(encoded) for pattern, _ in self._whole)
+
+    def replace_id(self, value: Any, *, without_separators: bool = False) -> Any:
+        """Return a value of a field of ids, replaced if it is one of the person.
+
+        Args:
+            value: The value.
+            without_separators: It has no separators, whatever the id has.
+        """
         if isinstance(value, str):
             encoded = value.encode()
-            for pattern, identity in self._whole:
+            for pattern, identity in self._any if without_separators else self._whole:
                 if pattern.fullmatch(encoded):
                     return _spell(encoded, identity.pseudonym).decode()
         return value
 
     def replace(self, value: Any) -> Any:
-        """Return a text or a message with all ids replaced; what has none is returned as it is."""
+        """Return a text, or bytes, with all distinctive ids replaced; what has none is returned as it is."""
         if isinstance(value, str):
             encoded = value.encode()
-            if encoded[:1] in (b"{", b"["):
-                # Numbers of JSON are no ids.
-                replaced = _STRING.sub(lambda found: self._replace(found[0]), encoded)
-            else:
-                replaced = self._replace(encoded)
+            replaced = self._replace(encoded)
             return value if replaced == encoded else replaced.decode()
         return self._replace(value) if isinstance(value, bytes) else value
 
@@ -107,6 +120,14 @@ def _any_spelling(value: str) -> re.Pattern[bytes]:
     """Return the pattern of an id where nothing but ids stands."""
     between = b"[" + re.escape(SEPARATORS) + b"]?"
     return re.compile(between.join(map(re.escape, _each(_significant(value)))), re.IGNORECASE)
+
+
+def _whole_pattern(value: str) -> re.Pattern[bytes]:
+    """Return the pattern of a field with this id: only bytes and contracts may have other separators, or none."""
+    plain = _significant(value)
+    if (_HEX.fullmatch(plain) and len(plain) >= SHORTEST) or _CONTRACT.fullmatch(plain):
+        return _any_spelling(value)
+    return re.compile(re.escape(value.encode()), re.IGNORECASE if value.isascii() else 0)
 
 
 def _pattern(value: str) -> re.Pattern[bytes]:
@@ -142,6 +163,6 @@ def _is_whole(content: bytes, start: int, end: int) -> bool:
 def _spell(found: bytes, pseudonym: str) -> bytes:
     """Return a pseudonym with the separators where the id has them."""
     letters = iter(pseudonym.encode())
-    if len(found) == len(pseudonym):
+    if len(found) == len(pseudonym) or len(pseudonym) != len(_significant(found.decode())):
         return pseudonym.encode()
     return bytes(one if one in SEPARATORS else next(letters) for one in found)

@@ -1,26 +1,16 @@
-"""Queries of erasures, and of what still needs the ids of a person."""
+"""Queries of erasures."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.blocks.local_auth_list.queries import find_stations_with
-from citrine_core.blocks.remote_control.queries import has_accepted_of
-from citrine_core.blocks.reservation.queries import has_active_of
-from citrine_core.blocks.transactions.lists.queries import find_keys_of, has_open_of
 from citrine_core.db import Due, Listed, Page
 from citrine_core.errors import NotFound
-from citrine_core.resources.charge_records import is_any_due
-from citrine_core.resources.commands.queries import list_unfinished_payloads
 from citrine_core.resources.persons.models import ErasureRow
-from citrine_core.resources.persons.pseudonyms import Person
 
 __all__ = ["ErasureRepository"]
-
-LONGEST_START = timedelta(hours=1)
-"""How long a station that accepted a remote start may wait for the driver."""
 
 
 class ErasureRepository:
@@ -59,21 +49,3 @@ class ErasureRepository:
         """Return tenant and id of the erasures that go on now."""
         query = select(ErasureRow.tenant_id, ErasureRow.erasure_id).where(ErasureRow.next_time <= now)
         return [(row[0], row[1]) for row in await self._session.execute(query.order_by(ErasureRow.next_time))]
-
-    async def find_need(self, tenant_id: str, lookups: Collection[str], person: Person, now: datetime) -> str:
-        """Return what still needs the ids of a person, in words; empty if nothing does."""
-        if await has_open_of(self._session, tenant_id, lookups):
-            return "an open transaction"
-        if await has_active_of(self._session, tenant_id, lookups):
-            return "a reservation"
-        if await has_accepted_of(self._session, tenant_id, lookups, now - LONGEST_START):
-            return "a remote start"
-        stations = await find_stations_with(self._session, tenant_id, lookups)
-        if stations:
-            return f"the local list of {', '.join(stations)}"
-        keys = await find_keys_of(self._session, tenant_id, lookups)
-        if await is_any_due(self._session, tenant_id, keys):
-            return "a charge record"
-        if any(person.replace(one) != one for one in await list_unfinished_payloads(self._session, tenant_id)):
-            return "a command"
-        return ""

@@ -12,7 +12,7 @@ from citrine_core.errors import FailedPrecondition, NotFound
 from citrine_core.ids import new_id
 from citrine_core.resources.persons.export import export_rows
 from citrine_core.resources.persons.models import ErasureRow
-from citrine_core.resources.persons.pseudonyms import Identity, Person, is_distinctive, pseudonym_for
+from citrine_core.resources.persons.pseudonyms import Identity, Person, pseudonym_for
 from citrine_core.resources.persons.repository import ErasureRepository
 from citrine_core.resources.persons.subjects import subject_of
 from citrine_core.resources.tokens import delete_token
@@ -52,11 +52,6 @@ class PersonsServicer(PersonsServiceServicer):
             subject = await subject_of(work.session, who.tenant_id, request)
             if not subject.lookups:
                 raise NotFound("token of the group", request.group_id)
-            if not all(map(is_distinctive, subject.ids)):
-                raise FailedPrecondition(
-                    "an id of it may also be a word, an amount or a name: only ids of at least 8 letters and digits, "
-                    "one of them a digit, are found for certain in messages"
-                )
             repository = ErasureRepository(work.session)
             for running in await repository.list_running(who.tenant_id):
                 if set(orjson.loads(running.lookups)) & set(subject.lookups):

@@ -7,14 +7,18 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf.struct_pb2 import Value
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import LargeBinary, String, select, update
 
 from citrine.api.v1 import (
     audit_pb2,
     charge_records_pb2,
+    commands_pb2,
+    data_transfer_pb2,
     local_auth_list_pb2,
+    operations_pb2,
     remote_control_pb2,
     reservation_pb2,
     stations_pb2,
@@ -27,8 +31,11 @@ from citrine.api.v1 import (
 )
 from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
 from citrine.api.v1.charge_records_pb2_grpc import ChargeRecordsServiceStub
+from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.data_transfer_pb2_grpc import DataTransferServiceStub
 from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
+from citrine.api.v1.operations_pb2_grpc import OperationsServiceStub
 from citrine.api.v1.persons_pb2_grpc import PersonsServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
@@ -59,6 +66,7 @@ CARD = "04A2B3C8D1E2F3"
 SPELLED = "04:a2:b3:c8:d1:e2:f3"
 IDS = ("04a2b3c8d1e2f3", SPELLED, "visual-4711")
 TARGET = CommandTarget(station_id="CS-1")
+ACCEPTED = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
 PERSON = pb.PersonToken(id_token=CARD, type="ISO14443")
 
 
@@ -100,8 +108,7 @@ async def station(core: RunningCore) -> AsyncIterator[tuple[Station, FakeSession
         for id_token, visual in ((CARD, "visual-4711"), ("0B0B0B0B", "")):
             token = tokens_pb2.Token(id_token=id_token, type="ISO14443", visual_number=visual, group_id="family-4711")
             await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token))
-        accepted = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
-        entry = lists.AuthorizationData(id_token=IdToken(id_token=CARD, type="ISO14443"), id_token_info=accepted)
+        entry = lists.AuthorizationData(id_token=IdToken(id_token=CARD, type="ISO14443"), id_token_info=ACCEPTED)
         request = lists.SendLocalListRequest(update_type=lists.UPDATE_ENUM_FULL, local_authorization_list=[entry])
         local_lists: Any = core.stub(LocalAuthListServiceStub)
         await local_lists.SendLocalList(local_auth_list_pb2.SendLocalListRequest(target=TARGET, request=request))
@@ -232,26 +239,98 @@ async def test_a_group_is_erased_with_its_tokens_and_an_open_transaction_is_wait
     assert await standing(core) == set()
 
 
-async def test_what_only_looks_like_an_id_stays(core: RunningCore, station: Any) -> None:
-    """Ids that may be amounts, currencies or names are refused; a group of stations keeps the name it shares."""
+async def test_a_short_id_is_erased_where_ids_stand_and_nowhere_else(core: RunningCore, station: Any) -> None:
+    """A PIN of 1250 is no price of 12.50, and a group of drivers is no group of stations of its name."""
+    _, session = station
     persons: Any = core.stub(PersonsServiceStub)
     tokens: Any = core.stub(TokensServiceStub)
     stations: Any = core.stub(StationsServiceStub)
-    named = tokens_pb2.Token(id_token="0C0C0C0C", type="ISO14443", group_id="fleet")
+    transactions: Any = core.stub(TransactionsServiceStub)
+    named = tokens_pb2.Token(id_token="1250", type="Central", group_id="fleet")
     await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=named))
-    refused = [pb.ErasePersonRequest(token=pb.PersonToken(id_token=one)) for one in ("1250", "EUR")]
-    for request in (pb.ErasePersonRequest(group_id="fleet"), *refused):
-        with pytest.raises(grpc.aio.AioRpcError, match="may also be a word, an amount or a name"):
-            await persons.ErasePerson(request)
-    assert (await tokens.GetToken(tokens_pb2.GetTokenRequest(id_token="0C0C0C0C", type="ISO14443"))).group_id == "fleet"
-    beside = stations_pb2.Station(station_id="CS-2", groups=["family-4711"])
+    beside = stations_pb2.Station(station_id="CS-2", groups=["fleet"])
     await stations.CreateStation(stations_pb2.CreateStationRequest(station=beside))
+    data = Struct()
+    data.update({"idTag": "1250", "amount": "12.50", "text": "pay 1250"})
+    await session.call(DataTransferRequest(vendor_id="Billing", data=Value(struct_value=data)))
+    begin, end = started(0, 0, transaction_id="1250"), ended(1, 1250, transaction_id="1250")
+    for event in (begin, end):
+        event.id_token.CopyFrom(IdToken(id_token="1250", type="Central"))
+    await session.call_all([begin, end])
+    await record_all(core)
 
-    begun = await persons.ErasePerson(pb.ErasePersonRequest(group_id="family-4711"))
-    await finish(core, begun.erasure_id)
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(group_id="fleet"))
+    erasure = await finish(core, begun.erasure_id)
 
-    found = await stations.GetStation(stations_pb2.GetStationRequest(station_id="CS-2"))
-    assert list(found.groups) == ["family-4711"]
+    group, pin, *_ = erasure.pseudonyms
+    left = persons.ExportPerson(pb.ExportPersonRequest(token=pb.PersonToken(id_token="1250", type="Central")))
+    assert [row.kind async for row in left] == []
+    wanted = transactions_pb2.GetTransactionRequest(station_id="CS-1", transaction_id="1250")
+    found = await transactions.GetTransaction(wanted)
+    assert (found.id_token.id_token, found.energy_wh) == (pin, 1250)
+    assert len(pin) == len(group) == 16
+    transfers: Any = core.stub(DataTransferServiceStub)
+    asked = data_transfer_pb2.ListDataTransfersRequest(vendor_id="Billing")
+    [transfer] = (await transfers.ListDataTransfers(asked)).data_transfers
+    assert dict(transfer.request.data.struct_value) == {"idTag": pin, "amount": "12.50", "text": "pay 1250"}
+    shown = await stations.GetStation(stations_pb2.GetStationRequest(station_id="CS-2"))
+    assert list(shown.groups) == ["fleet"]
+
+
+async def test_others_are_not_in_what_is_exported(core: RunningCore, station: Any) -> None:
+    """Neither in a list that a station was sent, nor as who began what the person stopped."""
+    _, session = station
+    persons: Any = core.stub(PersonsServiceStub)
+    local_lists: Any = core.stub(LocalAuthListServiceStub)
+    entries = [
+        lists.AuthorizationData(id_token=IdToken(id_token=one, type="ISO14443"), id_token_info=ACCEPTED)
+        for one in (CARD, "0B0B0B0B")
+    ]
+    request = lists.SendLocalListRequest(update_type=lists.UPDATE_ENUM_FULL, local_authorization_list=entries)
+    metadata = [*core.metadata(), ("idempotency-key", "list-1")]
+    await local_lists.SendLocalList(
+        local_auth_list_pb2.SendLocalListRequest(target=TARGET, request=request), metadata=metadata
+    )
+    stopped = ended(1, 9, transaction_id="T-4", id_token=CARD, trigger="STOP_AUTHORIZED")
+    await session.call_all([started(0, 0, id_token="0B0B0B0B", transaction_id="T-4"), stopped])
+
+    exported = persons.ExportPerson(pb.ExportPersonRequest(token=PERSON))
+    rows = [(row.kind, MessageToDict(row.content)) async for row in exported]
+
+    assert [kind for kind, row in rows if "0b0b0b0b" in str(row).lower()] == []
+    lists_sent = [row["payload"] for kind, row in rows if row.get("action") == "SendLocalList"]
+    assert [len(one["localAuthorizationList"]) for one in lists_sent] == [1, 1]
+    [stopped_one] = [row for kind, row in rows if kind == "transactions" and row["transaction_id"] == "T-4"]
+    assert (stopped_one["id_token"], stopped_one["stop_id_token"]) == ("********", CARD)
+
+
+async def test_an_operation_and_a_command_that_name_the_person_are_waited_for(core: RunningCore) -> None:
+    """Also where the id is what a driver types, which is shown nowhere and stored encrypted."""
+    persons: Any = core.stub(PersonsServiceStub)
+    operations: Any = core.stub(OperationsServiceStub)
+    commands: Any = core.stub(CommandsServiceStub)
+    local_lists: Any = core.stub(LocalAuthListServiceStub)
+    await core.add_station("CS-1", registration=1)
+    entry = lists.AuthorizationData(id_token=IdToken(id_token="1250", type="KeyCode"))
+    request = lists.SendLocalListRequest(update_type=lists.UPDATE_ENUM_DIFFERENTIAL, local_authorization_list=[entry])
+    action = operations_pb2.OperationAction(send_local_list=local_auth_list_pb2.SendLocalListRequest(request=request))
+    selection = operations_pb2.OperationSelection(all_stations=True)
+    waiting = operations_pb2.Operation(action=action, selection=selection, offline=operations_pb2.OFFLINE_STATIONS_WAIT)
+    operation = await operations.CreateOperation(operations_pb2.CreateOperationRequest(operation=waiting))
+    target = CommandTarget(station_id="CS-1", when_online=True)
+    queued = await local_lists.SendLocalList(local_auth_list_pb2.SendLocalListRequest(target=target, request=request))
+    person = pb.PersonToken(id_token="1250", type="KeyCode")
+    erasure_id = (await persons.ErasePerson(pb.ErasePersonRequest(token=person))).erasure_id
+
+    first = await waits_for(core, erasure_id)
+    await operations.CancelOperation(operations_pb2.CancelOperationRequest(operation_id=operation.operation_id))
+    async with asyncio.timeout(WAIT):
+        while (second := await waits_for(core, erasure_id)) == first:
+            await asyncio.sleep(0.02)
+    await commands.CancelCommand(commands_pb2.CancelCommandRequest(id=queued.command.id))
+    await finish(core, erasure_id)
+
+    assert (first, second) == (f"operation {operation.operation_id}", f"command {queued.command.id} to CS-1")
 
 
 async def test_a_row_that_changes_meanwhile_and_a_broken_erasure_leave_nothing(core: RunningCore, station: Any) -> None:
@@ -302,7 +381,6 @@ async def test_a_reservation_and_a_remote_start_are_waited_for(core: RunningCore
 
 async def test_a_person_is_erased_from_what_is_left_of_a_removed_tenant(core: RunningCore) -> None:
     who = core.metadata("other")
-    # Any: the types of stubs are those of synchronous channels.
     persons: Any = core.stub(PersonsServiceStub)
     await core.add_tenant("other")
     await core.add_station("CS-1", tenant_id="other", registration=1)

@@ -3,6 +3,7 @@
 import pytest
 
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_core.resources.persons.messages import replace_in_json
 from citrine_core.resources.persons.pseudonyms import Identity, Person, pseudonym_for
 
 CARD = Person([Identity("04A2B3C8", "ghjkmnpq")])
@@ -28,13 +29,37 @@ CONTRACT = Person([Identity("DE-ABC-C00000001-X", "ghjkmnpqrstvwxy")])
             SHORT, b"\x0a\x05\x31\x32\x2e\x33\x34", b"\x0a\x05\x31\x32\x2e\x33\x34", id="an-amount-in-a-message"
         ),
         pytest.param(DIGITS, "12.500000", "12.500000", id="an-amount"),
-        pytest.param(DIGITS, '{"a":12500000,"b":"12500000"}', '{"a":12500000,"b":"ghjkmnpq"}', id="a-number-of-json"),
         pytest.param(DIGITS, "12:50:00:00", "gh:jk:mn:pq", id="bytes"),
         pytest.param(CONTRACT, "DEABCC00000001X", "ghjkmnpqrstvwxy", id="a-contract-without-separators"),
     ],
 )
 def test_ids_are_found_whole(person: Person, stored: str, replaced: str) -> None:
     assert person.replace(stored) == replaced
+
+
+@pytest.mark.parametrize(
+    ("stored", "replaced"),
+    [
+        pytest.param('{"a":12500000,"b":"12500000"}', '{"a":12500000,"b":"ghjkmnpq"}', id="a-number"),
+        pytest.param('{"idToken":"1234","amount":"1234"}', '{"idToken":"ghjk","amount":"1234"}', id="a-key-of-ids"),
+        pytest.param('[2,"1","A",{"idTag": "1234", "n": 1234, "t": "12', None, id="cut"),
+        pytest.param('{"groupIds":["a","1234"],"ids":["1234"]}', '{"groupIds":["a","ghjk"],"ids":["1234"]}', id="list"),
+        pytest.param('{"idToken":"a\\"b"}', '{"idToken":"a\\"b"}', id="escaped"),
+        pytest.param(
+            '{"publishAllowedTo":[{"uid":"1234"}],"uid":"1234"}',
+            '{"publishAllowedTo":[{"uid":"ghjk"}],"uid":"1234"}',
+            id="an-evse-of-that-id",
+        ),
+    ],
+)
+def test_ids_of_any_length_are_found_by_the_keys_of_json(stored: str, replaced: str | None) -> None:
+    person = Person([Identity("1234", "ghjk"), Identity("12500000", "ghjkmnpq")])
+
+    assert replace_in_json(stored, person) == (replaced or stored.replace('"1234"', '"ghjk"'))
+
+
+def test_ids_that_differ_by_separators_are_of_others_unless_they_are_bytes() -> None:
+    assert (SHORT.has_id("12-34"), CARD.has_id("04-A2-B3-C8")) == (False, True)
 
 
 @pytest.mark.parametrize("value", ["04A2B3C8", "7" + "x" * 60, "7" + "y" * 200, "Kelvin-123-\u212a"])
