@@ -28,7 +28,8 @@ class Deferral:
 
     `UnitOfWork.commit` writes everything, and the database commits it once the answer is known (`release`). Whatever
     can't wait ends the wait before: another unit of work of the same call, which is to see what the first one stored,
-    a commit that is said to be at once, and LONGEST seconds. Tasks that the call begins defer nothing.
+    a commit that is said to be at once, and LONGEST seconds, though not before the block of its unit of work is left.
+    Tasks that the call begins defer nothing.
 
     Each commit of the call stores a record with it. Where that raises, nothing is committed.
 
@@ -40,6 +41,8 @@ class Deferral:
         self._record = record
         self._task = asyncio.current_task()
         self._pending: UnitOfWork | None = None
+        self._is_retained = False
+        self._is_overdue = False
         self._resources = contextlib.AsyncExitStack()
         self._releasing = asyncio.Lock()
         self._committing = asyncio.Lock()
@@ -47,8 +50,7 @@ class Deferral:
         self._late: asyncio.Task[None] | None = None
         self._is_over = False
         self._failure: Exception | None = None
-        self.has_committed = False
-        """Whether anything of the call is committed."""
+        self._has_committed = False
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
@@ -65,10 +67,10 @@ class Deferral:
         """Whether commits are recorded. Tasks that outlive the call store what they store on their own."""
         return not self._is_over
 
-    @property
-    def has_pending(self) -> bool:
-        """Whether a commit waits."""
-        return self._pending is not None
+    async def has_effect(self) -> bool:
+        """Return whether anything of the call is committed, or waits to be. Waits for a commit that is under way."""
+        async with self._releasing:
+            return self._pending is not None or self._has_committed
 
     async def commit(self, work: "UnitOfWork", *, at_once: bool) -> None:
         """Commit a unit of work together with the record, or defer it."""
@@ -77,14 +79,17 @@ class Deferral:
             await self._commit(work)
             return
         await work.rehearse()
-        self._pending = work
+        self._pending, self._is_retained = work, False
         loop = asyncio.get_running_loop()
         self._timer = self._timer or loop.call_later(LONGEST, self._release_late)
 
-    def retain(self, work: "UnitOfWork", resources: contextlib.AsyncExitStack) -> None:
-        """Retain what a unit of work occupies, after its block, until its commit."""
-        if self._pending is work:
-            self._resources = resources.pop_all()
+    async def retain(self, work: "UnitOfWork", resources: contextlib.AsyncExitStack) -> None:
+        """Retain what a unit of work occupies, after its block, until its commit. Waits for one that is under way."""
+        async with self._releasing:
+            if self._pending is work:
+                self._resources, self._is_retained = resources.pop_all(), True
+                if self._is_overdue:
+                    self._release_late()
 
     async def release(self) -> None:
         """Commit what waits, and free what it occupies.
@@ -97,9 +102,7 @@ class Deferral:
                 raise self._failure
             work, self._pending = self._pending, None
             resources, self._resources = self._resources, contextlib.AsyncExitStack()
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            self._stop_timer()
             async with resources:
                 if work is not None:
                     try:
@@ -112,8 +115,7 @@ class Deferral:
         """Roll back what waits, if anything does."""
         async with self._releasing:
             self._pending = None
-            if self._timer is not None:
-                self._timer.cancel()
+            self._stop_timer()
             await self._resources.aclose()
 
     async def _commit(self, work: "UnitOfWork") -> None:
@@ -121,10 +123,20 @@ class Deferral:
         async with self._committing:
             await self._record(work)
             await work.finish()
-            self.has_committed = True
+            self._has_committed = True
+
+    def _stop_timer(self) -> None:
+        self._is_overdue = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _release_late(self) -> None:
         self._timer = None
+        # Within its block the handler may be using the connection: it is committed at the end of the block.
+        self._is_overdue = not self._is_retained
+        if self._is_overdue:
+            return
         self._late = asyncio.get_running_loop().create_task(self._late_release(), name="deferred commit")
 
     async def _late_release(self) -> None:

@@ -319,7 +319,7 @@ class UnitOfWorkFactory:
                 # Callers still read the loaded rows after the block. A rollback of the session would expire them.
                 session.expunge_all()
                 if deferral is not None:
-                    deferral.retain(work, resources)
+                    await deferral.retain(work, resources)
 
 
 async def _begin(engine: AsyncEngine, read_only: bool) -> Connection:

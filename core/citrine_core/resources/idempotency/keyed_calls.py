@@ -3,8 +3,9 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import grpc
@@ -175,7 +176,7 @@ class KeyedCalls:
             if not await keys.add({**row, **values}):
                 one.is_in_use = True
                 raise _KeyInUse
-        work.after_commit(one.stored)
+        work.after_commit(partial(one.stored, values))
 
     async def seal(self, one: "_Call", answer: Message) -> str:
         """Return an answer that bears a secret in the form to store."""
@@ -209,7 +210,6 @@ class _Call:
         """Of the command that it sends, if it is a command rpc."""
         self.is_stored = False
         self.is_in_use = False
-        self._values: dict[str, Any] = {}
         self._changed: dict[str, Any] = {}
         self._commands: list[str] = []
 
@@ -228,10 +228,12 @@ class _Call:
         """Return the values that are not stored yet."""
         return dict(self._changed)
 
-    def stored(self) -> None:
-        """Note that they are."""
+    def stored(self, values: Mapping[str, Any]) -> None:
+        """Note that values are stored. What has changed while they were is not."""
         self.is_stored = True
-        self._changed = {}
+        self._changed = {
+            name: value for name, value in self._changed.items() if name not in values or values[name] != value
+        }
 
     async def handle(self, run: Run) -> Message:
         """Handle the call, and store its answer.
@@ -277,7 +279,7 @@ class _Call:
         """Store that the call failed, if it has stored anything."""
         if self.is_in_use:
             raise _KeyInUse from error
-        if deferral.has_pending or deferral.has_committed:
+        if await deferral.has_effect():
             self._changed["failure"] = failure_of(error, self.method).to_status().SerializeToString()
             await deferral.release()
             if self._changed:

@@ -1,16 +1,19 @@
 """Tests of idempotency keys: one effect and one answer, however often, wherever and whenever a call comes again."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+import contextvars
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
+from sqlalchemy.util import await_only
 
 from citrine.api.v1 import commands_pb2, keys_pb2, provisioning_pb2, reservation_pb2, stations_pb2, tokens_pb2
 from citrine.api.v1 import common_pb2 as common
@@ -26,10 +29,14 @@ from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2 import reservation_pb2 as ocpp_reservation
 from citrine.ocpp.v2.types_pb2 import Component, IdToken, Variable
+from citrine_core.db import deferral
+from citrine_core.errors import FailedPrecondition
 from citrine_core.resources.commands import CommandRow
-from citrine_core.resources.commands.call_answers import IN_PIECES
-from citrine_core.resources.idempotency import IdempotencyKey, keyed_calls
+from citrine_core.resources.commands.call_answers import IN_PIECES, CallAnswers
+from citrine_core.resources.idempotency import IdempotencyKey, KeyedCalls, keyed_calls
 from citrine_core.resources.keys import ApiKey
+from citrine_core.resources.tenants import Tenant
+from citrine_core.rpc import Caller
 from tests.core.test_tenants_apart import methods
 from tests.support.api import auth
 from tests.support.core import PASSWORD, RunningCore, running_core
@@ -37,6 +44,7 @@ from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
 from tests.support.waiting import WAIT
 
 RESET = ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
+CREATE_TOKEN = tokens_pb2.CreateTokenRequest(token=tokens_pb2.Token(id_token="AA", type="Central"))
 ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
 BOOT = ocpp.BootNotificationRequest(
     reason=ocpp.BOOT_REASON_ENUM_POWER_UP,
@@ -123,6 +131,85 @@ async def test_effect_answer_and_audit_are_one_transaction_of_the_database(postg
 
     assert of_key == of_token == of_audit
     assert tokens_pb2.Token.FromString(stored) == answer
+
+
+class HeldCommit:
+    """Holds the commit of one connection."""
+
+    def __init__(self) -> None:
+        self.connection: Any = None
+        self.reached, self.may_go_on = asyncio.Event(), asyncio.Event()
+
+    def on_commit(self, connection: Any) -> None:
+        if connection is self.connection:
+            self.reached.set()
+            await_only(self.may_go_on.wait())
+
+
+async def call_handled_by(core: RunningCore, key: str, handle: Callable[[], Awaitable[Message]]) -> Message:
+    """Make a call that is handled by a handler of the test."""
+    services = core.core.services
+    answer_of_command = CallAnswers(services.unit_of_work).answer
+    calls = KeyedCalls(services.unit_of_work, services.clock, core.core.cipher, answer_of_command)
+    who, context = Caller("default", "billing", key_id=core.key.split("_")[1]), cast("Any", None)
+    async with asyncio.timeout(WAIT):
+        return await calls.call("/citrine.api.v1.TokensService/CreateToken", who, key, CREATE_TOKEN, context, handle)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["answer", "failure"])
+async def test_what_a_call_ends_with_while_its_effect_is_committed_is_stored(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """The handler takes longer than a commit may wait for it, and the commit takes longer than the handler."""
+    monkeypatch.setattr(deferral, "LONGEST", 0.0)
+    answer = tokens_pb2.Token(id_token="AA", type="Central", description="as the handler returned it")
+
+    held = HeldCommit()
+    event.listen(core.core.engine.sync_engine, "commit", held.on_commit)
+
+    async def handle() -> Message:
+        async with core.core.services.unit_of_work() as work:
+            work.session.add(Tenant(tenant_id="new", display_name="new", create_time=datetime.now(UTC)))
+            held.connection = (await work.session.connection()).sync_connection
+            await work.commit()
+        await held.reached.wait()
+        asyncio.get_running_loop().call_soon(held.may_go_on.set)
+        if fails:
+            raise FailedPrecondition("as the handler failed")
+        return answer
+
+    with contextlib.suppress(FailedPrecondition):
+        assert await call_handled_by(core, "k-1", handle) == answer
+
+    again = core.stub(TokensServiceStub).CreateToken(CREATE_TOKEN, metadata=keyed(core, "k-1"))
+    if fails:
+        code, details = await refused(again, is_replay=True)
+        assert (code, details) == (grpc.StatusCode.FAILED_PRECONDITION, "as the handler failed")
+    else:
+        assert await again == answer
+
+
+async def test_a_call_may_go_on_in_the_block_of_a_commit_that_waits(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else uses its connection meanwhile, however long it takes."""
+    monkeypatch.setattr(deferral, "LONGEST", 0.0)
+    answer = tokens_pb2.Token(id_token="AA", type="Central")
+
+    async def handle() -> Message:
+        async with core.core.services.unit_of_work() as work:
+            work.session.add(Tenant(tenant_id="new", display_name="new", create_time=datetime.now(UTC)))
+            await work.commit()
+            for _ in range(20):
+                await work.session.execute(select(Tenant))
+            as_others = asyncio.create_task(count(core, Tenant), context=contextvars.Context())
+            assert await as_others == 1
+        return answer
+
+    assert await call_handled_by(core, "k-1", handle) == answer
+
+    again = core.stub(TokensServiceStub).CreateToken(CREATE_TOKEN, metadata=keyed(core, "k-1"))
+    assert await again == answer
 
 
 async def test_a_key_is_of_one_request_of_one_tenant(core: RunningCore) -> None:
