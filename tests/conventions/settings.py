@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from typer.core import TyperOption
 
 from citrine_cli.app import build_app
+from citrine_console.config import ConsoleSettings
 from citrine_core.config import CoreSettings
 from citrine_edge.config import EdgeSettings
 from citrine_process.settings import descriptions
@@ -32,6 +33,7 @@ and better there than in a flag.
 _PROCESSES = (
     ("Core", CoreSettings, "What `citrine core` and `citrine db upgrade` read."),
     ("Edge", EdgeSettings, "What `citrine edge` reads."),
+    ("Console", ConsoleSettings, "What `citrine console` reads."),
 )
 
 _TABLE = "| variable | flag | form | default | meaning |\n|---|---|---|---|---|\n"

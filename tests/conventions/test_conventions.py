@@ -21,6 +21,7 @@ IMPORT_ROOTS = [
     ROOT / "clients/sdk",
     ROOT / "clients/cli",
     ROOT / "clients/simulator",
+    ROOT / "clients/console",
 ]
 
 BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "queries.py", "handlers.py", "servicer.py"}

@@ -16,6 +16,7 @@ PARTS = (
     "clients/cli/citrine_cli",
     "clients/sdk/citrine_sdk",
     "clients/simulator/citrine_simulator",
+    "clients/console/citrine_console",
 )
 
 VAGUE = frozenset(

@@ -13,6 +13,7 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 PROGRAMS = (
     "clients/cli/citrine_cli",
     "clients/simulator/citrine_simulator",
+    "clients/console/citrine_console",
     "core/citrine_core",
     "core/citrine_process",
     "edge/citrine_edge",

@@ -34,6 +34,7 @@ _LISTEN = [
     *("--grpc-listen", "127.0.0.1:0"),
     *("--core-http-listen", "127.0.0.1:0"),
     *("--edge-http-listen", "127.0.0.1:0"),
+    *("--console-listen", "127.0.0.1:0"),
 ]
 
 
@@ -47,11 +48,14 @@ class Demo:
     def __init__(self, directory: Path, commands: Path) -> None:
         self.directory = directory
         self._commands = commands
-        core, edge = (json.loads((directory / f".citrine/{one}.ready.json").read_text()) for one in ("core", "edge"))
+        core, edge, console = (
+            json.loads((directory / f".citrine/{one}.ready.json").read_text()) for one in ("core", "edge", "console")
+        )
         self.core: str = core["grpc"]
         self.addresses = {
             **{"50051": core["grpc"], "9001": edge["http"], "9002": core["http"]},
             **{"9000": edge["ocpp"], "9443": edge["ocpps"], "9444": edge["ocpps_mtls"]},
+            "8080": console["http"],
         }
         """By the port of a `citrine up` that nothing else was said to."""
         self._last: str | None = None

@@ -31,10 +31,13 @@ def _group(module: str, text: str, function: str = "build") -> Noun:
 
 
 COMMANDS: Mapping[str, Noun] = {
-    "up": _command("up.command", "Run one core and one edge, supervised, with a demo of four stations that charge."),
+    "up": _command(
+        "up.command", "Run one core, one edge and a web console, supervised, with a demo of four stations that charge."
+    ),
     "core": _command("commands.processes", "Start a core; its own flags follow."),
     "edge": _command("commands.processes", "Start an edge; its own flags follow."),
     "simulate": _command("commands.processes", "Start simulated stations; their own flags follow."),
+    "console": _command("commands.processes", "Start the web console; its own flags follow."),
     "completion": _command("commands.completion", "Print the script by which a shell completes commands, and ids."),
     "call": _command("commands.call", "Send an action to a station and print its answer, in OCPP's spelling."),
     "rpc": _command(
@@ -117,6 +120,6 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
     "Watching and asking": ("statistics", "events", "messages", "call", "command", "operation", "rpc"),
     "Operations": ("tenant", "key", "audit", "edges", "ca", "completion"),
-    "Processes": ("up", "core", "edge", "simulate", "db"),
+    "Processes": ("up", "core", "edge", "console", "simulate", "db"),
 }
 """Nouns in the order and under the headings of the help. Each noun has exactly one heading."""

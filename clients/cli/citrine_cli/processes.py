@@ -16,12 +16,20 @@ PROCESSES = {
     ("core",): "core",
     ("edge",): "edge",
     ("simulate",): "simulate",
+    ("console",): "console",
     ("db", "upgrade"): "upgrade",
     ("db", "rotate-key"): "rotate-key",
 }
 """Entry points by the words of the command line."""
 
-_EXTRAS = {"core": "core", "edge": "edge", "simulate": "simulator", "upgrade": "core", "rotate-key": "core"}
+_EXTRAS = {
+    "core": "core",
+    "edge": "edge",
+    "simulate": "simulator",
+    "console": "console",
+    "upgrade": "core",
+    "rotate-key": "core",
+}
 """Extra of the distribution that each entry point requires."""
 
 

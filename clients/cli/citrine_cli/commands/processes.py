@@ -1,4 +1,4 @@
-"""`citrine core`, `edge`, `simulate`, `db upgrade` and `db rotate-key`, when an option of `citrine` precedes them."""
+"""`citrine core`, `edge`, `console`, `simulate` and the commands of `db`, when an option of `citrine` precedes them."""
 
 import typer
 
@@ -13,7 +13,7 @@ _UNTOUCHED = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def register(app: typer.Typer) -> None:
     """Add the processes that are commands of their own."""
-    for name in ("core", "edge", "simulate"):
+    for name in ("core", "edge", "console", "simulate"):
         _add(app, name, name, COMMANDS[name].help)
 
 

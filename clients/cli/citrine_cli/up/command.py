@@ -63,12 +63,18 @@ def up(
             "--edge-http-listen", envvar="CITRINE_EDGE_HTTP_LISTEN", metavar="HOST:PORT", help="Health of the edge."
         ),
     ] = "127.0.0.1:9001",
+    console_listen: Annotated[
+        str,
+        typer.Option(
+            "--console-listen", envvar="CITRINE_CONSOLE_LISTEN", metavar="HOST:PORT", help="For browsers; empty: none."
+        ),
+    ] = "127.0.0.1:8080",
     no_demo: Annotated[bool, typer.Option("--no-demo", help="No demo tenant and no simulated stations.")] = False,
     show: Annotated[
         bool, typer.Option("--show", help="Print addresses and credentials of the one that runs, and start nothing.")
     ] = False,
 ) -> None:
-    """Run one core and one edge, supervised, with a demo of four stations that charge.
+    """Run one core, one edge and a web console, supervised, with a demo of four stations that charge.
 
     They use all three security profiles. The certificates are of a development CA in the data directory, that of
     citrine ca. The database is brought to the newest schema first. A port of 0 is a free one, an empty address
@@ -89,6 +95,7 @@ def up(
             grpc_listen=grpc_listen,
             core_http_listen=core_http_listen,
             edge_http_listen=edge_http_listen,
+            console_listen=console_listen,
             demo=not no_demo,
         )
     except ValidationError as error:

@@ -35,6 +35,7 @@ def introduction(
     options: str,
     groups: Sequence[Group],
     demo: Demo | None,
+    console: str,
 ) -> Introduction:
     """Return the introduction.
 
@@ -46,12 +47,14 @@ def introduction(
         options: Options that commands need to reach the core, each followed by a blank.
         groups: The simulated stations.
         demo: Credentials of the demo. None: there is no demo.
+        console: Address that logs a browser in. Empty: there is no console.
     """
     tenant = f"--tenant {TENANT} " if demo is not None else ""
     citrine = f".venv/bin/citrine {options}{tenant}"
     own = f"{citrine}station add CS-1, then station watch CS-1"
     show = f".venv/bin/citrine up --show{_data_dir(settings)}"
     whole = [
+        *([f"  console    {console}"] if console else []),
         f"  stations   {urls[1]}/STATION and {urls[1]}/TENANT/STATION",
         *_tls_lines(settings, urls),
         f"  gRPC       {grpc}, with the operator's key in {settings.operator_key_file}",
@@ -61,6 +64,7 @@ def introduction(
     ]
     brief = [
         f"Citrine is up. Ctrl-C stops it. Passwords: {show}",
+        *([f"  console   {console}"] if console else []),
         f"  stations  {', '.join(f'{url}/TENANT/STATION' for url in list(urls.values())[:2])}",
         f"  gRPC      {grpc}, key in {settings.operator_key_file}",
     ]

@@ -15,6 +15,7 @@ from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line
 from citrine_cli.statuses import sentence
 from citrine_cli.up.certificates import StationTls, hosts_for, station_tls
+from citrine_cli.up.console_login import login_link, write_login
 from citrine_cli.up.demo import TENANT, Demo, seed
 from citrine_cli.up.files import ensure_secret, locked_directory
 from citrine_cli.up.introduction import forget, introduction, remember
@@ -57,7 +58,7 @@ class _Up:
         ensure_secret(settings.edge_credential_file)
         if settings.tls_listeners:
             self._tls = station_tls(settings.ca_folder, hosts_for(*settings.tls_listeners.values()))
-        core, edge = await self._start_processes()
+        core, edge, console = await self._start_processes()
         grpc_address = reachable(core["grpc"])
         urls = {
             profile: f"{'ws' if profile == 1 else 'wss'}://{reachable(edge[name])}"
@@ -78,7 +79,7 @@ class _Up:
                 demo = await seed(clients["default"], clients[TENANT], settings.demo_file) if settings.demo else None
             except grpc.aio.AioRpcError as error:
                 raise CliError(f"the demo can't be made: {sentence(error, grpc_address)}") from error
-            self._introduce(grpc_address, urls, demo)
+            self._introduce(grpc_address, urls, demo, console)
             for tenant, citrine in clients.items():
                 tasks.create_task(self._follow(citrine), name=f"follow {tenant}")
             if demo is not None:
@@ -95,9 +96,11 @@ class _Up:
         check_free("gRPC", "CITRINE_GRPC_LISTEN", settings.grpc_listen)
         check_free("the core's health and metrics", "CITRINE_CORE_HTTP_LISTEN", settings.core_http_listen)
         check_free("the edge's health and metrics", "CITRINE_EDGE_HTTP_LISTEN", settings.edge_http_listen)
+        if settings.console_listen:
+            check_free("the console", "CITRINE_CONSOLE_LISTEN", settings.console_listen)
 
-    async def _start_processes(self) -> tuple[Ready, Ready]:
-        """Upgrade the database and start core and edge; return their addresses."""
+    async def _start_processes(self) -> tuple[Ready, Ready, Ready]:
+        """Upgrade the database and start core, edge and console; return their addresses."""
         directory = self._settings.data_dir
         self._screen.line("starting Citrine; this takes about 5 seconds: the database …")
         with_patience = partial(said_while_slow, self._screen.line)
@@ -109,9 +112,20 @@ class _Up:
             await core.start()
         self._screen.line("the edge …")
         edge = self._child("edge", lambda before: self._edge_arguments(before, core))
-        async with with_patience("the edge", directory / "edge.log"):
-            await edge.start()
-        return core.ready, edge.ready
+        async with with_patience("the edge", directory / "edge.log"), asyncio.TaskGroup() as starts:
+            starts.create_task(edge.start(), name="start the edge")
+            console = starts.create_task(self._start_console(core), name="start the console")
+        return core.ready, edge.ready, console.result()
+
+    async def _start_console(self, core: Child) -> Ready:
+        """Start the console if there is to be one; return its address."""
+        settings = self._settings
+        if not settings.console_listen:
+            return {}
+        key = settings.operator_key_file.read_text(encoding="utf-8").strip()
+        write_login(settings.console_login_file, key, TENANT if settings.demo else "")
+        console = self._child("console", lambda before: self._console_arguments(before, core))
+        return await console.start()
 
     async def stop(self) -> None:
         """Stop the children, the last one first: stations, then the edge, then the core."""
@@ -189,6 +203,16 @@ class _Up:
             *("--ready-file", str(settings.data_dir / "edge.ready.json")),
         ]
 
+    def _console_arguments(self, before: Ready, core: Child) -> list[str]:
+        settings = self._settings
+        return [
+            "console",
+            *("--console-listen", before.get("http", settings.console_listen)),
+            *("--core", reachable(core.ready["grpc"])),
+            *("--console-login-file", str(settings.console_login_file)),
+            *("--ready-file", str(settings.data_dir / "console.ready.json")),
+        ]
+
     def _signing_arguments(self) -> list[str]:
         """Return what has the core sign certificates of stations."""
         if self._tls is None:
@@ -212,7 +236,7 @@ class _Up:
             *("--ocpps-client-ca-file", str(self._tls.ca_file)),
         ]
 
-    def _introduce(self, grpc_address: str, urls: Mapping[int, str], demo: Demo | None) -> None:
+    def _introduce(self, grpc_address: str, urls: Mapping[int, str], demo: Demo | None, console: Ready) -> None:
         said = introduction(
             self._settings,
             grpc=grpc_address,
@@ -221,6 +245,7 @@ class _Up:
             options=self._where(grpc_address),
             groups=[] if demo is None else list(groups(demo, urls)),
             demo=demo,
+            console=login_link(self._settings.console_login_file, reachable(console["http"])) if console else "",
         )
         remember(self._settings.data_dir, said)
         self._screen.introduce(said)

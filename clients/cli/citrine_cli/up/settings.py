@@ -40,6 +40,8 @@ class UpSettings(BaseModel):
     """HOST:PORT for health and metrics of the core."""
     edge_http_listen: str
     """HOST:PORT for health and metrics of the edge."""
+    console_listen: str
+    """HOST:PORT of the web console; empty: none."""
     demo: bool
     """Whether to create and run the demo."""
 
@@ -49,7 +51,7 @@ class UpSettings(BaseModel):
         host_and_port(address)
         return address
 
-    @field_validator("ocpps_listen", "ocpps_mtls_listen")
+    @field_validator("ocpps_listen", "ocpps_mtls_listen", "console_listen")
     @classmethod
     def _is_address_or_empty(cls, address: str) -> str:
         return address and cls._is_address(address)
@@ -79,6 +81,11 @@ class UpSettings(BaseModel):
     def encryption_key_file(self) -> Path:
         """File to which the core writes the key that encrypts stored secrets."""
         return self.data_dir / "encryption.keys"
+
+    @property
+    def console_login_file(self) -> Path:
+        """File with the log-in of the address that is printed for browsers."""
+        return self.data_dir / "console-login.json"
 
     @property
     def demo_file(self) -> Path:

@@ -30,6 +30,7 @@ LISTEN = [
     *("--grpc-listen", "127.0.0.1:0"),
     *("--core-http-listen", "127.0.0.1:0"),
     *("--edge-http-listen", "127.0.0.1:0"),
+    *("--console-listen", "127.0.0.1:0"),
 ]
 TIMEOUT = 120.0
 

@@ -25,6 +25,7 @@ LISTEN = [
     *("--grpc-listen", "127.0.0.1:0"),
     *("--core-http-listen", "127.0.0.1:0"),
     *("--edge-http-listen", "127.0.0.1:0"),
+    *("--console-listen", "127.0.0.1:0"),
 ]
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CITRINE_")}
 ELSEWHERE = (

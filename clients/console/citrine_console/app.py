@@ -1,0 +1,133 @@
+"""The console process: composition from settings, run until SIGTERM."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from citrine_console.config import ConsoleSettings, read_settings
+from citrine_console.live import Feeds, Hub
+from citrine_console.logins import Logins
+from citrine_console.pages import ACTIONS, PAGES
+from citrine_console.protection import Protection
+from citrine_console.rendering import Renderer
+from citrine_console.sessions import Clients, Credential, Sessions
+from citrine_console.site import Site
+from citrine_process.addresses import join_address, split_address
+from citrine_process.logs import set_up_logging
+from citrine_process.running import announce_ready, loop_factory, software_version, stop_by_signal
+from citrine_process.settings import InvalidSetting
+from citrine_sdk import Citrine
+
+__all__ = ["build_app", "main"]
+
+STOP_TIMEOUT = 3
+"""Seconds that requests which are under way have when the console stops."""
+
+_STATIC = Path(__file__).parent / "static"
+
+_logger = logging.getLogger(__name__)
+
+
+def build_app(settings: ConsoleSettings) -> Starlette:
+    """Return the console as an ASGI application."""
+    clients = Clients(lambda credential: _client(settings, credential))
+    sessions = Sessions(
+        clients, settings.console_session_lifetime.total_seconds(), settings.console_max_sessions, time.monotonic
+    )
+    feeds = Feeds(clients)
+    renderer = Renderer(
+        software_version(),
+        {"tiles_url": settings.console_tiles_url, "tiles_attribution": settings.console_tiles_attribution},
+    )
+    hub = Hub(feeds, renderer.show)
+    site = Site(sessions, feeds, hub, renderer, PAGES, is_secure=settings.console_public_url.startswith("https:"))
+    logins = Logins(site, settings.console_login_file)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        hub.stop()
+        await feeds.stop()
+        await sessions.close()
+
+    return Starlette(
+        routes=[
+            Mount("/static", StaticFiles(directory=_STATIC), name="static"),
+            *logins.routes(),
+            WebSocketRoute("/live", site.live),
+            *(Route(action.path, site.acting(action), methods=action.methods) for action in ACTIONS),
+            *(Route(page.path, site.showing(page)) for page in PAGES),
+            Route("/{path:path}", site.missing),
+        ],
+        middleware=[
+            Middleware(Protection, public_url=settings.console_public_url, tiles_origin=settings.tiles_origin),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
+        ],
+        exception_handlers=site.exception_handlers(),
+        lifespan=lifespan,
+    )
+
+
+def _client(settings: ConsoleSettings, credential: Credential) -> Citrine:
+    return Citrine(settings.core, key=credential.key, tenant=credential.tenant or None, ca_file=settings.core_ca_file)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a console until SIGTERM or SIGINT; return the exit code."""
+    try:
+        settings = read_settings(arguments)
+        set_up_logging(settings.log_level)
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(_serve(settings))
+    except (InvalidSetting, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+
+
+async def _serve(settings: ConsoleSettings) -> int:
+    stop = stop_by_signal()
+    host, port = split_address(settings.console_listen)
+    config = uvicorn.Config(
+        build_app(settings),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_per_message_deflate=True,
+        timeout_graceful_shutdown=STOP_TIMEOUT,
+        lifespan="on",
+    )
+    try:
+        sockets = [config.bind_socket()]
+    except SystemExit as error:
+        raise OSError(f"cannot listen on {settings.console_listen}") from error
+    address = join_address(*sockets[0].getsockname()[:2])
+    announce_ready(settings.ready_file, {"http": address})
+    _logger.info("the console listens", extra={"address": address, "core": settings.core})
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets), name="serve")
+    stopping = asyncio.create_task(stop.wait(), name="wait for a signal")
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    stopping.cancel()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

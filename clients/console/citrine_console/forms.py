@@ -1,0 +1,212 @@
+"""Forms in a dialog: fields, what they do in words, and what came of it: the answer of the core or of a station."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeAlias
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from starlette.requests import Request
+from starlette.responses import Response
+
+from citrine_console.errors import problem_of
+from citrine_console.site import Action, Site
+from citrine_console.texts import _
+from citrine_console.visits import Visit
+
+__all__ = ["Choice", "Done", "Field", "FormDialog", "Values", "Wrong"]
+
+MAX_FORM = 512 * 1024
+"""Bytes of one field."""
+
+MAX_FIELDS = 2000
+
+Choice: TypeAlias = tuple[str, str]
+"""A value and what it is called."""
+
+
+class Wrong(Exception):
+    """A field has no meaning. It is said beside it."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a form."""
+
+    name: str
+    """Also the last part of the field of the request that it becomes: what the core says of that stands beside it."""
+    label: str
+    kind: str = "text"
+    """text, number, decimal, password, datetime, checkbox, select, textarea or hidden."""
+    value: str = ""
+    choices: Sequence[Choice] = ()
+    hint: str = ""
+    required: bool = False
+    error: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """More for the element: min, max, maxlength, pattern, list."""
+
+
+class Values(Mapping[str, str]):
+    """What was filled in. A field that is not there is empty."""
+
+    def __init__(self, values: Mapping[str, str], zone: ZoneInfo) -> None:
+        self._values = values
+        self._zone = zone
+
+    def __getitem__(self, name: str) -> str:
+        return self._values.get(name, "").strip()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def checked(self, name: str) -> bool:
+        """Return whether a box is checked."""
+        return bool(self[name])
+
+    def number(self, name: str, default: int | None = None) -> int:
+        """Return a whole number.
+
+        Raises:
+            Wrong: When it is none.
+        """
+        if not self[name] and default is not None:
+            return default
+        try:
+            return int(self[name])
+        except ValueError:
+            raise Wrong(name, _("Enter a whole number.")) from None
+
+    def decimal(self, name: str) -> float | None:
+        """Return a number; None where the field is empty.
+
+        Raises:
+            Wrong: When it is none.
+        """
+        try:
+            return float(self[name].replace(",", ".")) if self[name] else None
+        except ValueError:
+            raise Wrong(name, _("Enter a number.")) from None
+
+    def time(self, name: str) -> Timestamp | None:
+        """Return a time that was entered in the zone of the browser; None where the field is empty.
+
+        Raises:
+            Wrong: When it is none.
+        """
+        if not self[name]:
+            return None
+        try:
+            moment = datetime.fromisoformat(self[name])
+        except ValueError:
+            raise Wrong(name, _("Enter a day and a time.")) from None
+        stamp = Timestamp()
+        stamp.FromDatetime((moment if moment.tzinfo else moment.replace(tzinfo=self._zone)).astimezone(UTC))
+        return stamp
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a form."""
+
+    text: str = ""
+    """Said for some seconds, where there is no answer to show."""
+    answer: Message | None = None
+    """What a station or the core answered. It is shown in the dialog, as it is."""
+    state: str = ""
+    """The word of it that counts: Accepted, Rejected, ..."""
+    goto: str = ""
+    """Path of the page to go to. Empty: the page stays, and shows what changed."""
+    secret: str = ""
+    """What is shown this once: a key, a password."""
+
+
+@dataclass(frozen=True)
+class FormDialog:
+    """A form that is shown in a dialog and does one thing."""
+
+    path: str
+    title: Callable[[Visit], str]
+    act: Callable[[Visit, Values], Awaitable[Done]]
+    needs: Sequence[str]
+    """Rpcs that it calls."""
+    fields: Callable[[Visit], Awaitable[Sequence[Field]]] | None = None
+    words: Callable[[Visit], str] = lambda visit: ""
+    """What will happen, in words; needed where it hurts."""
+    submit: Callable[[Visit], str] = lambda visit: _("Do it")
+    hurts: bool = False
+    """Whether it takes something away from somebody: the button says so."""
+
+    def action(self) -> Action:
+        """Return what serves it."""
+        return Action(self.path, self._serve, needs=self.needs)
+
+    async def _serve(self, visit: Visit, request: Request, site: Site) -> Response:
+        fields = [*(await self.fields(visit))] if self.fields is not None else []
+        if request.method == "GET":
+            return self._form(visit, site, [replace(one, value=visit.query[one.name] or one.value) for one in fields])
+        form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FORM)
+        values = Values({name: str(value) for name, value in form.multi_items()}, visit.zone)
+        try:
+            done = await self.act(visit, values)
+        except Wrong as wrong:
+            return self._form(visit, site, _filled(fields, values, {wrong.name: wrong.text}))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                raise
+            problem = problem_of(error)
+            wrong_fields = {name.rpartition(".")[2]: text for name, text in problem.fields}
+            filled = _filled(fields, values, wrong_fields)
+            known = {one.name for one in fields}
+            said = "" if problem.fields and all(name in known for name in wrong_fields) else problem
+            return self._form(visit, site, filled, said, problem.status)
+        return self._done(visit, site, done)
+
+    def _form(
+        self, visit: Visit, site: Site, fields: Sequence[Field], problem: object = "", status: int = 200
+    ) -> Response:
+        return site.render(
+            visit,
+            "parts/form.html",
+            # A dialog is shown whatever its status is, and the status is for those who are no browser.
+            status,
+            title=self.title(visit),
+            words=self.words(visit),
+            submit=self.submit(visit),
+            action=visit.path,
+            fields=fields,
+            problem=problem,
+            hurts=self.hurts,
+        )
+
+    def _done(self, visit: Visit, site: Site, done: Done) -> Response:
+        if done.answer is None and not done.secret:
+            response = Response(status_code=204)
+            if done.goto:
+                response.headers["x-console-location"] = done.goto
+            if done.text:
+                response.headers["x-console-toast"] = quote(done.text)
+            return response
+        answer = "" if done.answer is None else json.dumps(MessageToDict(done.answer), indent=2, ensure_ascii=False)
+        return site.render(visit, "parts/done.html", title=self.title(visit), done=done, answer=answer)
+
+
+def _filled(fields: Sequence[Field], values: Values, errors: Mapping[str, str]) -> list[Field]:
+    return [
+        # What is secret is not sent back.
+        replace(one, value="" if one.kind == "password" else values[one.name], error=errors.get(one.name, ""))
+        for one in fields
+    ]

@@ -1,0 +1,7 @@
+"""Pages that change while somebody looks: regions, the events that make them stale, and their way to browsers."""
+
+from citrine_console.live.feed import Feed, Feeds
+from citrine_console.live.hub import Hub, Watcher
+from citrine_console.live.regions import Page, Region, Shown, anything, of_station
+
+__all__ = ["Feed", "Feeds", "Hub", "Page", "Region", "Shown", "Watcher", "anything", "of_station"]

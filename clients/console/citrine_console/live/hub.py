@@ -1,0 +1,135 @@
+"""Regions that somebody looks at: each is read once for all who see the same, and sent to them where it changed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection
+from typing import Protocol, TypeAlias
+
+from citrine.events.v1.events_pb2 import Event
+from citrine_console.live.feed import Feed, Feeds
+from citrine_console.live.regions import Page, Region, Shown
+from citrine_console.visits import Visit
+
+__all__ = ["Hub", "Show", "Watcher"]
+
+logger = logging.getLogger(__name__)
+
+Show: TypeAlias = Callable[[Visit, Page, Region], Awaitable[Shown]]
+"""Reads a region and renders it. It raises nothing: what fails is shown as failed."""
+
+
+class Watcher(Protocol):
+    """A browser that shows a page."""
+
+    def changed(self, shown: Shown) -> None:
+        """Take a region as it is now. It may be one that the browser has already."""
+
+    def feed_interrupted(self, reason: str) -> None:
+        """Say that nothing is live now, and why; empty: it is again."""
+
+
+class _LiveRegion:
+    """One region of one page, for all who see the same of it."""
+
+    def __init__(self, visit: Visit, page: Page, region: Region, show: Show, feed: Feed) -> None:
+        self.kinds: Collection[str] = region.kinds
+        self.watchers: set[Watcher] = set()
+        self._visit = visit
+        self._page = page
+        self._region = region
+        self._show = show
+        self._feed = feed
+        self._stale = asyncio.Event()
+        self._stale.set()
+        self._shown: Shown | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._feed.listen(self)
+        self._task = asyncio.create_task(self._run(), name=f"region {self._region.name}")
+
+    def stop(self) -> None:
+        self._feed.forget(self)
+        if self._task is not None:
+            self._task.cancel()
+
+    def add(self, watcher: Watcher) -> None:
+        self.watchers.add(watcher)
+        if self._shown is not None and not self._stale.is_set():
+            watcher.changed(self._shown)
+        if self._feed.interruption:
+            watcher.feed_interrupted(self._feed.interruption)
+
+    def happened(self, event: Event) -> None:
+        if not self._stale.is_set() and self._region.concerns(self._visit, event):
+            self._stale.set()
+
+    def feed_changed(self) -> None:
+        for watcher in self.watchers:
+            watcher.feed_interrupted(self._feed.interruption)
+        if not self._feed.interruption:
+            self._stale.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wait()
+            self._stale.clear()
+            shown = await self._show(self._visit, self._page, self._region)
+            self._shown = shown
+            for watcher in [*self.watchers]:
+                watcher.changed(shown)
+            await asyncio.sleep(self._region.pause)
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._region.every or None):
+                await self._stale.wait()
+        except TimeoutError:
+            pass
+
+
+class Hub:
+    """All regions that somebody looks at.
+
+    Args:
+        feeds: The events of each credential.
+        show: Reads and renders a region.
+    """
+
+    def __init__(self, feeds: Feeds, show: Show) -> None:
+        self._feeds = feeds
+        self._show = show
+        self._live: dict[tuple[object, ...], _LiveRegion] = {}
+
+    async def watch(self, visit: Visit, page: Page, watcher: Watcher) -> list[tuple[object, ...]]:
+        """Have a browser sent what changes of a page. Return what `forget` needs."""
+        feed = await self._feeds.open(visit.session.credential)
+        keys = []
+        for region in page.regions:
+            if not region.needs or visit.may(*region.needs):
+                key = (*visit.key, visit.session.permissions, region.name)
+                live = self._live.get(key)
+                if live is None:
+                    live = self._live[key] = _LiveRegion(visit, page, region, self._show, feed)
+                    live.start()
+                live.add(watcher)
+                keys.append(key)
+        return keys
+
+    def forget(self, visit: Visit, keys: Collection[tuple[object, ...]], watcher: Watcher) -> None:
+        """Send a browser nothing any more."""
+        for key in keys:
+            live = self._live.get(key)
+            if live is None:
+                continue
+            live.watchers.discard(watcher)
+            if not live.watchers:
+                live.stop()
+                del self._live[key]
+        self._feeds.close(visit.session.credential)
+
+    def stop(self) -> None:
+        """End all of them."""
+        for live in self._live.values():
+            live.stop()
+        self._live.clear()

@@ -1,0 +1,95 @@
+"""The websocket by which a page is told what changed on it: regions as JSON, each only if the browser has another."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from citrine_console.live.hub import Hub
+from citrine_console.live.regions import Page, Shown
+from citrine_console.visits import Visit
+
+__all__ = ["LiveSocket"]
+
+SEND_TIMEOUT = 20.0
+"""Seconds after which a browser that takes nothing is given up."""
+
+SIGN_OF_LIFE = 15.0
+"""Seconds after which something is sent in any case, so that either side finds out that the other is gone."""
+
+LOGGED_OUT, GONE = 4401, 4404
+"""Close codes of ours: log in again; there is no such page."""
+
+
+class LiveSocket:
+    """One browser that shows one page. What changes faster than it is sent is sent once, as it is then."""
+
+    def __init__(self, socket: WebSocket, visit: Visit, page: Page, known: Mapping[str, str]) -> None:
+        self._socket = socket
+        self._visit = visit
+        self._page = page
+        self._known = dict(known)
+        self._waiting: dict[str, Shown] = {}
+        self._reason: str | None = None
+        self._wake = asyncio.Event()
+
+    def changed(self, shown: Shown) -> None:
+        """Take a region as it is now."""
+        self._waiting[shown.name] = shown
+        self._wake.set()
+
+    def feed_interrupted(self, reason: str) -> None:
+        """Say that nothing is live now, and why; empty: it is again."""
+        self._reason = reason
+        self._wake.set()
+
+    async def run(self, hub: Hub) -> None:
+        """Send what changes until the browser leaves or its session ends."""
+        keys = await hub.watch(self._visit, self._page, self)
+        tasks = [
+            asyncio.create_task(self._send(), name="to a browser"),
+            asyncio.create_task(self._receive(), name="from a browser"),
+            asyncio.create_task(self._logged_out(), name="until logged out"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            hub.forget(self._visit, keys, self)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(SIGN_OF_LIFE):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._write({"alive": True})
+                continue
+            self._wake.clear()
+            if self._reason is not None:
+                reason, self._reason = self._reason, None
+                await self._write({"lost": reason})
+            waiting, self._waiting = self._waiting, {}
+            for name, shown in waiting.items():
+                if self._known.get(name) != shown.digest:
+                    self._known[name] = shown.digest
+                    await self._write({"region": name, "html": shown.html})
+
+    async def _write(self, message: Mapping[str, object]) -> None:
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await self._socket.send_text(json.dumps(message, ensure_ascii=False))
+
+    async def _receive(self) -> None:
+        # Browsers say nothing here; reading is how their leaving is found out.
+        try:
+            while True:
+                await self._socket.receive_text()
+        except WebSocketDisconnect:
+            return
+
+    async def _logged_out(self) -> None:
+        await self._visit.session.closed.wait()
+        await self._socket.close(LOGGED_OUT)

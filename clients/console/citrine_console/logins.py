@@ -1,0 +1,119 @@
+"""Log-in by API key, and by the link that `citrine up` prints; log-out."""
+
+import contextlib
+import hmac
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import grpc
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from citrine_console.errors import LoggedOut, problem_of
+from citrine_console.sessions import Credential
+from citrine_console.site import Site
+from citrine_console.texts import _
+from citrine_process.addresses import is_loopback
+
+__all__ = ["Logins"]
+
+MAX_FORM = 16 * 1024
+"""Bytes of a log-in."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Logins:
+    """The routes of log-in and log-out.
+
+    Args:
+        site: The console.
+        login_file: Has the key that the link of `citrine up` logs in with. None: there is no such link.
+    """
+
+    def __init__(self, site: Site, login_file: Path | None) -> None:
+        self._site = site
+        self._login_file = login_file
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/login", self._show, methods=["GET"]),
+            Route("/login", self._log_in, methods=["POST"]),
+            Route("/login/link", self._by_link, methods=["GET"]),
+            Route("/logout", self._log_out, methods=["POST"]),
+        ]
+
+    async def _show(self, request: Request) -> Response:
+        try:
+            await self._site.session(request)
+        except LoggedOut:
+            return self._form(request, "")
+        return RedirectResponse(_own_path(request.query_params.get("next", "")), status_code=303)
+
+    async def _log_in(self, request: Request) -> Response:
+        form = await request.form(max_files=0, max_fields=10, max_part_size=MAX_FORM)
+        key, tenant = str(form.get("key", "")).strip(), str(form.get("tenant", "")).strip()
+        if not key:
+            return self._form(request, _("Enter an API key."), tenant)
+        try:
+            return await self._begin(Credential(key, tenant), str(form.get("next", "")))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                return self._form(request, _("This key is not valid."), tenant, 401)
+            problem = problem_of(error)
+            return self._form(request, f"{problem.title}: {problem.text}", tenant, problem.status)
+        except ValueError:
+            # gRPC refuses to send it.
+            return self._form(request, _("This key is not valid."), tenant, 401)
+
+    async def _by_link(self, request: Request) -> Response:
+        found = self._link()
+        secret = request.query_params.get("secret", "")
+        client = request.client.host if request.client is not None else ""
+        # Who may read the file may do all that the key may; the link is for the browser of the same machine.
+        if (
+            found is None
+            or not is_loopback(client)
+            or not hmac.compare_digest(secret.encode(), found["secret"].encode())
+        ):
+            return self._form(request, _("This link is not valid any more. Log in with a key."), status=401)
+        return await self._begin(
+            Credential(found["key"], found.get("tenant", "")), request.query_params.get("next", "")
+        )
+
+    def _link(self) -> dict[str, Any] | None:
+        if self._login_file is None:
+            return None
+        try:
+            found = json.loads(self._login_file.read_text(encoding="utf-8"))
+            return found if found["secret"] and found["key"] else None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            _logger.warning("the log-in file can't be used", extra={"problem": str(error)})
+            return None
+
+    async def _begin(self, credential: Credential, after: str) -> Response:
+        _session, cookie = await self._site.sessions.log_in(credential)
+        response = RedirectResponse(_own_path(after), status_code=303)
+        self._site.set_cookie(response, cookie)
+        return response
+
+    async def _log_out(self, request: Request) -> Response:
+        with contextlib.suppress(LoggedOut):
+            await self._site.sessions.log_out(await self._site.session(request))
+        response = RedirectResponse("/login", status_code=303)
+        self._site.delete_cookie(response)
+        return response
+
+    def _form(self, request: Request, problem: str, tenant: str = "", status: int = 200) -> Response:
+        after = _own_path(request.query_params.get("next", ""))
+        html = self._site.renderer.render("login.html", problem=problem, tenant=tenant, after=after)
+        return HTMLResponse(html, status_code=status)
+
+
+def _own_path(path: str) -> str:
+    """Return a path of this site; what leads elsewhere becomes the first page."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\", "/login")) else "/"

@@ -1,0 +1,34 @@
+"""The entries of the navigation, each for those who may see its page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from citrine_console.texts import noop
+from citrine_console.visits import Visit
+
+__all__ = ["ENTRIES", "Entry", "entries"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A link of the navigation."""
+
+    section: str
+    path: str
+    title: str
+    icon: str
+    """Name of a symbol in static/icons.svg."""
+    needs: tuple[str, ...] = ()
+    """Rpcs without which it is not shown."""
+
+
+ENTRIES = (
+    Entry("overview", "/", noop("Overview"), "gauge"),
+    Entry("stations", "/stations", noop("Stations"), "station", ("ListStations",)),
+    Entry("transactions", "/transactions", noop("Transactions"), "bolt", ("ListTransactions",)),
+)
+
+
+def entries(visit: Visit) -> Iterator[Entry]:
+    """Yield the entries that somebody may see."""
+    return (entry for entry in ENTRIES if visit.may(*entry.needs))

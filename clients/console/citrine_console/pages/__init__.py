@@ -1,0 +1,14 @@
+"""The pages of the console, and the actions of their buttons and forms."""
+
+from collections.abc import Sequence
+
+from citrine_console.live import Page
+from citrine_console.pages import overview, stations, transactions
+from citrine_console.site import Action
+
+__all__ = ["ACTIONS", "PAGES"]
+
+_MODULES = (overview, stations, transactions)
+
+PAGES: Sequence[Page] = [page for module in _MODULES for page in module.PAGES]
+ACTIONS: Sequence[Action] = [action for module in _MODULES for action in module.ACTIONS]

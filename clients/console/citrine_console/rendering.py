@@ -1,0 +1,130 @@
+"""Pages and regions as HTML, by the templates of this package."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from citrine_console import formats, texts
+from citrine_console.errors import problem_of
+from citrine_console.live.regions import Page, Region, Shown
+from citrine_console.navigation import entries
+from citrine_console.visits import Visit
+
+__all__ = ["Renderer"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+_FAILED = "parts/failed.html"
+
+
+class Renderer:
+    """Renders templates; all text that comes from elsewhere is escaped.
+
+    Args:
+        version: Version of Citrine, by which browsers know that files changed.
+        shared: Variables of all templates.
+    """
+
+    def __init__(self, version: str, shared: Mapping[str, object]) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        )
+        self._environment.install_gettext_callables(texts._, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+        self._environment.globals.update(shared, version=version, entries=entries, icon=partial(_icon, version))
+        self._environment.filters.update(
+            {
+                "duration": formats.duration,
+                "energy": formats.energy,
+                "enum": formats.enum_word,
+                "iso": formats.iso,
+                "money": formats.money,
+                "number": formats.number,
+                "optional": formats.optional,
+                "power": formats.power,
+                "segment": partial(quote, safe=""),
+                "tone": formats.tone,
+                "time": _time,
+                "ago": _ago,
+            }
+        )
+
+    def render(self, template: str, visit: Visit | None = None, /, **variables: object) -> str:
+        """Return a template with variables."""
+        with texts.speaking(visit.language if visit is not None else texts.DEFAULT_LANGUAGE):
+            zone = visit.zone if visit is not None else None
+            return self._environment.get_template(template).render(**{"visit": visit, "zone": zone, **variables})
+
+    async def show(self, visit: Visit, page: Page, region: Region) -> Shown:
+        """Read a region and render it; what fails is shown as failed."""
+        try:
+            variables = await self.read(visit, region)
+        except grpc.aio.AioRpcError as error:
+            with texts.speaking(visit.language):
+                problem = problem_of(error)
+            return Shown.of(region.name, self.render(_FAILED, visit, problem=problem, region=region))
+        return self.show_read(visit, region, variables)
+
+    async def read(self, visit: Visit, region: Region) -> Mapping[str, object]:
+        """Read what a region shows.
+
+        Raises:
+            grpc.aio.AioRpcError: When the core refuses or can't be reached.
+        """
+        with texts.speaking(visit.language):
+            return await region.load(visit)
+
+    def show_read(self, visit: Visit, region: Region, variables: Mapping[str, object]) -> Shown:
+        """Render a region of which all is read."""
+        return Shown.of(region.name, self.render(region.template, visit, **variables))
+
+    def page(self, visit: Visit, page: Page, shown: Mapping[str, Shown]) -> str:
+        """Return a page with its regions."""
+        with texts.speaking(visit.language):
+            title, context = page.title(visit), page.context(visit)
+
+        def region(name: str) -> Markup:
+            found = shown.get(name)
+            if found is None:
+                return Markup()
+            # A region is rendered by a template, which escaped it.
+            return Markup('<div id="{}" data-region="{}">{}</div>').format(name, found.digest, Markup(found.html))
+
+        return self.render(page.template, visit, page=page, title=title, region=region, shown=shown, **context)
+
+
+def _icon(version: str, name: str) -> Markup:
+    """Return a symbol of static/icons.svg, which readers of screens pass over."""
+    return Markup('<svg class="icon" aria-hidden="true"><use href="/static/icons.svg?v={}#{}"/></svg>').format(
+        version, name
+    )
+
+
+@pass_context
+def _time(context: Context, value: Timestamp | None, zone: Any = None) -> Markup | str:
+    """Return a time with day and zone, for browsers as a <time>."""
+    if not formats.iso(value):
+        return formats.NOTHING
+    text = formats.day_time(value, zone or context["zone"])
+    return Markup('<time datetime="{}">{}</time>').format(formats.iso(value), text)
+
+
+@pass_context
+def _ago(context: Context, value: Timestamp | None, zone: Any = None) -> Markup | str:
+    """Return a time that the browser shows relative to now, with the whole of it at hand."""
+    if not formats.iso(value):
+        return formats.NOTHING
+    text = formats.day_time(value, zone or context["zone"])
+    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(formats.iso(value), text, text)

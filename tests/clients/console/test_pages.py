@@ -1,0 +1,55 @@
+"""Each page of the console: it is shown, accessible, quiet in the browser's console, and no wider than a phone."""
+
+import re
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+from citrine_console.pages import PAGES
+from citrine_sdk import Citrine
+from tests.clients.console.pages import Opened
+from tests.support.browser import SCREENSHOTS, axe_findings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+async def paths(citrine: Citrine) -> dict[str, str]:
+    """Return an address of each page by the name of its picture."""
+    (transaction,) = (
+        await citrine.transactions.ListTransactions(ListTransactionsRequest(station_id="DEMO-1", page_size=1))
+    ).transactions
+    values = {"station_id": "DEMO-1", "transaction_id": transaction.transaction_id}
+    return {re.sub(r"\W+", "-", page.path).strip("-") or "overview": page.path.format(**values) for page in PAGES}
+
+
+async def shown(page: Page, address: str) -> None:
+    await page.goto(address)
+    await page.locator(".live.is-live").wait_for()
+
+
+async def test_each_page_is_shown_and_accessible_light_and_dark_and_on_a_phone(
+    browser: Browser, citrine: Citrine, url: str, login: str
+) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    found: list[str] = []
+    for name, size, scheme in (
+        ("light", DESKTOP, "light"),
+        ("dark", DESKTOP, "dark"),
+        ("phone", PHONE, "light"),
+    ):
+        context = await browser.new_context(viewport=size, color_scheme=scheme, timezone_id="Europe/Berlin")  # type: ignore[arg-type]
+        opened = Opened(await context.new_page())
+        await opened.page.goto(login)
+        for page, path in (await paths(citrine)).items():
+            await shown(opened.page, f"{url}{path}")
+            await opened.page.screenshot(path=SCREENSHOTS / f"{page}-{name}.png", full_page=True)
+            found += [f"{path} {name}: {one}" for one in await axe_findings(opened.page)]
+            width = await opened.page.evaluate("document.documentElement.scrollWidth")
+            found += [f"{path} {name}: is {width} wide"] if width > size["width"] else []
+        found += [f"{name}: {one}" for one in opened.complaints]
+        await context.close()
+
+    assert found == []

@@ -1,0 +1,47 @@
+"""A browser that tests drive: the chromium that `make test` unpacks, headless."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, async_playwright
+
+__all__ = ["SCREENSHOTS", "axe_findings", "open_browser"]
+
+_ROOT = Path(__file__).parents[2]
+_FOLDER = _ROOT / ".browser"
+
+SCREENSHOTS = _ROOT / ".screenshots"
+"""Where tests leave pictures of pages, for people to look at."""
+
+GRAVE = frozenset({"serious", "critical"})
+"""Findings of axe that no page may have."""
+
+
+@asynccontextmanager
+async def open_browser() -> AsyncIterator[Browser]:
+    """Run a browser within the block. CITRINE_TEST_CHROMIUM names another program than the unpacked one."""
+    libraries = ":".join(filter(None, (str(_FOLDER / "al2023/lib"), os.environ.get("LD_LIBRARY_PATH", ""))))
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=os.environ.get("CITRINE_TEST_CHROMIUM") or _FOLDER / "chromium",
+            args=["--no-sandbox", "--no-zygote", "--disable-gpu", "--font-render-hinting=none"],
+            env={**os.environ, "LD_LIBRARY_PATH": libraries, "FONTCONFIG_FILE": str(_FOLDER / "fonts.conf")},
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def axe_findings(page: Page) -> list[str]:
+    """Return the grave findings of axe-core on a page, each with the elements that it is about."""
+    # By the debugger of the browser, which no Content-Security-Policy binds.
+    await page.evaluate((_FOLDER / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {one['help']} ({', '.join(str(node['target'][0]) for node in one['nodes'][:5])})"
+        for one in found["violations"]
+        if one["impact"] in GRAVE
+    ]
