@@ -65,3 +65,9 @@ async def page(context: BrowserContext, login: str) -> AsyncIterator[Page]:
     await opened.page.goto(login)
     yield opened.page
     assert opened.complaints == []
+
+
+@pytest.fixture(scope="module")
+def running_key(running: Demo) -> str:
+    """The operator's key."""
+    return running.key

@@ -1,10 +1,15 @@
 """The console in a browser: what changes on the server changes on the screen, and what is done there happens."""
 
+import json
+import os
+import signal
+
 import pytest
 from playwright.async_api import Page, expect
 
 from citrine.api.v1.stations_pb2 import CreateStationRequest, DeleteStationRequest, Station
 from citrine_sdk import Citrine
+from tests.support.documents_runner import Demo
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -57,3 +62,21 @@ async def test_a_station_that_is_created_elsewhere_appears_without_reload(
     await expect(row).to_contain_text("<b>new</b>")
     await citrine.stations.DeleteStation(DeleteStationRequest(station_id="NEW-1"))
     await expect(row).to_have_count(0)
+
+
+async def test_a_core_that_ends_is_told_and_what_happened_meanwhile_is_shown(
+    page: Page, url: str, citrine: Citrine, running: Demo
+) -> None:
+    await page.goto(f"{url}/stations?id=MEANWHILE")
+    state = page.locator("[data-live-state]")
+    await expect(state).to_have_text("live")
+    core = json.loads((running.directory / ".citrine/core.ready.json").read_text())["pid"]
+
+    os.kill(core, signal.SIGKILL)
+
+    await expect(state).to_have_text("The core is not reachable: what is shown may be old", timeout=60_000)
+    # `citrine up` starts it again.
+    create = CreateStationRequest(station=Station(station_id="MEANWHILE-1"))
+    await citrine.stations.CreateStation(create, wait_for_ready=True)
+    await expect(state).to_have_text("live", timeout=60_000)
+    await expect(page.get_by_role("row", name="MEANWHILE-1")).to_be_visible()
