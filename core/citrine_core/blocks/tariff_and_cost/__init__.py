@@ -6,7 +6,7 @@ from citrine.api.v1 import reservation_costs_pb2_grpc, tariff_and_cost_pb2_grpc,
 from citrine_core.blocks.reservation import ReservationRepository
 from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
-from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
+from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow, Total
 from citrine_core.blocks.tariff_and_cost.corrections.operations import credit, current_version, waive
 from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.handlers import TariffAndCostHandlers
@@ -45,6 +45,7 @@ __all__ = [
     "TariffAndCostHandlers",
     "TariffAndCostServicer",
     "TariffsServicer",
+    "Total",
     "block",
     "corrections_to_protos",
     "credit",

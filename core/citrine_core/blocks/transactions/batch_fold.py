@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
+from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.blocks.transactions.batch import Batch
 from citrine_core.blocks.transactions.deferrals import delay_of, is_large, sort_out_late
@@ -55,6 +56,8 @@ class BatchFold:
     """Whether a transaction waits for its fold that did not wait before the batch."""
     ended_before: set[TransactionKey] = field(default_factory=set)
     """Transactions that had ended, or were settled for good, before the batch."""
+    published: dict[TransactionKey, Sequence[Event]] = field(default_factory=dict)
+    """What subscribers get of the last event of each transaction."""
 
     _refolded: set[TransactionKey] = field(default_factory=set)
     """Transactions that were refolded because of one event."""
@@ -96,7 +99,8 @@ class BatchFold:
                 if state.id_token is None:
                     copy_token(state, requests)
             state.update_time = self.now
-            for event in events_of(state, occurrence, starts=key not in heard, ends=ends):
+            self.published[key] = events_of(state, occurrence, starts=key not in heard, ends=ends)
+            for event in self.published[key]:
                 self.work.emit(event)
             heard.add(key)
             if ends:

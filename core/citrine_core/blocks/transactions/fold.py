@@ -55,6 +55,8 @@ class Occurrence:
     request: TransactionEventRequest
     token_status: int | None = None
     """Status in the answer for the request's id_token."""
+    group_id: str | None = None
+    """Group in the same answer."""
     samples: list[SampleRow] = field(default_factory=list)
     energies: Sequence[tuple[datetime, float]] = ()
     """Times of its register readings, and the transaction's energy in Wh up to each."""
@@ -143,6 +145,7 @@ class TransactionState:
     id_token_type: str | None = None
     id_token_lookup: str | None = None
     id_token_status: int | None = None
+    group_id: str | None = None
     charging_state: int | None = None
     power_w: float | None = None
     soc_percent: float | None = None

@@ -26,11 +26,13 @@ from citrine_core.blocks.transactions.fold import Occurrence
 from citrine_core.blocks.transactions.late_events import counts, is_settled
 from citrine_core.blocks.transactions.limits import LimitBeginnings, LimitedEvents
 from citrine_core.blocks.transactions.numbers import assign_numbers, queued_offline
-from citrine_core.blocks.transactions.pricing_input import Heard, TransactionCosts
+from citrine_core.blocks.transactions.pricing_batch import Heard
+from citrine_core.blocks.transactions.pricing_input import TransactionCosts
 from citrine_core.blocks.transactions.refolds import doubt_events
 from citrine_core.blocks.transactions.remote_starts import claim_reservations
 from citrine_core.blocks.transactions.repository import FIND_AND_LOCK, EventKey, TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.settlement import EndProofs, reopen, settle_by_events
+from citrine_core.blocks.transactions.summaries import put_cost
 from citrine_core.blocks.transactions.unmatched import store_unmatched
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, FirstQuery, handles
@@ -185,7 +187,7 @@ class TransactionsHandlers:
         return waiting
 
     async def _price(self, work: UnitOfWork, tenant_id: str, batch: Batch, folded: BatchFold) -> None:
-        """Set the costs in answers and states. An answer has no total if the cost is not computed yet."""
+        """Set the costs in answers, states and events. An answer has no total if the cost is not computed yet."""
         heard = Heard(
             tenant_id,
             batch.fresh,
@@ -196,7 +198,10 @@ class TransactionsHandlers:
             folded.deferred,
             folded.ended_before,
         )
-        postponed = await self._costs.settle(work, heard)
+        priced = await self._costs.settle(work, heard)
+        for key, total in priced.totals.items():
+            put_cost(folded.published.get(key, ()), total)
+        postponed = priced.postponed
         for key in postponed:
             folded.defer(key)
         if folded.deferred or postponed:
@@ -268,6 +273,7 @@ def _answer(batch: Batch, infos: Mapping[EventKey, IdTokenInfo]) -> None:
         if info is not None:
             response.id_token_info.CopyFrom(info)
             occurrence.token_status = info.status
+            occurrence.group_id = info.group_id_token.id_token or None
         if request.event_type == _ENDED:
             state = batch.states.get((occurrence.station_id, occurrence.transaction_id))
             if state is not None and state.total_cost is not None:

@@ -84,6 +84,8 @@ class Transaction(Model):
     """Normalised id_token for look-ups, the same for all its spellings."""
     id_token_status: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.AuthorizationStatusEnum of the answer for id_token."""
+    group_id: Mapped[str | None] = mapped_column(String(255))
+    """Group in the answer for id_token. None: there was none."""
     charging_state: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.ChargingStateEnum"""
     power_w: Mapped[float | None] = mapped_column(Double)

@@ -1,15 +1,12 @@
 """Input of pricing: a batch of events in the form that the tariff block expects."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import NamedTuple
 
 from citrine.ocpp.v2.transactions_pb2 import (
     ChargingStateEnum,
     TransactionEventEnum,
-    TransactionEventResponse,
     TriggerReasonEnum,
 )
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, MeasurandEnum, PhaseEnum
@@ -17,23 +14,24 @@ from citrine_core.blocks.tariff_and_cost import (
     Cause,
     Charged,
     ChargedEvent,
-    CorrectionRow,
     Moment,
     Prepared,
     Pricing,
     Subject,
+    Total,
     to_micros,
 )
 from citrine_core.blocks.transactions.clock_rule import billed_times, moved
 from citrine_core.blocks.transactions.deferrals import is_large
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, fold_in_steps
 from citrine_core.blocks.transactions.late_events import counts
+from citrine_core.blocks.transactions.pricing_batch import AtHand, Heard, Priced
 from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 from citrine_core.steps import Steps, run_cooperatively
 
-__all__ = ["AtHand", "Heard", "TransactionCosts"]
+__all__ = ["TransactionCosts"]
 
 _STARTED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED
 _UPDATED = TransactionEventEnum.TRANSACTION_EVENT_ENUM_UPDATED
@@ -69,32 +67,6 @@ _EXPONENT, _MOST_CURRENT = 18, 1e6
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A batch of events, folded and not yet stored."""
-
-    tenant_id: str
-    fresh: Mapping[EventKey, Occurrence]
-    responses: Mapping[EventKey, TransactionEventResponse]
-    states: Mapping[TransactionKey, TransactionState]
-    new: Collection[TransactionKey]
-    late: Collection[TransactionKey]
-    deferred: Collection[TransactionKey] = ()
-    """Transactions with deferred events."""
-    ended_before: Collection[TransactionKey] = ()
-    """Transactions that had ended before the batch."""
-    whole: Mapping[TransactionKey, "AtHand"] = field(default_factory=dict)
-    """All events of the transactions for which they are already read."""
-
-
-class AtHand(NamedTuple):
-    """All events of a transaction that count, already read and folded."""
-
-    ordered: Sequence[Occurrence]
-    prepared: Prepared | None = None
-    """Result of `prepare`. None: nothing is priced."""
-
-
 class TransactionCosts:
     """Passes the transactions of a batch to pricing."""
 
@@ -115,15 +87,10 @@ class TransactionCosts:
         key = (state.station_id, state.transaction_id)
         return AtHand(ordered, await self._pricing.prepare(work, state.tenant_id, key, moments))
 
-    async def settle(self, work: UnitOfWork, heard: Heard) -> Collection[TransactionKey]:
-        """Set costs in the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs.
-
-        Returns:
-            Transactions that would have to be priced anew, and are too large for that with each event. The caller must
-            have them priced with their next refold.
-        """
+    async def settle(self, work: UnitOfWork, heard: Heard) -> Priced:
+        """Set costs in the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs."""
         if not await self._pricing.is_wanted(work, heard.tenant_id):
-            return ()
+            return Priced()
         by_transaction: dict[TransactionKey, list[tuple[EventKey, Occurrence]]] = {key: [] for key in heard.whole}
         for key, occurrence in heard.fresh.items():
             if not occurrence.late and key[:2] not in heard.deferred:
@@ -131,16 +98,15 @@ class TransactionCosts:
         postponed = {name for name in by_transaction if name not in heard.whole and _is_postponed(heard, name)}
         for name in postponed:
             del by_transaction[name]
-        if by_transaction:
-            await self._settle(work, heard, by_transaction)
-        return postponed
+        charged = await self._settle(work, heard, by_transaction) if by_transaction else ()
+        return Priced(_totals(charged), postponed=postponed)
 
     async def _settle(
         self,
         work: UnitOfWork,
         heard: Heard,
         by_transaction: Mapping[TransactionKey, Sequence[tuple[EventKey, Occurrence]]],
-    ) -> None:
+    ) -> Sequence[Charged]:
         repository = TransactionRepository(work.session)
 
         async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
@@ -171,6 +137,7 @@ class TransactionCosts:
         for one in charged:
             if one.total is not None:
                 heard.states[one.key].total_cost = float(one.total)
+        return charged
 
     async def reckon(
         self,
@@ -181,8 +148,8 @@ class TransactionCosts:
         fresh: Mapping[TransactionKey, Sequence[Occurrence]] = MappingProxyType({}),
         at_hand: Mapping[TransactionKey, AtHand] = MappingProxyType({}),
         anew: Collection[TransactionKey] = (),
-    ) -> Mapping[TransactionKey, CorrectionRow]:
-        """Compute the costs of settled transactions, and return the corrections of final costs.
+    ) -> Priced:
+        """Compute the costs of settled transactions, and correct final ones.
 
         Args:
             work: Whose transaction it is.
@@ -194,7 +161,7 @@ class TransactionCosts:
             anew: Transactions whose energy was found anew.
         """
         if not (cause is not None and cause.version) and not await self._pricing.is_wanted(work, tenant_id):
-            return {}
+            return Priced()
         by_key = {(state.station_id, state.transaction_id): state for state in states}
         repository = TransactionRepository(work.session)
 
@@ -226,7 +193,12 @@ class TransactionCosts:
             if one.key in doubtful:
                 one.energy_known = one.key in measured
         await self._pricing.price(work, tenant_id, charged, history)
-        return {one.key: one.correction for one in charged if one.correction is not None}
+        corrections = {one.key: one.correction for one in charged if one.correction is not None}
+        return Priced(_totals(charged), corrections)
+
+
+def _totals(charged: Iterable[Charged]) -> Mapping[TransactionKey, Total]:
+    return {one.key: one.cost for one in charged if one.cost is not None}
 
 
 def _settled(state: TransactionState, whole: Sequence[Occurrence] | None, cause: Cause | None) -> Charged:

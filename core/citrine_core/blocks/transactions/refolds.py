@@ -39,6 +39,7 @@ _INPUTS = ("register_state", "power_limit_w", "anomalies", "clock_skew_ms", "set
 _FOLDED_ONLY = frozenset(
     {
         *("evse_id", "connector_id", "id_token", "id_token_type", "id_token_lookup", "id_token_status"),
+        "group_id",
         *("charging_state", "power_w", "soc_percent", "start_time", "end_time", "stopped_reason", "start_trigger"),
         *("end_trigger", "stop_id_token", "stop_id_token_type", "remote_start_id", "reservation_id", "energy_wh"),
         *("meter_start_wh", "meter_last_wh", "meter_last_time", "meter_base_wh", "meter_before_wh", "meter_began"),
@@ -131,10 +132,6 @@ def adopt(state: TransactionState, snapshot: Snapshot) -> TransactionState | Non
         return None
     found = replace(state, **{name: getattr(folded, name) for name in _FOLDED_ONLY})
     retain_remote_start(state, found)
-    if found.id_token is None:
-        # The token of the remote start (F01.FR.04), which no event contains.
-        found.id_token, found.id_token_type = state.id_token, state.id_token_type
-        found.id_token_lookup, found.id_token_status = state.id_token_lookup, state.id_token_status
     return found
 
 

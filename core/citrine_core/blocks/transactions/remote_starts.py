@@ -12,6 +12,7 @@ from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.repository import TransactionKey
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.tokens import lookup_of, type_of
+from citrine_core.resources.tokens.queries import find_owners
 
 __all__ = [
     "RemoteStarts",
@@ -76,7 +77,17 @@ async def claim_remote_starts(
     for (station_id, transaction_id), state in states.items():
         if state.remote_start_id is not None and state.id_token is None:
             started.setdefault((station_id, state.remote_start_id), transaction_id)
-    return await record_started(work, tenant_id, started, now) if started else {}
+    return await _with_groups(work, tenant_id, await record_started(work, tenant_id, started, now)) if started else {}
+
+
+async def _with_groups(work: UnitOfWork, tenant_id: str, requests: RemoteStarts) -> RemoteStarts:
+    """Return requests with the groups of their tokens, which an event without a token can't tell."""
+    tokens = {key: _token_key(row["id_token"], row["id_token_type"]) for key, row in requests.items()}
+    owners = await find_owners(work.session, tenant_id, set(tokens.values()))
+    return {
+        key: {**row, "group_id": owner.group_id if (owner := owners.get(tokens[key])) is not None else ""}
+        for key, row in requests.items()
+    }
 
 
 def copy_reference(state: TransactionState, requests: RemoteStarts) -> None:
@@ -94,14 +105,19 @@ def copy_token(state: TransactionState, requests: RemoteStarts) -> None:
     if request is not None and request["transaction_id"] == state.transaction_id:
         state.id_token, state.id_token_type = request["id_token"], request["id_token_type"]
         state.id_token_lookup = lookup_of(request["id_token"], request["id_token_type"])
+        state.group_id = request["group_id"] or None
 
 
 def retain_remote_start(before: TransactionState, folded: TransactionState) -> None:
-    """Retain the request and the reservation that were matched, and that no event of the transaction names."""
+    """Retain the request, its token and the reservation that were matched, and that no event names."""
     if folded.remote_start_id is None:
         folded.remote_start_id = before.remote_start_id
     if folded.reservation_id is None:
         folded.reservation_id = before.reservation_id
+    if folded.id_token is None:
+        folded.id_token, folded.id_token_type = before.id_token, before.id_token_type
+        folded.id_token_lookup, folded.id_token_status = before.id_token_lookup, before.id_token_status
+        folded.group_id = before.group_id
     folded.reference = before.reference
 
 

@@ -114,6 +114,7 @@ PAGE = 100
 
 
 def _occurrence(tenant_id: str, row: Row[Any]) -> Occurrence:
+    info = TransactionEventResponse.FromString(row.response or b"").id_token_info
     return Occurrence(
         tenant_id,
         row.station_id,
@@ -125,7 +126,8 @@ def _occurrence(tenant_id: str, row: Row[Any]) -> Occurrence:
         row.request,
         row.offline,
         TransactionEventRequest.FromString(row.request),
-        (TransactionEventResponse.FromString(row.response).id_token_info.status if row.response else 0) or None,
+        info.status or None,
+        info.group_id_token.id_token or None,
         receive_time=row.receive_time,
         late=bool(row.late),
     )

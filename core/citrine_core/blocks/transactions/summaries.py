@@ -1,13 +1,14 @@
 """Events of transactions for subscribers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from citrine.events.v1.events_pb2 import Event, TransactionSummary
+from citrine_core.blocks.tariff_and_cost import Total
 from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.times import set_time
 
-__all__ = ["events_of", "summary_of"]
+__all__ = ["events_of", "put_cost", "summary_of"]
 
 
 def summary_of(state: Any, seq_no: int) -> TransactionSummary:
@@ -40,6 +41,8 @@ def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
         summary.charging_state = state.charging_state
     if state.id_token is not None:
         summary.id_token.id_token, summary.id_token.type = state.id_token, state.id_token_type or ""
+    if state.group_id is not None:
+        summary.group_id = state.group_id
     if state.reference is not None:
         summary.reference = state.reference
     if state.remote_start_id is not None:
@@ -48,6 +51,14 @@ def _fill(summary: TransactionSummary, state: Any, seq_no: int) -> None:
         set_time(summary.start_time, state.start_time)
     if state.end_time is not None:
         set_time(summary.end_time, state.end_time)
+
+
+def put_cost(events: Iterable[Event], total: Total) -> None:
+    """Say in events of a transaction, which are not stored yet, what it costs."""
+    for event in events:
+        summary: TransactionSummary = getattr(event, event.WhichOneof("body") or "").transaction
+        summary.currency = total.currency
+        summary.before_tax, summary.after_tax = total.before_tax or "", total.after_tax or ""
 
 
 def events_of(state: TransactionState, occurrence: Occurrence, *, starts: bool, ends: bool) -> Sequence[Event]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
-from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow
+from citrine_core.blocks.tariff_and_cost.corrections import Cause, CorrectionRow, Total
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import TransactionKey
 
 __all__ = ["Charged", "ChargedEvent"]
@@ -59,6 +59,8 @@ class Charged:
     """What its final cost is replaced by. None: it stays as it was. Set here."""
     total: Decimal | None = field(default=None, init=False)
     """What it costs after tax, once it ended. Set here."""
+    cost: Total | None = field(default=None, init=False)
+    """What it costs so far, or by the correction that was made. None: not known, or final before. Set here."""
 
     @property
     def key(self) -> TransactionKey:

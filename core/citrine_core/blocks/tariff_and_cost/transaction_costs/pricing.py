@@ -113,6 +113,8 @@ class Pricing:
             if row is not None and is_final(row):
                 final.append((one, row, computed))
                 continue
+            if tariff is not None and computed.after_tax is not None:
+                one.cost = Total(computed.before_tax, computed.after_tax, tariff[1].currency)
             if row is None:
                 new.append(computed)
             else:
@@ -168,6 +170,9 @@ async def _correct(work: UnitOfWork, final: Sequence[tuple[Charged, CostRow, Cos
     made = await correct(work, reckoned, now) if reckoned else {}
     for one, row, _ in final:
         one.correction = made.get(row[:3])
+        if one.correction is not None:
+            found = one.correction
+            one.cost = Total(found.before_tax, found.after_tax, currency_of(found.breakdown))
 
 
 def _priced(

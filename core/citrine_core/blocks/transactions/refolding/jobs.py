@@ -1,11 +1,12 @@
 """The job that refolds transactions that are due, and publishes the results."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import TransactionCheck
+from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.blocks.tariff_and_cost import Cause
 from citrine_core.blocks.transactions.checks import CheckRepository
@@ -13,12 +14,13 @@ from citrine_core.blocks.transactions.deferrals import delay_of
 from citrine_core.blocks.transactions.energy_count import count_energy
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.late_events import is_settled
-from citrine_core.blocks.transactions.pricing_input import AtHand, Heard, TransactionCosts
+from citrine_core.blocks.transactions.pricing_batch import AtHand, Heard
+from citrine_core.blocks.transactions.pricing_input import TransactionCosts
 from citrine_core.blocks.transactions.refolding.repository import ClaimedRefold, RefoldClaims
 from citrine_core.blocks.transactions.refolds import Snapshot, adopt, anomaly_events, doubt_events, read_snapshots
 from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.settlement import EndProofs, settle_by_events
-from citrine_core.blocks.transactions.summaries import events_of, summary_of
+from citrine_core.blocks.transactions.summaries import events_of, put_cost, summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 
@@ -101,9 +103,10 @@ class DueRefolds:
         folded.update_time = now
         count_energy(work, self._counters, {key: state.energy_wh}, {key: folded})
         waits = is_whole and await self._settle(work, folded)
-        self._publish(work, state, folded, snapshot, waits=waits)
+        published = self._publish(work, state, folded, snapshot, waits=waits)
         heard = Heard(state.tenant_id, {}, {}, {key: folded}, (), {key}, whole={key: at_hand})
-        await self._costs.settle(work, heard)
+        for total in (await self._costs.settle(work, heard)).totals.values():
+            put_cost(published, total)
         if state.start_time is None and folded.start_time is not None:
             await self._proofs.begun(work, state.tenant_id, [folded], are_new=False)
         return folded
@@ -121,8 +124,8 @@ class DueRefolds:
 
     def _publish(
         self, work: UnitOfWork, before: TransactionState, folded: TransactionState, snapshot: Snapshot, *, waits: bool
-    ) -> None:
-        """Publish the result to subscribers."""
+    ) -> Sequence[Event]:
+        """Publish the result to subscribers; return what says the state."""
         key = (folded.station_id, folded.transaction_id)
         for event in anomaly_events(folded, before.anomalies):
             work.emit(event)
@@ -131,5 +134,8 @@ class DueRefolds:
         ends = before.end_time is None and folded.end_time is not None
         last = next(one for one in snapshot.ordered if one.event_type == _ENDED) if ends else snapshot.ordered[-1]
         if ends or summary_of(before, last.seq_no) != summary_of(folded, last.seq_no):
-            for event in events_of(folded, last, starts=False, ends=ends):
+            published = events_of(folded, last, starts=False, ends=ends)
+            for event in published:
                 work.emit(event)
+            return published
+        return ()

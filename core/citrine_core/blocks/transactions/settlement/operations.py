@@ -135,8 +135,8 @@ class SettlementOperations:
         state = _with_events(await self._settled(work, operation))
         named = await current_version(work, operation.tenant_id, tariff_id, version) if tariff_id else None
         cause = Cause(int(cost_pb.CostCorrection.REASON_REPRICED), operation.reason, operation.author, named)
-        made = await self._costs.reckon(work, operation.tenant_id, [state], cause)
-        correction = made.get((operation.station_id, operation.transaction_id))
+        priced = await self._costs.reckon(work, operation.tenant_id, [state], cause)
+        correction = priced.corrections.get((operation.station_id, operation.transaction_id))
         if correction is None:
             raise FailedPrecondition(
                 "no tariff applies, the cost can't be known, is the same as before, or credits are in another currency"
@@ -175,7 +175,8 @@ class SettlementOperations:
             reason = int(cost_pb.CostCorrection.REASON_READING_CONFIRMED)
             await add_due(work.session, [DueRecord(operation.tenant_id, *key, reason, self._clock())])
             cause = Cause(reason, operation.reason, operation.author)
-            correction = (await self._costs.reckon(work, operation.tenant_id, [state], cause)).get(key)
+            priced = await self._costs.reckon(work, operation.tenant_id, [state], cause)
+            correction = priced.corrections.get(key)
         number = 0 if correction is None else correction.number
         await self._record(work, operation, pb.SettlementAction.KIND_CONFIRM_READING, number)
 

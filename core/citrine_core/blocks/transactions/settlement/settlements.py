@@ -10,7 +10,7 @@ from citrine_core.blocks.transactions.pricing_input import TransactionCosts
 from citrine_core.blocks.transactions.refolds import adopt, read_snapshots
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
-from citrine_core.blocks.transactions.summaries import summary_of
+from citrine_core.blocks.transactions.summaries import put_cost, summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 
@@ -55,10 +55,13 @@ class Settlements:
         whole = [state for state in known if not _is_partial(state)]
         refolded = await _refold(work, tenant_id, [state for state in known if _is_partial(state)], now)
         states = [*whole, *refolded]
+        published = {}
         for state in states:
-            _settle(work, state, settlement or _by_time(state), now)
+            key = (state.station_id, state.transaction_id)
+            published[key] = _settle(work, state, settlement or _by_time(state), now)
         anew = {(state.station_id, state.transaction_id) for state in refolded}
-        await self._costs.reckon(work, tenant_id, states, anew=anew)
+        for key, total in (await self._costs.reckon(work, tenant_id, states, anew=anew)).totals.items():
+            put_cost(published[key], total)
         await repository.save(states)
         return states
 
@@ -95,15 +98,19 @@ def _by_time(state: TransactionState) -> int:
     return cost_pb.SETTLEMENT_FORGOTTEN if state.closed_time is not None else cost_pb.SETTLEMENT_TIMED_OUT
 
 
-def _settle(work: UnitOfWork, state: TransactionState, settlement: int, now: datetime) -> None:
+def _settle(work: UnitOfWork, state: TransactionState, settlement: int, now: datetime) -> Sequence[Event]:
     is_open = state.end_time is None and state.closed_time is None
     state.settle_time, state.settlement, state.settle_due_time, state.update_time = now, settlement, None, now
     if is_open:
         state.closed_time = now
     summary = summary_of(state, state.last_seq_no)
+    found = []
     if is_open:
         body = TransactionClosed(transaction=summary)
-        work.emit(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_closed=body))
+        found.append(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_closed=body))
     said = TransactionSettled.Settlement.ValueType(settlement)
     settled = TransactionSettled(transaction=summary, settlement=said, missing_events=state.missing)
-    work.emit(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_settled=settled))
+    found.append(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_settled=settled))
+    for event in found:
+        work.emit(event)
+    return found
