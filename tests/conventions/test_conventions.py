@@ -88,6 +88,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         "register_model.py",
         "register_readings.py",
         "lives.py",
+        "pricing_batch.py",
         "pricing_input.py",
         "protos.py",
         "reported_ids.py",
