@@ -27,6 +27,9 @@ __all__ = ["BulkInsert", "BulkUpdate", "BulkUpsert", "given"]
 
 Row = tuple[Any, ...]
 
+_NOTHING = object()
+"""Other than any value."""
+
 
 class _BulkStatement(ABC):
     """A statement whose rows are a table of values.
@@ -155,9 +158,7 @@ class _BulkStatement(ABC):
             self._processors[database] = [(place, kind) for place, kind in enumerate(kinds) if kind is not None]
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for place, processor in self._processors[database]:
-            # Most times occur in several rows.
-            bound = {value: processor(value) for value in set(columns[place])}
-            columns[place] = [bound[value] for value in columns[place]]
+            columns[place] = _converted(columns[place], processor)
         return columns
 
     def _end(self) -> str:
@@ -169,6 +170,20 @@ class _BulkStatement(ABC):
     @abstractmethod
     def _build(self, dialect: Dialect, values: str) -> str:
         """Return the statement around the table of values."""
+
+
+def _converted(values: Sequence[Any], processor: Callable[[Any], Any]) -> list[Any]:
+    """Return values converted for the driver, each as often as it differs from the one before.
+
+    A time is often that of the row before, the same object; to look up values by their hashes costs more than that.
+    """
+    converted: list[Any] = []
+    before = bound = _NOTHING
+    for value in values:
+        if value is not before:
+            before, bound = value, processor(value)
+        converted.append(bound)
+    return converted
 
 
 class BulkInsert(_BulkStatement):

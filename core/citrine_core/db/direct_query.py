@@ -74,7 +74,10 @@ class _Compiled:
         for row in rows:
             values = list(row)
             for place, processor in self._converters:
-                values[place] = processor(values[place])
+                value = values[place]
+                if value is not None:
+                    # NULL is None for all types, and most columns of a wide row are NULL.
+                    values[place] = processor(value)
             converted.append(tuple(values))
         return converted
 

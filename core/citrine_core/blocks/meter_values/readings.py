@@ -1,7 +1,7 @@
 """Conversion of sampled values to rows, and to readings of registers, power and state of charge."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isfinite
@@ -143,32 +143,35 @@ def sample_rows(
             unit, multiplier, has_extra = None, None, is_custom or sampled.HasField("signed_meter_value")
             if sampled.HasField("unit_of_measure"):
                 measure = sampled.unit_of_measure
-                unit = measure.unit if measure.HasField("unit") else None
-                multiplier = measure.multiplier if measure.HasField("multiplier") else None
+                unit = measure.unit or ("" if measure.HasField("unit") else None)
+                multiplier = measure.multiplier or (0 if measure.HasField("multiplier") else None)
                 has_extra = has_extra or measure.HasField("custom_data")
             extra = None
             if has_extra or sampled.HasField("custom_data"):
                 extra = _extra(meter_value, sampled, custom_data, in_event=transaction_id is not None)
             rows.append(
-                SampleRow(
-                    tenant_id,
-                    station_id,
-                    sample_time,
-                    digest,
-                    len(rows),
-                    evse_id,
-                    connector_id,
-                    transaction_id,
-                    seq_no,
-                    # An enum that is absent reads as 0, UNSPECIFIED.
-                    sampled.measurand or _REGISTER,
-                    sampled.context or None,
-                    sampled.phase or None,
-                    sampled.location or None,
-                    unit,
-                    multiplier,
-                    sampled.value,
-                    extra,
+                # By position: keywords, or the class itself, would take longer than all else here.
+                SampleRow._make(
+                    (
+                        tenant_id,
+                        station_id,
+                        sample_time,
+                        digest,
+                        len(rows),
+                        evse_id,
+                        connector_id,
+                        transaction_id,
+                        seq_no,
+                        # An enum that is absent reads as 0, UNSPECIFIED.
+                        sampled.measurand or _REGISTER,
+                        sampled.context or None,
+                        sampled.phase or None,
+                        sampled.location or None,
+                        unit,
+                        multiplier,
+                        sampled.value,
+                        extra,
+                    )
                 )
             )
     return rows
@@ -224,9 +227,6 @@ class Measured:
     last_time: datetime | None = None
 
 
-_Group = dict[tuple[datetime, int], list[SampleRow]]
-
-
 def measured(rows: Sequence[SampleRow]) -> Measured:
     """Return the readings in the samples of one message.
 
@@ -236,17 +236,19 @@ def measured(rows: Sequence[SampleRow]) -> Measured:
     found = Measured()
     if not rows:
         return found
-    times = {row.sample_time for row in rows}
-    found.first_time, found.last_time = min(times), max(times)
-    groups: dict[int, _Group] = {}
+    found.first_time = found.last_time = time = rows[0].sample_time
+    groups: dict[int, list[SampleRow]] = {}
     for row in rows:
+        if row.sample_time is not time:
+            # Each meter value has a time of its own, and most messages have one meter value.
+            time = row.sample_time
+            found.first_time, found.last_time = min(found.first_time, time), max(found.last_time, time)
         if row.measurand in _COUNTED:
-            group = groups.setdefault(row.measurand, {})
-            group.setdefault((row.sample_time, _rank(row.context)), []).append(row)
+            groups.setdefault(row.measurand, []).append(row)
     if _REGISTER in groups:
-        found.registers = list(_registers(groups[_REGISTER]))
+        found.registers = _registers(groups[_REGISTER])
     if _EXPORT in groups:
-        found.exports = list(_registers(groups[_EXPORT]))
+        found.exports = _registers(groups[_EXPORT])
     if _INTERVAL in groups:
         found.intervals = _intervals(groups[_INTERVAL])
     if _POWER in groups:
@@ -262,30 +264,38 @@ def _rank(context: int | None) -> int:
     return 2 if context == _END else 1
 
 
-def _registers(group: _Group) -> Iterator[RegisterReading]:
-    for time, rank in sorted(group) if len(group) > 1 else group:
-        rows = group[time, rank]
-        if len(rows) == 1 and rows[0].phase is None:
-            wh = _scaled(rows[0], "Wh")
+def _by_time(rows: Sequence[SampleRow], *, ranked: bool = True) -> Sequence[tuple[datetime, int, Sequence[SampleRow]]]:
+    """Return rows by their time and rank, in the order of both."""
+    if len(rows) == 1:
+        # The hash of a time takes as long as all else here.
+        return [(rows[0].sample_time, _rank(rows[0].context) if ranked else 1, rows)]
+    groups: dict[tuple[datetime, int], list[SampleRow]] = {}
+    for row in rows:
+        groups.setdefault((row.sample_time, _rank(row.context) if ranked else 1), []).append(row)
+    return [(*key, groups[key]) for key in sorted(groups)]
+
+
+def _registers(rows: Sequence[SampleRow], *, ranked: bool = True) -> list[RegisterReading]:
+    readings = []
+    for time, rank, same in _by_time(rows, ranked=ranked):
+        if len(same) == 1 and same[0].phase is None:
+            wh = _scaled(same[0], "Wh")
             if wh is not None:
-                yield RegisterReading(time, rank, wh, _LOCATIONS.get(rows[0].location, 9) * 8)
+                readings.append(RegisterReading(time, rank, wh, _LOCATIONS.get(same[0].location, 9) * 8))
             continue
-        found = _by_series(rows)
+        found = _by_series(same)
         if found:
             # The location nearest to the driver comes first, and a total before a sum of phases.
             series = min(found, key=lambda one: (one // 8, one % 8 != 0, -(one % 8).bit_count()))
-            yield RegisterReading(time, rank, found[series], series, found if len(found) > 1 else None)
+            readings.append(RegisterReading(time, rank, found[series], series, found if len(found) > 1 else None))
+    return readings
 
 
-def _intervals(group: _Group) -> list[RegisterReading]:
+def _intervals(rows: Sequence[SampleRow]) -> list[RegisterReading]:
     """Return the energy of intervals by their end; clock-aligned intervals have series of their own."""
-    aligned: _Group = {}
-    sampled: _Group = {}
-    for (time, _), rows in group.items():
-        for row in rows:
-            kind = aligned if row.context == _CLOCK else sampled
-            kind.setdefault((time, 1), []).append(row)
-    found = [*_registers(sampled), *(one._replace(series=one.series + ALIGNED) for one in _registers(aligned))]
+    aligned = _registers([row for row in rows if row.context == _CLOCK], ranked=False)
+    sampled = _registers([row for row in rows if row.context != _CLOCK], ranked=False)
+    found = [*sampled, *(one._replace(series=one.series + ALIGNED) for one in aligned)]
     return sorted(found, key=lambda one: (one.time, one.series))
 
 
@@ -307,9 +317,9 @@ def _by_series(rows: Sequence[SampleRow]) -> dict[int, float]:
     return found
 
 
-def _latest_total(group: _Group, unit: str | None) -> float | None:
-    for key in sorted(group, reverse=True) if len(group) > 1 else group:
-        total = _total(group[key], unit)
+def _latest_total(rows: Sequence[SampleRow], unit: str | None) -> float | None:
+    for _, _, same in reversed(_by_time(rows)):
+        total = _total(same, unit)
         if total is not None:
             return total
     return None

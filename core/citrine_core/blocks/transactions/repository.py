@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, select, tuple_, update
@@ -53,8 +53,9 @@ _ALL = tuple(entry.name for entry in fields(TransactionState))
 
 _SELDOM = tuple(name for name in _ALL if name not in (*_KEY, *_PROGRESS, "sequence"))
 
-_SETTLE_TIME, _REFOLD_DUE_TIME = _SELDOM.index("settle_time"), _SELDOM.index("refold_due_time")
+_SETTLE_TIME, _REFOLD_DUE_TIME = _ALL.index("settle_time"), _ALL.index("refold_due_time")
 _seldom = attrgetter(*_SELDOM)
+_seldom_of_row = itemgetter(*map(_ALL.index, _SELDOM))
 
 _FIND = select(*(_TRANSACTIONS.c[name] for name in _ALL)).where(
     _TRANSACTIONS.c.tenant_id == bindparam("tenant_id"),
@@ -138,8 +139,8 @@ class TransactionRepository:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
-        self._found: dict[TransactionKey, tuple[Any, ...]] = {}
-        """Rarely changed columns of the transactions that were read for update."""
+        self._found: dict[TransactionKey, Sequence[Any]] = {}
+        """Rows of the transactions that were read for update, with the columns of TransactionState."""
 
     async def find_for_update(
         self, tenant_id: str, keys: Collection[TransactionKey], rows: Iterable[Sequence[Any]] | None = None
@@ -156,9 +157,9 @@ class TransactionRepository:
         """
         if rows is None:
             rows = await _FIND_AND_LOCK.fetch(self._session, {"tenant_id": tenant_id, "keys": pack(keys)})
-        states = {(row[1], row[2]): TransactionState(*row) for row in rows if (row[1], row[2]) in keys}
-        self._found |= {key: _seldom(state) for key, state in states.items()}
-        return states
+        found = {key: row for row in rows if (key := (row[1], row[2])) in keys}
+        self._found |= found
+        return {key: TransactionState(*row) for key, row in found.items()}
 
     async def find_states(
         self, tenant_id: str, keys: Collection[TransactionKey]
@@ -183,10 +184,12 @@ class TransactionRepository:
         )
         query = database_of(connection).lock(query, columns.station_id, columns.transaction_id)
         found: dict[TransactionKey, list[TransactionState]] = {key: [] for key in keys}
-        states = [TransactionState(*row) for row in await connection.execute(query)]
+        states = []
+        for row in await connection.execute(query):
+            states.append(TransactionState(*row))
+            self._found[row[1], row[2]] = row
         for state in sorted(states, key=lambda state: state.sequence):
             found[state.station_id, state.reported_id or ""].append(state)
-            self._found[state.station_id, state.transaction_id] = _seldom(state)
         return found
 
     async def find_reported_ids(
@@ -294,10 +297,10 @@ class TransactionRepository:
         """Write transactions: update those of `find_for_update`, and insert others. Records of settled ones are due."""
         new, moved, changed = [], [], []
         for state in states:
-            seldom = self._found.get((state.station_id, state.transaction_id))
-            if seldom is None:
+            row = self._found.get((state.station_id, state.transaction_id))
+            if row is None:
                 new.append(state)
-            elif seldom == _seldom(state):
+            elif _seldom_of_row(row) == _seldom(state):
                 moved.append(state)
             else:
                 changed.append(state)

@@ -1,6 +1,6 @@
 """Which of the transactions that are written were settled just now: their charge records are due."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from citrine_core.blocks.transactions.fold import TransactionState
@@ -11,7 +11,7 @@ __all__ = ["due_records"]
 
 def due_records(
     states: Iterable[TransactionState],
-    before: Mapping[tuple[str, str], tuple[Any, ...]],
+    before: Mapping[tuple[str, str], Sequence[Any]],
     settle_place: int,
     refold_place: int,
 ) -> list[DueRecord]:

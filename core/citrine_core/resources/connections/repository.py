@@ -167,11 +167,12 @@ async def newest_sessions_beside(
     values = {"tenant_id": tenant_id, "stations": pack((one,) for one in station_ids), "keys": pack(keys)}
     sessions: dict[str, SessionState] = {}
     found = []
-    for station_id, epoch, is_open, edge_id, *row in await _beside(query).fetch(work.session, values):
-        if station_id is None:
-            found.append(row)
+    width = len(_STATE)
+    for row in await _beside(query).fetch(work.session, values):
+        if row[0] is None:
+            found.append(row[width:])
         else:
-            sessions[station_id] = SessionState(epoch, is_open, edge_id)
+            sessions[row[0]] = SessionState(*row[1:width])
     return sessions, found
 
 
