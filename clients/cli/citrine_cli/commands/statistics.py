@@ -27,7 +27,7 @@ from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, statio
 from citrine_cli.targets import choice
 from citrine_cli.times import local_words
 from citrine_cli.values import parse_span
-from citrine_cli.words import count, duration_word, money
+from citrine_cli.words import count, duration_word, money, quantity
 
 __all__ = ["build"]
 
@@ -88,6 +88,10 @@ def build() -> typer.Typer:
     return app
 
 
+_NO_STATES = frozenset({"group_id", "power_w", "energy_wh"})
+"""Fields of StationCounts that count nothing."""
+
+
 async def list_counts(
     client: Client,
     by: ByOption = "",
@@ -103,10 +107,18 @@ async def list_counts(
     if client.out.as_json:
         client.out.messages(counts)
         return
-    states = [field.name for field in StationCounts.DESCRIPTOR.fields if field.name != "group_id"]
+    states = [field.name for field in StationCounts.DESCRIPTOR.fields if field.name not in _NO_STATES]
     client.out.table(
-        [*([by] if by else []), *(name.replace("_", " ") for name in states)],
-        [[*([one.group_id] if by else []), *(count(getattr(one, name)) for name in states)] for one in counts],
+        [*([by] if by else []), *(name.replace("_", " ") for name in states), "power", "energy so far"],
+        [
+            [
+                *([one.group_id] if by else []),
+                *(count(getattr(one, name)) for name in states),
+                quantity(one.power_w / 1000, "kW"),
+                quantity(one.energy_wh / 1000, "kWh"),
+            ]
+            for one in counts
+        ],
         empty="no stations",
     )
 

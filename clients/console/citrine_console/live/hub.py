@@ -14,6 +14,12 @@ __all__ = ["Hub", "Show", "Watcher"]
 
 logger = logging.getLogger(__name__)
 
+PAUSE_FACTOR = 4.0
+"""How many times as long as a reading took nothing of its region is read."""
+
+LONGEST_PAUSE = 10.0
+"""Most seconds of that."""
+
 Show: TypeAlias = Callable[[Visit, Page, Region], Awaitable[Shown]]
 """Reads a region and renders it. It raises nothing: what fails is shown as failed."""
 
@@ -71,14 +77,18 @@ class _LiveRegion:
             self._stale.set()
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._wait()
             self._stale.clear()
+            begun = loop.time()
             shown = await self._show(self._visit, self._page, self._region)
+            took = loop.time() - begun
             self._shown = shown
             for watcher in [*self.watchers]:
                 watcher.changed(shown)
-            await asyncio.sleep(self._region.pause)
+            # What takes long to read is read less often, so that no console keeps a core busy.
+            await asyncio.sleep(max(self._region.pause, min(took * PAUSE_FACTOR, LONGEST_PAUSE)))
 
     async def _wait(self) -> None:
         try:

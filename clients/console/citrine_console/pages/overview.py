@@ -33,8 +33,8 @@ SHOWN_EVENTS = 20
 NEEDING_SHOWN = 5
 """How many of each kind of trouble are shown; the others are behind a link."""
 
-MOST_CHARGING = 1000
-"""How many transactions are added up to what is charging now."""
+LATEST_SHOWN = 8
+"""How many of the transactions that charge are shown."""
 
 _PERIODS: Mapping[str, tuple[str, timedelta, int, str]] = {
     "day": (noop("24 hours"), timedelta(days=1), SERIES_INTERVAL_HOUR, "%H:%M"),
@@ -72,16 +72,9 @@ async def _needing(visit: Visit) -> Mapping[str, object]:
 
 
 async def _charging(visit: Visit) -> Mapping[str, object]:
-    request = ListTransactionsRequest(active_only=True, page_size=MOST_CHARGING)
+    request = ListTransactionsRequest(active_only=True, page_size=LATEST_SHOWN)
     answer = await visit.citrine.transactions.ListTransactions(request)
-    found = answer.transactions
-    return {
-        "count": len(found),
-        "more": bool(answer.next_page_token),
-        "power": sum(one.power_w for one in found),
-        "energy": sum(one.energy_wh for one in found),
-        "latest": found[:8],
-    }
+    return {**await _counts(visit), "latest": answer.transactions}
 
 
 def _period(visit: Visit) -> str:
@@ -175,7 +168,7 @@ PAGES = [
                 "overview/charging.html",
                 _charging,
                 kinds=_TRANSACTIONS,
-                needs=("ListTransactions",),
+                needs=("ListTransactions", "CountStations"),
                 every=60,
             ),
             Region(

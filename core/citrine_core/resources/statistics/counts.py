@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal, select
+from sqlalchemy import BigInteger, Double, and_, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import statistics_pb2 as pb
@@ -25,6 +25,9 @@ _STATUSES = {
     "unavailable": ocpp.CONNECTOR_STATUS_ENUM_UNAVAILABLE,
     "faulted": ocpp.CONNECTOR_STATUS_ENUM_FAULTED,
 }
+
+_OF_TRANSACTIONS = {"transactions": BigInteger, "power_w": Double, "energy_wh": Double}
+"""Sums over the open transactions of stations."""
 
 
 async def count_stations(
@@ -53,6 +56,10 @@ async def count_stations(
     }
     group = _group(grouping)
     sums = [func.sum(case((condition, 1), else_=0)).label(name) for name, condition in conditions.items()]
+    # A sum of whole numbers is a decimal on PostgreSQL.
+    sums += [
+        func.coalesce(func.sum(charging.c[name]), 0).cast(kind).label(name) for name, kind in _OF_TRANSACTIONS.items()
+    ]
     same_session = and_(SESSIONS.c.tenant_id == columns.tenant_id, SESSIONS.c.station_id == columns.station_id)
     source = (
         STATES.outerjoin(SESSIONS, same_session)

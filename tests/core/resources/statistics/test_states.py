@@ -25,7 +25,7 @@ from citrine_core.resources.statistics.downtimes import (
     Service,
     downtimes_of,
 )
-from tests.support.charging import started
+from tests.support.charging import sampled, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.counted import count_all
 from tests.support.fake_edge import timestamp
@@ -249,7 +249,9 @@ async def test_stations_are_counted_by_state_and_refused_tokens_by_the_time_of_t
                 evse_id=1, connector_id=connector_id, connector_status=status, timestamp=timestamp()
             )
             await station.call(report)
-        await first.call(started(0, evse=(1, 2)))
+        await first.call(started(0, 1000.0, evse=(1, 2)))
+        power = sampled(11_000.0, measurand="POWER_ACTIVE_IMPORT")
+        await first.call(updated(1, 3_500.0, power))
         await first.call(AuthorizeRequest(id_token=IdToken(id_token="DEADBEEF", type="ISO14443")))
         everything = await states.counts()
         of_groups = await states.counts(group_by=pb.STATISTICS_GROUPING_GROUP)
@@ -258,11 +260,31 @@ async def test_stations_are_counted_by_state_and_refused_tokens_by_the_time_of_t
         request = pb.ListSeriesRequest(time=TimeRange(start=timestamp(MIDNIGHT)))
         (point,) = (await states.api.ListSeries(request)).points
 
+    charging = {"transactions": 1, "power_w": 11_000.0, "energy_wh": 2_500.0}
     assert everything == {
-        "": {"total": 3, "online": 2, "never_connected": 1, "charging": 1, "available": 1, "occupied": 1, "faulted": 1}
+        "": {
+            **{
+                "total": 3,
+                "online": 2,
+                "never_connected": 1,
+                "charging": 1,
+                "available": 1,
+                "occupied": 1,
+                "faulted": 1,
+            },
+            **charging,
+        }
     }
     assert of_groups == {
-        "quay": {"total": 2, "online": 1, "never_connected": 1, "charging": 1, "available": 1, "occupied": 1}
+        "quay": {
+            "total": 2,
+            "online": 1,
+            "never_connected": 1,
+            "charging": 1,
+            "available": 1,
+            "occupied": 1,
+            **charging,
+        }
     }
     assert selected == {"": {"total": 1, "online": 1, "faulted": 1}}
     assert (point.rejected_authorizations, point.faults) == (1, 1)
