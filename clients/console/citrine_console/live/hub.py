@@ -15,7 +15,7 @@ __all__ = ["Hub", "Show", "Watcher"]
 logger = logging.getLogger(__name__)
 
 PAUSE_FACTOR = 4.0
-"""How many times as long as a reading took nothing of its region is read."""
+"""How many times as long as a reading lasts nothing of its region is read."""
 
 LONGEST_PAUSE = 10.0
 """Most seconds of that."""
@@ -83,12 +83,12 @@ class _LiveRegion:
             self._stale.clear()
             begun = loop.time()
             shown = await self._show(self._visit, self._page, self._region)
-            took = loop.time() - begun
+            seconds = loop.time() - begun
             self._shown = shown
             for watcher in [*self.watchers]:
                 watcher.changed(shown)
             # What takes long to read is read less often, so that no console keeps a core busy.
-            await asyncio.sleep(max(self._region.pause, min(took * PAUSE_FACTOR, LONGEST_PAUSE)))
+            await asyncio.sleep(max(self._region.pause, min(seconds * PAUSE_FACTOR, LONGEST_PAUSE)))
 
     async def _wait(self) -> None:
         try:

@@ -369,12 +369,10 @@ async def list_unsettled(
 def stations_with_open(tenant_id: str, stations: StationSelector) -> Select[Any]:
     """Return the query of the stations that have open transactions: how many, and what these import and imported."""
     selected = stations_selected(tenant_id, _TABLE.station_id, stations)
-    sums = (
-        func.count().label("transactions"),
-        func.coalesce(func.sum(_TABLE.power_w), 0.0).label("power_w"),
-        func.coalesce(func.sum(_TABLE.energy_wh), 0.0).label("energy_wh"),
+    sums = [func.sum(column).label(column.name) for column in (_TABLE.power_w, _TABLE.energy_wh)]
+    query = select(_TABLE.station_id, func.count().label("transactions"), *sums).where(
+        _TABLE.tenant_id == tenant_id, Transaction.is_open(), *selected
     )
-    query = select(_TABLE.station_id, *sums).where(_TABLE.tenant_id == tenant_id, Transaction.is_open(), *selected)
     return query.group_by(_TABLE.station_id)
 
 
