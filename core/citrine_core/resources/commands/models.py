@@ -67,5 +67,7 @@ class CommandRow(Model):
     finish_time: Mapped[datetime | None]
     expire_time: Mapped[datetime | None]
     """With when_online: time after which it must not be sent."""
+    cancel_time: Mapped[datetime | None]
+    """When CancelCommand was called for it. None: it was not; its core may have withdrawn it by itself."""
     traceparent: Mapped[str | None] = mapped_column(String(55))
     """Trace of the request for it."""

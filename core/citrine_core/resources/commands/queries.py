@@ -43,6 +43,8 @@ class CommandEndRow(NamedTuple):
     error_description: str
     finish_time: datetime | None
     """None: it has not ended."""
+    cancel_time: datetime | None
+    """When somebody cancelled it. None: nobody did."""
 
 
 class UnfinishedRow(NamedTuple):

@@ -206,7 +206,13 @@ class CommandRepository:
             error_description="the command was cancelled",
             secret_payload=None,
             finish_time=now,
+            cancel_time=now,
         )
+
+    async def note_cancel(self, tenant_id: str, command_id: str, now: datetime) -> None:
+        """Store that somebody cancels a command which an edge has. Whether that can still be done, the edge says."""
+        of_command = (_TABLE.c.tenant_id == tenant_id, _TABLE.c.command_id == command_id)
+        await (await self._connection()).execute(update(_TABLE).where(*of_command, _UNFINISHED).values(cancel_time=now))
 
     async def cancel_queued(self, tenant_id: str, station_id: str, now: datetime) -> Sequence[StoredCommand]:
         """Cancel the unsent commands of a station, and return them."""

@@ -370,6 +370,7 @@ class CommandSender:
             "send_time": None,
             "finish_time": now if fails else None,
             "expire_time": order.expire_time,
+            "cancel_time": None,
             "traceparent": order.traceparent or None,
         }
 

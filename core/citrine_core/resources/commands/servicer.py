@@ -125,7 +125,13 @@ class CommandsServicer(CommandsServiceServicer):
         return cancelled
 
     async def _cancel_at_edge(self, row: StoredCommand) -> None:
-        """Make the edge drop the command, and wait for its end."""
+        """Make the edge drop the command, and wait for its end.
+
+        That somebody wants so is stored before: an edge withdraws the commands of a core that stops, too.
+        """
+        async with self._unit_of_work() as work:
+            await CommandRepository(work.session).note_cancel(row.tenant_id, row.command_id, self._clock())
+            await work.commit(at_once=True)
         if not await self._commands.cancel_by_id(row.tenant_id, row.station_id, row.command_id):
             return
         deadline = asyncio.get_running_loop().time() + CANCEL_TIME

@@ -98,9 +98,7 @@ def result_of(
         if end.error_code == NOT_CONNECTED.code:
             return _offline(waits, now, command_id)
         if end.state == common.COMMAND_STATE_CANCELLED:
-            return Result(
-                pb.OPERATION_RESULT_STATE_CANCELLED, reason="its command was cancelled", command_id=command_id
-            )
+            return _cancelled(end)
         return Result(pb.OPERATION_RESULT_STATE_FAILED, reason=reason, command_id=command_id)
     if isinstance(ended.error, StationUnavailable):
         return _offline(waits, now, None)
@@ -126,6 +124,8 @@ def result_of_command(action: pb.OperationAction, end: CommandEndRow, *, waits: 
     if end.error_code == NOT_CONNECTED.code:
         return _offline(waits, now, end.command_id)
     if end.state == common.COMMAND_STATE_CANCELLED:
+        if end.cancel_time is not None:
+            return _cancelled(end)
         # By the core that stopped.
         return put_back("its core stopped before it was sent", now)
     return Result(pb.OPERATION_RESULT_STATE_FAILED, "", end.error_description[:LONGEST_REASON], end.command_id)
@@ -134,6 +134,10 @@ def result_of_command(action: pb.OperationAction, end: CommandEndRow, *, waits: 
 def put_back(reason: str, now: datetime) -> Result:
     """Return the result of a station that waits again, for another command."""
     return Result(pb.OPERATION_RESULT_STATE_PENDING, reason=reason, next_time=now + RETRY_TIME)
+
+
+def _cancelled(end: CommandEndRow) -> Result:
+    return Result(pb.OPERATION_RESULT_STATE_CANCELLED, reason="its command was cancelled", command_id=end.command_id)
 
 
 def _offline(waits: bool, now: datetime, command_id: str | None) -> Result:

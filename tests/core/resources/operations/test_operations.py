@@ -16,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.api.v1 import operations_pb2 as pb
 from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
 from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
-from citrine.api.v1.commands_pb2 import GetCommandRequest, ListCommandsRequest
+from citrine.api.v1.commands_pb2 import CancelCommandRequest, GetCommandRequest, ListCommandsRequest
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, CommandTarget
 from citrine.api.v1.events_pb2 import SubscribeRequest
@@ -383,39 +383,52 @@ async def commands_ended(yard: Yard) -> None:
             await asyncio.sleep(0.02)
 
 
+def withdrawn(sent: Command) -> link.Upstream:
+    failure = CommandFailure(id=sent.id, session=sent.session, reason=CommandFailure.REASON_CANCELLED)
+    failure.time.GetCurrentTime()
+    return link.Upstream(command_failure=failure)
+
+
+async def cancel_command(yard: Yard, sent: Command) -> None:
+    """Cancel a command that the edge has, as a user does."""
+    commands: Any = yard.core.stub(CommandsServiceStub)
+    cancelling = asyncio.ensure_future(commands.CancelCommand(CancelCommandRequest(id=sent.id)))
+    # Those that the core withdrew as it stopped name the session.
+    while (await yard.edge.next("cancel_command")).HasField("session"):
+        pass
+    yard.edge.put(withdrawn(sent))
+    await cancelling
+
+
 async def test_what_a_core_sent_and_did_not_record_another_records(idle: Yard) -> None:
-    """Nothing is sent again: what was written counts as its command ended, what was not is sent under a new id."""
+    """What was written counts as its command ended, and so does what a user cancelled; what the core withdrew as it
+    stopped is sent under a new id.
+    """
     let, seen = held_answers(idle.edge), asyncio.Event()
+    await idle.add("CS-3")
+    await idle.connect("CS-3")
 
     def hold(command: Command) -> Message | None:
-        if len(idle.edge.commands) == 2:
+        if len(idle.edge.commands) == 3:
             seen.set()
         return None
 
     idle.edge.on_command = hold
     operation = await idle.create()
     await die(runner(idle.core.core.services), seen)
+    sent = {one.session.station_id: one for one in idle.edge.commands}
     let("CS-1")
-    cancelled = CommandFailure(reason=CommandFailure.REASON_CANCELLED)
-    second = next(one for one in idle.edge.commands if one.session.station_id == "CS-2")
-    cancelled.id = second.id
-    cancelled.session.CopyFrom(second.session)
-    cancelled.time.GetCurrentTime()
-    idle.edge.put(link.Upstream(command_failure=cancelled))
-    commands: Any = idle.core.stub(CommandsServiceStub)
-    async with asyncio.timeout(WAIT):
-        while not all(
-            one.HasField("finish_time") for one in (await commands.ListCommands(ListCommandsRequest())).commands
-        ):
-            await asyncio.sleep(0.02)
+    idle.edge.put(withdrawn(sent["CS-2"]))
+    await cancel_command(idle, sent["CS-3"])
+    await commands_ended(idle)
 
     idle.edge.on_command = lambda command: ACCEPTED
     await run(idle, seconds=21)
-    assert await idle.states(operation) == {"CS-1": "SUCCEEDED", "CS-2": "PENDING"}
+    assert await idle.states(operation) == {"CS-1": "SUCCEEDED", "CS-2": "PENDING", "CS-3": "CANCELLED"}
     await run(idle, seconds=30)
 
-    assert await idle.states(operation) == {"CS-1": "SUCCEEDED", "CS-2": "SUCCEEDED"}
-    assert idle.sent() == ["CS-1", "CS-2", "CS-2"]
+    assert await idle.states(operation) == {"CS-1": "SUCCEEDED", "CS-2": "SUCCEEDED", "CS-3": "CANCELLED"}
+    assert idle.sent() == ["CS-1", "CS-2", "CS-2", "CS-3"]
 
 
 async def test_an_operation_that_can_not_be_read_delays_no_other(idle: Yard) -> None:
