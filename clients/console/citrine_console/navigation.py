@@ -26,6 +26,7 @@ ENTRIES = (
     Entry("overview", "/", noop("Overview"), "gauge"),
     Entry("stations", "/stations", noop("Stations"), "station", ("ListStations",)),
     Entry("transactions", "/transactions", noop("Transactions"), "bolt", ("ListTransactions",)),
+    Entry("locations", "/locations", noop("Locations"), "pin", ("ListLocations",)),
 )
 
 

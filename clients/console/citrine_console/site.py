@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import grpc
@@ -174,7 +174,7 @@ class Site:
                     session=session,
                     feeds=self.feeds,
                     path=url.path,
-                    parameters=match.groupdict(),
+                    parameters={name: unquote(value) for name, value in match.groupdict().items()},
                     query=Query(tuple(parse_qsl(url.query))),
                     zone=_zone(socket.cookies.get(ZONE_COOKIE, "")),
                     language=best_language(socket.headers.get("accept-language", "")),

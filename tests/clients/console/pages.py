@@ -1,8 +1,10 @@
 """What tests of the console share: pages whose complaints are kept, and waiting for what they show."""
 
-from playwright.async_api import ConsoleMessage, Error, Page
+from playwright.async_api import ConsoleMessage, Error, Page, expect
 
 __all__ = ["Opened"]
+
+expect.set_options(timeout=30_000)
 
 
 class Opened:

@@ -21,8 +21,13 @@ async def paths(citrine: Citrine) -> dict[str, str]:
     (transaction,) = (
         await citrine.transactions.ListTransactions(ListTransactionsRequest(station_id="DEMO-1", page_size=1))
     ).transactions
-    values = {"station_id": "DEMO-1", "transaction_id": transaction.transaction_id}
-    return {re.sub(r"\W+", "-", page.path).strip("-") or "overview": page.path.format(**values) for page in PAGES}
+    values = {
+        "station_id": "DEMO-1",
+        "transaction_id": transaction.transaction_id,
+        "location_id": "harbour",
+    }
+    plain = [re.sub(r":\w+}", "}", page.path) for page in PAGES]
+    return {re.sub(r"\W+", "-", path).strip("-") or "overview": path.format(**values) for path in plain}
 
 
 async def shown(page: Page, address: str) -> None:

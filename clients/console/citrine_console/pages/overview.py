@@ -20,6 +20,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_cli.event_lines import event_words
 from citrine_console.clock import utc_now
 from citrine_console.live import Page, Region
+from citrine_console.pages.location_map import MAP
 from citrine_console.plots import Bars, bars
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
@@ -180,6 +181,7 @@ PAGES = [
                 every=60,
                 pause=5,
             ),
+            MAP,
             Region("events", "overview/events.html", _events, kinds=EVENTS, needs=("Subscribe",)),
         ],
     ),
