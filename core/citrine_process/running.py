@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def stop_by_signal() -> asyncio.Event:
     return stop
 
 
+@cache
 def software_version() -> str:
     """Return the version of Citrine that is installed."""
     try:

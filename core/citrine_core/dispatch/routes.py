@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from google.protobuf.message import Message
@@ -74,17 +75,25 @@ def collect(blocks: Iterable[Block]) -> Routes:
     failures: dict[type[Message], list[Route]] = defaultdict(list)
     for block in blocks:
         for handler in block.handlers:
-            for name in dir(type(handler)):
-                for mark in marks_of(getattr(type(handler), name, None)):
-                    route = Route(mark, getattr(handler, name))
-                    if mark.kind in ("answer", "failure"):
-                        (answers if mark.kind == "answer" else failures)[mark.message].append(route)
-                        continue
-                    bound: dict[Any, Route] = calls if mark.kind == "call" else vendors
-                    if mark.message in bound:
-                        raise ValueError(f"block {block.name} binds {mark.message} a second time")
-                    bound[mark.message] = route
+            # Any: for mypy a class has no hash.
+            handler_class: Any = type(handler)
+            for name, mark in _marked(handler_class):
+                route = Route(mark, getattr(handler, name))
+                if mark.kind in ("answer", "failure"):
+                    (answers if mark.kind == "answer" else failures)[mark.message].append(route)
+                    continue
+                bound: dict[Any, Route] = calls if mark.kind == "call" else vendors
+                if mark.message in bound:
+                    raise ValueError(f"block {block.name} binds {mark.message} a second time")
+                bound[mark.message] = route
     return Routes(calls, dict(answers), vendors, dict(failures))
+
+
+@cache
+def _marked(handler_class: type) -> tuple[tuple[str, Mark], ...]:
+    """Return the names of marked methods of a class, each with its mark."""
+    names = dir(handler_class)
+    return tuple((name, mark) for name in names for mark in marks_of(getattr(handler_class, name, None)))
 
 
 def collect_served(blocks: Sequence[Block], served: Collection[str]) -> Routes:

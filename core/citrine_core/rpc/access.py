@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Protocol
 
 from google.protobuf import descriptor_pool
@@ -258,9 +259,12 @@ def scopes_by_rpc(service_names: Iterable[str]) -> dict[str, str]:
 
 def _declared(service_names: Iterable[str]) -> Iterator[tuple[str, access_pb2.Access]]:
     """Yield methods of services by name, each with its access rule."""
-    pool = descriptor_pool.Default()
     for service in service_names:
-        for method in pool.FindServiceByName(service).methods:
-            rule = rule_of(f"/{service}/{method.name}")
-            if rule is not None and rule.scope:
-                yield method.name, rule
+        yield from _declared_by(service)
+
+
+@cache
+def _declared_by(service: str) -> tuple[tuple[str, access_pb2.Access], ...]:
+    names = [method.name for method in descriptor_pool.Default().FindServiceByName(service).methods]
+    rules = [(name, rule_of(f"/{service}/{name}")) for name in names]
+    return tuple((name, rule) for name, rule in rules if rule is not None and rule.scope)
