@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine_core.config import CoreSettings, read_settings
+from citrine_core.connection_failures import reason_of
 from citrine_core.core import CannotStart, Core
 from citrine_core.db import create_engine
 from citrine_core.db.databases import database_of
@@ -127,7 +128,7 @@ async def _check_schema(engine: AsyncEngine) -> None:
 
 def _one_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return reason_of(error) if not lines or (isinstance(error, OSError) and error.errno) else lines[0]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from citrine_core.connection_failures import reason_of
+
 __all__ = ["HttpAnswer", "HttpFailed", "post", "sha256_of"]
 
 _PLAIN = "identity"
@@ -124,7 +126,7 @@ def _failing() -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise HttpFailed(type(error).__name__) from error
+        raise HttpFailed(reason_of(error)) from error
 
 
 async def _read(response: aiohttp.ClientResponse, largest: int) -> bytes:

@@ -142,7 +142,7 @@ async def test_who_is_not_there_is_an_error() -> None:
 
     async with server(answer) as url:
         pass
-    with pytest.raises(HttpFailed, match="ClientConnectorError"):
+    with pytest.raises(HttpFailed, match="Connection refused"):
         await send(url)
 
 

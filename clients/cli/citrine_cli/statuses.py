@@ -9,12 +9,14 @@ __all__ = ["sentence"]
 _UNREACHED = (
     "failed to connect",
     "connections to all backends failing",
-    "DNS resolution failed",
     "Connection refused",
     "Socket closed",
     "recvmsg",
 )
 """Error texts of the gRPC channel for an unreachable core."""
+
+_UNRESOLVED = ("DNS resolution failed", "errors resolving", "lookup failed")
+"""Those for a host without an address."""
 
 _WHERE_SILENT = {
     grpc.StatusCode.CANCELLED: "the call was cancelled",
@@ -32,6 +34,8 @@ _WHERE_SILENT = {
 def sentence(error: grpc.aio.AioRpcError, cores: str) -> str:
     """Return a sentence for people about a failed call to the given cores."""
     details = error.details() or ""
+    if error.code() is grpc.StatusCode.UNAVAILABLE and any(said in details for said in _UNRESOLVED):
+        return f"the host of {cores} has no address"
     if error.code() is grpc.StatusCode.UNAVAILABLE and any(said in details for said in _UNREACHED):
         return f"no core answers at {cores}"
     if error.code() is grpc.StatusCode.UNIMPLEMENTED and details in {"", "Method not found!"}:

@@ -24,7 +24,7 @@ from citrine_simulator.scenarios import ChargePlan, charge, drain, lose_connecti
 from citrine_simulator.schemas import Schemas
 from citrine_simulator.station import Station
 from citrine_simulator.store import Store
-from citrine_simulator.trouble import Trouble
+from citrine_simulator.trouble import FirstSteps, Trouble
 
 __all__ = ["main"]
 
@@ -156,15 +156,22 @@ async def _charging(options: Options, output: Output, stop: asyncio.Event) -> in
     faults = options.scenario == "faults"
     plan = ChargePlan(options.session, 0.0 if faults else options.pause)
     connected: set[str] = set()
+    url, problem = options.fleet.url, ""
     # With a duration, the result reports problems at the end.
-    trouble = Trouble(options.fleet.url) if options.duration is None else None
+    trouble = Trouble(url, options.fleet.tenant) if options.duration is None else None
+    steps = None if options.events or options.json else FirstSteps(len(options.fleet.stations))
 
     def on_event(event: Event) -> None:
+        nonlocal problem
         if event.name == "connected":
             connected.add(event.station_id)
-        if trouble is not None:
-            trouble.event(event)
-        output.event(event)
+        elif event.name == "unreachable":
+            problem = f": {event.fields['problem']}"
+        elif event.name == "refused":
+            problem = f": it refuses them with HTTP status {event.fields['status']}"
+        for watching in (trouble, steps, output):
+            if watching is not None:
+                watching.event(event)
 
     async with contextlib.AsyncExitStack() as cleanup:
         store, journal = Store(options.state_dir), Journal(options.journal)
@@ -175,6 +182,8 @@ async def _charging(options: Options, output: Output, stop: asyncio.Event) -> in
         work: list[Coroutine[Any, Any, None]] = []
         for number, station in enumerate(stations):
             await station.start()
+            if number == 0 and steps is not None and options.duration is None:
+                steps.begin(url)
             cleanup.push_async_callback(station.stop)
             work.append(charge(station, options.fleet.token(number), plan, rng, stop))
         if options.drop_every is not None:
@@ -183,7 +192,7 @@ async def _charging(options: Options, output: Output, stop: asyncio.Event) -> in
         result = await drain(stations, journal, options.drain if faults else SHORT_DRAIN)
     output.result(result)
     if options.duration is not None and not connected:
-        return _fail(FAILED, f"no station has connected to {options.fleet.url}")
+        return _fail(FAILED, f"no station has connected to {url}{problem}")
     return DONE if result.complete or not faults else FAILED
 
 

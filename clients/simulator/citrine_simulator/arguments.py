@@ -1,6 +1,7 @@
 """The command line of the simulator."""
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -29,6 +30,9 @@ SCENARIOS = {
 
 URLS = {1: "ws://127.0.0.1:9000", 2: "wss://127.0.0.1:9443", 3: "wss://127.0.0.1:9444"}
 """Default URLs of the CSMS, by security profile."""
+
+TENANT = "CITRINE_TENANT"
+"""Environment variable of the tenant, as for the other commands."""
 
 ORDERING = ("charge", "faults")
 """Scenarios whose stations can order certificates."""
@@ -144,7 +148,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         fleet=Fleet(
             url=given.url or URLS[given.profile],
             stations={station_id: known.get(station_id, given.password) for station_id in ids},
-            tenant=given.tenant,
+            tenant=given.tenant if given.tenant is not None else os.environ.get(TENANT) or None,
             versions=given.version,
             id_tokens=given.id_token or ["C0FFEE01"],
             tls=TlsFiles(given.ca_file, given.certificate_file, given.key_file),
@@ -250,7 +254,11 @@ def _add_stations(parser: argparse.ArgumentParser) -> None:
         help="OCPP version: 1.6, 2.0.1 or 2.1. Stations have several in turn.",
     )
     who.add_argument("--url", metavar="URL", help=f"OCPP endpoint.  [default: {URLS[1]}, or the fleet's]")
-    who.add_argument("--tenant", metavar="ID", help="Tenant in the URL.")
+    who.add_argument(
+        "--tenant",
+        metavar="ID",
+        help="Tenant in the URL.  [env var, without --fleet: CITRINE_TENANT; default: none, or the fleet's]",
+    )
     who.add_argument("--password", metavar="P", help="Basic authentication, for every station.")
     who.add_argument("--passwords-file", type=Path, metavar="JSON", help="Object of passwords by station id.")
     who.add_argument(

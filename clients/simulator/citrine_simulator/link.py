@@ -10,6 +10,7 @@ from citrine_simulator.backoff import Backoff, BackoffLimits
 from citrine_simulator.clock import Clock, sleep_or
 from citrine_simulator.connection import AnswerCall, Connection, Spawn, Target, open_socket
 from citrine_simulator.errors import HandshakeRefusedError, NotConnectedError
+from citrine_simulator.failures import reason_of
 from citrine_simulator.network_profiles import NetworkProfiles
 from citrine_simulator.schemas import Schemas
 from citrine_simulator.tap import Tap
@@ -137,7 +138,7 @@ class Link:
         except (OSError, TimeoutError) as unreachable:
             self._profiles.failed()
             wait = self._backoff.next()
-            self._emit("unreachable", problem=type(unreachable).__name__, wait=wait)
+            self._emit("unreachable", problem=reason_of(unreachable), wait=wait)
             return wait
         self._profiles.worked()
         connection = Connection(

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from citrine.ocpp.v2.types_pb2 import CertificateHashData
 from citrine_core.certificate_authorities.interface import AuthorityUnavailable, OrderRefused, SigningRequest
+from citrine_core.connection_failures import reason_of
 
 __all__ = ["EstAuthority", "EstLogin"]
 
@@ -75,7 +76,7 @@ class EstAuthority:
                 signed = await _ask(session, "POST", f"{self._url}/simpleenroll", base64.encodebytes(der), content)
                 above = await _ask(session, "GET", f"{self._url}/cacerts")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise AuthorityUnavailable(f"the EST server can't be reached: {error or type(error).__name__}") from error
+            raise AuthorityUnavailable(f"the EST server can't be reached: {reason_of(error)}") from error
         if not signed:
             raise AuthorityUnavailable("the EST server returned no certificate")
         return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in _path(signed, above))

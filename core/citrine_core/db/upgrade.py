@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from citrine_core.blocks import plug_ins
 from citrine_core.clock import utc_now
 from citrine_core.config import CoreSettings
+from citrine_core.connection_failures import reason_of
 from citrine_core.db.databases import database_of
 from citrine_core.db.engine import create_engine
 from citrine_core.db.late_indexes import build_late_indexes
@@ -165,5 +166,7 @@ def _one_line(error: Exception) -> str:
     if is_outage(error):
         cause = error.__cause__ if isinstance(error, DatabaseUnavailable) else getattr(error, "orig", None)
         cause = cause or error
-        return f"the database can't be reached or written: {' '.join(str(cause).split())}"
+        is_of_network = isinstance(cause, OSError) and cause.errno
+        reason = reason_of(cause) if is_of_network else " ".join(str(cause).split())
+        return f"the database can't be reached or written: {reason}"
     return " ".join(str(error).split())

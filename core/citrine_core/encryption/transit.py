@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
+from citrine_core.connection_failures import reason_of
 from citrine_core.encryption.cipher import Cipher, SecretUnreadable, key_id_of, mark_of
 from citrine_core.errors import FailedPrecondition
 
@@ -146,7 +147,7 @@ class TransitCipher:
         except TimeoutError:
             raise _ServiceFailed(f"the key service gave no answer within {TIMEOUT:.0f} seconds") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise _ServiceFailed(f"the key service can't be reached: {type(error).__name__}") from error
+            raise _ServiceFailed(f"the key service can't be reached: {reason_of(error)}") from error
         except (orjson.JSONDecodeError, KeyError, TypeError):
             raise _ServiceFailed("the key service answered no JSON with data") from None
         if not isinstance(data, dict):

@@ -53,6 +53,7 @@ class Csms:
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[Received] = field(default_factory=list)
     headers: list[Headers] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     """Of every handshake, accepted or not."""
     problems: list[str] = field(default_factory=list)
     """What stations did against the protocol."""
@@ -117,6 +118,7 @@ class Csms:
     def check_handshake(self, _socket: ServerConnection, request: Request) -> Response | None:
         """Refuse the handshake where the script says so."""
         self.headers.append(request.headers)
+        self.paths.append(request.path)
         if not self.refuse:
             return None
         status, headers = self.refuse.pop(0)

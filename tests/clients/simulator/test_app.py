@@ -126,16 +126,20 @@ async def test_who_waits_for_a_csms_is_told_so(csms: Csms, stations: str) -> Non
     assert simulator.stderr is not None
 
     async with asyncio.timeout(WAIT):
-        said = await simulator.stderr.readline()
+        said, told = await simulator.stderr.readline(), await simulator.stderr.readline()
     simulator.send_signal(signal.SIGTERM)
     _, more = await asyncio.wait_for(simulator.communicate(), 30)
 
-    told = "citrine simulate: no CSMS answers at ws://127.0.0.1:1; trying again until it does, or Ctrl-C\n"
-    assert (said.decode(), more.decode()) == (told, "")
+    name = "1 station" if stations == "1" else "3 stations"
+    assert said.decode() == (
+        f"citrine simulate: {name} to connect to ws://127.0.0.1:1; --events shows what they do, Ctrl-C stops it\n"
+    )
+    unreachable = "no CSMS answers at ws://127.0.0.1:1: Connection refused"
+    assert (told + more).decode() == f"citrine simulate: {unreachable}; trying again until it does, or Ctrl-C\n"
 
 
 def test_who_is_refused_is_told_so_once(capsys: pytest.CaptureFixture[str]) -> None:
-    trouble = Trouble("ws://127.0.0.1:1")
+    trouble = Trouble("ws://127.0.0.1:1", "demo")
     for name, station, status in (
         ("refused", "CS-1", 401),
         ("refused", "CS-2", 401),
@@ -145,11 +149,35 @@ def test_who_is_refused_is_told_so_once(capsys: pytest.CaptureFixture[str]) -> N
     ):
         trouble.event(Event(datetime.now(UTC), station, name, {"status": status}))
 
-    assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == [
+    said = capsys.readouterr().err.splitlines()
+    assert "citrine --tenant demo station add CS-1 --password P" in said[0]
+    assert [line.split(": ")[1] for line in said] == [
         "CS-1 is refused with HTTP status 401",
         "CS-1 is refused with HTTP status 503",
         "CS-1 is refused with HTTP status 503",
     ]
+
+
+async def test_the_first_steps_are_told_and_why_there_are_none(
+    csms: Csms, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tenant is that of the other commands."""
+    monkeypatch.setenv("CITRINE_TENANT", "north")
+    options = ("--speed", "3600", "--pause", "0", "--for", "2s", "--stations", "2")
+
+    assert await run("--url", csms.url, *options) == 0
+    said = capsys.readouterr().err.splitlines()
+    code = await run("--url", "ws://nowhere.invalid", *options)
+
+    assert [line.split(": ")[1].rsplit("-", 1)[0] for line in said] == [
+        "2 stations connected",
+        "the first EV charges, at SIM",
+    ]
+    assert {path.split("/")[-2] for path in csms.paths} == {"north"}
+    assert (code, capsys.readouterr().err.splitlines()[-1]) == (
+        1,
+        "citrine simulate: no station has connected to ws://nowhere.invalid: its host has no address",
+    )
 
 
 async def test_a_fleet_is_run_from_its_file_and_reported(

@@ -84,8 +84,10 @@ class OpcpContractPool:
             body = orjson.dumps({"certificateInstallationReq": exi_request, "xsdMsgDefNamespace": schema_version})
             # The URL is the operator's own, so it may be anywhere.
             answer = await post(self._url, body, headers, largest=LARGEST_ANSWER, hosts=None)
-        except (HttpFailed, OSError, ValueError) as error:
-            raise PoolFailed(f"the contract certificate pool could not be asked: {type(error).__name__}") from error
+        except HttpFailed as error:
+            raise PoolFailed(f"the contract certificate pool could not be asked: {error}") from error
+        except (OSError, ValueError) as error:
+            raise PoolFailed("the contract certificate pool could not be asked: its token can't be read") from error
         if answer.status not in (200, 404):
             raise PoolFailed(f"the contract certificate pool answered with status {answer.status}")
         contracts = _contracts(answer.body)

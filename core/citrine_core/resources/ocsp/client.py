@@ -27,6 +27,9 @@ MOST_REMEMBERED = 10_000
 MOST_BYTES = 16 * 1024 * 1024
 """Most bytes of all answers that are cached."""
 
+_PROBLEMS = {TimeoutError: "it gave no answer in time", InvalidSignature: "its signature is not valid"}
+"""What is wrong with an answer, by the error. Others: it can't be read."""
+
 _HEADERS = {"Content-Type": "application/ocsp-request", "Accept": "application/ocsp-response"}
 
 
@@ -114,7 +117,7 @@ class Ocsp:
                 raise HttpFailed(f"its status is {answer.status}")
             read = read_response(answer.body, certificate, known, now, verify=verify)
         except (HttpFailed, TimeoutError, ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
-            reason = str(error) if isinstance(error, HttpFailed) else type(error).__name__
+            reason = str(error) if isinstance(error, HttpFailed) else _PROBLEMS.get(type(error), "it can't be read")
             logger.warning("an OCSP responder gave no usable answer: %s", reason, extra={"url": url})
             return None
         found = OcspAnswer(read.status, read.until, answer.body, read.is_verified)
