@@ -71,7 +71,8 @@ GROUPS: Mapping[str, Noun] = {
     ),
     "transaction": _group(
         "transactions",
-        "Transactions: list, show, start, stop, check, close; and their costs: settle, reopen, waive, credit, reprice.",
+        "Transactions: list, show, start, stop, unlock, check, close;"
+        " and their costs: settle, reopen, waive, credit, reprice.",
     ),
     "reservation": _group("reservations", "Reservations: add, cancel, list, show; what those cost that nobody used."),
     "message": _group("messages", "Messages on displays: set, clear, get, list, show."),

@@ -1,7 +1,6 @@
 """The command line of the simulator."""
 
 import argparse
-import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, get_args
 
-from citrine_simulator.config import Version, too_long_for
+from citrine_simulator.config import Version, default_tenant, too_long_for
 from citrine_simulator.durations import parse_duration
 from citrine_simulator.errors import UsageError
 from citrine_simulator.fail_on import DEFAULT_FAIL_ON, FAIL_ON
@@ -30,9 +29,6 @@ SCENARIOS = {
 
 URLS = {1: "ws://127.0.0.1:9000", 2: "wss://127.0.0.1:9443", 3: "wss://127.0.0.1:9444"}
 """Default URLs of the CSMS, by security profile."""
-
-TENANT = "CITRINE_TENANT"
-"""Environment variable of the tenant, as for the other commands."""
 
 ORDERING = ("charge", "faults")
 """Scenarios whose stations can order certificates."""
@@ -148,7 +144,7 @@ def parse(argv: Sequence[str] | None) -> Options:
         fleet=Fleet(
             url=given.url or URLS[given.profile],
             stations={station_id: known.get(station_id, given.password) for station_id in ids},
-            tenant=given.tenant if given.tenant is not None else os.environ.get(TENANT) or None,
+            tenant=given.tenant if given.tenant is not None else default_tenant(),
             versions=given.version,
             id_tokens=given.id_token or ["C0FFEE01"],
             tls=TlsFiles(given.ca_file, given.certificate_file, given.key_file),

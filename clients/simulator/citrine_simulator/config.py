@@ -1,5 +1,6 @@
 """The configuration of one simulated station."""
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["StationConfig", "Version", "connection_url", "too_long_for"]
+__all__ = ["StationConfig", "Version", "connection_url", "default_tenant", "too_long_for"]
 
 Version = Literal["1.6", "2.0.1", "2.1"]
 """OCPP versions that stations speak."""
@@ -16,6 +17,15 @@ MOST_CHARACTERS_16 = 20
 """Most characters of a token in OCPP 1.6."""
 
 Positive = Annotated[float, Field(gt=0)]
+
+
+TENANT = "CITRINE_TENANT"
+"""Environment variable of the tenant, as for the other commands."""
+
+
+def default_tenant() -> str | None:
+    """Return the tenant of stations for which none is given; None: none in their URL."""
+    return os.environ.get(TENANT) or None
 
 
 class StationConfig(BaseModel):

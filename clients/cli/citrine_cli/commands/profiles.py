@@ -18,7 +18,7 @@ from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate, show_plan
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption
-from citrine_cli.prefixes import listed_transaction, transaction_id_of
+from citrine_cli.prefixes import key_of_transaction, listed_transaction, transaction_id_of
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
@@ -249,21 +249,33 @@ async def _reported(client: Client, station_id: str, request_id: int) -> list[re
 
 async def clear_profiles(
     client: Client,
-    station_id: Station,
+    station_id: Annotated[str, typer.Argument(metavar="[STATION]", help="Its name; not with --transaction.")] = "",
     profile_id: MaybeId = None,
     evse: MaybeEvse = None,
     purpose: MaybePurpose = "",
     level: MaybeLevel = None,
+    transaction: Annotated[
+        str, typer.Option("--transaction", metavar="ID", help="Instead: all of this transaction, wherever it is.")
+    ] = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
-    """Clear a profile by its id, or profiles by criteria. The exit code is 1 if there is none."""
+    """Clear a profile by id, profiles by criteria or of a transaction. The exit code is 1 if there is none."""
+    has_criteria = profile_id is not None or evse is not None or bool(purpose) or level is not None
+    if transaction:
+        if has_criteria:
+            raise UsageError("--transaction: not with --id, --evse, --purpose and --level")
+        station_id, transaction = await key_of_transaction(client, transaction, station_id)
+    elif not station_id:
+        raise UsageError("name a station, or --transaction")
     content = ocpp.ClearChargingProfileRequest(charging_profile_id=profile_id)
     if evse is not None or purpose or level is not None:
         content.charging_profile_criteria.CopyFrom(
             ocpp.ClearChargingProfile(evse_id=evse, charging_profile_purpose=_purpose(purpose), stack_level=level)
         )
-    request = pb.ClearChargingProfileRequest(target=_target(station_id, timeout, when_online), request=content)
+    request = pb.ClearChargingProfileRequest(
+        target=_target(station_id, timeout, when_online), request=content, transaction_id=transaction
+    )
     answer = await client.citrine.smart_charging.ClearChargingProfile(request, timeout=timeout + MARGIN)
     _show(client, answer, "profiles", station_id)
 

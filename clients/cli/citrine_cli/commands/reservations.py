@@ -10,6 +10,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reservation_costs import list_reservation_costs, show_reservation_cost
+from citrine_cli.errors import UsageError
 from citrine_cli.filters import (
     ChangedOption,
     EvseOption,
@@ -34,7 +35,10 @@ _STATES = {
     if state
 }
 
-ReservationId = Annotated[int, typer.Argument(metavar="ID", help="Id of the reservation at the station.")]
+StationOrId = Annotated[
+    str, typer.Argument(metavar="STATION|ID", help="Name of the station; or alone, the id that list shows.")
+]
+IdAtStation = Annotated[int | None, typer.Argument(metavar="[ID]", help="Id of the reservation at the station.")]
 
 
 def build() -> typer.Typer:
@@ -91,16 +95,18 @@ async def add_reservation(
 
 async def cancel_reservation(
     client: Client,
-    station_id: Station,
-    reservation_id: ReservationId,
+    station_id: StationOrId,
+    reservation_id: IdAtStation = None,
     timeout: Timeout = DEFAULT_TIMEOUT,
     when_online: WhenOnline = False,
 ) -> None:
     """Cancel a reservation. The exit code is 1 if the station has no such reservation."""
-    request = pb.CancelReservationRequest(
-        target=target(station_id, timeout, when_online),
-        request=ocpp.CancelReservationRequest(reservation_id=reservation_id),
-    )
+    request = pb.CancelReservationRequest(target=target("", timeout, when_online))
+    if reservation_id is None:
+        request.id = _own_id(station_id)
+    else:
+        request.target.station_id = station_id
+        request.request.reservation_id = reservation_id
     show_answer(client, await client.citrine.reservation.CancelReservation(request, timeout=timeout + MARGIN))
 
 
@@ -138,11 +144,12 @@ async def list_reservations(
         client.out.messages(found)
         return
     client.out.table(
-        ["id", "station", "evse", "token", "state", "until", "transaction"],
+        ["id", "station", "id at station", "evse", "token", "state", "until", "transaction"],
         (
             [
-                str(one.request.id),
+                str(one.id),
                 one.station_id,
+                str(one.request.id),
                 number(one.request, "evse_id") or one.request.connector_type or "any",
                 one.request.id_token.id_token,
                 enum_word(one, "state"),
@@ -155,17 +162,21 @@ async def list_reservations(
     )
 
 
-async def show_reservation(client: Client, station_id: Station, reservation_id: ReservationId) -> None:
+async def show_reservation(client: Client, station_id: StationOrId, reservation_id: IdAtStation = None) -> None:
     """Show a reservation."""
-    request = pb.GetReservationRequest(station_id=station_id, reservation_id=reservation_id)
+    if reservation_id is None:
+        request = pb.GetReservationRequest(id=_own_id(station_id))
+    else:
+        request = pb.GetReservationRequest(station_id=station_id, reservation_id=reservation_id)
     found = await client.citrine.reservation.GetReservation(request)
     if client.out.as_json:
         client.out.message(found)
         return
     client.out.facts(
         {
-            "id": str(found.request.id),
+            "id": str(found.id),
             "station": found.station_id,
+            "id at station": str(found.request.id),
             "evse": number(found.request, "evse_id"),
             "connector type": found.request.connector_type,
             "token": found.request.id_token.id_token,
@@ -180,3 +191,9 @@ async def show_reservation(client: Client, station_id: Station, reservation_id: 
             "created": time_word(found, "create_time"),
         }
     )
+
+
+def _own_id(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**63:
+        raise UsageError(f"{text!r} is no id of a reservation; for one by its id at a station: STATION ID")
+    return int(text)

@@ -1,4 +1,4 @@
-"""`citrine station reset|resets|availability|network`: operation of stations in the field."""
+"""`citrine station reset|resets|availability|unlock|network`: operation of stations in the field."""
 
 from typing import Annotated
 
@@ -17,8 +17,10 @@ from citrine.api.v1.provisioning_pb2 import (
     SetNetworkProfileRequest,
     StationReset,
 )
+from citrine.api.v1.remote_control_pb2 import UnlockConnectorRequest
 from citrine.ocpp.v2 import availability_pb2 as availability
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
+from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.filters import FromOption, ToOption, range_of
@@ -50,6 +52,7 @@ def add_to(app: typer.Typer) -> None:
     client_command(app, "resets")(list_resets)
     client_command(app, "availabilities")(list_availabilities)
     client_command(app, "availability")(change_availability)
+    client_command(app, "unlock")(unlock_connector)
     client_command(app, "network")(list_network_profiles)
     client_command(app, "set-network")(set_network_profile)
 
@@ -108,6 +111,20 @@ def _reset_row(row: StationReset) -> list[str]:
         time_word(row, "boot_time"),
         row.problem,
     ]
+
+
+async def unlock_connector(
+    client: Client,
+    station_id: Station,
+    evse: Annotated[int, typer.Option("--evse", metavar="N", help="The EVSE.")] = 1,
+    connector: Annotated[int, typer.Option("--connector", metavar="N", help="The connector of the EVSE.")] = 1,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+) -> None:
+    """Unlock a connector; that of a transaction: citrine transaction unlock. The exit code is 1 if it stays locked."""
+    content = remote_control.UnlockConnectorRequest(evse_id=evse, connector_id=connector)
+    request = UnlockConnectorRequest(target=target(station_id, timeout), request=content)
+    answer = await client.citrine.remote_control.UnlockConnector(request, timeout=timeout + MARGIN)
+    show_answer(client, answer, ("Unlocked",))
 
 
 async def change_availability(

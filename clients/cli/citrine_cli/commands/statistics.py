@@ -1,11 +1,12 @@
 """`citrine statistics`: how many stations are in which state, and what happened in each hour, day or month."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -21,6 +22,7 @@ from citrine.api.v1.statistics_pb2 import (
 )
 from citrine_cli.cells import Figure
 from citrine_cli.client import Client, Limit, client_command, collect
+from citrine_cli.clock import utc_now
 from citrine_cli.errors import UsageError
 from citrine_cli.filters import ToOption, words_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
@@ -34,6 +36,9 @@ __all__ = ["build"]
 _GROUPINGS = words_of(StatisticsGrouping.items(), "STATISTICS_GROUPING_")
 _INTERVALS = {**words_of(SeriesInterval.items(), "SERIES_INTERVAL_"), "all": SeriesInterval.SERIES_INTERVAL_UNSPECIFIED}
 
+_SPANS = {"hour": timedelta(days=1), "day": timedelta(days=30), "month": timedelta(days=366)}
+"""How far back is looked where nobody says from when on, by the interval."""
+
 OWN_ZONES = "location"
 """What stands for the time zone of each location."""
 
@@ -45,7 +50,16 @@ ZoneOption = Annotated[
     str,
     typer.Option("--zone", metavar="ZONE", help='Time zone of the intervals, as Europe/Oslo; "location": its own.'),
 ]
-SinceOption = Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="From the interval of then on.")]
+SinceOption = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        "--since",
+        metavar="TIME",
+        help="From the interval of then on.",
+        show_default="the first with anything in it, of 1 day by hours, 30 days by days, 1 year by months",
+    ),
+]
 TariffOption = Annotated[str, typer.Option("--tariff", metavar="ID", help="Only of this tariff.")]
 
 Columns = Mapping[str, Callable[[SeriesPoint], str]]
@@ -125,7 +139,7 @@ async def list_counts(
 
 async def list_series(
     client: Client,
-    begin: SinceOption = "30d",
+    begin: SinceOption = "",
     end: ToOption = "",
     every: EveryOption = "day",
     zone: ZoneOption = "",
@@ -139,12 +153,12 @@ async def list_series(
     """List how many transactions started, ended and failed in each interval, their energy and revenue, and failures."""
     stations = station_selector(location, group, label)
     request = _request(begin, end, every, zone, by, stations, tariff)
-    await _list(client, request, by, _SERIES, limit)
+    await _list(client, request, begin, by, _SERIES, limit)
 
 
 async def list_utilisation(
     client: Client,
-    begin: SinceOption = "30d",
+    begin: SinceOption = "",
     end: ToOption = "",
     every: EveryOption = "day",
     zone: ZoneOption = "",
@@ -156,12 +170,12 @@ async def list_utilisation(
 ) -> None:
     """List for how much of their time in service EVSEs were in transactions."""
     request = _request(begin, end, every, zone, by, station_selector(location, group, label))
-    await _list(client, request, by, _UTILISATION, limit)
+    await _list(client, request, begin, by, _UTILISATION, limit)
 
 
 async def list_uptime(
     client: Client,
-    begin: SinceOption = "30d",
+    begin: SinceOption = "",
     end: ToOption = "",
     every: EveryOption = "day",
     zone: ZoneOption = "",
@@ -173,13 +187,17 @@ async def list_uptime(
 ) -> None:
     """List for how much of their time in service EVSEs were connected and not faulted."""
     request = _request(begin, end, every, zone, by, station_selector(location, group, label))
-    await _list(client, request, by, _UPTIME, limit)
+    await _list(client, request, begin, by, _UPTIME, limit)
 
 
 def _request(
     begin: str, end: str, every: str, zone: str, by: str, stations: StationSelector | None, tariff: str = ""
 ) -> ListSeriesRequest:
     start, last = parse_span("--from/--since", begin, "--to", end, past=True)
+    if start is None:
+        start = Timestamp()
+        until = last.ToDatetime(UTC) if last is not None else utc_now()
+        start.FromDatetime(until - _SPANS.get(every.lower(), timedelta(days=30)))
     grouping = _grouping(by)
     if zone == OWN_ZONES and grouping != STATISTICS_GROUPING_LOCATION:
         raise UsageError(f"--zone {OWN_ZONES}: is for --by location")
@@ -194,12 +212,14 @@ def _request(
     )
 
 
-async def _list(client: Client, request: ListSeriesRequest, by: str, columns: Columns, limit: int) -> None:
+async def _list(client: Client, request: ListSeriesRequest, begin: str, by: str, columns: Columns, limit: int) -> None:
     pages = collect(client.citrine.statistics.ListSeries, request, limit)
     points = [point async for page in pages for point in page.points]
     if client.out.as_json:
         client.out.messages(points)
         return
+    if not begin:
+        points = _from_the_first(points, columns)
     shown = ZoneInfo(request.time_zone) if request.time_zone else UTC
     client.out.table(
         [*([by] if by else []), "from", *columns],
@@ -213,6 +233,13 @@ async def _list(client: Client, request: ListSeriesRequest, by: str, columns: Co
         ],
         empty="nothing happened, and no EVSE was in service",
     )
+
+
+def _from_the_first(points: Sequence[SeriesPoint], columns: Columns) -> list[SeriesPoint]:
+    """Return the points from the first interval on in which anything is to be shown."""
+    nothing = [cell(SeriesPoint(energy_kwh="0")) for cell in columns.values()]
+    times = [one.start_time.seconds for one in points if [cell(one) for cell in columns.values()] != nothing]
+    return [one for one in points if times and one.start_time.seconds >= min(times)]
 
 
 def _grouping(by: str) -> StatisticsGrouping.ValueType:

@@ -9,6 +9,7 @@ from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.remote_control_pb2 import (
     RequestStartTransactionRequest,
     RequestStopTransactionRequest,
+    UnlockConnectorRequest,
 )
 from citrine.api.v1.transactions_pb2 import (
     CloseTransactionRequest,
@@ -65,7 +66,7 @@ StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Sta
 def build() -> typer.Typer:
     """Return the commands of `citrine transaction`."""
     app = typer.Typer(
-        help="Transactions: list, show, start, stop, check, close;"
+        help="Transactions: list, show, start, stop, unlock, check, close;"
         " and their costs: settle, reopen, waive, credit, reprice."
     )
     client_command(app, "list")(list_transactions)
@@ -73,6 +74,7 @@ def build() -> typer.Typer:
     client_command(app, "start")(start_transaction)
     client_command(app, "starts")(list_starts)
     client_command(app, "stop")(stop_transaction)
+    client_command(app, "unlock")(unlock_connector)
     client_command(app, "check")(check_transaction)
     client_command(app, "unmatched")(list_unmatched_ends)
     client_command(app, "close")(close_transaction)
@@ -325,6 +327,13 @@ async def stop_transaction(client: Client, transaction_id: TransactionId, statio
         )
     )
     show_answer(client, answer)
+
+
+async def unlock_connector(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:
+    """Unlock the connector of a transaction. The exit code is 1 if it stays locked."""
+    station_id, transaction_id = await key_of_transaction(client, transaction_id, station)
+    request = UnlockConnectorRequest(target=CommandTarget(station_id=station_id), transaction_id=transaction_id)
+    show_answer(client, await client.citrine.remote_control.UnlockConnector(request), ("Unlocked",))
 
 
 async def check_transaction(client: Client, transaction_id: TransactionId, station: StationOption = "") -> None:

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.api.v1 import reports_pb2 as reports
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.api.v1.common_pb2 import Command
+from citrine.api.v1.transactions_pb2 import Transaction
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2 as types
 from tests.clients.cli.conftest import Cli
@@ -180,6 +181,20 @@ def test_profiles_are_cleared(citrine: Cli, core: ScriptedCore, flags: list[str]
 
     assert (ran.code, ran.lines) == (1, ["profiles: Unknown"])
     assert [one.request for one in core.requests("ClearChargingProfile")] == [request_]
+
+
+def test_profiles_of_a_transaction_are_cleared_wherever_it_is(citrine: Cli, core: ScriptedCore) -> None:
+    accepted = ocpp.ClearChargingProfileResponse(status=ocpp.CLEAR_CHARGING_PROFILE_STATUS_ENUM_ACCEPTED)
+    core.on("ClearChargingProfile", pb.ClearChargingProfileResponse(response=accepted))
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+
+    cleared = citrine("profile", "clear", "--transaction", "T-1")
+    nothing = citrine("profile", "clear")
+    both = citrine("profile", "clear", "--transaction", "T-1", "--id", "5")
+
+    assert (cleared.code, nothing.code, both.code) == (0, 2, 2)
+    (asked,) = core.requests("ClearChargingProfile")
+    assert (asked.target.station_id, asked.transaction_id) == ("CS-1", "T-1")
 
 
 def test_a_composite_schedule_is_shown(citrine: Cli, core: ScriptedCore) -> None:

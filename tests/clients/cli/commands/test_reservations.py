@@ -68,18 +68,29 @@ def test_a_reservation_is_cancelled(citrine: Cli, core: ScriptedCore) -> None:
     ran = citrine("reservation", "cancel", "CS-1", "7", "--json")
 
     assert ran.json["response"] == {"status": "CANCEL_RESERVATION_STATUS_ENUM_ACCEPTED"}
-    assert core.requests("CancelReservation")[0].request.reservation_id == 7
+    citrine("reservation", "cancel", "12", "--when-online")
+    unknown = citrine("reservation", "cancel", "CS-1")
+
+    at_station, own = core.requests("CancelReservation")
+    assert (at_station.target.station_id, at_station.request.reservation_id, at_station.id) == ("CS-1", 7, 0)
+    assert (own.target.station_id, own.id, own.HasField("request")) == ("", 12, False)
+    assert (unknown.code, "'CS-1' is no id of a reservation" in unknown.err) == (2, True)
 
 
 def test_reservations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
-    used = reservation(state=pb.RESERVATION_STATE_USED, transaction_id="T-1")
+    used = reservation(id=12, state=pb.RESERVATION_STATE_USED, transaction_id="T-1")
     core.on("ListReservations", pb.ListReservationsResponse(reservations=[used]))
     core.on("GetReservation", used)
 
     listed = citrine("reservation", "list", "--open", "--state", "no-transaction", "--token", "AA")
     shown = citrine("reservation", "show", "CS-1", "7")
+    citrine("reservation", "show", "12")
 
-    assert listed.lines[1].split() == ["7", "CS-1", "2", "AA", "used", "2099-01-01", "00:00:00", "UTC", "T-1"]
+    assert core.requests("GetReservation") == [
+        pb.GetReservationRequest(station_id="CS-1", reservation_id=7),
+        pb.GetReservationRequest(id=12),
+    ]
+    assert listed.lines[1].split() == ["12", "CS-1", "7", "2", "AA", "used", "2099-01-01", "00:00:00", "UTC", "T-1"]
     (request,) = core.requests("ListReservations")
     assert (request.open_only, request.state) == (True, pb.RESERVATION_STATE_NO_TRANSACTION)
     assert "transaction  T-1" in [" ".join(line.split(maxsplit=1)).replace(" ", "  ", 1) for line in shown.lines]

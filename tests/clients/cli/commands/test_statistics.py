@@ -1,5 +1,7 @@
 """`citrine statistics`: counts and series."""
 
+import time
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -41,3 +43,20 @@ def test_stations_are_counted_and_series_shown_in_their_time_zone(citrine: Cli, 
     asked, _ = core.requests("ListSeries")
     assert (asked.interval, asked.group_by) == (pb.SERIES_INTERVAL_MONTH, pb.STATISTICS_GROUPING_LOCATION)
     assert (asked.time_zone, list(asked.stations.groups)) == ("Europe/Oslo", ["quay"])
+
+
+def test_a_series_begins_with_the_first_interval_that_has_anything(citrine: Cli, core: ScriptedCore) -> None:
+    """Where nobody says when it begins; by hours, that is a day ago at most."""
+    hours = [pb.SeriesPoint(start_time=Timestamp(seconds=3600 * hour), energy_kwh="0") for hour in range(4)]
+    hours[2].transactions_started = 3
+    core.on("ListSeries", pb.ListSeriesResponse(points=hours))
+
+    shown = citrine("statistics", "series", "--every", "hour")
+    asked = citrine("statistics", "series", "--every", "hour", "--since", "1970-01-01")
+    raw = citrine("statistics", "series", "--every", "month", "--to", "2030-01-01", "--json")
+
+    assert [line.split()[1] for line in shown.lines[1:]] == ["02:00", "03:00"]
+    assert (len(asked.lines), len(raw.json)) == (5, 4)
+    by_hours, _, by_months = core.requests("ListSeries")
+    assert abs(time.time() - 86_400 - by_hours.time.start.seconds) < 60
+    assert by_months.time.end.seconds - by_months.time.start.seconds == 366 * 86_400

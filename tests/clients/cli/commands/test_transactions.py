@@ -13,6 +13,7 @@ from citrine.api.v1.remote_control_pb2 import (
     RequestStartTransactionResponse,
     RequestStopTransactionRequest,
     RequestStopTransactionResponse,
+    UnlockConnectorResponse,
 )
 from citrine.api.v1.stations_pb2 import Station
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection, TransactionCost
@@ -92,6 +93,24 @@ def test_a_station_that_refuses_to_start_or_to_stop_is_no_success(citrine: Cli, 
     assert (start.code, start.err) == (1, "error: CS-1 answered Rejected (Occupied)\n")
     assert (stop.code, stop.err) == (1, "error: CS-1 answered Rejected\n")
     assert stop.json["command"] == {"stationId": "CS-1"}
+
+
+def test_the_connector_of_a_transaction_is_unlocked(citrine: Cli, core: ScriptedCore) -> None:
+    """And one that is named, at its station; what stays locked is no success."""
+    unlocked, failed = remote_control.UNLOCK_STATUS_ENUM_UNLOCKED, remote_control.UNLOCK_STATUS_ENUM_UNLOCK_FAILED
+    answers = [remote_control.UnlockConnectorResponse(status=status) for status in (unlocked, failed)]
+    core.on("GetTransaction", Transaction(transaction_id="T-1", station_id="CS-1"))
+
+    core.on("UnlockConnector", UnlockConnectorResponse(command=Command(station_id="CS-1"), response=answers[0]))
+    of_transaction = citrine("transaction", "unlock", "T-1")
+    core.on("UnlockConnector", UnlockConnectorResponse(command=Command(station_id="CS-1"), response=answers[1]))
+    of_station = citrine("station", "unlock", "CS-1", "--evse", "2")
+
+    assert (of_transaction.code, of_transaction.lines) == (0, ["CS-1 answered Unlocked"])
+    assert (of_station.code, of_station.err) == (1, "error: CS-1 answered UnlockFailed\n")
+    first, second = core.requests("UnlockConnector")
+    assert (first.target.station_id, first.transaction_id) == ("CS-1", "T-1")
+    assert second.request == remote_control.UnlockConnectorRequest(evse_id=2, connector_id=1)
 
 
 def test_starts_are_listed(citrine: Cli, core: ScriptedCore) -> None:
