@@ -81,5 +81,5 @@ async def test_a_token_that_can_not_be_read_is_said(opcp: Pool) -> None:
     def no_token() -> str:
         raise FileNotFoundError
 
-    with pytest.raises(PoolFailed, match="its token can.t be read"):
+    with pytest.raises(PoolFailed, match="its token can't be read"):
         await OpcpContractPool(opcp.url, no_token).find(SCHEMA, exi("request"))
