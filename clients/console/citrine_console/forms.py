@@ -47,8 +47,9 @@ class Field:
     """Also the last part of the field of the request that it becomes: what the core says of that stands beside it."""
     label: str
     kind: str = "text"
-    """text, number, decimal, password, datetime, checkbox, select, textarea or hidden."""
+    """text, number, decimal, password, datetime, checkbox, checks (several of the choices), select, textarea or hidden."""
     value: str = ""
+    """Of checks: the values that are checked, each on a line of its own."""
     choices: Sequence[Choice] = ()
     hint: str = ""
     required: bool = False
@@ -60,18 +61,24 @@ class Field:
 class Values(Mapping[str, str]):
     """What was filled in. A field that is not there is empty."""
 
-    def __init__(self, values: Mapping[str, str], zone: ZoneInfo) -> None:
-        self._values = values
+    def __init__(self, values: Sequence[tuple[str, str]], zone: ZoneInfo) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in values:
+            self._values.setdefault(name, []).append(value)
         self._zone = zone
 
     def __getitem__(self, name: str) -> str:
-        return self._values.get(name, "").strip()
+        return "\n".join(self._values.get(name, ())).strip()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def all(self, name: str) -> list[str]:
+        """Return the values that are checked, or that were chosen in several fields of one name."""
+        return self._values.get(name, [])
 
     def checked(self, name: str) -> bool:
         """Return whether a box is checked."""
@@ -159,7 +166,7 @@ class FormDialog:
         if request.method == "GET":
             return self._form(visit, site, [replace(one, value=visit.query[one.name] or one.value) for one in fields])
         form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FORM)
-        values = Values({name: str(value) for name, value in form.multi_items()}, visit.zone)
+        values = Values([(name, str(value)) for name, value in form.multi_items()], visit.zone)
         try:
             done = await self.act(visit, values)
         except Wrong as wrong:

@@ -10,9 +10,12 @@ from citrine_console.live.feed import Feed, Feeds
 from citrine_console.live.regions import Page, Region, Shown
 from citrine_console.visits import Visit
 
-__all__ = ["Hub", "Show", "Watcher"]
+__all__ = ["Hub", "RegionKey", "Show", "Watcher"]
 
 logger = logging.getLogger(__name__)
+
+RegionKey: TypeAlias = tuple[object, ...]
+"""What tells apart regions that may show different things."""
 
 PAUSE_FACTOR = 4.0
 """How many times as long as a reading lasts nothing of its region is read."""
@@ -76,6 +79,9 @@ class _LiveRegion:
         if not self._feed.interruption:
             self._stale.set()
 
+    def refresh(self) -> None:
+        self._stale.set()
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -109,9 +115,9 @@ class Hub:
     def __init__(self, feeds: Feeds, show: Show) -> None:
         self._feeds = feeds
         self._show = show
-        self._live: dict[tuple[object, ...], _LiveRegion] = {}
+        self._live: dict[RegionKey, _LiveRegion] = {}
 
-    async def watch(self, visit: Visit, page: Page, watcher: Watcher) -> list[tuple[object, ...]]:
+    async def watch(self, visit: Visit, page: Page, watcher: Watcher) -> list[RegionKey]:
         """Have a browser sent what changes of a page. Return what `forget` needs."""
         feed = await self._feeds.open(visit.session.credential)
         keys = []
@@ -126,7 +132,7 @@ class Hub:
                 keys.append(key)
         return keys
 
-    def forget(self, visit: Visit, keys: Collection[tuple[object, ...]], watcher: Watcher) -> None:
+    def forget(self, visit: Visit, keys: Collection[RegionKey], watcher: Watcher) -> None:
         """Send a browser nothing any more."""
         for key in keys:
             live = self._live.get(key)
@@ -137,6 +143,13 @@ class Hub:
                 live.stop()
                 del self._live[key]
         self._feeds.close(visit.session.credential)
+
+    def refresh(self, keys: Collection[RegionKey]) -> None:
+        """Read regions again, although no event says that they changed."""
+        for key in keys:
+            live = self._live.get(key)
+            if live is not None:
+                live.refresh()
 
     def stop(self) -> None:
         """End all of them."""

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from citrine_console.live.hub import Hub
+from citrine_console.live.hub import Hub, RegionKey
 from citrine_console.live.regions import Page, Shown
 from citrine_console.visits import Visit
 
@@ -49,7 +49,7 @@ class LiveSocket:
         keys = await hub.watch(self._visit, self._page, self)
         tasks = [
             asyncio.create_task(self._send(), name="to a browser"),
-            asyncio.create_task(self._receive(), name="from a browser"),
+            asyncio.create_task(self._receive(hub, keys), name="from a browser"),
             asyncio.create_task(self._logged_out(), name="until logged out"),
         ]
         try:
@@ -82,11 +82,12 @@ class LiveSocket:
         async with asyncio.timeout(SEND_TIMEOUT):
             await self._socket.send_text(json.dumps(message, ensure_ascii=False))
 
-    async def _receive(self) -> None:
-        # Browsers say nothing here; reading is how their leaving is found out.
+    async def _receive(self, hub: Hub, keys: Sequence[RegionKey]) -> None:
+        """Read all regions anew when the browser says that it changed something: not all that changes has an event."""
         try:
             while True:
                 await self._socket.receive_text()
+                hub.refresh(keys)
         except WebSocketDisconnect:
             return
 

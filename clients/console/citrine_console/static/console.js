@@ -110,6 +110,8 @@ async function fetchPart(url, options = {}) {
     return;
   }
   if (answer.status === 401) return location.assign("/login");
+  // Not all that a form changes has an event.
+  if (options.method === "POST" && answer.ok && socket?.readyState === WebSocket.OPEN) socket.send("refresh");
   const next = answer.headers.get("x-console-location");
   if (next) return location.assign(next);
   if (answer.status === 204) {
