@@ -18,6 +18,7 @@ __all__ = [
     "duration",
     "energy",
     "enum_word",
+    "fields",
     "iso",
     "money",
     "number",
@@ -100,6 +101,16 @@ def tone(word: str) -> str:
     """Return how a state is to look: "good", "warn", "bad" or "plain"."""
     style = style_of(State(word))
     return _TONES.get(style, "plain")
+
+
+def fields(message: Message) -> list[tuple[str, str]]:
+    """Return the plain fields of a message that are set, with names for people."""
+    found = []
+    for field, value in message.ListFields():
+        if isinstance(value, str | int | float):
+            shown = enum_word(message, field.name) if field.enum_type is not None else str(value)
+            found.append((field.name.replace("_", " "), shown))
+    return found
 
 
 def optional(message: Message, field: str) -> object | None:

@@ -47,7 +47,7 @@ class Field:
     """Also the last part of the field of the request that it becomes: what the core says of that stands beside it."""
     label: str
     kind: str = "text"
-    """text, number, decimal, password, datetime, checkbox, checks (several of the choices), select, textarea or hidden."""
+    """text, number, decimal, password, datetime, checkbox, checks (some of the choices), select, textarea or hidden."""
     value: str = ""
     """Of checks: the values that are checked, each on a line of its own."""
     choices: Sequence[Choice] = ()

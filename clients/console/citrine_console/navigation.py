@@ -27,6 +27,10 @@ ENTRIES = (
     Entry("stations", "/stations", noop("Stations"), "station", ("ListStations",)),
     Entry("transactions", "/transactions", noop("Transactions"), "bolt", ("ListTransactions",)),
     Entry("locations", "/locations", noop("Locations"), "pin", ("ListLocations",)),
+    Entry("keys", "/keys", noop("API keys"), "key", ("ListKeys",)),
+    Entry("audit", "/audit", noop("Audit"), "shield", ("ListAuditRecords",)),
+    Entry("settings", "/settings", noop("Settings"), "gear"),
+    Entry("tenants", "/tenants", noop("Tenants"), "package", ("ListTenants",)),
 )
 
 

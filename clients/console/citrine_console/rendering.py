@@ -48,6 +48,7 @@ class Renderer:
             {
                 "duration": formats.duration,
                 "energy": formats.energy,
+                "fields": formats.fields,
                 "enum": formats.enum_word,
                 "iso": formats.iso,
                 "money": formats.money,

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import Browser, Page
 
+from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine_console.pages import PAGES
 from citrine_sdk import Citrine
@@ -21,10 +22,12 @@ async def paths(citrine: Citrine) -> dict[str, str]:
     (transaction,) = (
         await citrine.transactions.ListTransactions(ListTransactionsRequest(station_id="DEMO-1", page_size=1))
     ).transactions
+    (audit,) = (await citrine.audit.ListAuditRecords(ListAuditRecordsRequest(page_size=1))).records
     values = {
         "station_id": "DEMO-1",
         "transaction_id": transaction.transaction_id,
         "location_id": "harbour",
+        "record_id": audit.record_id,
     }
     plain = [re.sub(r":\w+}", "}", page.path) for page in PAGES]
     return {re.sub(r"\W+", "-", path).strip("-") or "overview": path.format(**values) for path in plain}
@@ -35,26 +38,30 @@ async def shown(page: Page, address: str) -> None:
     await page.locator(".live.is-live").wait_for()
 
 
-async def test_each_page_is_shown_and_accessible_light_and_dark_and_on_a_phone(
-    browser: Browser, citrine: Citrine, url: str, login: str
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        pytest.param(DESKTOP, "light", id="light"),
+        pytest.param(DESKTOP, "dark", id="dark"),
+        pytest.param(PHONE, "light", id="phone"),
+        pytest.param(PHONE, "dark", id="phone-dark"),
+    ],
+)
+async def test_each_page_is_shown_and_accessible(
+    browser: Browser, citrine: Citrine, url: str, login: str, size: dict[str, int], scheme: str
 ) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
     found: list[str] = []
-    for name, size, scheme in (
-        ("light", DESKTOP, "light"),
-        ("dark", DESKTOP, "dark"),
-        ("phone", PHONE, "light"),
-    ):
-        context = await browser.new_context(viewport=size, color_scheme=scheme, timezone_id="Europe/Berlin")  # type: ignore[arg-type]
-        opened = Opened(await context.new_page())
-        await opened.page.goto(login)
-        for page, path in (await paths(citrine)).items():
-            await shown(opened.page, f"{url}{path}")
-            await opened.page.screenshot(path=SCREENSHOTS / f"{page}-{name}.png", full_page=True)
-            found += [f"{path} {name}: {one}" for one in await axe_findings(opened.page)]
-            width = await opened.page.evaluate("document.documentElement.scrollWidth")
-            found += [f"{path} {name}: is {width} wide"] if width > size["width"] else []
-        found += [f"{name}: {one}" for one in opened.complaints]
-        await context.close()
+    context = await browser.new_context(viewport=size, color_scheme=scheme, timezone_id="Europe/Berlin")  # type: ignore[arg-type]
+    opened = Opened(await context.new_page())
+    await opened.page.goto(login)
+    for page, path in (await paths(citrine)).items():
+        await shown(opened.page, f"{url}{path}")
+        picture = f"{page}-{'phone' if size == PHONE else 'desktop'}-{scheme}.png"
+        await opened.page.screenshot(path=SCREENSHOTS / picture, full_page=True)
+        found += [f"{path}: {one}" for one in await axe_findings(opened.page)]
+        width = await opened.page.evaluate("document.documentElement.scrollWidth")
+        found += [f"{path}: is {width} wide"] if width > size["width"] else []
+    await context.close()
 
-    assert found == []
+    assert found + opened.complaints == []
