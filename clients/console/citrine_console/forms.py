@@ -9,13 +9,14 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import grpc
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from starlette.requests import Request
 from starlette.responses import Response
 
-from citrine_console.errors import problem_of
+from citrine.ocpp.codec import encode
+from citrine_cli.json_values import json_value
+from citrine_console.errors import Problem, problem_of
 from citrine_console.site import Action, Site
 from citrine_console.texts import _
 from citrine_console.visits import Visit
@@ -26,6 +27,8 @@ MAX_FORM = 512 * 1024
 """Bytes of one field."""
 
 MAX_FIELDS = 2000
+
+_OCPP = "citrine.ocpp.v2"
 
 Choice: TypeAlias = tuple[str, str]
 """A value and what it is called."""
@@ -170,7 +173,11 @@ class FormDialog:
         try:
             done = await self.act(visit, values)
         except Wrong as wrong:
-            return self._form(visit, site, _filled(fields, values, {wrong.name: wrong.text}))
+            filled = _filled(fields, values, {wrong.name: wrong.text})
+            is_shown = any(one.name == wrong.name for one in fields)
+            if is_shown:
+                return self._form(visit, site, filled)
+            return self._form(visit, site, filled, Problem(400, _("That is wrong"), wrong.text), 400)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 raise
@@ -207,8 +214,13 @@ class FormDialog:
             if done.text:
                 response.headers["x-console-toast"] = quote(done.text)
             return response
-        answer = "" if done.answer is None else json.dumps(MessageToDict(done.answer), indent=2, ensure_ascii=False)
+        answer = "" if done.answer is None else json.dumps(_plain(done.answer), indent=2, ensure_ascii=False)
         return site.render(visit, "parts/done.html", title=self.title(visit), done=done, answer=answer)
+
+
+def _plain(message: Message) -> object:
+    """Return an answer as JSON; of OCPP as the station said it."""
+    return encode(message) if message.DESCRIPTOR.file.package == _OCPP else json_value(message)
 
 
 def _filled(fields: Sequence[Field], values: Values, errors: Mapping[str, str]) -> list[Field]:

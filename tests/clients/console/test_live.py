@@ -31,7 +31,7 @@ async def test_a_transaction_is_started_and_stopped_from_the_screen(page: Page, 
     await page.get_by_role("link", name="Start").click()
     dialog = page.get_by_role("dialog")
     await dialog.get_by_label("Token").fill("CAFEBABE")
-    await dialog.get_by_label("EVSE").fill("2")
+    await dialog.get_by_label("EVSE").select_option("2")
     await dialog.get_by_role("button", name="Start").click()
     await expect(dialog).to_contain_text("Accepted")
     await dialog.get_by_role("button", name="Close").click()

@@ -91,7 +91,11 @@ async def _filters(visit: Visit) -> Mapping[str, object]:
 
 async def _head(visit: Visit) -> Mapping[str, object]:
     station = await visit.citrine.stations.GetStation(GetStationRequest(station_id=visit["station_id"]))
-    return {"station": station, "buttons": station_actions.buttons(visit)}
+    return {
+        "station": station,
+        "buttons": station_actions.buttons(visit),
+        "more_buttons": station_actions.more_buttons(visit),
+    }
 
 
 async def _running(visit: Visit) -> Mapping[str, object]:

@@ -123,7 +123,7 @@ async function fetchPart(url, options = {}) {
   dialog.innerHTML = await answer.text();
   if (!dialog.open) dialog.showModal();
   showTimes(dialog);
-  dialog.querySelector("[autofocus], input:not([type=hidden]), select, textarea, button")?.focus();
+  (dialog.querySelector("[autofocus]") ?? dialog.querySelector("input:not([type=hidden]), select, textarea, button"))?.focus();
 }
 
 document.addEventListener("click", (event) => {
