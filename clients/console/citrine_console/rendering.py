@@ -13,6 +13,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from citrine_console import formats, texts
+from citrine_console.cells import ago_element, time_element
 from citrine_console.errors import problem_of
 from citrine_console.live.regions import Page, Region, Shown
 from citrine_console.navigation import entries
@@ -115,17 +116,9 @@ def _icon(version: str, name: str) -> Markup:
 
 @pass_context
 def _time(context: Context, value: Timestamp | None, zone: Any = None) -> Markup | str:
-    """Return a time with day and zone, for browsers as a <time>."""
-    if not formats.iso(value):
-        return formats.NOTHING
-    text = formats.day_time(value, zone or context["zone"])
-    return Markup('<time datetime="{}">{}</time>').format(formats.iso(value), text)
+    return time_element(value, zone or context["zone"])
 
 
 @pass_context
 def _ago(context: Context, value: Timestamp | None, zone: Any = None) -> Markup | str:
-    """Return a time that the browser shows relative to now, with the whole of it at hand."""
-    if not formats.iso(value):
-        return formats.NOTHING
-    text = formats.day_time(value, zone or context["zone"])
-    return Markup('<time datetime="{}" title="{}" data-ago>{}</time>').format(formats.iso(value), text, text)
+    return ago_element(value, zone or context["zone"])

@@ -3,12 +3,34 @@
 from collections.abc import Sequence
 
 from citrine_console.live import Page
-from citrine_console.pages import audit, keys, locations, overview, stations, tenants, transactions
+from citrine_console.pages import (
+    audit,
+    keys,
+    locations,
+    overview,
+    station,
+    station_connections,
+    station_variables,
+    stations,
+    tenants,
+    transactions,
+)
 from citrine_console.site import Action
 
 __all__ = ["ACTIONS", "PAGES"]
 
-_MODULES = (overview, stations, transactions, locations, keys, audit, tenants)
+_MODULES = (
+    overview,
+    stations,
+    station,
+    station_variables,
+    station_connections,
+    transactions,
+    locations,
+    keys,
+    audit,
+    tenants,
+)
 
 PAGES: Sequence[Page] = [page for module in _MODULES for page in module.PAGES]
 ACTIONS: Sequence[Action] = [action for module in _MODULES for action in module.ACTIONS]

@@ -1,10 +1,8 @@
-"""Stations: the table of all, and the page of one."""
+"""Stations: the table of all, and the actions of one."""
 
 from collections.abc import Mapping
 
 from citrine.api.v1.availability_pb2 import ListConnectorsRequest
-from citrine.api.v1.commands_pb2 import ListCommandsRequest
-from citrine.api.v1.connections_pb2 import ListConnectionRecordsRequest
 from citrine.api.v1.locations_pb2 import ListLocationsRequest
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import (
@@ -12,12 +10,11 @@ from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_NEVER,
     STATION_CONNECTION_OPEN,
     STATION_CONNECTION_UNSPECIFIED,
-    GetStationRequest,
     ListStationsRequest,
 )
-from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
-from citrine_console.live import Page, Region, of_station
+from citrine_console.live import Page, Region
 from citrine_console.pages import station_actions
+from citrine_console.pages.station_tabs import STATION_EVENTS
 from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
@@ -41,8 +38,6 @@ _CONNECTIONS = {
     "disconnected": STATION_CONNECTION_CLOSED,
     "never": STATION_CONNECTION_NEVER,
 }
-
-_STATION_EVENTS = ("station_connected", "station_disconnected", "station_changed", "station_held", "station_booted")
 
 
 def _list_request(visit: Visit) -> ListStationsRequest:
@@ -89,31 +84,6 @@ async def _filters(visit: Visit) -> Mapping[str, object]:
     return {"locations": locations, "states": {key: _(name) for key, name in _STATES.items()}}
 
 
-async def _head(visit: Visit) -> Mapping[str, object]:
-    station = await visit.citrine.stations.GetStation(GetStationRequest(station_id=visit["station_id"]))
-    return {
-        "station": station,
-        "buttons": station_actions.buttons(visit),
-        "more_buttons": station_actions.more_buttons(visit),
-    }
-
-
-async def _running(visit: Visit) -> Mapping[str, object]:
-    request = ListTransactionsRequest(station_id=visit["station_id"], active_only=True, page_size=50)
-    answer = await visit.citrine.transactions.ListTransactions(request)
-    return {"transactions": answer.transactions}
-
-
-async def _commands(visit: Visit) -> Mapping[str, object]:
-    request = ListCommandsRequest(station_id=visit["station_id"], page_size=10)
-    return {"commands": (await visit.citrine.commands.ListCommands(request)).commands}
-
-
-async def _connections(visit: Visit) -> Mapping[str, object]:
-    request = ListConnectionRecordsRequest(station_id=visit["station_id"], page_size=10)
-    return {"records": (await visit.citrine.connections.ListConnectionRecords(request)).records}
-
-
 PAGES = [
     Page(
         path="/stations",
@@ -127,52 +97,9 @@ PAGES = [
                 "stations",
                 "stations/table.html",
                 _table,
-                kinds=(*_STATION_EVENTS, "connector_status_changed"),
+                kinds=(*STATION_EVENTS, "connector_status_changed"),
                 is_main=True,
                 every=60,
-            ),
-        ],
-    ),
-    Page(
-        path="/stations/{station_id}",
-        title=lambda visit: visit["station_id"],
-        template="stations/station.html",
-        section="stations",
-        needs=("GetStation",),
-        regions=[
-            Region(
-                "head",
-                "stations/head.html",
-                _head,
-                kinds=(*_STATION_EVENTS, "connector_status_changed", "availability_answered", "messages_refused"),
-                concerns=of_station,
-                is_main=True,
-                every=60,
-            ),
-            Region(
-                "running",
-                "stations/running.html",
-                _running,
-                kinds=("transaction_started", "transaction_updated", "transaction_ended", "transaction_closed"),
-                concerns=of_station,
-                needs=("ListTransactions",),
-            ),
-            Region(
-                "commands",
-                "stations/commands.html",
-                _commands,
-                kinds=("command_finished",),
-                concerns=of_station,
-                needs=("ListCommands",),
-                every=15,
-            ),
-            Region(
-                "connections",
-                "stations/connections.html",
-                _connections,
-                kinds=("station_connected", "station_disconnected"),
-                concerns=of_station,
-                needs=("ListConnectionRecords",),
             ),
         ],
     ),

@@ -1,0 +1,247 @@
+"""The page of one station as it is now: its EVSEs, what charges there, and what is known of it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import grpc
+from markupsafe import Markup
+
+from citrine.api.v1.availability_pb2 import ListAvailabilitiesRequest
+from citrine.api.v1.commands_pb2 import ListCommandsRequest
+from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, Sample
+from citrine.api.v1.stations_pb2 import GetStationRequest, Station
+from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest
+from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
+from citrine_cli.event_lines import event_words
+from citrine_cli.words import detail_words, skew_word
+from citrine_console.cells import Ago, Card, Code, State, evse_words, facts, link, muted, segment, two_lines
+from citrine_console.formats import enum_word
+from citrine_console.live import Page, Region, of_station
+from citrine_console.pages.overview import EVENTS
+from citrine_console.pages.station_tabs import STATION_EVENTS, tab_page
+from citrine_console.plots import Series, lines
+from citrine_console.site import Action
+from citrine_console.texts import _, noop
+from citrine_console.visits import Visit
+
+__all__ = ["ACTIONS", "PAGES"]
+
+MOST_RUNNING = 20
+"""Running transactions that are shown, each with a plot."""
+
+MOST_SAMPLES = 1000
+"""Newest samples that the plot of a running transaction is made of."""
+
+SHOWN_EVENTS = 12
+
+_TRANSACTIONS = ("transaction_started", "transaction_updated", "transaction_ended", "transaction_closed")
+
+_PLOTTED = (
+    ("Power.Active.Import", noop("power"), "kW", 0.001),
+    ("SoC", "SoC", "%", 1.0),
+    ("Energy.Active.Import.Register", noop("meter"), "kWh", 0.001),
+)
+"""Measurands of the plot of a running transaction: name, unit, and what a value is multiplied with."""
+
+
+async def _station(visit: Visit) -> Station:
+    return await visit.citrine.stations.GetStation(GetStationRequest(station_id=visit["station_id"]))
+
+
+async def _evses(visit: Visit) -> Mapping[str, object]:
+    station = await _station(visit)
+    availabilities = []
+    if visit.may("ListAvailabilities"):
+        request = ListAvailabilitiesRequest(station_id=visit["station_id"], page_size=1000)
+        answer = await visit.citrine.availability.ListAvailabilities(request)
+        availabilities = [*answer.availabilities]
+    connectors = [
+        {
+            "evse_id": evse.evse_id,
+            "connector": connector,
+            "detail": detail_words(connector.detail) if connector.HasField("detail") else "",
+        }
+        for evse in station.evses
+        for connector in evse.connectors
+    ]
+    return {"station": station, "connectors": connectors, "availabilities": availabilities}
+
+
+async def _running(visit: Visit) -> Mapping[str, object]:
+    request = ListTransactionsRequest(station_id=visit["station_id"], active_only=True, page_size=MOST_RUNNING)
+    found = (await visit.citrine.transactions.ListTransactions(request)).transactions
+    costs = {one.transaction_id: await _cost(visit, one) for one in found}
+    plots = [await _plot(visit, one) for one in found if visit.may("ListSamples")]
+    return {"transactions": found, "costs": costs, "plots": plots}
+
+
+async def _cost(visit: Visit, transaction: Transaction) -> tuple[str, str]:
+    """Return what a transaction costs so far and its currency. Empty where that is not known."""
+    if not visit.may("GetTransactionCost"):
+        return "", ""
+    request = GetTransactionCostRequest(station_id=transaction.station_id, transaction_id=transaction.transaction_id)
+    try:
+        cost = (await visit.citrine.tariff_and_cost.GetTransactionCost(request)).cost
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND:
+            raise
+        return "", ""
+    return cost.total.after_tax, cost.currency
+
+
+async def _plot(visit: Visit, transaction: Transaction) -> Markup:
+    request = ListSamplesRequest(
+        station_id=transaction.station_id,
+        transaction_id=transaction.transaction_id,
+        page_size=MOST_SAMPLES,
+        newest_first=True,
+    )
+    samples = (await visit.citrine.meter_values.ListSamples(request)).samples
+    title = " ".join(filter(None, (evse_words(transaction.evse_id), transaction.transaction_id)))
+    series = [
+        Series(_(name), points, unit, 2 if unit == "kWh" else 1)
+        for measurand, name, unit, factor in _PLOTTED
+        if (points := _points(samples, measurand, factor))
+    ]
+    return lines(title, series, visit.zone)
+
+
+def _points(samples: Sequence[Sample], measurand: str, factor: float) -> list[tuple[datetime, float]]:
+    """Return the values of a measurand of all phases together, in the order of their times."""
+    return sorted(
+        (one.time.ToDatetime(tzinfo=UTC), float(one.value) * factor)
+        for one in samples
+        if not one.sampled_value.HasField("phase")
+        and (enum_word(one.sampled_value, "measurand") or "Energy.Active.Import.Register") == measurand
+    )
+
+
+async def _facts(visit: Visit) -> Mapping[str, object]:
+    station = await _station(visit)
+    hardware = station.hardware
+    labels = [Markup('<span class="label">{}={}</span>').format(*pair) for pair in sorted(station.labels.items())]
+    groups = [link(f"/stations?group={segment(name)}", name) for name in station.groups]
+    location = link(f"/locations/{segment(station.location_id)}", station.location_id) if station.location_id else ""
+    certificates = [one for one in station.certificates if not one.HasField("revoke_time")]
+    zone = visit.zone
+    device = [
+        (_("Vendor"), hardware.vendor_name),
+        (_("Model"), hardware.model),
+        (_("Serial number"), hardware.serial_number),
+        (_("Firmware"), hardware.firmware_version),
+        (_("Modem"), [Code(text) for text in (hardware.modem.iccid, hardware.modem.imsi) if text]),
+        (_("Location"), location),
+        (_("Groups"), groups),
+        (_("Labels"), labels),
+        (_("Registered"), station.create_time),
+    ]
+    link_facts = [
+        (_("OCPP"), [station.ocpp_version, muted(", ".join(station.allowed_versions))]),
+        (_("Address"), Code(station.remote_address) if station.remote_address else ""),
+        (_("Connected since") if station.connected else _("Last connected"), Ago(station.connect_time)),
+        (_("Last seen"), Ago(station.last_seen_time)),
+        (_("Booted"), Ago(station.boot_time)),
+        (_("Registration"), enum_word(station, "registration")),
+        (_("At boot it is"), enum_word(station, "boot_policy")),
+        (_("Configuration"), station.configuration_id),
+        (_("Clock"), _clock(station)),
+    ]
+    link_facts += [
+        (_("Security profile"), str(station.security_profile or "")),
+        (_("Certificate"), Code(station.certificate_name) if station.certificate_name else ""),
+        (_("Certificates seen"), len(certificates) or ""),
+        (_("First to expire"), min((one.expire_time for one in certificates), key=lambda t: t.seconds, default="")),
+        (_("Expired ones are let in"), station.accept_expired_certificate or ""),
+        (_("Without password"), State(_("allowed")) if station.allow_no_password else ""),
+        (_("Refused messages"), _refused(station)),
+        (_("Last refused at the door"), _handshake(station, visit)),
+    ]
+    return {
+        "cards": [
+            Card(_("Station"), facts(zone, device)),
+            Card(_("Connection"), facts(zone, link_facts)),
+        ]
+    }
+
+
+def _clock(station: Station) -> object:
+    if not station.HasField("clock_skew"):
+        return ""
+    words = skew_word(station, "clock_skew")
+    return [Markup('<span class="state warn">{}</span>').format(words) if station.clock_is_off else words]
+
+
+def _refused(station: Station) -> object:
+    if not station.refused.count:
+        return _("none")
+    path = f"/refused?station={segment(station.station_id)}"
+    return [link(path, f"{station.refused.count:,}"), muted(station.refused.gravest.description[:80])]
+
+
+def _handshake(station: Station, visit: Visit) -> object:
+    if not station.HasField("handshake_refusal"):
+        return ""
+    refusal = station.handshake_refusal
+    return two_lines(Ago(refusal.last_time), f"{enum_word(refusal, 'reason')} {refusal.detail}".strip(), visit.zone)
+
+
+async def _commands(visit: Visit) -> Mapping[str, object]:
+    request = ListCommandsRequest(station_id=visit["station_id"], page_size=10)
+    return {"commands": (await visit.citrine.commands.ListCommands(request)).commands}
+
+
+async def _events(visit: Visit) -> Mapping[str, object]:
+    newest = [event for event in visit.newest_events if event.station_id == visit["station_id"]][-SHOWN_EVENTS:]
+    return {"events": [(event, event_words(event)) for event in reversed(newest)], "of_station": True}
+
+
+PAGES: list[Page] = [
+    tab_page(
+        "",
+        [
+            Region(
+                "evses",
+                "stations/evses.html",
+                _evses,
+                kinds=(*STATION_EVENTS, "connector_status_changed", "availability_answered"),
+                concerns=of_station,
+            ),
+            Region(
+                "running",
+                "stations/running.html",
+                _running,
+                kinds=(*_TRANSACTIONS, "transaction_cost_changed"),
+                concerns=of_station,
+                needs=("ListTransactions",),
+            ),
+            Region(
+                "facts",
+                "parts/columns.html",
+                _facts,
+                kinds=(*STATION_EVENTS, "messages_refused", "station_clock_changed", "station_refused"),
+                concerns=of_station,
+                every=60,
+            ),
+            Region(
+                "commands",
+                "stations/commands.html",
+                _commands,
+                kinds=("command_finished",),
+                concerns=of_station,
+                needs=("ListCommands",),
+                every=15,
+            ),
+            Region(
+                "events",
+                "stations/events.html",
+                _events,
+                kinds=EVENTS,
+                concerns=of_station,
+                needs=("Subscribe",),
+            ),
+        ],
+        template="stations/station.html",
+    ),
+]
+
+ACTIONS: list[Action] = []
