@@ -17,7 +17,8 @@ from starlette.staticfiles import StaticFiles
 
 from citrine_console.config import ConsoleSettings, read_settings
 from citrine_console.live import Feeds, Hub
-from citrine_console.logins import Logins
+from citrine_console.logins import CALLBACK, Logins
+from citrine_console.oidc import Provider
 from citrine_console.pages import ACTIONS, PAGES
 from citrine_console.protection import Protection
 from citrine_console.rendering import Renderer
@@ -52,7 +53,9 @@ def build_app(settings: ConsoleSettings) -> Starlette:
     )
     hub = Hub(feeds, renderer.show)
     site = Site(sessions, feeds, hub, renderer, PAGES, is_secure=settings.console_public_url.startswith("https:"))
-    logins = Logins(site, settings.console_login_file)
+    callback = f"{settings.console_public_url}{CALLBACK}"
+    provider = Provider(settings, callback) if settings.console_oidc_issuer else None
+    logins = Logins(site, settings.console_login_file, provider)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -80,7 +83,13 @@ def build_app(settings: ConsoleSettings) -> Starlette:
 
 
 def _client(settings: ConsoleSettings, credential: Credential) -> Citrine:
-    return Citrine(settings.core, key=credential.key, tenant=credential.tenant or None, ca_file=settings.core_ca_file)
+    return Citrine(
+        settings.core,
+        key=credential.key or None,
+        token=credential.login.token if credential.login is not None else None,
+        tenant=credential.tenant or None,
+        ca_file=settings.core_ca_file,
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -116,6 +125,8 @@ async def _serve(settings: ConsoleSettings) -> int:
         sockets = [config.bind_socket()]
     except SystemExit as error:
         raise OSError(f"cannot listen on {settings.console_listen}") from error
+    # Browsers that come before the server accepts them wait.
+    sockets[0].listen(config.backlog)
     address = join_address(*sockets[0].getsockname()[:2])
     announce_ready(settings.ready_file, {"http": address})
     _logger.info("the console listens", extra={"address": address, "core": settings.core})

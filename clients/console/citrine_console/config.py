@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from citrine_process import settings
-from citrine_process.addresses import split_address
+from citrine_process.addresses import is_loopback, split_address
 from citrine_process.settings import PREFIX, Duration, InvalidSetting
 
 __all__ = ["ConsoleSettings", "read_settings"]
@@ -44,6 +45,20 @@ class ConsoleSettings(BaseModel):
     console_login_file: Path | None = None
     """File with a log-in for `citrine up`: JSON with `secret`, `key` and `tenant`. Who opens /login/link?secret=… on
     this machine is logged in with that key. Unset: there is none."""
+
+    console_oidc_issuer: str = ""
+    """URL of an OpenID Connect provider by which people log in, as its tokens name it (iss): the one that the cores
+    accept tokens of (oidc_issuer). Empty: people log in by API keys alone."""
+
+    console_oidc_client_id: str = ""
+    """What the console is called at the provider, where its callback is console_public_url and /login/oidc/callback."""
+
+    console_oidc_client_secret_file: Path | None = None
+    """File with the secret of that client. Unset: it is a public one, which proves itself by PKCE alone."""
+
+    console_oidc_scope: str = "openid profile offline_access"
+    """Scopes that the provider is asked for, divided by blanks. With offline_access most give a refresh token, without
+    which people are logged out when their access token ends."""
 
     console_tiles_url: str = ""
     """Where map tiles come from, as https://tiles.example.com/{z}/{x}/{y}.png: browsers fetch them there. Empty: maps
@@ -84,6 +99,25 @@ class ConsoleSettings(BaseModel):
         if url and (urlsplit(url).scheme not in ("http", "https") or not all(x in url for x in ("{z}", "{x}", "{y}"))):
             raise ValueError(f"{url!r} is not a URL with {{z}}, {{x}} and {{y}}")
         return url
+
+    @field_validator("console_oidc_issuer")
+    @classmethod
+    def _is_secure(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise ValueError(f"{url!r} is not https")
+        return url
+
+    @model_validator(mode="after")
+    def _has_client(self) -> Self:
+        if self.console_oidc_issuer and not (self.console_oidc_client_id and self.console_public_url):
+            raise ValueError("console_oidc_issuer needs console_oidc_client_id and console_public_url")
+        return self
+
+    def console_oidc_client_secret(self) -> str | None:
+        """Return the secret of the client at the provider, as its file has it now. None: it is a public client."""
+        file = self.console_oidc_client_secret_file
+        return None if file is None else file.read_text(encoding="utf-8").strip()
 
     @property
     def tiles_origin(self) -> str:

@@ -13,12 +13,19 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from citrine_console.errors import LoggedOut, problem_of
+from citrine_console.oidc import Provider, ProviderFailed
 from citrine_console.sessions import Credential
 from citrine_console.site import Site
 from citrine_console.texts import _
 from citrine_process.addresses import is_loopback
 
 __all__ = ["Logins"]
+
+CALLBACK = "/login/oidc/callback"
+"""Path to which an OpenID Connect provider sends browsers back."""
+
+LOGIN_COOKIE = "citrine_login"
+"""Cookie of a browser that is at the provider to log in."""
 
 MAX_FORM = 16 * 1024
 """Bytes of a log-in."""
@@ -32,11 +39,13 @@ class Logins:
     Args:
         site: The console.
         login_file: Has the key that the link of `citrine up` logs in with. None: there is no such link.
+        provider: OpenID Connect provider by which people log in, too. None: there is none.
     """
 
-    def __init__(self, site: Site, login_file: Path | None) -> None:
+    def __init__(self, site: Site, login_file: Path | None, provider: Provider | None) -> None:
         self._site = site
         self._login_file = login_file
+        self._provider = provider
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -44,6 +53,8 @@ class Logins:
             Route("/login", self._show, methods=["GET"]),
             Route("/login", self._log_in, methods=["POST"]),
             Route("/login/link", self._by_link, methods=["GET"]),
+            Route("/login/oidc", self._to_provider, methods=["GET"]),
+            Route(CALLBACK, self._from_provider, methods=["GET"]),
             Route("/logout", self._log_out, methods=["POST"]),
         ]
 
@@ -85,6 +96,43 @@ class Logins:
             Credential(found["key"], found.get("tenant", "")), request.query_params.get("next", "")
         )
 
+    async def _to_provider(self, request: Request) -> Response:
+        if self._provider is None:
+            return self._form(request, "", status=404)
+        try:
+            url, cookie = await self._provider.begin(_own_path(request.query_params.get("next", "")))
+        except ProviderFailed as error:
+            return self._provider_failed(request, error)
+        response = RedirectResponse(url, status_code=303)
+        # The provider's answer is a request of another site, with which browsers send no stricter cookie.
+        response.set_cookie(
+            LOGIN_COOKIE, cookie, max_age=600, httponly=True, samesite="lax", secure=self._site.is_secure, path="/login"
+        )
+        return response
+
+    async def _from_provider(self, request: Request) -> Response:
+        query = request.query_params
+        if self._provider is None or "code" not in query:
+            said = query.get("error_description") or query.get("error") or ""
+            return self._form(request, _("The provider did not log you in. {reason}").format(reason=said), status=401)
+        try:
+            cookie = request.cookies.get(LOGIN_COOKIE, "")
+            login, after = await self._provider.finish(query.get("state", ""), query["code"], cookie)
+        except ProviderFailed as error:
+            return self._provider_failed(request, error)
+        try:
+            response = await self._begin(Credential("", "", login), after)
+        except grpc.aio.AioRpcError as error:
+            problem = problem_of(error)
+            return self._form(request, f"{problem.title}: {problem.text}", status=problem.status)
+        login.start()
+        response.delete_cookie(LOGIN_COOKIE, path="/login")
+        return response
+
+    def _provider_failed(self, request: Request, error: ProviderFailed) -> Response:
+        _logger.warning("a log-in by the provider failed", extra={"problem": str(error)})
+        return self._form(request, _("You could not be logged in by the provider. Try again."), status=502)
+
     def _link(self) -> dict[str, Any] | None:
         if self._login_file is None:
             return None
@@ -110,7 +158,9 @@ class Logins:
 
     def _form(self, request: Request, problem: str, tenant: str = "", status: int = 200) -> Response:
         after = _own_path(request.query_params.get("next", ""))
-        html = self._site.renderer.render("login.html", problem=problem, tenant=tenant, after=after)
+        html = self._site.renderer.render(
+            "login.html", problem=problem, tenant=tenant, after=after, has_provider=self._provider is not None
+        )
         return HTMLResponse(html, status_code=status)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itsdangerous import BadSignature, TimestampSigner
 
 from citrine.api.v1.keys_pb2 import Caller, GetCallerRequest
+from citrine_console.oidc import ProviderLogin
 from citrine_console.permissions import Permissions
 from citrine_sdk import Citrine
 
@@ -20,8 +21,11 @@ class Credential:
     """What the core knows somebody by, and the tenant that is looked at."""
 
     key: str
+    """API key. Empty: there is a log-in at a provider."""
     tenant: str
     """Empty: that of the key, or "default" for the operator of all tenants."""
+    login: ProviderLogin | None = None
+    """Of one session; it gives the tokens."""
 
     def __repr__(self) -> str:
         """Return no secret: a representation may come into a log."""
@@ -39,6 +43,8 @@ class Session:
     caller: Caller
     created: float
     last_used: float
+    is_replaced: bool = False
+    """Whether another session goes on with its log-in."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it has ended: its live connections end, too."""
 
@@ -132,6 +138,8 @@ class Sessions:
         """End a session and its live connections."""
         if self._sessions.pop(session.id, None) is not None:
             session.closed.set()
+            if session.credential.login is not None and not session.is_replaced:
+                session.credential.login.stop()
             await self._clients.close(session.credential)
 
     async def find(self, cookie: str | None) -> Session | None:

@@ -72,7 +72,7 @@ class Site:
         self.feeds = feeds
         self.renderer = renderer
         self._hub = hub
-        self._is_secure = is_secure
+        self.is_secure = is_secure
         self._pages = [(compile_path(page.path)[0], page) for page in pages]
 
     # Sessions
@@ -90,11 +90,11 @@ class Site:
 
     def set_cookie(self, response: Response, cookie: str) -> None:
         """Give a browser the cookie of its session."""
-        response.set_cookie(COOKIE, cookie, httponly=True, samesite="lax", secure=self._is_secure, path="/")
+        response.set_cookie(COOKIE, cookie, httponly=True, samesite="lax", secure=self.is_secure, path="/")
 
     def delete_cookie(self, response: Response) -> None:
         """Have a browser forget the cookie of its session."""
-        response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=self._is_secure, path="/")
+        response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=self.is_secure, path="/")
 
     async def visit(self, connection: HTTPConnection) -> Visit:
         """Return who looks at what.

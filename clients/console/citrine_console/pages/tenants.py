@@ -1,6 +1,7 @@
 """Tenants, for the operator of all of them; and the settings of the one that is looked at."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from starlette.requests import Request
@@ -21,7 +22,6 @@ from citrine.api.v1.tenants_pb2 import (
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.live import Page, Region
 from citrine_console.paging import paging
-from citrine_console.sessions import Credential
 from citrine_console.site import Action, Site
 from citrine_console.texts import _
 from citrine_console.visits import Visit
@@ -60,8 +60,9 @@ async def _settings(visit: Visit) -> Mapping[str, object]:
 
 async def _open(visit: Visit, request: Request, site: Site) -> Response:
     """Log in to another tenant with the same key, in place of this session."""
-    credential = Credential(visit.session.credential.key, visit["tenant_id"])
+    credential = replace(visit.session.credential, tenant=visit["tenant_id"])
     _session, cookie = await site.sessions.log_in(credential)
+    visit.session.is_replaced = True
     await site.sessions.log_out(visit.session)
     response = RedirectResponse("/", status_code=303)
     site.set_cookie(response, cookie)
