@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.base_reports import base_reports
+from tests.bench.console import consoles
 from tests.bench.errors import BenchError
 from tests.bench.late_events import late_events
 from tests.bench.loads import curve, few
@@ -179,6 +180,11 @@ async def _tls(bench: Bench) -> Mapping[str, Any]:
     return found
 
 
+async def _console(bench: Bench) -> Mapping[str, Any]:
+    async with bench.running("console", "sqlite", 0) as sut:
+        return asdict(await consoles(sut, 3 * (bench.options.window or WINDOW)))
+
+
 async def _scale(bench: Bench, kind: str) -> Mapping[str, Any]:
     options = bench.options
     sizes = options.scale_stations, options.scale_transactions, options.scale_connected
@@ -204,6 +210,7 @@ def _groups() -> Iterator[Group]:
     yield Group("floor", "a bare websocket server, to compare with", 25, _floor)
     yield Group("starts", "what a start costs", 20, _starts)
     yield Group("tls", "what TLS costs: handshakes, idle connections, a boot storm, messages", 75, _tls)
+    yield Group("console", "200 consoles in browsers, 50 events a second", 45, _console)
     for kind, name in DATABASES.items():
 
         def of(

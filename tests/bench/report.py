@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.bench.base_reports import PARTS, VARIABLES
+from tests.bench.console_report import console_report
 from tests.bench.curve import SILENT, Point, Split, split
 from tests.bench.groups import DATABASES, GROUPS, SCALE_GROUPS
 from tests.bench.loads import OTHERS
@@ -96,6 +97,7 @@ def render(results: Results) -> str:
     """Return the whole document."""
     parts = [_HEAD, _when(results), _MUSTS, musts(results, DATABASES), _WHERE, *_saturated(results), *_curves(results)]
     parts += [*_few(results), *_figures(results), *tls_report(results), *_reports(results)]
+    parts += console_report(results)
     parts += scale_report(results, DATABASES)
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 

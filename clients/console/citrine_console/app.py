@@ -20,6 +20,7 @@ from citrine_console.live import Feeds, Hub
 from citrine_console.logins import CALLBACK, Logins
 from citrine_console.oidc import Provider
 from citrine_console.pages import ACTIONS, PAGES
+from citrine_console.permissions import Permissions
 from citrine_console.protection import Protection
 from citrine_console.rendering import Renderer
 from citrine_console.sessions import Clients, Credential, Sessions
@@ -59,6 +60,8 @@ def build_app(settings: ConsoleSettings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        renderer.prepare()
+        Permissions.prepare()
         yield
         hub.stop()
         await feeds.stop()

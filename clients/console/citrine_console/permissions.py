@@ -30,6 +30,11 @@ class Permissions:
     scopes: frozenset[str]
     is_operator: bool
 
+    @staticmethod
+    def prepare() -> None:
+        """Read the contract, so that nobody waits for it."""
+        _rules()
+
     @classmethod
     def of(cls, caller: Caller) -> "Permissions":
         """Return what a caller may do."""

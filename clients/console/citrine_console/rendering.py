@@ -63,6 +63,11 @@ class Renderer:
             }
         )
 
+    def prepare(self) -> None:
+        """Compile all templates, so that nobody waits for it."""
+        for name in self._environment.list_templates(extensions=["html"]):
+            self._environment.get_template(name)
+
     def render(self, template: str, visit: Visit | None = None, /, **variables: object) -> str:
         """Return a template with variables."""
         with texts.speaking(visit.language if visit is not None else texts.DEFAULT_LANGUAGE):

@@ -47,7 +47,7 @@ EVENTS = tuple(field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"].f
 """All kinds of events."""
 
 _CONNECTIONS = ("station_connected", "station_disconnected", "station_changed", "station_held", "station_booted")
-_TRANSACTIONS = ("transaction_started", "transaction_updated", "transaction_ended", "transaction_closed")
+_BEGUN_OR_ENDED = ("transaction_started", "transaction_ended", "transaction_closed")
 
 
 async def _counts(visit: Visit) -> Mapping[str, object]:
@@ -152,7 +152,7 @@ PAGES = [
                 "counts",
                 "overview/counts.html",
                 _counts,
-                kinds=(*_CONNECTIONS, "connector_status_changed", *_TRANSACTIONS),
+                kinds=(*_CONNECTIONS, "connector_status_changed", *_BEGUN_OR_ENDED),
                 needs=("CountStations",),
                 every=30,
             ),
@@ -168,7 +168,8 @@ PAGES = [
                 "charging",
                 "overview/charging.html",
                 _charging,
-                kinds=_TRANSACTIONS,
+                kinds=(*_BEGUN_OR_ENDED, "transaction_updated"),
+                pause=0.8,
                 needs=("ListTransactions", "CountStations"),
                 every=60,
             ),
