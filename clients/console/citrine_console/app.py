@@ -47,12 +47,12 @@ def build_app(settings: ConsoleSettings) -> Starlette:
     sessions = Sessions(
         clients, settings.console_session_lifetime.total_seconds(), settings.console_max_sessions, time.monotonic
     )
-    feeds = Feeds(clients)
+    feeds = Feeds()
     renderer = Renderer(
         software_version(),
         {"tiles_url": settings.console_tiles_url, "tiles_attribution": settings.console_tiles_attribution},
     )
-    hub = Hub(feeds, renderer.show)
+    hub = Hub(feeds, renderer.show, sessions.log_out)
     site = Site(sessions, feeds, hub, renderer, PAGES, is_secure=settings.console_public_url.startswith("https:"))
     callback = f"{settings.console_public_url}{CALLBACK}"
     provider = Provider(settings, callback) if settings.console_oidc_issuer else None

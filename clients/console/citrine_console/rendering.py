@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from citrine_console import formats, texts
 from citrine_console.cells import ago_element, time_element
-from citrine_console.errors import problem_of
+from citrine_console.errors import LoggedOut, problem_of
 from citrine_console.live.regions import Page, Region, Shown
 from citrine_console.navigation import entries
 from citrine_console.visits import Visit
@@ -75,10 +75,16 @@ class Renderer:
             return self._environment.get_template(template).render(**{"visit": visit, "zone": zone, **variables})
 
     async def show(self, visit: Visit, page: Page, region: Region) -> Shown:
-        """Read a region and render it; what fails is shown as failed."""
+        """Read a region and render it; what fails is shown as failed.
+
+        Raises:
+            LoggedOut: When the core does not know the credential any more.
+        """
         try:
             variables = await self.read(visit, region)
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                raise LoggedOut from error
             with texts.speaking(visit.language):
                 problem = problem_of(error)
             return Shown.of(region.name, self.render(_FAILED, visit, problem=problem, region=region))

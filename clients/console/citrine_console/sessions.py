@@ -13,7 +13,7 @@ from citrine_console.oidc import ProviderLogin
 from citrine_console.permissions import Permissions
 from citrine_sdk import Citrine
 
-__all__ = ["Clients", "Credential", "Session", "Sessions"]
+__all__ = ["Clients", "Credential", "Rights", "Session", "Sessions"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,15 @@ class Credential:
         return f"Credential(tenant={self.tenant!r})"
 
 
-@dataclass
+@dataclass(frozen=True)
+class Rights:
+    """What decides what somebody sees: two sessions that are equal in it see the same."""
+
+    tenant_id: str
+    permissions: Permissions
+
+
+@dataclass(eq=False)
 class Session:
     """One log-in."""
 
@@ -47,6 +55,11 @@ class Session:
     """Whether another session goes on with its log-in."""
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it has ended: its live connections end, too."""
+
+    @property
+    def rights(self) -> Rights:
+        """What decides what it sees."""
+        return Rights(self.caller.tenant_id, self.permissions)
 
     @property
     def permissions(self) -> Permissions:

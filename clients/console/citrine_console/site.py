@@ -163,7 +163,7 @@ class Site:
             await socket.close(GONE)
             return
         visit, page = found
-        await LiveSocket(socket, visit, page, known).run(self._hub)
+        await LiveSocket(socket, visit, page, known, self.sessions).run(self._hub)
 
     def _find(self, socket: WebSocket, session: Session) -> tuple[Visit, Page] | None:
         url = urlsplit(socket.query_params.get("page", ""))

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from citrine.events.v1.events_pb2 import Event
-from citrine_console.sessions import Credential, Session
+from citrine_console.sessions import Rights, Session
 from citrine_sdk import Citrine
 
 __all__ = ["UTC_ZONE", "EventSource", "Query", "Visit"]
@@ -46,9 +46,9 @@ class Query(Mapping[str, str]):
 
 
 class EventSource(Protocol):
-    """Has the newest events by credential."""
+    """Has the newest events by rights."""
 
-    def newest(self, credential: Credential) -> Sequence[Event]:
+    def newest(self, rights: Rights) -> Sequence[Event]:
         """Return the newest events, the latest last. Empty where nobody looks."""
 
 
@@ -66,6 +66,11 @@ class Visit:
     zone: ZoneInfo = UTC_ZONE
     """Time zone of the browser."""
     language: str = "en"
+    rights: Rights = field(init=False)
+    """Those of the session when it looked: they may become others."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rights", self.session.rights)
 
     @property
     def citrine(self) -> Citrine:
@@ -75,12 +80,12 @@ class Visit:
     @property
     def newest_events(self) -> Sequence[Event]:
         """The newest events, the latest last."""
-        return self.feeds.newest(self.session.credential)
+        return self.feeds.newest(self.rights)
 
     @property
     def key(self) -> tuple[object, ...]:
         """What tells apart visits that may see different things."""
-        return (self.session.credential, self.path, self.query.items_in_order, self.zone.key, self.language)
+        return (self.rights, self.path, self.query.items_in_order, self.zone.key, self.language)
 
     def may(self, *rpcs: str) -> bool:
         """Return whether who looks may call all of these rpcs."""

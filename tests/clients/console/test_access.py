@@ -158,3 +158,26 @@ async def test_text_of_stations_is_text(page: Page, url: str, citrine: Citrine) 
 
     await expect(page.get_by_text(text)).to_be_visible()
     assert await page.title() == "HOSTILE · Citrine"
+
+
+async def test_who_shares_a_live_page_with_a_revoked_key_goes_on_seeing_it_and_the_other_does_not(
+    browser: Browser, citrine: Citrine, url: str
+) -> None:
+    """Pages of the same rights are read once for all of them, by the session that looked first."""
+    first_id, first = await viewer_key(citrine)
+    _second_id, second = await viewer_key(citrine)
+    pages = []
+    for key in (first, second):
+        page = await (await browser.new_context()).new_page()
+        await log_in(page, url, key)
+        await page.goto(f"{url}/stations?id=SHARED")
+        await expect(page.locator(".live.is-live")).to_be_visible()
+        pages.append(page)
+
+    await citrine.keys.RevokeKey(RevokeKeyRequest(key_id=first_id))
+    await expect(pages[0].get_by_role("button", name="Log in")).to_be_visible(timeout=60_000)
+    await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id="SHARED-1")))
+
+    await expect(pages[1].get_by_role("row", name="SHARED-1")).to_be_visible()
+    for page in pages:
+        await page.context.close()

@@ -1,16 +1,16 @@
-"""The events of a tenant, subscribed to once for all who look with the same credential."""
+"""The events of a tenant, subscribed to once for all who look with the same rights."""
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import grpc
 
 from citrine.events.v1.events_pb2 import Event
-from citrine_console.sessions import Clients, Credential
-from citrine_sdk import Backoff, Citrine
+from citrine_console.sessions import Rights, Session
+from citrine_sdk import Backoff
 
 __all__ = ["Feed", "FeedListener", "Feeds"]
 
@@ -36,21 +36,37 @@ class FeedListener(Protocol):
 
 
 class Feed:
-    """The events that one credential sees. It runs while somebody listens."""
+    """The events that sessions of the same rights see, read by one of them. It runs while somebody listens."""
 
-    def __init__(self, citrine: Citrine) -> None:
-        self._citrine = citrine
+    def __init__(self) -> None:
+        self._sessions: Counter[Session] = Counter()
+        self._reader: Session | None = None
         self._listeners: dict[str, set[FeedListener]] = {}
         self._all: set[FeedListener] = set()
         self._task: asyncio.Task[None] | None = None
+        self._token = ""
         self.newest: deque[Event] = deque(maxlen=NEWEST)
         self.interruption = ""
         """Why there are no events now. Empty: there are."""
 
     @property
     def is_used(self) -> bool:
-        """Whether anybody listens."""
-        return bool(self._all)
+        """Whether anybody looks."""
+        return bool(self._sessions)
+
+    def join(self, session: Session) -> None:
+        """Have a session that looks be one of the readers."""
+        self._sessions[session] += 1
+
+    def leave(self, session: Session) -> None:
+        """Have a session be a reader no more; if it read, another one goes on where it was."""
+        self._sessions[session] -= 1
+        if self._sessions[session] > 0:
+            return
+        del self._sessions[session]
+        if session is self._reader and self._sessions and self._task is not None:
+            self._task.cancel()
+            self._start()
 
     def listen(self, listener: FeedListener) -> None:
         """Have a listener told of what happens from now on."""
@@ -58,7 +74,7 @@ class Feed:
         for kind in listener.kinds:
             self._listeners.setdefault(kind, set()).add(listener)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="events of a credential")
+            self._start()
 
     def forget(self, listener: FeedListener) -> None:
         """Tell a listener nothing any more."""
@@ -73,25 +89,36 @@ class Feed:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    async def _run(self) -> None:
+    def _start(self) -> None:
+        self._reader = next(iter(self._sessions), self._reader)
+        if self._reader is not None:
+            self._task = asyncio.create_task(self._run(self._reader), name="events of a tenant")
+
+    async def _run(self, reader: Session) -> None:
         failures = 0
         while True:
             try:
-                token = await self._citrine.event_position()
+                if not self._token:
+                    self._token = await reader.citrine.event_position()
                 self._set_interrupted("")
                 failures = 0
-                backoff = Backoff(first=_FIRST, longest=_LONGEST)
-                events = self._citrine.follow_events(
-                    from_token=token, backoff=backoff, on_lost=self._set_interrupted, on_position=self._is_there
+                events = reader.citrine.follow_events(
+                    from_token=self._token,
+                    backoff=Backoff(first=_FIRST, longest=_LONGEST),
+                    on_lost=self._set_interrupted,
+                    on_position=self._is_there,
                 )
                 async for event in events:
-                    self._is_there("")
+                    self._is_there(event.token)
                     self._happened(event)
             except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.OUT_OF_RANGE:
+                    # What happened since is not known. Who listens reads all anew.
+                    self._token = ""
                 self._set_interrupted(error.details() or error.code().name)
             except Exception as error:
                 logger.exception("following events failed")
-                self._set_interrupted(str(error))
+                self._set_interrupted(str(error) or type(error).__name__)
             failures += 1
             await asyncio.sleep(min(_FIRST * 2**failures, _LONGEST))
 
@@ -103,7 +130,8 @@ class Feed:
         for listener in [*self._listeners.get(kind, ())]:
             listener.happened(event)
 
-    def _is_there(self, _token: str) -> None:
+    def _is_there(self, token: str) -> None:
+        self._token = token
         if self.interruption:
             self._set_interrupted("")
 
@@ -116,57 +144,53 @@ class Feed:
 
 
 class Feeds:
-    """The feeds of all credentials that somebody looks with.
+    """The feeds of all rights that somebody looks with.
 
     Args:
-        clients: Opens clients of the API.
         linger: Seconds that a feed goes on after the last who looked left: a page that is reloaded needs it again.
     """
 
-    def __init__(self, clients: Clients, linger: float = 5.0) -> None:
-        self._clients = clients
+    def __init__(self, linger: float = 5.0) -> None:
         self._linger = linger
-        self._feeds: dict[Credential, Feed] = {}
-        self._ending: dict[Credential, asyncio.TimerHandle] = {}
+        self._feeds: dict[Rights, Feed] = {}
+        self._ending: dict[Rights, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self, credential: Credential) -> Feed:
-        """Return the feed of a credential, to be given back by `close`."""
-        ending = self._ending.pop(credential, None)
+    def open(self, session: Session) -> Feed:
+        """Return the feed of a session, to be given back by `close`."""
+        ending = self._ending.pop(session.rights, None)
         if ending is not None:
             ending.cancel()
-        feed = self._feeds.get(credential)
-        if feed is None:
-            citrine = await self._clients.open(credential)
-            if credential in self._feeds:
-                await self._clients.close(credential)
-            feed = self._feeds.setdefault(credential, Feed(citrine))
+        feed = self._feeds.setdefault(session.rights, Feed())
+        feed.join(session)
         return feed
 
-    def newest(self, credential: Credential) -> Sequence[Event]:
-        """Return the newest events that a credential saw, the latest last. Empty where nobody looks with it."""
-        feed = self._feeds.get(credential)
+    def newest(self, rights: Rights) -> Sequence[Event]:
+        """Return the newest events that were seen with some rights, the latest last. Empty where nobody looks."""
+        feed = self._feeds.get(rights)
         return () if feed is None else tuple(feed.newest)
 
-    def close(self, credential: Credential) -> None:
-        """Give a feed back; it ends a little after its last listener left."""
-        feed = self._feeds.get(credential)
-        if feed is not None and not feed.is_used and credential not in self._ending:
-            loop = asyncio.get_running_loop()
-            self._ending[credential] = loop.call_later(self._linger, self._end_if_unused, credential)
+    def close(self, session: Session, rights: Rights) -> None:
+        """Give a feed back; it ends a little after its last session left.
 
-    def _end_if_unused(self, credential: Credential) -> None:
-        self._ending.pop(credential, None)
-        feed = self._feeds.get(credential)
+        Args:
+            session: Who looked.
+            rights: What the session's rights were when it opened the feed.
+        """
+        feed = self._feeds[rights]
+        feed.leave(session)
+        if not feed.is_used and rights not in self._ending:
+            loop = asyncio.get_running_loop()
+            self._ending[rights] = loop.call_later(self._linger, self._end_if_unused, rights)
+
+    def _end_if_unused(self, rights: Rights) -> None:
+        self._ending.pop(rights, None)
+        feed = self._feeds.get(rights)
         if feed is not None and not feed.is_used:
-            del self._feeds[credential]
-            task = asyncio.create_task(self._end(credential, feed), name="end of a feed")
+            del self._feeds[rights]
+            task = asyncio.create_task(feed.stop(), name="end of a feed")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-
-    async def _end(self, credential: Credential, feed: Feed) -> None:
-        await feed.stop()
-        await self._clients.close(credential)
 
     async def stop(self) -> None:
         """End all of them."""
@@ -174,6 +198,6 @@ class Feeds:
             ending.cancel()
         self._ending.clear()
         feeds, self._feeds = self._feeds, {}
-        for credential, feed in feeds.items():
-            await self._end(credential, feed)
+        for feed in feeds.values():
+            await feed.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol, TypeAlias
 
 from citrine.events.v1.events_pb2 import Event
+from citrine_console.errors import LoggedOut
 from citrine_console.live.feed import Feed, Feeds
 from citrine_console.live.regions import Page, Region, Shown
+from citrine_console.sessions import Session
 from citrine_console.visits import Visit
 
 __all__ = ["Hub", "RegionKey", "Show", "Watcher"]
@@ -24,7 +26,10 @@ LONGEST_PAUSE = 10.0
 """Most seconds of that."""
 
 Show: TypeAlias = Callable[[Visit, Page, Region], Awaitable[Shown]]
-"""Reads a region and renders it. It raises nothing: what fails is shown as failed."""
+"""Reads a region and renders it. What fails is shown as failed; only LoggedOut is raised."""
+
+LogOut: TypeAlias = Callable[[Session], Awaitable[None]]
+"""Ends a session whose credential the core does not know any more."""
 
 
 class Watcher(Protocol):
@@ -40,13 +45,14 @@ class Watcher(Protocol):
 class _LiveRegion:
     """One region of one page, for all who see the same of it."""
 
-    def __init__(self, visit: Visit, page: Page, region: Region, show: Show, feed: Feed) -> None:
+    def __init__(self, visit: Visit, page: Page, region: Region, show: Show, log_out: LogOut, feed: Feed) -> None:
         self.kinds: Collection[str] = region.kinds
-        self.watchers: set[Watcher] = set()
+        self.watchers: dict[Watcher, Visit] = {}
         self._visit = visit
         self._page = page
         self._region = region
         self._show = show
+        self._log_out = log_out
         self._feed = feed
         self._stale = asyncio.Event()
         self._stale.set()
@@ -62,8 +68,8 @@ class _LiveRegion:
         if self._task is not None:
             self._task.cancel()
 
-    def add(self, watcher: Watcher) -> None:
-        self.watchers.add(watcher)
+    def add(self, watcher: Watcher, visit: Visit) -> None:
+        self.watchers[watcher] = visit
         if self._shown is not None and not self._stale.is_set():
             watcher.changed(self._shown)
         if self._feed.interruption:
@@ -88,7 +94,21 @@ class _LiveRegion:
             await self._wait()
             self._stale.clear()
             begun = loop.time()
-            shown = await self._show(self._visit, self._page, self._region)
+            # By the session of somebody who looks: the one that began may have ended.
+            self._visit = next(iter(self.watchers.values()), self._visit)
+            try:
+                shown = await self._show(self._visit, self._page, self._region)
+            except LoggedOut:
+                # Its sockets close, and another one reads.
+                await self._log_out(self._visit.session)
+                self._stale.set()
+                await asyncio.sleep(self._region.pause)
+                continue
+            except Exception:
+                # A bug of one region: it is tried again with the next event.
+                logger.exception("a region failed", extra={"path": self._visit.path, "region": self._region.name})
+                await asyncio.sleep(LONGEST_PAUSE)
+                continue
             seconds = loop.time() - begun
             self._shown = shown
             for watcher in [*self.watchers]:
@@ -108,27 +128,30 @@ class Hub:
     """All regions that somebody looks at.
 
     Args:
-        feeds: The events of each credential.
+        feeds: The events by rights.
         show: Reads and renders a region.
+        log_out: Ends a session.
     """
 
-    def __init__(self, feeds: Feeds, show: Show) -> None:
+    def __init__(self, feeds: Feeds, show: Show, log_out: LogOut) -> None:
         self._feeds = feeds
         self._show = show
+        self._log_out = log_out
         self._live: dict[RegionKey, _LiveRegion] = {}
 
-    async def watch(self, visit: Visit, page: Page, watcher: Watcher) -> list[RegionKey]:
+    def watch(self, visit: Visit, page: Page, watcher: Watcher) -> list[RegionKey]:
         """Have a browser sent what changes of a page. Return what `forget` needs."""
-        feed = await self._feeds.open(visit.session.credential)
+        feed = self._feeds.open(visit.session)
         keys = []
         for region in page.regions:
             if not region.needs or visit.may(*region.needs):
-                key = (*visit.key, visit.session.permissions, region.name)
+                personal = visit.session.id if region.is_personal else ""
+                key = (*visit.key, page.path, region.name, personal)
                 live = self._live.get(key)
                 if live is None:
-                    live = self._live[key] = _LiveRegion(visit, page, region, self._show, feed)
+                    live = self._live[key] = _LiveRegion(visit, page, region, self._show, self._log_out, feed)
                     live.start()
-                live.add(watcher)
+                live.add(watcher, visit)
                 keys.append(key)
         return keys
 
@@ -138,11 +161,11 @@ class Hub:
             live = self._live.get(key)
             if live is None:
                 continue
-            live.watchers.discard(watcher)
+            live.watchers.pop(watcher, None)
             if not live.watchers:
                 live.stop()
                 del self._live[key]
-        self._feeds.close(visit.session.credential)
+        self._feeds.close(visit.session, visit.rights)
 
     def refresh(self, keys: Collection[RegionKey]) -> None:
         """Read regions again, although no event says that they changed."""

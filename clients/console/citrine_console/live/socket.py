@@ -4,10 +4,12 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 
+import grpc
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from citrine_console.live.hub import Hub, RegionKey
 from citrine_console.live.regions import Page, Shown
+from citrine_console.sessions import Sessions
 from citrine_console.visits import Visit
 
 __all__ = ["LiveSocket"]
@@ -18,17 +20,23 @@ SEND_TIMEOUT = 20.0
 SIGN_OF_LIFE = 15.0
 """Seconds after which something is sent in any case, so that either side finds out that the other is gone."""
 
-LOGGED_OUT, GONE = 4401, 4404
-"""Close codes of ours: log in again; there is no such page."""
+RECHECK = 15.0
+"""Seconds after which it is read again what who looks may do: others with the same rights may read for them."""
+
+CHANGED, LOGGED_OUT, GONE = 4400, 4401, 4404
+"""Close codes of ours: load the page again; log in again; there is no such page."""
 
 
 class LiveSocket:
     """One browser that shows one page. What changes faster than it is sent is sent once, as it is then."""
 
-    def __init__(self, socket: WebSocket, visit: Visit, page: Page, known: Mapping[str, str]) -> None:
+    def __init__(
+        self, socket: WebSocket, visit: Visit, page: Page, known: Mapping[str, str], sessions: Sessions
+    ) -> None:
         self._socket = socket
         self._visit = visit
         self._page = page
+        self._sessions = sessions
         self._known = dict(known)
         self._waiting: dict[str, Shown] = {}
         self._reason: str | None = None
@@ -46,11 +54,12 @@ class LiveSocket:
 
     async def run(self, hub: Hub) -> None:
         """Send what changes until the browser leaves or its session ends."""
-        keys = await hub.watch(self._visit, self._page, self)
+        keys = hub.watch(self._visit, self._page, self)
         tasks = [
             asyncio.create_task(self._send(), name="to a browser"),
             asyncio.create_task(self._receive(hub, keys), name="from a browser"),
             asyncio.create_task(self._logged_out(), name="until logged out"),
+            asyncio.create_task(self._recheck(), name="whether it may still look"),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -90,6 +99,21 @@ class LiveSocket:
                 hub.refresh(keys)
         except WebSocketDisconnect:
             return
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(RECHECK)
+            try:
+                await self._sessions.refresh(self._visit.session)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                    await self._sessions.log_out(self._visit.session)
+                    await self._socket.close(LOGGED_OUT)
+                    return
+                continue
+            if self._visit.session.rights != self._visit.rights:
+                await self._socket.close(CHANGED)
+                return
 
     async def _logged_out(self) -> None:
         await self._visit.session.closed.wait()

@@ -115,7 +115,7 @@ PAGES = [
         needs=("ListKeys",),
         regions=[
             # Nothing tells of keys: others' changes are seen by reading again.
-            Region("keys", "keys/table.html", _table, is_main=True, every=5),
+            Region("keys", "keys/table.html", _table, is_main=True, every=5, is_personal=True),
             Region("roles", "keys/roles.html", _roles, needs=("ListRoles",)),
         ],
     )

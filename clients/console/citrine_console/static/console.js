@@ -61,6 +61,7 @@ function connect() {
     if (socket !== here) return;
     socket = null;
     if (event.code === 4401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    else if (event.code === 4400) location.reload();
     else if (event.code !== 4404) retry();
   };
 }
