@@ -9,5 +9,6 @@ PAGES = (requirements, settings, metrics, fleets, ocpp16, roles)
 
 if __name__ == "__main__":
     for one in PAGES:
+        one.DOCUMENT.parent.mkdir(exist_ok=True)
         one.DOCUMENT.write_text(one.page(), encoding="utf-8")
     api_reference.write()

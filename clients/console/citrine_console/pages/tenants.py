@@ -153,7 +153,7 @@ _DIALOGS = [
         path="/tenants/{tenant_id}/remove",
         title=lambda visit: _("Remove the tenant {tenant}").format(tenant=visit["tenant_id"]),
         words=lambda visit: _(
-            "Its stations are disconnected and its keys end. Its history is removed step by step, bills are kept, and "
+            "Its stations are disconnected and its keys end. Its history is removed step by step, bills are retained, and "
             "its id can't be used again."
         ),
         fields=_delete_fields,
