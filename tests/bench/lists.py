@@ -51,7 +51,7 @@ def _calls(citrine: Citrine, station: str, transaction: str, token: str) -> Iter
     of_station = ListTransactionsRequest(station_id=station)
     yield "ListTransactions of a station", transactions.ListTransactions, of_station
     yield "ListTransactions of a token", transactions.ListTransactions, ListTransactionsRequest(id_token=token)
-    yield "ListTransactions of a week", transactions.ListTransactions, ListTransactionsRequest(started=week)
+    yield "ListTransactions of a week", transactions.ListTransactions, ListTransactionsRequest(start_time=week)
     by_prefix = ListTransactionsRequest(transaction_id_prefix=transaction[:-1])
     yield "ListTransactions by a prefix", transactions.ListTransactions, by_prefix
     events = ListTransactionEventsRequest(station_id=station, transaction_id=transaction)

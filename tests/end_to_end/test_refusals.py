@@ -16,7 +16,7 @@ from citrine.api.v1.provisioning_pb2 import ResetRequest
 from citrine.api.v1.reports_pb2 import GetReportRunRequest, ReportKind, ReportState
 from citrine.api.v1.stations_pb2 import CreateStationRequest, GetStationRequest, ListStationsRequest, Station
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest
-from citrine.ocpp.v2 import diagnostics_pb2, provisioning_pb2
+from citrine.ocpp.v2 import diagnostics_pb2, provisioning_pb2, transactions_pb2
 from citrine_sdk import Citrine
 from tests.support.deployment import Deployment
 from tests.support.event_words import name_in
@@ -26,6 +26,7 @@ from tests.support.waiting import WAIT
 pytestmark = pytest.mark.timeout(120)
 
 PASSWORD = "correct-horse-battery"
+ENDED = transactions_pb2.TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 TIME = "2026-03-01T10:00:00Z"
 
 
@@ -120,11 +121,11 @@ async def test_a_tolerance_rule_accepts_what_was_refused_and_is_counted(shared: 
     path = "/meterValue/*/sampledValue/*/value"
     assert refused[0] == 4
     assert outcomes == {
-        (pb.REFUSAL_OUTCOME_REFUSED, "Ended", path),
-        (pb.REFUSAL_OUTCOME_TOLERATED, "Ended", path),
+        (pb.REFUSAL_OUTCOME_REFUSED, ENDED, path),
+        (pb.REFUSAL_OUTCOME_TOLERATED, ENDED, path),
     }
     assert transaction.HasField("end_time")
-    assert (shown.refused.gravest.action, shown.refused.gravest.event_type) == ("TransactionEvent", "Ended")
+    assert (shown.refused.gravest.action, shown.refused.gravest.event_type) == ("TransactionEvent", ENDED)
     assert not forgotten.HasField("refused")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from citrine.api.v1 import tariffs_pb2 as tariffs
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.main import main
 from tests.support.core import RunningCore
 from tests.support.quick_commands import quick_citrine
@@ -91,7 +92,9 @@ async def test_an_assignment_says_which_of_two_applies(run: Run, core: RunningCo
         return [re.sub(r": assignment \S+$", "", line) for line in out.splitlines()[1:]]
 
     async def applies(station: str = "", token: str = "") -> str:
-        request = tariffs.PreviewCostRequest(station_id=station, id_token=token, usage=tariffs.Usage(energy_kwh="1"))
+        whom = IdToken(id_token=token) if token else None
+        usage = tariffs.Usage(energy_kwh="1")
+        request = tariffs.PreviewCostRequest(station_id=station, id_token=whom, usage=usage)
         return (await stub.PreviewCost(request)).tariff_id
 
     everybody = "which applies to all drivers at all stations"

@@ -42,7 +42,7 @@ def applying_of(
 def _rank(
     one: TariffAssignment, valid_from: Mapping[str, Timestamp]
 ) -> tuple[int, tuple[int, ...], datetime, datetime]:
-    whose = 2 if one.id_token else 1 if one.group_id else 0
+    whose = 2 if one.HasField("id_token") else 1 if one.group_id else 0
     places = (one.evse_id, one.station_id, one.location_id)
     where = (*map(bool, places), len(one.station_labels), bool(one.station_group))
     begins = [_time(one.from_time)] if one.HasField("from_time") else []
@@ -78,13 +78,16 @@ def _is_somewhere(one: TariffAssignment) -> bool:
 
 def _meet_in_person(one: TariffAssignment, other: TariffAssignment) -> bool:
     # Whether the token is in the group is unknown.
-    if (bool(one.id_token) and bool(other.group_id)) or (bool(one.group_id) and bool(other.id_token)):
+    if (one.HasField("id_token") and bool(other.group_id)) or (bool(one.group_id) and other.HasField("id_token")):
         return False
-    for field in ("id_token", "id_token_type", "group_id"):
-        own, theirs = getattr(one, field).lower(), getattr(other, field).lower()
-        if own and theirs and own != theirs:
-            return False
-    return True
+    return all(
+        not own or not theirs or own.lower() == theirs.lower()
+        for own, theirs in (
+            (one.id_token.id_token, other.id_token.id_token),
+            (one.id_token.type, other.id_token.type),
+            (one.group_id, other.group_id),
+        )
+    )
 
 
 def _meet_in_time(one: TariffAssignment, other: TariffAssignment) -> bool:

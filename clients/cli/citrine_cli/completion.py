@@ -81,7 +81,7 @@ async def _tariffs(citrine: Any, prefix: str) -> AsyncIterator[str]:
 async def _commands(citrine: Any, prefix: str) -> AsyncIterator[str]:
     from citrine.api.v1.commands_pb2 import ListCommandsRequest
 
-    request = ListCommandsRequest(id_prefix=prefix, page_size=MOST)
+    request = ListCommandsRequest(command_id_prefix=prefix, page_size=MOST)
     async for page in citrine.pages(citrine.commands.ListCommands, request):
         for command in page.commands:
             yield command.id

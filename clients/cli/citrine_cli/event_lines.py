@@ -158,7 +158,8 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         + f"  {_transaction(body.transaction, is_over=True)}"
     ),
     "transaction_reopened": lambda body: (
-        f"transaction reopened{f' by {body.author}' if body.author else ''}  {_transaction(body.transaction)}"
+        f"transaction reopened{f' by {body.requested_by}' if body.requested_by else ''}"
+        f"  {_transaction(body.transaction)}"
     ),
     "transaction_end_unmatched": lambda body: (
         f"end of transaction {body.transaction_id}, which is not known, is stored aside"

@@ -221,6 +221,6 @@ async def _commands(client: Client, text: str) -> list[tuple[str, str]]:
     from citrine.api.v1.commands_pb2 import ListCommandsRequest
 
     found = (
-        await client.citrine.commands.ListCommands(ListCommandsRequest(id_prefix=text, page_size=NAMED + 1))
+        await client.citrine.commands.ListCommands(ListCommandsRequest(command_id_prefix=text, page_size=NAMED + 1))
     ).commands
     return [(one.id, f"{one.action} to {one.station_id}") for one in found]

@@ -48,7 +48,7 @@ def parse_filter(
     Raises:
         UsageError: When one is malformed.
     """
-    request.group_id, request.contract_id, request.id_prefix = group, contract, prefix
+    request.group_id, request.contract_id, request.id_token_prefix = group, contract, prefix
     request.country_code, request.party_id = parse_owner(owner)
     if status.lower() in ("valid", "invalid"):
         request.valid = status.lower() == "valid"

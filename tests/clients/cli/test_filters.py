@@ -117,7 +117,7 @@ def test_every_filter_of_the_api_has_an_option(name: str) -> None:
         (
             "command list --station CS-1 --state timed-out --id 01ab",
             "ListCommands",
-            {"station_id": "CS-1", "state": COMMAND_STATE_TIMED_OUT, "id_prefix": "01ab"},
+            {"station_id": "CS-1", "state": COMMAND_STATE_TIMED_OUT, "command_id_prefix": "01ab"},
         ),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_command_is_shown_by_what_its_id_begins_with(citrine: Cli, core: Scrip
     assert ran.code == 0
     assert '{"type": "Immediate"}' in ran.out
     assert '{"status": "Accepted"}' in ran.out
-    assert [request.id_prefix for request in core.requests("ListCommands")] == ["0192a4c6"]
+    assert [request.command_id_prefix for request in core.requests("ListCommands")] == ["0192a4c6"]
     assert citrine("command", "show", "0192a4c6", "--json").json["response"] == {"status": "Accepted"}
 
 

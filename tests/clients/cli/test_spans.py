@@ -94,4 +94,4 @@ def test_what_is_listed_is_seen_back_from_now(citrine: Cli, core: ScriptedCore, 
     assert citrine("transaction", "list", "--since", text).code == 0
 
     (request,) = core.requests("ListTransactions")
-    assert abs(request.started.start.ToDatetime(UTC) - datetime.now(UTC) + timedelta(hours=1)) < timedelta(minutes=1)
+    assert abs(request.start_time.start.ToDatetime(UTC) - datetime.now(UTC) + timedelta(hours=1)) < timedelta(minutes=1)

@@ -33,6 +33,7 @@ from citrine_core.blocks.availability.repository import ConnectorRepository
 from citrine_core.blocks.data_transfer.repository import DataTransferRepository
 from citrine_core.blocks.diagnostics.repository import StationEventRepository
 from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.blocks.tariff_and_cost.repository import LookedAssignments, TariffRepository
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
 from citrine_core.blocks.transactions.lists import Looked, TransactionLists
 from citrine_core.db import Page, Span
@@ -41,6 +42,7 @@ from citrine_core.resources.connections import ConnectionRecords
 from citrine_core.resources.operations import OperationRepository
 from citrine_core.resources.operations.models import Operation
 from citrine_core.resources.stations.lists import LookedStations, list_stations
+from citrine_core.resources.stations.tags import digest_of_labels, write_labels
 from tests.support.databases import administrate, copy_template
 from tests.support.engines import new_engine
 from tests.support.many_rows import BEGIN, ROWS, Sql, fill, work_of
@@ -66,8 +68,11 @@ OTHERS = {
     "data_transfers",
     "operations",
     "stations",
+    "tariff_assignments",
 }
 """Tables with fewer rows, so that the test is quick: they are read in the same way as those with more."""
+
+LABELS = {"site": "north"}
 
 FEW = f"n <= {ROWS // 100_000}"
 """Condition of the earliest rows, which a list that begins with the latest would find last."""
@@ -173,6 +178,19 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "station_id": "'CS-' || n",
             "state": _case(FEW, "1", "3"),
         },
+        "tariff_assignments": {
+            **of_token,
+            "id": "n",
+            "assignment_id": "'A-' || n",
+            "tariff_id": _case(FEW, "'night'", "'day'"),
+            "station_id": _case(FEW, "'CS-7'", "''"),
+            "evse_id": "0",
+            "location_id": _case(FEW, "'L-1'", "''"),
+            "station_group": _case(FEW, "'depot'", "''"),
+            "station_labels": _case(FEW, f"'{write_labels(LABELS)}'", "''"),
+            "label_digest": _case(FEW, f"'{digest_of_labels(LABELS)}'", "''"),
+            "group_id": _case(FEW, "'fleet'", "''"),
+        },
         "authorization_records": {
             **of_token,
             "id": "n",
@@ -276,6 +294,12 @@ def _authorization_records(**fields: Any) -> Ask:
     return lambda session: AuthorizationRecords(session).list("default", Page(PAGE), **fields)
 
 
+def _assignments(**fields: Any) -> Ask:
+    looked = LookedAssignments(**fields)
+    now = datetime.fromtimestamp(BEGIN, UTC)
+    return lambda session: TariffRepository(session).list_assignments("default", Page(PAGE), looked, open_at=now)
+
+
 LISTS: dict[str, tuple[int, Ask]] = {
     "transactions": (PAGE, _transactions()),
     "transactions of a station": (PAGE, _transactions(station_id="CS-7")),
@@ -340,6 +364,15 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "results of stations that wait": (1, _results(OPERATION_RESULT_STATE_PENDING)),
     "results of stations that are done": (PAGE, _results(OPERATION_RESULT_STATE_SUCCEEDED)),
     "stations of an operation that are next": (1, _ready),
+    "assignments": (PAGE, _assignments()),
+    "assignments of a tariff": (5, _assignments(tariff_id="night")),
+    "assignments of the tariff that most have": (PAGE, _assignments(tariff_id="day")),
+    "assignments to a station": (5, _assignments(station_id="CS-7")),
+    "assignments to a location": (5, _assignments(location_id="L-1")),
+    "assignments to a group of stations": (5, _assignments(station_group="depot")),
+    "assignments by labels": (5, _assignments(station_labels=LABELS)),
+    "assignments to a group of tokens": (5, _assignments(group_id="fleet")),
+    "assignments to a token": (10, _assignments(id_token="CA:RD7")),
     "decisions": (PAGE, _authorization_records()),
     "decisions of a time": (5, _authorization_records(decided=EARLY)),
     "decisions of a token": (10, _authorization_records(id_token="card7")),

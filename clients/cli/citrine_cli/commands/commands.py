@@ -61,7 +61,7 @@ async def list_commands(
     request = ListCommandsRequest(
         station_id=station,
         state=choice("--state", _STATES, state) if state else COMMAND_STATE_UNSPECIFIED,
-        id_prefix=prefix,
+        command_id_prefix=prefix,
         action=action,
         requested_by=requester,
         create_time=range_of(begin, end),

@@ -183,7 +183,7 @@ async def list_corrections(
         station_id=station,
         transaction_id=transaction_id,
         reason=choice("--reason", _REASONS, reason) if reason else CostCorrection.REASON_UNSPECIFIED,
-        author=author,
+        requested_by=author,
         create_time=range_of(begin, end),
         stations=station_selector(location, group, label),
     )
@@ -203,7 +203,7 @@ async def list_corrections(
                 money(one.cost.total.after_tax, one.cost.currency),
                 money(one.replaced_total.after_tax, one.replaced_currency),
                 enum_word(one, "reason"),
-                one.author,
+                one.requested_by,
                 one.detail,
             ]
             for one in corrections
@@ -236,7 +236,7 @@ async def show_correction(
             "replaces": f"correction {found.replaces}" if found.replaces else "the final cost",
             "instead of": money(found.replaced_total.after_tax, found.replaced_currency) or "unknown",
             "reason": enum_word(found, "reason"),
-            "who": found.author,
+            "who": found.requested_by,
             "why": found.detail,
             "tariff": _tariff_word(found.tariff_id, found.tariff_version),
             "made": time_word(found, "create_time"),

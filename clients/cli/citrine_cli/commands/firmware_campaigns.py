@@ -210,7 +210,7 @@ async def show(
             "starts": time_word(campaign, "start_time"),
             "ends": time_word(campaign, "end_time"),
             "hours": f"{hours.begin} to {hours.end} {hours.time_zone or 'UTC'}" if campaign.HasField("hours") else "",
-            "created by": campaign.created_by,
+            "created by": campaign.requested_by,
             "created": time_word(campaign, "create_time"),
             "ended": time_word(campaign, "finish_time"),
         }

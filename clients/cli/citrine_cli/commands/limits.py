@@ -67,7 +67,7 @@ async def list_limits(
                 enum_word(found.throttle, "state") if found.HasField("throttle") else "",
                 enum_word(found, "reason"),
                 time_word(found, "reach_time"),
-                found.set_by,
+                found.requested_by,
                 _problem(found),
             ]
             for found in limits

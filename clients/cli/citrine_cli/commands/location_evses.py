@@ -70,7 +70,7 @@ async def list_evses(
         location_id=location,
         station_id=station,
         public_id=public_id,
-        with_removed=removed,
+        include_removed=removed,
         update_time=TimeRange(start=start) if start else None,
     )
     pages = collect(client.citrine.locations.ListLocationEvses, request, limit)

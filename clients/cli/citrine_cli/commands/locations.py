@@ -163,7 +163,7 @@ async def list_locations(
     request = ListLocationsRequest(
         published_only=published,
         country=country,
-        with_evses=evses,
+        include_evses=evses,
         update_time=TimeRange(start=start) if start else None,
     )
     pages = collect(client.citrine.locations.ListLocations, request, limit)

@@ -63,7 +63,7 @@ async def list_values(
         context=ReadingContextEnum.ValueType(_number("--context", ReadingContextEnum, context)),
         phase=PhaseEnum.ValueType(_number("--phase", PhaseEnum, phase)),
         location=LocationEnum.ValueType(_number("--location", LocationEnum, location)),
-        taken=TimeRange(start=first, end=last),
+        time=TimeRange(start=first, end=last),
         signed_only=signed,
         newest_first=newest,
     )

@@ -240,7 +240,7 @@ async def acknowledge_alert(
         station_id=station_id,
         component=named.component.name,
         variable=named.variable.name,
-        variable_monitoring_id=monitor,
+        monitor_id=monitor,
         note=note,
     )
     answer = await client.citrine.diagnostics.AcknowledgeAlert(request)

@@ -149,7 +149,7 @@ async def list_operations(
             _name(operation),
             enum_word(operation, "state"),
             _progress(operation),
-            operation.created_by,
+            operation.requested_by,
             time_word(operation, "create_time"),
         ]
         for operation in operations
@@ -175,7 +175,7 @@ async def show(client: Client, operation_id: OperationId) -> None:
             "at a time": str(operation.max_parallel),
             "those that are offline": enum_word(operation, "offline"),
             "expires": time_word(operation, "expire_time"),
-            "created by": operation.created_by,
+            "created by": operation.requested_by,
             "created": time_word(operation, "create_time"),
             "ended": time_word(operation, "finish_time"),
         }

@@ -11,6 +11,7 @@ import typer
 from google.protobuf.json_format import MessageToDict
 
 from citrine.api.v1 import persons_pb2 as pb
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
@@ -46,7 +47,7 @@ async def export_person(
 ) -> None:
     """Write all that is stored of a driver, one JSON object a line."""
     given = _token(token, kind, group)
-    request = pb.ExportPersonRequest(token=given) if given else pb.ExportPersonRequest(group_id=group)
+    request = pb.ExportPersonRequest(id_token=given) if given else pb.ExportPersonRequest(group_id=group)
     with file.open("w", encoding="utf-8") if file else nullcontext(sys.stdout) as out:
         async for row in client.citrine.persons.ExportPerson(request):
             out.write(json.dumps({"kind": row.kind, **MessageToDict(row.content)}, ensure_ascii=False) + "\n")
@@ -62,7 +63,7 @@ async def erase_person(
 ) -> None:
     """Delete the tokens of a driver, and replace their ids by a pseudonym wherever they stand."""
     given = _token(token, kind, group)
-    request = pb.ErasePersonRequest(token=given) if given else pb.ErasePersonRequest(group_id=group)
+    request = pb.ErasePersonRequest(id_token=given) if given else pb.ErasePersonRequest(group_id=group)
     question = f"erase {token or f'the drivers of group {group}'} for good?"
     await ask_consent(question, yes=yes, look=lambda: client.citrine.persons.ListErasures(_FEW))
     erasure = await client.citrine.persons.ErasePerson(request)
@@ -101,7 +102,7 @@ async def list_erasures(client: Client, limit: Limit = 100) -> None:
     )
 
 
-def _token(token: str, kind: str, group: str) -> pb.PersonToken | None:
+def _token(token: str, kind: str, group: str) -> IdToken | None:
     if bool(token) == bool(group):
         raise UsageError("name a token, or --group")
-    return pb.PersonToken(id_token=token, type=kind) if token else None
+    return IdToken(id_token=token, type=kind) if token else None

@@ -78,11 +78,11 @@ async def list_records(
         transaction_id=await listed_transaction(client, transaction_id, station),
         id_token=id_token,
         reference=reference,
-        ended=TimeRange(start=first, end=last) if begin or end else None,
+        end_time=TimeRange(start=first, end=last) if begin or end else None,
         after_change=after,
         latest_only=latest,
         record_id=record,
-        created=TimeRange(start=made) if made else None,
+        create_time=TimeRange(start=made) if made else None,
         stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.charge_records.ListChargeRecords, request, limit)
@@ -236,7 +236,7 @@ def _show(client: Client, record: ChargeRecord) -> None:
             "revision": count(record.revision),
             "replaces": count(record.replaces, zero=""),
             "reason": enum_word(record, "reason") if record.reason else "",
-            "who": record.author,
+            "who": record.requested_by,
             "why": record.detail,
             "change": count(record.change),
             "made": time_word(record, "create_time"),

@@ -45,7 +45,8 @@ def build() -> typer.Typer:
 
 def refusal_words(refusal: Refusal) -> str:
     """Return the name of the refused messages: "TransactionEvent Ended"."""
-    return f"{refusal.action or 'unreadable'}{f' {refusal.event_type}' if refusal.event_type else ''}"
+    kind = f" {enum_word(refusal, 'event_type')}" if refusal.event_type else ""
+    return f"{refusal.action or 'unreadable'}{kind}"
 
 
 async def list_refusals(

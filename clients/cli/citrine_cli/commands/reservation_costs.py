@@ -44,7 +44,7 @@ async def list_reservation_costs(
             [
                 str(one.reservation_id),
                 one.station_id,
-                one.id_token,
+                one.id_token.id_token,
                 time_word(one, "start_time"),
                 time_word(one, "end_time"),
                 f"{enum_word(one, 'state')}{', withdrawn' if one.is_withdrawn else ''}",
@@ -74,7 +74,7 @@ async def show_reservation_cost(
             "reservation": str(found.reservation_id),
             "station": found.station_id,
             "evse": number(found, "evse_id"),
-            "token": found.id_token,
+            "token": found.id_token.id_token,
             "from": time_word(found, "start_time"),
             "until": time_word(found, "end_time"),
             "state": enum_word(found, "state"),

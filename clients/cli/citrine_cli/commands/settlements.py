@@ -163,7 +163,7 @@ async def list_actions(
         station_id=station,
         transaction_id=transaction_id,
         kind=choice("--kind", _KINDS, kind) if kind else SettlementAction.KIND_UNSPECIFIED,
-        author=author,
+        requested_by=author,
         time=range_of(begin, end),
     )
     pages = collect(client.citrine.transactions.ListSettlementActions, request, limit)
@@ -179,7 +179,7 @@ async def list_actions(
                 PrefixId(one.transaction_id),
                 one.station_id,
                 enum_word(one, "kind"),
-                one.author,
+                one.requested_by,
                 one.reason,
                 str(one.correction or ""),
             ]

@@ -13,6 +13,7 @@ from citrine.api.v1.tariffs_pb2 import (
     TariffAssignment,
     UnassignTariffRequest,
 )
+from citrine.ocpp.v2 import types_pb2
 from citrine_cli.assignment_order import applying_of, rivals_of
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
@@ -31,6 +32,7 @@ __all__ = [
     "TokenType",
     "assign_tariff",
     "check_unassigned",
+    "id_token_of",
     "list_assignments",
     "unassign_tariff",
 ]
@@ -46,6 +48,11 @@ Station = Annotated[str, typer.Option("--station", metavar="ID", help="Station."
 Evse = Annotated[int, typer.Option("--evse", metavar="N", help="EVSE of the station.")]
 IdToken = Annotated[str, typer.Option("--token", metavar="ID", help="Token of the driver.")]
 TokenType = Annotated[str, typer.Option("--type", metavar="TYPE", help="Type of the token.")]
+
+
+def id_token_of(id_token: str, token_type: str) -> types_pb2.IdToken | None:
+    """Return the token that options name; None where they name none."""
+    return types_pb2.IdToken(id_token=id_token, type=token_type) if id_token or token_type else None
 
 
 async def assign_tariff(
@@ -75,8 +82,7 @@ async def assign_tariff(
         station_group=station_group,
         station_labels=labels_of(labels),
         group_id=group,
-        id_token=id_token,
-        id_token_type=token_type,
+        id_token=id_token_of(id_token, token_type),
         from_time=first,
         to_time=last,
     )
@@ -118,11 +124,32 @@ async def list_assignments(
     client: Client,
     tariff_id: Annotated[str, typer.Option("--tariff", metavar="ID", help="Only of this tariff.")] = "",
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only for this station alone.")] = "",
+    location: Annotated[str, typer.Option("--location", metavar="ID", help="Only for this location.")] = "",
+    station_group: Annotated[
+        str, typer.Option("--station-group", metavar="G", help="Only for this group of stations.")
+    ] = "",
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label", metavar="KEY=VALUE", help="Only for stations with this label; repeat it for all of them."
+        ),
+    ] = None,
+    group: Annotated[str, typer.Option("--group", metavar="G", help="Only for this group of tokens.")] = "",
+    id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only for this token.")] = "",
     include_ended: Annotated[bool, typer.Option("--all", help="Also those that ended.")] = False,
     limit: Limit = 0,
 ) -> None:
     """List to whom, where and when tariffs apply."""
-    request = ListTariffAssignmentsRequest(tariff_id=tariff_id, station_id=station, include_ended=include_ended)
+    request = ListTariffAssignmentsRequest(
+        tariff_id=tariff_id,
+        station_id=station,
+        location_id=location,
+        station_group=station_group,
+        station_labels=labels_of(labels),
+        group_id=group,
+        id_token=id_token,
+        include_ended=include_ended,
+    )
     pages = collect(client.citrine.tariffs.ListTariffAssignments, request, limit)
     found = [one async for page in pages for one in page.assignments]
     if client.out.as_json:
@@ -190,7 +217,13 @@ def _when(one: TariffAssignment) -> str:
 
 
 def _subject(one: TariffAssignment) -> str:
-    who = f"token {one.id_token}" if one.id_token else f"group {one.group_id}" if one.group_id else "all drivers"
+    who = (
+        f"token {one.id_token.id_token}"
+        if one.HasField("id_token")
+        else f"group {one.group_id}"
+        if one.group_id
+        else "all drivers"
+    )
     if not one.station_id:
         places = [f"location {one.location_id}"] if one.location_id else []
         labels = ", ".join(f"{key}={value}" for key, value in sorted(one.station_labels.items()))

@@ -37,6 +37,7 @@ from citrine_cli.commands.tariff_assignments import (
     TokenType,
     assign_tariff,
     check_unassigned,
+    id_token_of,
     list_assignments,
     unassign_tariff,
 )
@@ -173,7 +174,7 @@ async def list_tariffs(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most; 0 is all.")] = 0,
 ) -> None:
     """List the tariffs."""
-    request = ListTariffsRequest(update_time=changed_since(changed), with_deleted=deleted)
+    request = ListTariffsRequest(update_time=changed_since(changed), include_deleted=deleted)
     pages = collect(client.citrine.tariffs.ListTariffs, request, limit)
     _print_tariffs(client, [one async for page in pages for one in page.tariffs])
 
@@ -289,8 +290,7 @@ async def preview_cost(
         tariff_id=tariff_id,
         station_id=station,
         evse_id=evse,
-        id_token=id_token,
-        id_token_type=token_type,
+        id_token=id_token_of(id_token, token_type),
         usage=usage,
     )
     answer = await client.citrine.tariffs.PreviewCost(request)

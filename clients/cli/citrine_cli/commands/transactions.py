@@ -124,8 +124,8 @@ async def list_transactions(
         group_id=token_group,
         reference=reference,
         stations=station_selector(location, group, label),
-        started=range_of(begin, end),
-        settled=range_of(settled_begin, settled_end, "--settled-from", "--settled-to"),
+        start_time=range_of(begin, end),
+        settle_time=range_of(settled_begin, settled_end, "--settled-from", "--settled-to"),
     )
     pages = collect(client.citrine.transactions.ListTransactions, request, limit)
     transactions = [transaction async for page in pages for transaction in page.transactions]

@@ -101,7 +101,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 request.station_id,
                 component=request.component,
                 variable=request.variable,
-                monitor_id=request.variable_monitoring_id if request.HasField("variable_monitoring_id") else None,
+                monitor_id=request.monitor_id if request.HasField("monitor_id") else None,
                 who=caller(context).name,
                 note=request.note,
                 now=self._services.clock(),

@@ -49,7 +49,7 @@ def _filters(request: pb.ListSamplesRequest) -> dict[str, Any]:
     measurand = number_of(MeasurandEnum, request.measurand) if request.measurand else None
     if request.measurand and measurand is None:
         raise InvalidArgument("measurand", "is not a measurand of OCPP")
-    period = request.taken
+    period = request.time
     return {
         "transaction_id": request.transaction_id or None,
         "evse_id": request.evse_id if request.HasField("evse_id") else None,

@@ -27,8 +27,8 @@ def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
     required("assignment.tariff_id", wanted.tariff_id)
     if wanted.evse_id < 0 or (wanted.evse_id and not wanted.station_id):
         raise InvalidArgument("assignment.evse_id", "must be an EVSE of the station that is named")
-    if wanted.id_token_type and not wanted.id_token:
-        raise InvalidArgument("assignment.id_token_type", "must come with id_token")
+    if wanted.HasField("id_token"):
+        required("assignment.id_token.id_token", wanted.id_token.id_token)
     for name in ("location_id", "station_group", "station_labels"):
         if getattr(wanted, name) and wanted.station_id:
             raise InvalidArgument(f"assignment.{name}", "must be empty where a station is named")
@@ -37,8 +37,8 @@ def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
     check_labels("assignment.station_labels", wanted.station_labels, MOST_LABELS)
     check_length("assignment.station_id", wanted.station_id, 48)
     check_length("assignment.group_id", wanted.group_id, 255)
-    check_length("assignment.id_token", wanted.id_token, 255)
-    check_length("assignment.id_token_type", wanted.id_token_type, 20)
+    check_length("assignment.id_token.id_token", wanted.id_token.id_token, 255)
+    check_length("assignment.id_token.type", wanted.id_token.type, 20)
     if wanted.HasField("to_time"):
         begins = wanted.from_time.ToDatetime(UTC) if wanted.HasField("from_time") else now
         if wanted.to_time.ToDatetime(UTC) <= max(begins, now):
@@ -72,9 +72,9 @@ def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -
         "station_labels": write_labels(wanted.station_labels),
         "label_digest": digest_of_labels(dict(labels[:1])),
         "group_id": wanted.group_id,
-        "id_token": wanted.id_token,
-        "id_token_lookup": lookup_of(wanted.id_token, wanted.id_token_type),
-        "id_token_type": type_of(wanted.id_token_type),
+        "id_token": wanted.id_token.id_token,
+        "id_token_lookup": lookup_of(wanted.id_token.id_token, wanted.id_token.type),
+        "id_token_type": type_of(wanted.id_token.type),
         "create_time": now,
         "from_time": wanted.from_time.ToDatetime(UTC) if wanted.HasField("from_time") else None,
         "to_time": wanted.to_time.ToDatetime(UTC) if wanted.HasField("to_time") else None,

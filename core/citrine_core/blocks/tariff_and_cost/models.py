@@ -66,7 +66,14 @@ class TariffAssignment(Model):
             "ix_tariff_assignments_subject",
             *("tenant_id", "id_token_lookup", "group_id", "station_id", "location_id", "station_group", "label_digest"),
         ),
-        Index("ix_tariff_assignments_tariff", "tenant_id", "tariff_id"),
+        Index("ix_tariff_assignments_made", "tenant_id", "id"),
+        Index("ix_tariff_assignments_tariff", "tenant_id", "tariff_id", "id"),
+        Index("ix_tariff_assignments_station", "tenant_id", "station_id", "id"),
+        Index("ix_tariff_assignments_location", "tenant_id", "location_id", "id"),
+        Index("ix_tariff_assignments_station_group", "tenant_id", "station_group", "id"),
+        Index("ix_tariff_assignments_labels", "tenant_id", "label_digest", "id"),
+        Index("ix_tariff_assignments_group", "tenant_id", "group_id", "id"),
+        Index("ix_tariff_assignments_token", "tenant_id", "id_token_lookup", "id"),
     )
 
     id: Mapped[BigId]

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual
 from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRow
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, StoredTariff, TariffAssignment, TariffVersion
@@ -36,8 +37,7 @@ def assignment_to_proto(row: TariffAssignment) -> pb.TariffAssignment:
         station_id=row.named_station,
         evse_id=row.evse_id,
         group_id=row.group_id,
-        id_token=row.id_token,
-        id_token_type=row.id_token_type,
+        id_token=IdToken(id_token=row.id_token, type=row.id_token_type) if row.id_token else None,
         create_time=to_timestamp(row.create_time),
         from_time=to_timestamp(row.from_time),
         to_time=to_timestamp(row.to_time),

@@ -1,6 +1,7 @@
 """Queries of the tariffs."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,10 +15,11 @@ from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.changes import changed_within
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.locations.queries import Place
-from citrine_core.resources.stations.tags import digest_of_labels
+from citrine_core.resources.stations.tags import digest_of_labels, write_labels
 from citrine_core.resources.tenants.quotas import Counted
+from citrine_core.resources.tokens import lookups_of
 
-__all__ = ["TARIFFS", "TariffRepository", "VersionKey", "end_assignments"]
+__all__ = ["TARIFFS", "LookedAssignments", "TariffRepository", "VersionKey", "end_assignments"]
 
 TARIFFS = Counted(
     QuotaKind.QUOTA_KIND_TARIFFS, StoredTariff.metadata.tables["tariffs"], StoredTariff.delete_time.is_(None)
@@ -63,6 +65,34 @@ _SUBJECT = (
     "tariff_id",
 )
 """Columns that are equal in two equivalent assignments."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAssignments:
+    """Which assignments are looked for. A field that is empty restricts nothing."""
+
+    tariff_id: str = ""
+    station_id: str = ""
+    location_id: str = ""
+    station_group: str = ""
+    station_labels: Mapping[str, str] = field(default_factory=dict)
+    group_id: str = ""
+    id_token: str = ""
+    """In any spelling, of any type."""
+    prefix: str = ""
+    """What their ids begin with."""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions, but for the prefix."""
+        names = ("tariff_id", "station_id", "location_id", "station_group", "group_id")
+        found = [_ASSIGNMENTS.c[name] == getattr(self, name) for name in names if getattr(self, name)]
+        if self.station_labels:
+            first = dict(sorted(self.station_labels.items())[:1])
+            found.append(_ASSIGNMENTS.c.label_digest == digest_of_labels(first))
+            found.append(_ASSIGNMENTS.c.station_labels == write_labels(self.station_labels))
+        if self.id_token:
+            found.append(_ASSIGNMENTS.c.id_token_lookup.in_(lookups_of(self.id_token)))
+        return found
 
 
 class TariffRepository:
@@ -198,29 +228,27 @@ class TariffRepository:
         return found
 
     async def list_assignments(
-        self, tenant_id: str, page: Page, *, tariff_id: str, station_id: str, open_at: datetime | None, prefix: str = ""
+        self, tenant_id: str, page: Page, looked: LookedAssignments, *, open_at: datetime | None
     ) -> Listed[TariffAssignment]:
         """Return assignments in the order of their creation; in the order of their ids if a prefix is given.
 
         Args:
             tenant_id: Tenant of the assignments.
             page: The page to return.
-            tariff_id: Only of this tariff. "": of any.
-            station_id: Only for this station. "": for any.
+            looked: Which of them.
             open_at: Only assignments that end after this time. None: all.
-            prefix: Prefix of the ids. "": any.
         """
         table = TariffAssignment
-        query = select(table).where(table.tenant_id == tenant_id)
-        if tariff_id:
-            query = query.where(table.tariff_id == tariff_id)
-        if station_id:
-            query = query.where(table.station_id == station_id)
+        query = select(table).where(table.tenant_id == tenant_id, *looked.conditions())
         if open_at is not None:
             query = query.where(_goes_on(open_at))
-        if prefix:
-            query = query.where(begins_with(table.assignment_id, prefix))
+        if looked.prefix:
+            query = query.where(begins_with(table.assignment_id, looked.prefix))
             return await page.read(self._session, query, table.assignment_id)
+        if looked.id_token:
+            # SQLite would walk through all assignments in this order, to sort the few that are meant no more.
+            rows = (await self._session.scalars(page.within(query, table.id + 0))).all()
+            return page.close(rows, lambda row: (row.id,))
         return await page.read(self._session, query, table.id)
 
     async def unassign(

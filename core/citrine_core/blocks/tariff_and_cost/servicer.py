@@ -29,7 +29,7 @@ from citrine_core.blocks.tariff_and_cost.protos import (
     settings_to_proto,
     tariff_to_proto,
 )
-from citrine_core.blocks.tariff_and_cost.repository import TariffRepository
+from citrine_core.blocks.tariff_and_cost.repository import LookedAssignments, TariffRepository
 from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
 from citrine_core.blocks.tariff_and_cost.texts import text_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs import (
@@ -81,7 +81,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
                 caller(context).tenant_id,
                 open_page(request),
                 changed=span_of(request.update_time) if request.HasField("update_time") else None,
-                with_deleted=request.with_deleted,
+                with_deleted=request.include_deleted,
             )
         return pb.ListTariffsResponse(tariffs=[tariff_to_proto(*row) for row in rows], next_page_token=token)
 
@@ -185,10 +185,17 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             rows, token = await TariffRepository(work.session).list_assignments(
                 caller(context).tenant_id,
                 open_page(request),
-                tariff_id=request.tariff_id,
-                station_id=request.station_id,
+                LookedAssignments(
+                    request.tariff_id,
+                    request.station_id,
+                    request.location_id,
+                    request.station_group,
+                    request.station_labels,
+                    request.group_id,
+                    request.id_token,
+                    request.assignment_id_prefix,
+                ),
                 open_at=None if request.include_ended else self._clock(),
-                prefix=request.assignment_id_prefix,
             )
         assignments = [assignment_to_proto(row) for row in rows]
         return pb.ListTariffAssignmentsResponse(assignments=assignments, next_page_token=token)
@@ -259,9 +266,8 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         if not tariff_id:
             if request.station_id:
                 await StationRepository(work.session).get(tenant_id, request.station_id)
-            subject = Subject(
-                request.station_id, request.evse_id or None, request.id_token, request.id_token_type, now, now
-            )
+            token = request.id_token
+            subject = Subject(request.station_id, request.evse_id or None, token.id_token, token.type, now, now)
             (found,) = await find_tariffs(work, tenant_id, [subject])
             if found is None:
                 raise FailedPrecondition("no tariff applies there")
@@ -336,7 +342,7 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
                 reason=request.reason,
-                author=request.author,
+                author=request.requested_by,
                 created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
             )

@@ -168,7 +168,7 @@ def action_to_proto(row: Row[Any]) -> pb.SettlementAction:
         station_id=row.station_id,
         transaction_id=row.transaction_id,
         kind=row.kind,
-        author=row.author,
+        requested_by=row.author,
         reason=row.reason,
         correction=row.correction,
         time=row.create_time,

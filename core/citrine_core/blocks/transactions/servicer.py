@@ -65,7 +65,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         request: pb.ListTransactionsRequest,
         context: grpc.aio.ServicerContext[pb.ListTransactionsRequest, pb.ListTransactionsResponse],
     ) -> pb.ListTransactionsResponse:
-        settled = span_of(request.settled)
+        settled = span_of(request.settle_time)
         if settled.is_bounded:
             # What is committed late with an earlier time must not be missed by who goes on from the latest one.
             horizon = self._services.clock() - SETTLED_FOR
@@ -80,7 +80,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             id_token=request.id_token,
             group_id=request.group_id,
             reference=request.reference,
-            started=span_of(request.started),
+            started=span_of(request.start_time),
             settled=settled,
             prefix=request.transaction_id_prefix,
         )
@@ -232,7 +232,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
                 kind=request.kind,
-                author=request.author,
+                author=request.requested_by,
                 times=span_of(request.time),
             )
         return pb.ListSettlementActionsResponse(actions=[action_to_proto(row) for row in rows], next_page_token=token)

@@ -92,7 +92,7 @@ def revision_of(subject: Subject, settled: SettledCost, before: pb.ChargeRecord 
     if before is not None:
         record.record_id, record.revision, record.replaces = before.record_id, before.revision + 1, before.revision
         record.reason = CostCorrection.Reason.ValueType(settled.reason)
-        record.detail, record.author = settled.detail, settled.author
+        record.detail, record.requested_by = settled.detail, settled.author
         _retain_snapshot(record, before)
     _add_cost(record, subject.transaction, settled, before)
     return record

@@ -80,10 +80,10 @@ def _filter(request: pb.ListChargeRecordsRequest) -> Filter:
     after = request.after_change if request.HasField("after_change") else None
     if after is not None and after < 0:
         raise InvalidArgument("after_change", "must not be negative")
-    if after is not None and request.HasField("ended"):
-        raise InvalidArgument("ended", "must not be given with after_change: it has another order")
-    created_from, created_to = _bounds(request.created)
-    ended_from, ended_to = _bounds(request.ended)
+    if after is not None and request.HasField("end_time"):
+        raise InvalidArgument("end_time", "must not be given with after_change: it has another order")
+    created_from, created_to = _bounds(request.create_time)
+    ended_from, ended_to = _bounds(request.end_time)
     return Filter(
         after,
         created_from,
@@ -97,7 +97,7 @@ def _filter(request: pb.ListChargeRecordsRequest) -> Filter:
         request.latest_only,
         request.stations,
         reference=request.reference,
-        by_end=request.HasField("ended"),
+        by_end=request.HasField("end_time"),
     )
 
 

@@ -62,7 +62,7 @@ class CommandsServicer(CommandsServiceServicer):
                 open_page(request),
                 station_id=request.station_id or None,
                 state=request.state or None,
-                prefix=request.id_prefix,
+                prefix=request.command_id_prefix,
                 action=request.action,
                 requested_by=request.requested_by,
                 created=span_of(request.create_time),

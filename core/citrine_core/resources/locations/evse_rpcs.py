@@ -58,7 +58,7 @@ class EvseRpcs(LocationsServiceServicer):
                 tenant_id,
                 open_page(request),
                 changed=span_of(request.update_time) if request.HasField("update_time") else None,
-                with_removed=request.with_removed,
+                with_removed=request.include_removed,
                 location_id=request.location_id,
                 station_id=request.station_id,
                 public_key=public_key(request.public_id),

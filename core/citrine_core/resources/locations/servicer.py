@@ -48,7 +48,7 @@ class LocationsServicer(EvseRpcs):
         context: grpc.aio.ServicerContext[pb.ListLocationsRequest, pb.ListLocationsResponse],
     ) -> pb.ListLocationsResponse:
         tenant_id = caller(context).tenant_id
-        page = open_page(request, most=MOST_WITH_EVSES) if request.with_evses else open_page(request)
+        page = open_page(request, most=MOST_WITH_EVSES) if request.include_evses else open_page(request)
         evses: dict[str, list[pb.LocationEvse]] = {}
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await LocationRepository(work.session).list(
@@ -58,7 +58,7 @@ class LocationsServicer(EvseRpcs):
                 published_only=request.published_only,
                 country=request.country,
             )
-            if request.with_evses:
+            if request.include_evses:
                 there = await EvseRepository(work.session).at(tenant_id, [row.location_id for row in rows])
                 for one in await show_evses(work.session, tenant_id, there):
                     evses.setdefault(one.location_id, []).append(one)

@@ -33,7 +33,7 @@ LONGEST_REASON = 255
 _OPERATION_ID = re.compile(r"[A-Za-z0-9\-_.]{1,36}")
 
 _OUTPUT_ONLY = (
-    "state", "state_reason", "progress", "created_by", "create_time", "update_time", "finish_time",
+    "state", "state_reason", "progress", "requested_by", "create_time", "update_time", "finish_time",
 )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def operation_to_proto(row: Operation, counts: Mapping[int, int], offline: int) 
     shown.state = pb.OperationState.ValueType(row.state)
     shown.state_reason = row.state_reason
     shown.progress.CopyFrom(_progress(counts, offline))
-    shown.created_by = row.created_by
+    shown.requested_by = row.created_by
     shown.create_time.FromDatetime(row.create_time)
     shown.update_time.FromDatetime(row.update_time)
     if row.finish_time is not None:

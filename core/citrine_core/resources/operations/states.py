@@ -45,7 +45,7 @@ def move_operation(
         operation_id=operation.operation_id,
         state=OperationChanged.State.ValueType(state),
         action=name_of(pb.Operation.FromString(operation.definition).action),
-        created_by=operation.created_by,
+        requested_by=operation.created_by,
         reason=reason,
         total=operation.station_count,
         succeeded=counts.get(pb.OPERATION_RESULT_STATE_SUCCEEDED, 0),

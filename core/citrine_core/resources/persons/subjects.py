@@ -35,9 +35,9 @@ async def subject_of(
     which = request.WhichOneof("person")
     ids: dict[str, None] = {}
     lookups: dict[str, None] = {}
-    if which == "token" and request.token.id_token:
-        given, kind = request.token.id_token, request.token.type
-        check_length("token.id_token", given, 255)
+    if which == "id_token" and request.id_token.id_token:
+        given, kind = request.id_token.id_token, request.id_token.type
+        check_length("id_token.id_token", given, 255)
         lookup = lookup_of(given, kind)
         tokens = [one for one in await find_of_lookups(session, tenant_id, [lookup]) if not kind or one.type == kind]
         ids[given], lookups[lookup] = None, None

@@ -2,6 +2,8 @@
 
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.spellings import number_of
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
 from citrine_core.rpc import to_timestamp
 
@@ -14,7 +16,7 @@ def to_proto(row: RefusalRow) -> pb.Refusal:
         station_id=row.station_id,
         outcome=pb.RefusalOutcome.ValueType(row.outcome),
         action=row.action,
-        event_type=row.event_type,
+        event_type=TransactionEventEnum.ValueType(number_of(TransactionEventEnum, row.event_type) or 0),
         code=row.code,
         path=row.path,
         description=row.description,

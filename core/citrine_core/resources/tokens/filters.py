@@ -50,7 +50,7 @@ class TokenFilter:
             request.contract_id,
             request.country_code.upper(),
             request.party_id.upper(),
-            request.id_prefix,
+            request.id_token_prefix,
             request.HasField("update_time"),
             time_or_none(changed.start, is_set=changed.HasField("start")),
             time_or_none(changed.end, is_set=changed.HasField("end")),

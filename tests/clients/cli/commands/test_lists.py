@@ -77,7 +77,7 @@ TIMES = TimeRange(start=Timestamp(seconds=1893456000), end=Timestamp(seconds=189
         ),
         (
             ["transaction", "list", "--group", "north", "--settled-from", SPAN[1], "--settled-to", SPAN[3]],
-            ListTransactionsRequest(stations=StationSelector(groups=["north"]), settled=TIMES),
+            ListTransactionsRequest(stations=StationSelector(groups=["north"]), settle_time=TIMES),
             ListTransactionsResponse(),
         ),
         (["transaction", "starts", *SPAN], ListRemoteStartsRequest(create_time=TIMES), ListRemoteStartsResponse()),
@@ -88,12 +88,12 @@ TIMES = TimeRange(start=Timestamp(seconds=1893456000), end=Timestamp(seconds=189
         ),
         (
             ["transaction", "actions", "--kind", "waive", "--by", "bob", *SPAN],
-            ListSettlementActionsRequest(kind=SettlementAction.KIND_WAIVE, author="bob", time=TIMES),
+            ListSettlementActionsRequest(kind=SettlementAction.KIND_WAIVE, requested_by="bob", time=TIMES),
             ListSettlementActionsResponse(),
         ),
         (
             ["cost", "corrections", "--by", "bob", *SPAN],
-            ListCostCorrectionsRequest(author="bob", create_time=TIMES),
+            ListCostCorrectionsRequest(requested_by="bob", create_time=TIMES),
             ListCostCorrectionsResponse(),
         ),
         (

@@ -77,7 +77,7 @@ def test_operations_and_their_results_are_listed(citrine: Cli, core: ScriptedCor
     )
     core.on("GetOperation", operation())
     core.on("CancelOperation", operation())
-    core.on("ListOperations", pb.ListOperationsResponse(operations=[operation(created_by="ann")]))
+    core.on("ListOperations", pb.ListOperationsResponse(operations=[operation(requested_by="ann")]))
     core.on("ListOperationResults", pb.ListOperationResultsResponse(results=[result]))
 
     listed = citrine("operation", "list", "--state", "running").out

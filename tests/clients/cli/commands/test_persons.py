@@ -8,6 +8,7 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import persons_pb2 as pb
+from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
@@ -40,7 +41,7 @@ def test_a_person_is_exported_as_a_row_a_line_to_stdout_or_a_file(
     lines = tmp_path.joinpath("person.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == expected
     assert core.requests("ExportPerson") == [
-        pb.ExportPersonRequest(token=pb.PersonToken(id_token="AB", type="ISO14443")),
+        pb.ExportPersonRequest(id_token=IdToken(id_token="AB", type="ISO14443")),
         pb.ExportPersonRequest(group_id="FAMILY"),
     ]
 
@@ -57,7 +58,7 @@ def test_an_erasure_is_waited_for_if_asked(citrine: Cli, core: ScriptedCore) -> 
     assert (waited.code, waited.lines) == (0, ["erasure e-1 finished"])
     assert core.requests("GetErasure") == [pb.GetErasureRequest(erasure_id="e-1")]
     assert core.requests("ErasePerson") == [
-        pb.ErasePersonRequest(token=pb.PersonToken(id_token="AB")),
+        pb.ErasePersonRequest(id_token=IdToken(id_token="AB")),
         pb.ErasePersonRequest(group_id="FAMILY"),
     ]
 

@@ -5,6 +5,7 @@ from google.protobuf.empty_pb2 import Empty
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.api.v1.stations_pb2 import ListStationsResponse, Station
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
+from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
@@ -12,7 +13,7 @@ REFUSAL = pb.Refusal(
     station_id="CS-1",
     outcome=pb.REFUSAL_OUTCOME_REFUSED,
     action="TransactionEvent",
-    event_type="Ended",
+    event_type=TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED,
     code="FormatViolation",
     path="/x",
     description="/x is not in the schema",

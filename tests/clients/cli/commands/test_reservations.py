@@ -102,7 +102,7 @@ COST = costs_pb.ReservationCost(
     start_time=END,
     end_time=END,
     state=pb.RESERVATION_STATE_EXPIRED,
-    id_token="AA",
+    id_token=IdToken(id_token="AA"),
     tariff_id="DAY",
     tariff_version=2,
     cost=Cost(currency="EUR", total=Amount(before_tax="4.00", after_tax="4.80")),

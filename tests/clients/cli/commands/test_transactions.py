@@ -275,7 +275,9 @@ def test_operators_confirm_readings(citrine: Cli, core: ScriptedCore) -> None:
 
 
 def test_what_operators_did_is_listed(citrine: Cli, core: ScriptedCore) -> None:
-    action = SettlementAction(station_id="CS-1", transaction_id="T-1", author="anna", reason="sorry", correction=2)
+    action = SettlementAction(
+        station_id="CS-1", transaction_id="T-1", requested_by="anna", reason="sorry", correction=2
+    )
     action.kind = SettlementAction.KIND_WAIVE
     core.on("ListSettlementActions", ListSettlementActionsResponse(actions=[action]))
 
@@ -309,7 +311,7 @@ def test_meter_values_are_listed_by_what_they_are(citrine: Cli, core: ScriptedCo
         measurand="Voltage",
         phase=PhaseEnum.PHASE_ENUM_L1_N,
         evse_id=1,
-        taken=taken,
+        time=taken,
         newest_first=True,
     )
 
@@ -330,8 +332,8 @@ def test_transactions_are_listed_by_what_the_api_filters(citrine: Cli, core: Scr
     assert ran.code == 0
     (request,) = core.requests("ListTransactions")
     assert request.id_token == "AA"
-    assert request.started.start.ToJsonString() == "2026-01-01T00:00:00Z"
-    assert request.started.end.ToJsonString() == "2026-02-01T00:00:00Z"
+    assert request.start_time.start.ToJsonString() == "2026-01-01T00:00:00Z"
+    assert request.start_time.end.ToJsonString() == "2026-02-01T00:00:00Z"
 
 
 def test_monitors_and_samples_are_listed_by_what_the_api_filters(citrine: Cli, core: ScriptedCore) -> None:

@@ -148,7 +148,7 @@ async def test_an_operator_acknowledges_an_alert_until_it_is_reported_again(core
     ("request_", "code"),
     [
         pytest.param(
-            pb.AcknowledgeAlertRequest(station_id="CS-1", component="Fan", variable="Speed", variable_monitoring_id=8),
+            pb.AcknowledgeAlertRequest(station_id="CS-1", component="Fan", variable="Speed", monitor_id=8),
             grpc.StatusCode.NOT_FOUND,
             id="of another monitor",
         ),

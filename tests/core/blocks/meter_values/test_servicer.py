@@ -105,7 +105,7 @@ async def test_samples_are_listed_by_page_and_filter(station: FakeSession, api: 
     assert await values() == [0.0, 50.0, 1.0, 1.0, 51.0, 1.0, 2.0, 52.0, 1.0, 3.0, 53.0, 1.0]
     assert await values(measurand="SoC") == [50.0, 51.0, 52.0, 53.0]
     assert await values(measurand="SoC", evse_id=2) == [51.0, 53.0]
-    assert await values(measurand="SoC", taken=TimeRange(start=at(1), end=at(3))) == [51.0, 52.0]
+    assert await values(measurand="SoC", time=TimeRange(start=at(1), end=at(3))) == [51.0, 52.0]
     assert await values(transaction_id="T-1") == []
 
 

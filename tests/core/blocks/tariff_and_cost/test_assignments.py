@@ -9,8 +9,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import select, text, update
 
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.api.v1.locations_pb2 import CreateLocationRequest
+from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
 from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_BLOCKED, CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.provisioning.repository import name_key
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
@@ -21,6 +24,7 @@ from citrine_core.resources.stations.tags import StationTags
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.core.blocks.tariff_and_cost.test_servicer import code_of
 from tests.core.blocks.tariff_and_cost.test_transaction_costs import OWN, Costs, connect
+from tests.core.resources.locations.test_servicer import place
 from tests.support.charging import ended, started, updated
 from tests.support.core import RunningCore
 
@@ -76,7 +80,7 @@ async def test_an_own_assignment_that_ended_in_between_still_counts(core: Runnin
     api = Costs(core)
     await add_token(core)
     await api.assign(NEW)
-    own = await api.assign(OLD, id_token=OWN)
+    own = await api.assign(OLD, id_token=IdToken(id_token=OWN))
     async with core.edge() as edge:
         station = await connect(core, edge)
         await station.call(started(0, 0))
@@ -110,7 +114,7 @@ async def test_a_changed_token_costs_nobody_his_tariff(core: RunningCore) -> Non
     api = Costs(core)
     await add_token(core, "AA00BB01", status=TOKEN_STATUS_BLOCKED)
     await add_token(core, "AA00BB02")
-    await api.assign(OLD, id_token="AA00BB01")
+    await api.assign(OLD, id_token=IdToken(id_token="AA00BB01"))
     async with core.edge() as edge:
         station = await connect(core, edge)
         await station.call(started(0, 0, id_token="AA00BB01"))
@@ -255,3 +259,41 @@ async def test_what_a_core_of_before_changes_of_tariffs_is_listed_by_its_change(
     async with core.core.unit_of_work(read_only=True) as work:
         changed = list(await work.session.scalars(select(table.c.tariff_id).where(table.c.update_time >= since)))
     assert changed == ["OLD"]
+
+
+async def test_assignments_are_listed_by_what_they_are_for(core: RunningCore) -> None:
+    api = Costs(core)
+    await core.add_station("CS-1", registration=1)
+    locations: Any = core.stub(LocationsServiceStub)
+    await locations.CreateLocation(CreateLocationRequest(location=place(location_id="L-1")))
+    labels = {"site": "north", "kind": "fast"}
+    wanted: dict[str, dict[str, Any]] = {
+        "ALL": {},
+        "STATION": {"station_id": "CS-1"},
+        "LOCATION": {"location_id": "L-1"},
+        "STATIONS": {"station_group": "depot"},
+        "LABELS": {"station_labels": labels},
+        "LABEL": {"station_labels": {"site": "north"}},
+        "GROUP": {"group_id": "FLEET", "location_id": "L-1"},
+        "TOKEN": {"id_token": IdToken(id_token="aa:bb:cc:dd", type="ISO14443")},
+    }
+    made = {
+        name: await api.assign(tariff(element(component("FLAT", "1")), tariff_id=name), **fields)
+        for name, fields in wanted.items()
+    }
+
+    async def listed(**fields: Any) -> list[str]:
+        request = pb.ListTariffAssignmentsRequest(**fields)
+        return [one.tariff_id for one in (await api.tariffs.ListTariffAssignments(request)).assignments]
+
+    assert await listed() == list(wanted)
+    assert await listed(tariff_id="LABEL") == ["LABEL"]
+    assert await listed(station_id="CS-1") == ["STATION"]
+    assert await listed(location_id="L-1") == ["LOCATION", "GROUP"]
+    assert await listed(location_id="L-1", group_id="FLEET") == ["GROUP"]
+    assert await listed(station_group="depot") == ["STATIONS"]
+    assert await listed(station_labels=labels) == ["LABELS"]
+    assert await listed(station_labels={"site": "north"}) == ["LABEL"]
+    assert await listed(id_token="AABBCCDD") == ["TOKEN"]
+    assert made["TOKEN"].id_token == IdToken(id_token="aa:bb:cc:dd", type="ISO14443")
+    assert not made["ALL"].HasField("id_token")

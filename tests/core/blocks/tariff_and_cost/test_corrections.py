@@ -72,7 +72,7 @@ class Bills:
 
     async def actions(self) -> list[tuple[int, str, str, int]]:
         response = await self.transactions.ListSettlementActions(pb.ListSettlementActionsRequest())
-        return [(one.kind, one.author, one.reason, one.correction) for one in reversed(response.actions)]
+        return [(one.kind, one.requested_by, one.reason, one.correction) for one in reversed(response.actions)]
 
     async def events(self, body: str) -> list[Any]:
         """Return the events of a kind."""
@@ -307,7 +307,7 @@ async def test_an_operator_settles_waives_reprices_and_reopens(bills: Bills, sta
     assert (settled.settlement, settled.missing_events) == (cost_pb.SETTLEMENT_OPERATOR, 1)
     assert amounts(repriced) == (1, 0, "3.50", "10.00")
     assert amounts(waived) == (2, 1, "10.00", "0.00")
-    assert (waived.author, waived.detail) != ("", "")
+    assert (waived.requested_by, waived.detail) != ("", "")
     assert (reopened.HasField("settle_time"), reopened.HasField("settle_due_time")) == (False, True)
     last = (await bills.corrections())[-1]
     assert amounts(last) == (3, 2, "0.00", "3.50")

@@ -14,6 +14,7 @@ from citrine.api.v1.reservation_costs_pb2_grpc import ReservationCostsServiceStu
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.reservation import Reservation, ReservationExpiry
 from citrine_core.blocks.tariff_and_cost.reservation_costs import ReservationCosts
 from citrine_core.clock import utc_now
@@ -84,7 +85,7 @@ async def test_a_reservation_that_expired_is_billed_by_its_own_elements(desk: De
     # Four for that it expired, half an hour at two.
     assert (cost.cost.total.after_tax, cost.state) == ("5.00", ReservationState.RESERVATION_STATE_EXPIRED)
     assert cost.end_time.ToDatetime() - cost.start_time.ToDatetime() == timedelta(minutes=30)
-    assert (cost.station_id, cost.reservation_id, cost.id_token, cost.tariff_id) == ("CS-1", 1, "AA", "T")
+    assert (cost.station_id, cost.reservation_id, cost.id_token.id_token, cost.tariff_id) == ("CS-1", 1, "AA", "T")
     assert again == [cost]
     assert await told(desk) == [("EXPIRED", "5.00", False)]
 
@@ -142,7 +143,7 @@ async def test_a_reservation_costs_what_applied_when_it_was_asked_for(desk: Desk
     """The price of its driver, though it is another now."""
     api = Costs(desk.core)
     own = tariff(element(component("FLAT", "3"), reservation=EXPIRES), tariff_id="OWN")
-    made = await api.assign(own, id_token="AA")
+    made = await api.assign(own, id_token=IdToken(id_token="AA"))
     await desk.reserve(evse_id=1)
     await api.tariffs.UnassignTariff(tariffs_pb2.UnassignTariffRequest(assignment_id=made.assignment_id))
     await api.assign(PRICES)

@@ -95,7 +95,7 @@ async def test_a_tariff_is_removed_but_for_its_versions(tariffs: Any) -> None:
     gone = await code_of(tariffs.GetTariff(pb.GetTariffRequest(tariff_id="KWH")))
     listed = await tariffs.ListTariffs(pb.ListTariffsRequest())
     await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=tariff(*PER_KWH.elements, tariff_id="OTHER")))
-    changes = pb.ListTariffsRequest(update_time=TimeRange(), with_deleted=True)
+    changes = pb.ListTariffsRequest(update_time=TimeRange(), include_deleted=True)
     changed = (await tariffs.ListTariffs(changes)).tariffs
     changes.update_time.start.CopyFrom(changed[-1].update_time)
     later = await tariffs.ListTariffs(changes)

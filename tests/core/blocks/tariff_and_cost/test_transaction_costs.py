@@ -253,7 +253,7 @@ async def test_the_most_specific_tariff_applies(core: RunningCore) -> None:
             ("2", {"station_id": "CS-1"}),
             ("3", {"station_id": "CS-1", "evse_id": 2}),
             ("4", {"group_id": "FLEET"}),
-            ("5", {"id_token": OWN.lower(), "id_token_type": "ISO14443"}),
+            ("5", {"id_token": IdToken(id_token=OWN.lower(), type="ISO14443")}),
         ):
             await api.assign(tariff(element(component("FLAT", price)), tariff_id=f"T{price}"), **assignment)
         ends = [
@@ -276,7 +276,7 @@ async def test_a_driver_who_is_known_later_gets_the_own_tariff_from_the_beginnin
     api = Costs(core)
     await _tokens(core).CreateToken(CreateTokenRequest(token=Token(id_token=OWN, type="ISO14443")))
     await api.assign(tariff(element(component("ENERGY", "1")), tariff_id="ALL"))
-    await api.assign(tariff(element(component("ENERGY", "0.10")), tariff_id="OWN"), id_token=OWN)
+    await api.assign(tariff(element(component("ENERGY", "0.10")), tariff_id="OWN"), id_token=IdToken(id_token=OWN))
     async with core.edge() as edge:
         station = await connect(core, edge)
         await station.call(started(0, 0))

@@ -195,7 +195,7 @@ async def test_a_limit_of_money_of_a_token_stops_each_of_its_transactions(statio
     assert first == []
     assert station.stops == ["T-1"]
     found = await station.get()
-    assert (found.limit.max_cost, found.set_by, found.reason) == ("5.00", "token", pb.LIMIT_REASON_COST)
+    assert (found.limit.max_cost, found.requested_by, found.reason) == ("5.00", "token", pb.LIMIT_REASON_COST)
 
 
 async def test_a_limit_of_time_counts_from_the_beginning(station: Limits) -> None:
@@ -222,7 +222,7 @@ async def test_a_limit_of_a_start_counts_for_the_transaction_that_it_begins(stat
     await station.session.call(updated(1, 2000))
     await station.until("STOPPED")
 
-    assert (found.limit.max_cost, found.limit.max_energy_wh, found.set_by) == ("3.00", 2000, "start")
+    assert (found.limit.max_cost, found.limit.max_energy_wh, found.requested_by) == ("3.00", 2000, "start")
     assert station.stops == ["T-1"]
     shown = await station.remote.GetRemoteStart(
         remote_control_pb2.GetRemoteStartRequest(station_id="CS-1", remote_start_id=7)

@@ -74,12 +74,12 @@ async def test_what_was_settled_is_listed_once_nothing_earlier_can_come(core: Ru
     since = TimeRange()
     since.start.FromDatetime(datetime.now(UTC) - timedelta(days=1))
 
-    just_now = await api.ListTransactions(pb.ListTransactionsRequest(settled=since))
+    just_now = await api.ListTransactions(pb.ListTransactionsRequest(settle_time=since))
     async with core.core.unit_of_work() as work:
         settled = update(Transaction).where(Transaction.settle_time.is_not(None))
         await work.session.execute(settled.values(settle_time=datetime.now(UTC) - timedelta(minutes=2)))
         await work.commit()
-    later = await api.ListTransactions(pb.ListTransactionsRequest(settled=since))
+    later = await api.ListTransactions(pb.ListTransactionsRequest(settle_time=since))
 
     assert list(just_now.transactions) == []
     assert [one.transaction_id for one in later.transactions] == ["T-1"]

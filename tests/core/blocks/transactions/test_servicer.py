@@ -111,7 +111,7 @@ async def test_transactions_are_listed_by_page_and_filter(
     rest = await api.ListTransactions(pb.ListTransactionsRequest(page_size=3, page_token=first.next_page_token))
     active = await api.ListTransactions(pb.ListTransactionsRequest(station_id="CS-1", active_only=True))
     of_card = await api.ListTransactions(pb.ListTransactionsRequest(id_token="CARD-1"))
-    early = await api.ListTransactions(pb.ListTransactionsRequest(started=TimeRange(start=at(1), end=at(3))))
+    early = await api.ListTransactions(pb.ListTransactionsRequest(start_time=TimeRange(start=at(1), end=at(3))))
 
     def ids(response: pb.ListTransactionsResponse) -> list[str]:
         return [transaction.transaction_id for transaction in response.transactions]
@@ -134,7 +134,7 @@ async def test_transactions_of_a_time_come_by_their_beginning(
     """However late a station told of them."""
     for minutes in (5, 1, 9, 3):
         await station.call(started(0, minutes=minutes, transaction_id=f"T-{minutes}"))
-    request = pb.ListTransactionsRequest(started=TimeRange(start=at(1), end=at(9)), page_size=2)
+    request = pb.ListTransactionsRequest(start_time=TimeRange(start=at(1), end=at(9)), page_size=2)
 
     first = await api.ListTransactions(request)
     request.page_token = first.next_page_token

@@ -229,7 +229,7 @@ async def test_what_was_closed_is_reopened_and_closed_again_if_nothing_comes(
     assert (reopened.HasField("closed_time"), reopened.HasField("settle_due_time")) == (False, True)
     found = await transaction(api)
     assert (found.HasField("closed_time"), found.settlement) == (True, cost_pb.SETTLEMENT_TIMED_OUT)
-    assert [event.author != "" for event in await events(core, "transaction_reopened")] == [True]
+    assert [event.requested_by != "" for event in await events(core, "transaction_reopened")] == [True]
 
 
 async def test_what_is_due_is_settled_once_however_many_cores_look(

@@ -363,10 +363,10 @@ async def test_records_are_found_by_what_their_readers_look_for(
     assert await found(id_token="aa:1") == ["T-1"]
     assert await found(transaction_id="T-2") == ["T-2"]
     assert await found(record_id=ids["T-0"], latest_only=True) == ["T-0"]
-    assert await found(ended=TimeRange(start=at(5), end=at(25))) == ["T-1", "T-0"]
+    assert await found(end_time=TimeRange(start=at(5), end=at(25))) == ["T-1", "T-0"]
     created = TimeRange(start=all_of_them[1].create_time)
-    assert await found(created=created) == ["T-2", "T-1"]
-    assert await found(created=created, after_change=2) == ["T-2"]
+    assert await found(create_time=created) == ["T-2", "T-1"]
+    assert await found(create_time=created, after_change=2) == ["T-2"]
     by_id = await api.records.GetChargeRecord(pb.GetChargeRecordRequest(record_id=ids["T-1"]))
     assert by_id == all_of_them[1]
 
@@ -386,7 +386,7 @@ def credit_of(amount: str) -> transactions_pb2.CreditTransactionCostRequest:
         pytest.param(pb.ListChargeRecordsRequest(after_change=-1), "after_change", id="no change"),
         pytest.param(credit_of("0"), "amount", id="no amount"),
         pytest.param(credit_of("1.234567"), "amount", id="no decimal of a currency"),
-        pytest.param(pb.ListChargeRecordsRequest(after_change=1, ended=TimeRange()), "ended", id="two orders"),
+        pytest.param(pb.ListChargeRecordsRequest(after_change=1, end_time=TimeRange()), "end_time", id="two orders"),
     ],
 )
 async def test_a_request_that_can_not_be_right_is_refused_by_its_field(

@@ -426,7 +426,7 @@ async def test_commands_are_listed_by_station_and_state(core: RunningCore) -> No
     assert [command.station_id for command in of_station.commands] == ["CS-2", "CS-2"]
     assert len(failed.commands) == 1
     for command in first.commands:
-        named = await stub.ListCommands(pb.ListCommandsRequest(id_prefix=command.id[:30]))
+        named = await stub.ListCommands(pb.ListCommandsRequest(command_id_prefix=command.id[:30]))
         assert list(named.commands) == [command]
 
 

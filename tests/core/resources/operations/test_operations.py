@@ -190,11 +190,11 @@ async def test_stations_are_asked_some_at_a_time_and_one_that_stands_still_delay
     commands: Any = yard.core.stub(CommandsServiceStub)
     command = await commands.GetCommand(GetCommandRequest(id=results[0].command_id))
     assert (command.station_id, command.action, command.reason) == ("CS-1", "Reset", "new year")
-    assert command.requested_by == shown.created_by
+    assert command.requested_by == shown.requested_by
     audit: Any = yard.core.stub(AuditServiceStub)
     records = (await audit.ListAuditRecords(ListAuditRecordsRequest(method="ProvisioningService/Reset"))).records
     assert {(one.caller_name, one.address) for one in records} == {
-        (shown.created_by, f"operation {operation.operation_id}")
+        (shown.requested_by, f"operation {operation.operation_id}")
     }
     assert len(records) == 3
     begun, completed = await yard.changes(operation, OperationChanged.STATE_COMPLETED)

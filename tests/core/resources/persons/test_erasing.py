@@ -67,7 +67,7 @@ SPELLED = "04:a2:b3:c8:d1:e2:f3"
 IDS = ("04a2b3c8d1e2f3", SPELLED, "visual-4711")
 TARGET = CommandTarget(station_id="CS-1")
 ACCEPTED = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED)
-PERSON = pb.PersonToken(id_token=CARD, type="ISO14443")
+PERSON = IdToken(id_token=CARD, type="ISO14443")
 
 
 class Station:
@@ -179,7 +179,7 @@ async def waits_for(core: RunningCore, erasure_id: str) -> str:
 async def test_what_is_stored_of_a_person_is_exported(core: RunningCore, station: Any) -> None:
     persons: Any = core.stub(PersonsServiceStub)
 
-    rows = [row async for row in persons.ExportPerson(pb.ExportPersonRequest(token=PERSON))]
+    rows = [row async for row in persons.ExportPerson(pb.ExportPersonRequest(id_token=PERSON))]
 
     kinds = {row.kind for row in rows}
     assert kinds >= {"tokens", "transactions", "transaction_events", "charge_records", "authorization_records"}
@@ -200,7 +200,7 @@ async def test_an_erased_person_is_nowhere_and_what_was_charged_stays(core: Runn
     assert {"transactions.id_token", "transaction_events.request", "audit_records.request"} <= await standing(core)
 
     persons: Any = core.stub(PersonsServiceStub)
-    begun = await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON))
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(id_token=PERSON))
     erasure = await finish(core, begun.erasure_id)
 
     assert await standing(core) == set()
@@ -231,7 +231,7 @@ async def test_a_group_is_erased_with_its_tokens_and_an_open_transaction_is_wait
     waiting = await persons.GetErasure(pb.GetErasureRequest(erasure_id=begun.erasure_id))
     assert (waiting.state, waiting.waits_for) == (pb.ERASURE_STATE_WAITING, "an open transaction")
     with pytest.raises(grpc.aio.AioRpcError, match="is under way"):
-        await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON))
+        await persons.ErasePerson(pb.ErasePersonRequest(id_token=PERSON))
 
     await session.call_all([ended(1, 500, transaction_id="T-3")])
     await finish(core, begun.erasure_id)
@@ -263,7 +263,7 @@ async def test_a_short_id_is_erased_where_ids_stand_and_nowhere_else(core: Runni
     erasure = await finish(core, begun.erasure_id)
 
     group, pin, *_ = erasure.pseudonyms
-    left = persons.ExportPerson(pb.ExportPersonRequest(token=pb.PersonToken(id_token="1250", type="Central")))
+    left = persons.ExportPerson(pb.ExportPersonRequest(id_token=IdToken(id_token="1250", type="Central")))
     assert [row.kind async for row in left] == []
     wanted = transactions_pb2.GetTransactionRequest(station_id="CS-1", transaction_id="1250")
     found = await transactions.GetTransaction(wanted)
@@ -294,7 +294,7 @@ async def test_others_are_not_in_what_is_exported(core: RunningCore, station: An
     stopped = ended(1, 9, transaction_id="T-4", id_token=CARD, trigger="STOP_AUTHORIZED")
     await session.call_all([started(0, 0, id_token="0B0B0B0B", transaction_id="T-4"), stopped])
 
-    exported = persons.ExportPerson(pb.ExportPersonRequest(token=PERSON))
+    exported = persons.ExportPerson(pb.ExportPersonRequest(id_token=PERSON))
     rows = [(row.kind, MessageToDict(row.content)) async for row in exported]
 
     assert [kind for kind, row in rows if "0b0b0b0b" in str(row).lower()] == []
@@ -319,8 +319,8 @@ async def test_an_operation_and_a_command_that_name_the_person_are_waited_for(co
     operation = await operations.CreateOperation(operations_pb2.CreateOperationRequest(operation=waiting))
     target = CommandTarget(station_id="CS-1", when_online=True)
     queued = await local_lists.SendLocalList(local_auth_list_pb2.SendLocalListRequest(target=target, request=request))
-    person = pb.PersonToken(id_token="1250", type="KeyCode")
-    erasure_id = (await persons.ErasePerson(pb.ErasePersonRequest(token=person))).erasure_id
+    person = IdToken(id_token="1250", type="KeyCode")
+    erasure_id = (await persons.ErasePerson(pb.ErasePersonRequest(id_token=person))).erasure_id
 
     first = await waits_for(core, erasure_id)
     await operations.CancelOperation(operations_pb2.CancelOperationRequest(operation_id=operation.operation_id))
@@ -337,11 +337,11 @@ async def test_a_row_that_changes_meanwhile_and_a_broken_erasure_leave_nothing(c
     """What was changed while it was erased is read again, and an erasure that fails stops no other one."""
     persons: Any = core.stub(PersonsServiceStub)
     erasures, records = metadata().tables["erasures"], metadata().tables["authorization_records"]
-    broken = (await persons.ErasePerson(pb.ErasePersonRequest(token=pb.PersonToken(id_token="0D0D0D0D")))).erasure_id
+    broken = (await persons.ErasePerson(pb.ErasePersonRequest(id_token=IdToken(id_token="0D0D0D0D")))).erasure_id
     async with core.core.unit_of_work() as work:
         await work.session.execute(update(erasures).where(erasures.c.erasure_id == broken).values(ids="broken"))
         await work.commit()
-    begun = await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON))
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(id_token=PERSON))
     async with core.core.unit_of_work() as work:
         respelled = update(records).where(records.c.id_token == SPELLED).values(id_token=SPELLED.upper())
         await work.session.execute(respelled)
@@ -366,7 +366,7 @@ async def test_a_reservation_and_a_remote_start_are_waited_for(core: RunningCore
     expiry.FromDatetime(core.core.services.clock() + timedelta(hours=2))
     reserve = reservation.ReserveNowRequest(id=7, expiry_date_time=expiry, id_token=card)
     await api.ReserveNow(reservation_pb2.ReserveNowRequest(target=TARGET, request=reserve))
-    erasure_id = (await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON))).erasure_id
+    erasure_id = (await persons.ErasePerson(pb.ErasePersonRequest(id_token=PERSON))).erasure_id
 
     waits = []
     for table in (reservations, starts):
@@ -394,7 +394,7 @@ async def test_a_person_is_erased_from_what_is_left_of_a_removed_tenant(core: Ru
     await tenants.DeleteTenant(tenants_pb2.DeleteTenantRequest(tenant_id="other"))
     assert "charge_records.id_token_lookup" in await standing(core)
 
-    erasure = await persons.ErasePerson(pb.ErasePersonRequest(token=PERSON), metadata=who)
+    erasure = await persons.ErasePerson(pb.ErasePersonRequest(id_token=PERSON), metadata=who)
     await finish(core, erasure.erasure_id, "other")
 
     assert await standing(core) == set()

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.edge.v1 import link_pb2 as link
+from citrine.ocpp.v2 import transactions_pb2
 from citrine_core.db import Page, UnitOfWorkFactory
 from citrine_core.dispatch import Item
 from citrine_core.events import write_events
@@ -19,6 +20,7 @@ from tests.support.event_words import name_in
 from tests.support.statements import statements
 
 REFUSED = link.Refusal.OUTCOME_REFUSED
+ENDED = transactions_pb2.TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED
 
 
 def refusal(action: str = "Authorize", *, seconds: float = 0, count: int = 1, **more: object) -> link.Refusal:
@@ -105,7 +107,7 @@ async def test_the_gravest_comes_first(unit_of_work: UnitOfWorkFactory) -> None:
 
     assert list(found) == ["CS-1"]
     assert found["CS-1"].count == 3
-    assert (found["CS-1"].gravest.action, found["CS-1"].gravest.event_type) == ("TransactionEvent", "Ended")
+    assert (found["CS-1"].gravest.action, found["CS-1"].gravest.event_type) == ("TransactionEvent", ENDED)
     assert found["CS-1"].gravest.outcome == pb.REFUSAL_OUTCOME_REFUSED
 
 

@@ -67,9 +67,9 @@ async def test_tokens_are_listed_by_what_they_are(api: Api, who: Any) -> None:
     assert len(await listed(api, who, valid=True)) == 4
     assert await listed(api, who, contract_id="DE*ABC*C12345678*X") == ["app-1", "DE-ABC-C12345678-X"]
     assert await listed(api, who, country_code="DE", party_id="abc") == ["app-1"]
-    assert await listed(api, who, id_prefix="04:a2:B") == ["04:A2:B3:C4", "04A2B3C5"]
-    assert await listed(api, who, id_prefix="APP-") == ["app-1", "app-2"]
-    assert await listed(api, who, id_prefix="APP-", valid=True) == ["app-1"]
+    assert await listed(api, who, id_token_prefix="04:a2:B") == ["04:A2:B3:C4", "04A2B3C5"]
+    assert await listed(api, who, id_token_prefix="APP-") == ["app-1", "app-2"]
+    assert await listed(api, who, id_token_prefix="APP-", valid=True) == ["app-1"]
 
 
 async def test_a_country_without_a_party_is_refused(api: Api, who: Any) -> None:
@@ -162,7 +162,7 @@ async def plan(engine: AsyncEngine, statement: str, parameters: Any) -> str:
         pytest.param({"valid": False}, "ix_tokens_invalid", id="invalid"),
         pytest.param({"contract_id": "C-300000"}, "ix_tokens_contract", id="contract"),
         pytest.param({"country_code": "NL", "party_id": "P10"}, "ix_tokens_owner", id="owner"),
-        pytest.param({"id_prefix": "T-4000"}, "pk_tokens|sqlite_autoindex_tokens_1", id="prefix"),
+        pytest.param({"id_token_prefix": "T-4000"}, "pk_tokens|sqlite_autoindex_tokens_1", id="prefix"),
         pytest.param(
             {"update_time": TimeRange(start=Timestamp(seconds=1767225600 + 400_000))},
             "ix_tokens_update_time",

@@ -34,7 +34,7 @@ LONGEST_SPAN = timedelta(days=365)
 
 _CAMPAIGN_ID = re.compile(r"[A-Za-z0-9\-_.]{1,36}")
 
-_OUTPUT_ONLY = ("state", "reason", "progress", "created_by", "create_time", "update_time", "finish_time")
+_OUTPUT_ONLY = ("state", "reason", "progress", "requested_by", "create_time", "update_time", "finish_time")
 
 
 def check_campaign(field: str, campaign: pb.FirmwareCampaign, now: datetime) -> None:

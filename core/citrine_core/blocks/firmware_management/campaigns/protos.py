@@ -25,7 +25,7 @@ def campaign_to_proto(row: FirmwareCampaign, counts: Mapping[int, int], offline:
     shown.state = pb.FirmwareCampaignState.ValueType(row.state)
     shown.reason = row.reason
     shown.progress.CopyFrom(_progress(counts, offline))
-    shown.created_by = row.created_by
+    shown.requested_by = row.created_by
     shown.create_time.FromDatetime(row.create_time)
     shown.update_time.FromDatetime(row.update_time)
     if row.finish_time is not None:

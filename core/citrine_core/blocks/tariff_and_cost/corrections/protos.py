@@ -44,7 +44,7 @@ def _to_proto(row: CorrectionRow, currencies: Mapping[_Key, str], whole: bool) -
         replaces=row.number - 1,
         reason=cost_pb.CostCorrection.Reason.ValueType(row.reason),
         detail=row.detail,
-        author=row.author,
+        requested_by=row.author,
         cost=cost if whole else pb.Cost(currency=cost.currency, total=cost.total),
         tariff_id=row.tariff_id,
         tariff_version=row.tariff_version,

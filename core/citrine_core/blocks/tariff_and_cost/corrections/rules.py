@@ -144,7 +144,7 @@ def _event_of(row: CorrectionRow, replaced_currency: str) -> Event:
         replaced_after_tax=row.replaced_after_tax or "",
         tariff_id=row.tariff_id,
         tariff_version=row.tariff_version,
-        author=row.author,
+        requested_by=row.author,
         replaced_currency="" if row.replaced_after_tax is None else replaced_currency,
     )
     return Event(tenant_id=row.tenant_id, station_id=row.station_id, cost_corrected=body)

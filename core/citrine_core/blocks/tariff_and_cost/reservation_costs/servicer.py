@@ -5,6 +5,7 @@ import grpc
 from citrine.api.v1 import reservation_costs_pb2 as pb
 from citrine.api.v1 import reservation_costs_pb2_grpc, tariffs_pb2
 from citrine.api.v1.reservation_pb2 import ReservationState
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.tariff_and_cost.models import ReservationCost
 from citrine_core.blocks.tariff_and_cost.reservation_costs.repository import ReservationCostRepository
 from citrine_core.resources.stations.selection import checked_selector
@@ -57,8 +58,7 @@ def _to_proto(row: ReservationCost) -> pb.ReservationCost:
         end_time=to_timestamp(row.end_time),
         state=ReservationState.ValueType(row.state),
         evse_id=row.evse_id,
-        id_token=row.id_token,
-        id_token_type=row.id_token_type,
+        id_token=IdToken(id_token=row.id_token, type=row.id_token_type),
         cost=tariffs_pb2.Cost.FromString(row.breakdown),
         tariff_id=row.tariff_id,
         tariff_version=row.tariff_version,

@@ -127,7 +127,7 @@ def _to_proto(row: Row[Any], throttle: Row[Any] | None) -> pb.TransactionLimit:
         reach_time=to_timestamp(row.reach_time),
         attempts=row.attempts,
         problem=row.problem,
-        set_by=row.set_by,
+        requested_by=row.set_by,
         throttle=shown,
         update_time=to_timestamp(row.update_time),
     )

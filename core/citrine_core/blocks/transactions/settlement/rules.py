@@ -42,5 +42,5 @@ def reopen(state: TransactionState, reason: int, author: str = "") -> Event:
     state.reopening = reason
     if state.end_time is None:
         state.closed_time = None
-    body = TransactionReopened(transaction=summary_of(state, state.last_seq_no), author=author)
+    body = TransactionReopened(transaction=summary_of(state, state.last_seq_no), requested_by=author)
     return Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_reopened=body)
