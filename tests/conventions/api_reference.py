@@ -63,11 +63,11 @@ export PATH="$PWD/.venv/bin:$PATH" CITRINE_TENANT=demo
 citrine rpc GetStation '{"station_id": "DEMO-1"}'
 ```
 
-One thing has one name. A token is an IdToken wherever it is named, by its id and type; in TokensService, whose resource it
-is, both are fields of their own, as the ids of all resources are. Lists have the name of the field for what they are asked
-for: a TimeRange that is called `create_time` is about `create_time`, and `id_token` finds a token of any type in any spelling.
-`requested_by` is the name of the key of who wanted it, `include_x` shows what is left out otherwise, `x_only` leaves out the
-rest, and `x_id_prefix` is what the id begins with.
+One thing has one name. A token is an IdToken wherever it is named, by its id and type; in TokensService, whose resource
+it is, both are fields of their own, as the ids of all resources are. Lists have the name of the field for what they are
+asked for: a TimeRange that is called `create_time` is about `create_time`, and `id_token` finds a token of any type in
+any spelling. `requested_by` is the name of the key of who wanted it, `include_x` shows what is left out otherwise,
+`x_only` leaves out the rest, and `x_id_prefix` is what the id begins with.
 
 Any tool for gRPC is another one, as the core describes its services (reflection). With [buf](https://buf.build/docs/cli/):
 

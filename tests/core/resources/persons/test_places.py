@@ -84,7 +84,7 @@ def test_each_column_of_texts_is_erased_or_has_a_reason_not_to_be() -> None:
 
 def test_each_field_of_the_contract_that_is_called_like_an_id_of_a_person_is_one() -> None:
     """Or is known to be something else."""
-    exempt = re.compile(r"page_token|id_token_prefix|from_token|id_token_type|known_token_types|Event\.token|contract_roots")
+    exempt = re.compile(r"page_token|id_token_prefix|from_token|known_token_types|Event\.token|contract_roots")
     called = re.compile(r"token|emaid|contract|visual_number|customer_id|(?<!station_)group_ids?$|group_id$")
 
     found = {
