@@ -6,6 +6,7 @@ from typing import Any
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.provisioning.queries import find_currencies
 from citrine_core.blocks.tariff_and_cost.models import ANY_LABELLED
+from citrine_core.blocks.tariff_and_cost.repository import LookedAssignments
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
@@ -13,7 +14,7 @@ from citrine_core.resources.stations.tags import check_groups, check_labels, dig
 from citrine_core.resources.tokens import lookup_of, type_of
 from citrine_core.rpc import check_length, required
 
-__all__ = ["assignment_row", "check_assignment", "check_currency"]
+__all__ = ["assignment_row", "check_assignment", "check_currency", "looked_assignments"]
 
 MOST_LABELS = 16
 
@@ -79,3 +80,17 @@ def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -
         "from_time": wanted.from_time.ToDatetime(UTC) if wanted.HasField("from_time") else None,
         "to_time": wanted.to_time.ToDatetime(UTC) if wanted.HasField("to_time") else None,
     }
+
+
+def looked_assignments(request: pb.ListTariffAssignmentsRequest) -> LookedAssignments:
+    """Return which assignments a request looks for."""
+    return LookedAssignments(
+        request.tariff_id,
+        request.station_id,
+        request.location_id,
+        request.station_group,
+        request.station_labels,
+        request.group_id,
+        request.id_token,
+        request.assignment_id_prefix,
+    )

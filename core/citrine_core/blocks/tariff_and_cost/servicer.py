@@ -10,7 +10,12 @@ from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariff_and_cost_pb2_grpc, tariffs_pb2_grpc
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.events.v1.events_pb2 import TariffChanged
-from citrine_core.blocks.tariff_and_cost.assignment_requests import assignment_row, check_assignment, check_currency
+from citrine_core.blocks.tariff_and_cost.assignment_requests import (
+    assignment_row,
+    check_assignment,
+    check_currency,
+    looked_assignments,
+)
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.change_events import publish_assignment, publish_tariff
 from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRepository, CorrectionRow
@@ -29,7 +34,7 @@ from citrine_core.blocks.tariff_and_cost.protos import (
     settings_to_proto,
     tariff_to_proto,
 )
-from citrine_core.blocks.tariff_and_cost.repository import LookedAssignments, TariffRepository
+from citrine_core.blocks.tariff_and_cost.repository import TariffRepository
 from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
 from citrine_core.blocks.tariff_and_cost.texts import text_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs import (
@@ -185,16 +190,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             rows, token = await TariffRepository(work.session).list_assignments(
                 caller(context).tenant_id,
                 open_page(request),
-                LookedAssignments(
-                    request.tariff_id,
-                    request.station_id,
-                    request.location_id,
-                    request.station_group,
-                    request.station_labels,
-                    request.group_id,
-                    request.id_token,
-                    request.assignment_id_prefix,
-                ),
+                looked_assignments(request),
                 open_at=None if request.include_ended else self._clock(),
             )
         assignments = [assignment_to_proto(row) for row in rows]
