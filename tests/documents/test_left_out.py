@@ -6,6 +6,7 @@ BLOCKS = "docs/blocks.md"
 
 REASONS = {
     "a test runs the programs of this page and kills them",
+    "it is for an installation",
     "it needs a provider",
     "it needs certificates",
     "it takes the places of the demo",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
@@ -34,7 +34,7 @@ RETRY = 5.0
 
 _logger = logging.getLogger(__name__)
 
-_FAILURES = (httpx.HTTPError, AuthlibBaseError, ValueError, KeyError, TypeError)
+_FAILURES = (httpx2.HTTPError, AuthlibBaseError, ValueError, KeyError, TypeError)
 
 
 class ProviderFailed(Exception):
@@ -171,7 +171,7 @@ class Provider:
         if self._metadata is None:
             issuer = self._settings.console_oidc_issuer
             try:
-                async with httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client:
+                async with httpx2.AsyncClient(timeout=TIMEOUT, follow_redirects=False) as client:
                     answer = await client.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
                 answer.raise_for_status()
                 metadata = answer.json()
