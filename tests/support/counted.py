@@ -16,10 +16,11 @@ async def count_all(core: RunningCore) -> None:
     The core's own jobs may be at some of it: then they are waited for.
     """
     services = core.core.services
+    counting = Counting(services)
     async with asyncio.timeout(20):
         while True:
             await Backfill(services).run()
-            await Counting(services).run()
+            await counting.run()
             async with core.core.unit_of_work(read_only=True) as work:
                 cursor = await StatisticsRepository(work.session).find_cursor()
                 if cursor.event_id >= await OutboxRepository(work.session).head() and not cursor.stage:

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Dialect, Row, ScalarSelect, case, delete, func, select, text
+from sqlalchemy import Dialect, Row, ScalarSelect, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
@@ -14,7 +15,7 @@ from citrine_core.db.partitions import drop_partition, find_old_partition
 from citrine_core.events.models import OutboxEvent, OutboxState
 from citrine_core.times import set_time
 
-__all__ = ["Horizon", "OutboxRepository"]
+__all__ = ["Horizon", "OutboxRepository", "Part"]
 
 _STATE_ID = 1
 
@@ -48,6 +49,17 @@ class Horizon:
     """The id. There need not be an event with it."""
     is_behind: bool
     """Whether a writer may already have a higher id."""
+
+
+class Part(NamedTuple):
+    """A part of the outbox."""
+
+    last: int
+    """Up to which id it was read. `after` if there was no event."""
+    events: Sequence[Row[int, bytes]]
+    """Id and payload of the events that are wanted."""
+    is_all: bool
+    """Whether there was no further event."""
 
 
 class OutboxRepository:
@@ -99,25 +111,28 @@ class OutboxRepository:
         connection = await self._session.connection()
         return (await connection.execute(statement.order_by(OutboxEvent.id).limit(limit))).all()
 
-    async def read(
-        self, *, after: int, through: int, kinds: Collection[str], limit: int
-    ) -> tuple[int, Sequence[bytes]]:
-        """Read events of all tenants, in order.
+    async def read(self, *, after: int, through: int, kinds: Collection[str], most: int, limit: int) -> "Part":
+        """Read the next events of all tenants, in order.
 
         Args:
             after: Only with a higher id.
             through: Only with this id or a lower one; not above a horizon.
-            kinds: Of which bodies the payload is returned.
-            limit: At most this many are read, of any kind.
-
-        Returns:
-            The id of the last one that was read, `after` if there was none; and the payloads.
+            kinds: Only bodies of these names. The database passes over the others, which cost little.
+            most: At most this many are passed over and read.
+            limit: At most this many are read.
         """
-        wanted = case((OutboxEvent.kind.in_(kinds), OutboxEvent.payload))
-        statement = select(OutboxEvent.id, wanted).where(OutboxEvent.id > after, OutboxEvent.id <= through)
         connection = await self._session.connection()
+        ids = select(OutboxEvent.id).where(OutboxEvent.id > after, OutboxEvent.id <= through)
+        next_ids = ids.order_by(OutboxEvent.id).limit(most).subquery()
+        last, count = (await connection.execute(select(func.max(next_ids.c.id), func.count()))).one()
+        if last is None:
+            return Part(after, (), is_all=True)
+        statement = select(OutboxEvent.id, OutboxEvent.payload).where(
+            OutboxEvent.id > after, OutboxEvent.id <= last, OutboxEvent.kind.in_(kinds)
+        )
         rows = (await connection.execute(statement.order_by(OutboxEvent.id).limit(limit))).all()
-        return rows[-1][0] if rows else after, [payload for _, payload in rows if payload is not None]
+        is_whole = len(rows) < limit
+        return Part(last if is_whole else rows[-1][0], rows, is_all=is_whole and count < most)
 
     @staticmethod
     def time_after(event_id: ScalarSelect[int]) -> Due:

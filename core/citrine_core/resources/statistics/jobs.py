@@ -23,7 +23,10 @@ INTERVAL = timedelta(seconds=2)
 BACKFILL_INTERVAL = timedelta(seconds=10)
 
 MOST_EVENTS = 2000
-"""Most events that are read in one database transaction, whatever they say."""
+"""Most events that are counted in one database transaction."""
+
+MOST_PASSED = 20_000
+"""Most events that are passed over in one database transaction, and before it is stored that they are."""
 
 MOST_AT_A_TIME = 200
 """Most stations, or transactions of before, that are counted in one database transaction."""
@@ -54,58 +57,71 @@ class _Limit:
 
 
 class Counting:
-    """Counts what events say, by one core at a time: each event once, whichever core it is."""
+    """Counts what events say, by one core at a time: each event once, whichever core it is.
+
+    Most events say nothing that counts, so the job passes over them. How far it has is in memory, and stored with the
+    next event that counts, once no further one comes, or after some: at load, it would be a transaction for nothing.
+    """
 
     def __init__(self, services: Services) -> None:
         self._limit = _Limit(MOST_EVENTS)
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
+        self._stored = self._passed = -1
+        """The event that is stored as counted, and the one up to which nothing more counts."""
 
     async def run(self) -> None:
-        """Count all that there is by now."""
+        """Count all that there is by now. What comes meanwhile is for the next run."""
         is_behind = True
         while is_behind:
             with self._limit.tried():
                 is_behind = await self._count()
-            # Others have their turn to write.
-            await asyncio.sleep(REST)
+            if is_behind:
+                # Others have their turn to write.
+                await asyncio.sleep(REST)
 
     async def _count(self) -> bool:
+        """Count the next events; return whether there are more."""
         async with self._unit_of_work(read_only=True) as work:
-            # Usually nothing happened, and then no writer has to wait for this job.
+            # Usually nothing that counts happened, and then no writer has to wait for this job.
             outbox = OutboxRepository(work.session)
             through = (await outbox.horizon()).through
             cursor = await StatisticsRepository(work.session).find_cursor()
-            last, _ = await outbox.read(after=cursor.event_id, through=through, kinds=(), limit=1)
+            after = self._passed if cursor.event_id == self._stored else cursor.event_id
+            part = await outbox.read(after=after, through=through, kinds=KINDS, most=MOST_PASSED, limit=self._limit.now)
             pruned = await outbox.pruned_through()
-        if last == cursor.event_id:
-            return False
-        async with self._unit_of_work() as work:
-            repository = StatisticsRepository(work.session)
-            locked = await repository.lock_cursor()
-            if locked is None:
-                return False
-            marks, last = await self._next(work, locked.event_id, through)
-            await _count_all(work, marks, self._clock())
-            if 0 < locked.event_id < pruned:
-                # Events are lost that nobody counted, as after a long stop: all is counted anew.
-                await repository.move_backfill(("", "", ""), TRANSACTIONS, self._clock())
-            await repository.move_events(last)
-            await work.commit()
-        return last != locked.event_id
-
-    async def _next(self, work: UnitOfWork, after: int, through: int) -> tuple[Mapping[str, Marks], int]:
-        """Return what is to be counted next, of few stations, and the last event that says it."""
-        limit = self._limit.now
-        while True:
-            last, payloads = await OutboxRepository(work.session).read(
-                after=after, through=through, kinds=KINDS, limit=limit
-            )
-            marks = marks_of(payloads)
-            if sum(len(one.stations) for one in marks.values()) <= MOST_AT_A_TIME:
-                return marks, last
+        events = part.events
+        marks = marks_of(payload for _, payload in events)
+        while sum(len(one.stations) for one in marks.values()) > MOST_AT_A_TIME and len(events) > 1:
             # Stations may come back after days, of which each quarter of an hour is a sum.
-            limit = max(limit // 2, 1)
+            events = events[: len(events) // 2]
+            marks = marks_of(payload for _, payload in events)
+        is_cut = len(events) < len(part.events)
+        last = events[-1][0] if is_cut else part.last
+        is_quiet = last == after
+        # Events are lost that nobody counted, as after a long stop: all is counted anew.
+        is_lost = not is_quiet and 0 < after < pruned
+        if marks or is_lost or last - cursor.event_id > MOST_PASSED or (is_quiet and last != cursor.event_id):
+            async with self._unit_of_work() as work:
+                # Nothing is due by what is counted.
+                work.is_routine = not is_lost
+                repository = StatisticsRepository(work.session)
+                locked = await repository.lock_cursor()
+                if locked is None:
+                    return False
+                if locked.event_id != cursor.event_id:
+                    # Another core has counted meanwhile.
+                    return True
+                await _count_all(work, marks, self._clock())
+                if is_lost:
+                    await repository.move_backfill(("", "", ""), TRANSACTIONS, self._clock())
+                await repository.move_events(last)
+                await work.commit()
+            self._stored = last
+        else:
+            self._stored = cursor.event_id
+        self._passed = last
+        return is_cut or not part.is_all
 
 
 class Backfill:

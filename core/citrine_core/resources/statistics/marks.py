@@ -56,7 +56,7 @@ class Marks:
 
 
 def marks_of(payloads: Iterable[bytes]) -> dict[str, Marks]:
-    """Return what events say, by tenant. What cannot be read is logged and left out."""
+    """Return what events say, by tenant, if anything. What cannot be read is logged and left out."""
     found: dict[str, Marks] = {}
     for payload in payloads:
         try:
@@ -65,7 +65,7 @@ def marks_of(payloads: Iterable[bytes]) -> dict[str, Marks]:
         except (ArithmeticError, DecodeError, ValueError) as error:
             # All others would wait for ever.
             defect("statistics", error)
-    return found
+    return {tenant_id: marks for tenant_id, marks in found.items() if marks != Marks()}
 
 
 def _mark(marks: Marks, event: Event) -> None:

@@ -12,11 +12,15 @@ from citrine.api.v1 import statistics_pb2 as pb
 from citrine.api.v1.charge_records_pb2 import ChargeRecord
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.statistics_pb2_grpc import StatisticsServiceStub
-from citrine.events.v1.events_pb2 import ConnectorStatusChanged, Event
+from citrine.events.v1.events_pb2 import ConnectorStatusChanged, Event, TransactionSummary, TransactionUpdated
 from citrine.ocpp.v2 import availability_pb2 as ocpp
+from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.tables import metadata
+from citrine_core.events import OutboxRepository
 from citrine_core.resources.statistics import counting, jobs
-from tests.support.charging import BEGINNING, ended, started
+from citrine_core.resources.statistics.repository import StatisticsRepository
+from tests.support.blocks import services_of
+from tests.support.charging import BEGINNING, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.counted import count_all
 from tests.support.fake_edge import timestamp
@@ -40,6 +44,12 @@ async def count_before(core: RunningCore) -> None:
         await connection.execute(update(cursor).values(stage=1, due_time=datetime.now(UTC)))
         await work.commit()
     await count_all(core)
+
+
+async def cursor_of(unit_of_work: UnitOfWorkFactory) -> int:
+    """Return the event up to which it is stored that all are counted."""
+    async with unit_of_work(read_only=True) as work:
+        return (await StatisticsRepository(work.session).find_cursor()).event_id
 
 
 async def point_of(core: RunningCore, start: datetime) -> pb.SeriesPoint:
@@ -116,3 +126,51 @@ async def test_a_transaction_that_cannot_be_counted_keeps_no_other(core: Running
     found = await point_of(core, BEGINNING - timedelta(days=1))
 
     assert (found.transactions_ended, found.energy_kwh) == (1, "0.7")
+
+
+async def test_what_counts_is_counted_once_however_much_is_passed_over(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a job that begins anew nor another one that has counted meanwhile counts anything twice."""
+    monkeypatch.setattr(jobs, "MOST_PASSED", 3)
+    monkeypatch.setattr(jobs, "MOST_EVENTS", 2)
+    counter, other = jobs.Counting(core.core.services), jobs.Counting(core.core.services)
+    await core.add_station("CS-1", registration=1)
+    async with core.edge() as edge:
+        station = await edge.connect("CS-1", PASSWORD)
+        for number in range(3):
+            transaction_id = f"T-{number}"
+            await station.call(started(0, 0.0, transaction_id=transaction_id))
+            for seq_no in range(1, 8):
+                await station.call(updated(seq_no, 100.0 * seq_no, transaction_id=transaction_id))
+            await (counter if number else other).run()
+            await station.call(ended(8, 800.0, transaction_id=transaction_id))
+        await record_all(core)
+        await counter.run()
+        await other.run()
+        await count_all(core)
+
+    found = await point_of(core, BEGINNING - timedelta(days=1))
+
+    assert (found.transactions_started, found.transactions_ended, found.energy_kwh) == (3, 3, "2.4")
+
+
+async def test_events_that_count_nothing_are_passed_over_without_a_write_until_no_more_come(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    counter = jobs.Counting(services_of(unit_of_work))
+    stored = [await cursor_of(unit_of_work)]
+    for seq_no in range(3):
+        async with unit_of_work() as work:
+            summary = TransactionSummary(transaction_id="T-1", seq_no=seq_no)
+            updated_event = TransactionUpdated(transaction=summary)
+            work.emit(Event(tenant_id="default", station_id="CS-1", transaction_updated=updated_event))
+            await work.commit()
+        await counter.run()
+        stored.append(await cursor_of(unit_of_work))
+
+    await counter.run()
+
+    assert len(set(stored)) == 1
+    async with unit_of_work(read_only=True) as work:
+        assert await cursor_of(unit_of_work) == await OutboxRepository(work.session).head() > stored[0]
