@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from citrine.edge.v1.link_pb2 import Answer, Downstream, StationCall
-from citrine.ocpp.actions import action_of, unwrap, wrap_response
+from citrine.edge.v1.link_pb2 import Downstream, StationCall
+from citrine.ocpp.actions import action_of, set_response, unwrap
 from citrine_core.dispatch.lanes import Item, to_call
 from citrine_core.dispatch.routes import Route, Routes
 
@@ -56,8 +56,10 @@ class FastPath:
         if type(content) is StationCall:
             route = self._routes.get(content.request.WhichOneof("message"))
             if route is not None and self._is_current(item) and unwrap(content.request).ByteSize() == 0:
-                answer = Answer(id=content.id, response=wrap_response(route.method(to_call(item))))
-                item.reply(Downstream(answer=answer))
+                downstream = Downstream()
+                downstream.answer.id = content.id
+                set_response(downstream.answer.response, route.method(to_call(item)))
+                item.reply(downstream)
                 self._observe()
                 return
         self._submit(item)

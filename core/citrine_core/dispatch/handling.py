@@ -11,7 +11,6 @@ from google.protobuf.message import Message
 from sqlalchemy import Select
 
 from citrine.edge.v1.link_pb2 import (
-    Answer,
     AnswerError,
     CallError,
     Disconnect,
@@ -19,7 +18,7 @@ from citrine.edge.v1.link_pb2 import (
     StationCall,
     StationSend,
 )
-from citrine.ocpp.actions import action_of, unwrap, wrap_response
+from citrine.ocpp.actions import action_of, set_response, unwrap, wrap_response
 from citrine.ocpp.v2.messages_pb2 import Response
 from citrine.ocpp.v2.provisioning_pb2 import (
     REGISTRATION_STATUS_ENUM_ACCEPTED,
@@ -382,7 +381,9 @@ def _answer_after_commit(
     if isinstance(answer, CallRefused):
         downstream = _refusal(item.content.id, answer)
     else:
-        downstream = Downstream(answer=Answer(id=item.content.id, response=wrap_response(answer)))
+        downstream = Downstream()
+        downstream.answer.id = item.content.id
+        set_response(downstream.answer.response, answer)
         if isinstance(answer, BootNotificationResponse):
             downstream.answer.registration = answer.status
         if transaction_number is not None:

@@ -11,7 +11,17 @@ from google.protobuf.message_factory import GetMessageClass
 
 from citrine.ocpp.v2 import messages_pb2, options_pb2
 
-__all__ = ["ACTIONS", "OLDER_ACTIONS", "Action", "Sender", "action_of", "unwrap", "wrap_request", "wrap_response"]
+__all__ = [
+    "ACTIONS",
+    "OLDER_ACTIONS",
+    "Action",
+    "Sender",
+    "action_of",
+    "set_response",
+    "unwrap",
+    "wrap_request",
+    "wrap_response",
+]
 
 
 class Sender(enum.Enum):
@@ -122,6 +132,17 @@ def wrap_response(message: Message) -> messages_pb2.Response:
         KeyError: When it is of no action.
     """
     return messages_pb2.Response(**{action_of(message).field: message})  # type: ignore[arg-type]  # any alternative
+
+
+def set_response(envelope: messages_pb2.Response, message: Message) -> None:
+    """Set the response in an envelope, which is part of a message: cheaper than `wrap_response`, whose is copied.
+
+    Raises:
+        TypeError: When the message is no response.
+        AttributeError: When it is a SEND, which has no response.
+        KeyError: When it is of no action.
+    """
+    getattr(envelope, action_of(message).field).CopyFrom(message)
 
 
 def unwrap(envelope: messages_pb2.Request | messages_pb2.Response) -> Message:
