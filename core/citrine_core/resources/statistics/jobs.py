@@ -99,12 +99,12 @@ class Counting:
         is_cut = len(events) < len(part.events)
         last = events[-1][0] if is_cut else part.last
         is_quiet = last == after
-        # Events are lost that nobody counted, as after a long stop: all is counted anew.
-        is_lost = not is_quiet and 0 < after < pruned
-        if marks or is_lost or last - cursor.event_id > MOST_PASSED or (is_quiet and last != cursor.event_id):
+        # Events were removed before they were counted, as after a long stop: all is counted anew.
+        is_pruned = not is_quiet and 0 < after < pruned
+        if marks or is_pruned or last - cursor.event_id > MOST_PASSED or (is_quiet and last != cursor.event_id):
             async with self._unit_of_work() as work:
                 # Nothing is due by what is counted.
-                work.is_routine = not is_lost
+                work.is_routine = not is_pruned
                 repository = StatisticsRepository(work.session)
                 locked = await repository.lock_cursor()
                 if locked is None:
@@ -113,7 +113,7 @@ class Counting:
                     # Another core has counted meanwhile.
                     return True
                 await _count_all(work, marks, self._clock())
-                if is_lost:
+                if is_pruned:
                     await repository.move_backfill(("", "", ""), TRANSACTIONS, self._clock())
                 await repository.move_events(last)
                 await work.commit()
