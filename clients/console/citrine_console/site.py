@@ -34,6 +34,9 @@ ZONE_COOKIE = "citrine_zone"
 PARTIAL = "x-console-part"
 """Header of requests for a part of a page, which are answered without what surrounds it."""
 
+PATIENCE = 0.2
+"""Seconds that a page waits for its regions, besides the main one."""
+
 GREETING_TIMEOUT = 10.0
 """Seconds that a browser has to say what it knows."""
 
@@ -122,14 +125,29 @@ class Site:
             if page.needs and not visit.may(*page.needs):
                 raise NotShown
             regions = [region for region in page.regions if not region.needs or visit.may(*region.needs)]
-            shown = await asyncio.gather(*(self._shown(visit, page, region) for region in regions))
+            others = {
+                region.name: asyncio.create_task(self.renderer.show(visit, page, region), name=f"region {region.name}")
+                for region in regions
+                if not region.is_main
+            }
+            try:
+                shown = await asyncio.gather(*(self._shown(visit, region) for region in regions if region.is_main))
+                if others:
+                    await asyncio.wait(others.values(), timeout=PATIENCE)
+                # What takes longer comes by the live socket.
+                shown += [
+                    task.result() if task.done() else Shown(name, self.renderer.render("parts/later.html", visit), "")
+                    for name, task in others.items()
+                ]
+            finally:
+                for task in others.values():
+                    task.cancel()
+                await asyncio.gather(*others.values(), return_exceptions=True)
             return HTMLResponse(self.renderer.page(visit, page, {one.name: one for one in shown}))
 
         return show
 
-    async def _shown(self, visit: Visit, page: Page, region: Region) -> Shown:
-        if not region.is_main:
-            return await self.renderer.show(visit, page, region)
+    async def _shown(self, visit: Visit, region: Region) -> Shown:
         return self.renderer.show_read(visit, region, await self.renderer.read(visit, region))
 
     def acting(self, action: Action) -> Callable[[Request], Awaitable[Response]]:

@@ -47,7 +47,7 @@ EVENTS = tuple(field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"].f
 """All kinds of events."""
 
 _CONNECTIONS = ("station_connected", "station_disconnected", "station_changed", "station_held", "station_booted")
-_BEGUN_OR_ENDED = ("transaction_started", "transaction_ended", "transaction_closed")
+_CHARGING = ("transaction_started", "transaction_updated", "transaction_ended", "transaction_closed")
 
 
 async def _counts(visit: Visit) -> Mapping[str, object]:
@@ -75,7 +75,7 @@ async def _needing(visit: Visit) -> Mapping[str, object]:
 async def _charging(visit: Visit) -> Mapping[str, object]:
     request = ListTransactionsRequest(active_only=True, page_size=LATEST_SHOWN)
     answer = await visit.citrine.transactions.ListTransactions(request)
-    return {**await _counts(visit), "latest": answer.transactions}
+    return {"latest": answer.transactions}
 
 
 def _period(visit: Visit) -> str:
@@ -152,7 +152,8 @@ PAGES = [
                 "counts",
                 "overview/counts.html",
                 _counts,
-                kinds=(*_CONNECTIONS, "connector_status_changed", *_BEGUN_OR_ENDED),
+                kinds=(*_CONNECTIONS, "connector_status_changed", *_CHARGING),
+                pause=0.8,
                 needs=("CountStations",),
                 every=30,
             ),
@@ -168,9 +169,9 @@ PAGES = [
                 "charging",
                 "overview/charging.html",
                 _charging,
-                kinds=(*_BEGUN_OR_ENDED, "transaction_updated"),
+                kinds=_CHARGING,
                 pause=0.8,
-                needs=("ListTransactions", "CountStations"),
+                needs=("ListTransactions",),
                 every=60,
             ),
             Region(

@@ -153,8 +153,8 @@ _DIALOGS = [
         path="/tenants/{tenant_id}/remove",
         title=lambda visit: _("Remove the tenant {tenant}").format(tenant=visit["tenant_id"]),
         words=lambda visit: _(
-            "Its stations are disconnected and its keys end. Its history is removed step by step, bills are retained, and "
-            "its id can't be used again."
+            "Its stations are disconnected and its keys end. Its history is removed step by step, bills are retained, "
+            "and its id can't be used again."
         ),
         fields=_delete_fields,
         act=_delete,
