@@ -72,6 +72,7 @@ def build_app(settings: ConsoleSettings) -> Starlette:
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
             *logins.routes(),
             WebSocketRoute("/live", site.live),
+            WebSocketRoute("/stations/{station_id}/frames/live", site.frames),
             *(Route(action.path, site.acting(action), methods=action.methods) for action in ACTIONS),
             *(Route(page.path, site.showing(page)) for page in PAGES),
             Route("/{path:path}", site.missing),

@@ -50,7 +50,8 @@ class Field:
     """Also the last part of the field of the request that it becomes: what the core says of that stands beside it."""
     label: str
     kind: str = "text"
-    """text, number, decimal, password, datetime, checkbox, checks (some of the choices), select, textarea or hidden."""
+    """text, number, decimal, password, datetime, checkbox, checks (some of the choices), select, textarea,
+    hidden, or note (its label is said, and nothing is entered)."""
     value: str = ""
     """Of checks: the values that are checked, each on a line of its own."""
     choices: Sequence[Choice] = ()
@@ -200,7 +201,8 @@ class FormDialog:
             title=self.title(visit),
             words=self.words(visit),
             submit=self.submit(visit),
-            action=visit.path,
+            # With its query, by which the fields of what is sent are the same.
+            action=visit.path + (f"?{visit.query.with_()}" if len(visit.query) else ""),
             fields=fields,
             problem=problem,
             hurts=self.hurts,

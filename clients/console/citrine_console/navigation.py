@@ -25,6 +25,8 @@ class Entry:
 ENTRIES = (
     Entry("overview", "/", noop("Overview"), "gauge"),
     Entry("stations", "/stations", noop("Stations"), "station", ("ListStations",)),
+    Entry("commands", "/commands", noop("Commands"), "list", ("ListCommands",)),
+    Entry("operations", "/operations", noop("Operations"), "wrench", ("ListOperations",)),
     Entry("transactions", "/transactions", noop("Transactions"), "bolt", ("ListTransactions",)),
     Entry("locations", "/locations", noop("Locations"), "pin", ("ListLocations",)),
     Entry("keys", "/keys", noop("API keys"), "key", ("ListKeys",)),

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from citrine_console.errors import LoggedOut, NotShown, problem_of
 from citrine_console.live import Feeds, Hub, Page, Region, Shown
+from citrine_console.live.frames import FramesSocket
 from citrine_console.live.socket import GONE, LOGGED_OUT, LiveSocket
 from citrine_console.rendering import Renderer
 from citrine_console.sessions import Session, Sessions
@@ -182,6 +183,19 @@ class Site:
             return
         visit, page = found
         await LiveSocket(socket, visit, page, known, self.sessions).run(self._hub)
+
+    async def frames(self, socket: WebSocket) -> None:
+        """Serve the websocket of the page that shows the OCPP frames of a station."""
+        await socket.accept()
+        try:
+            session = await self.session(socket)
+        except LoggedOut:
+            await socket.close(LOGGED_OUT)
+            return
+        if not session.permissions.may("WatchMessages"):
+            await socket.close(GONE)
+            return
+        await FramesSocket(socket, session, str(socket.path_params["station_id"])).run()
 
     def _find(self, socket: WebSocket, session: Session) -> tuple[Visit, Page] | None:
         url = urlsplit(socket.query_params.get("page", ""))

@@ -5,14 +5,28 @@ import re
 import pytest
 from playwright.async_api import Browser, Page
 
+from citrine.api.v1 import remote_control_pb2 as api
 from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
+from citrine.api.v1.commands_pb2 import ListCommandsRequest
+from citrine.api.v1.operations_pb2 import CreateOperationRequest, Operation, OperationAction, OperationSelection
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+from citrine.ocpp.v2.remote_control_pb2 import MESSAGE_TRIGGER_ENUM_HEARTBEAT, TriggerMessageRequest
 from citrine_console.pages import PAGES
 from citrine_sdk import Citrine
 from tests.clients.console.pages import Opened
 from tests.support.browser import SCREENSHOTS, axe_findings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HEARTBEATS = Operation(
+    selection=OperationSelection(all_stations=True),
+    action=OperationAction(
+        trigger_message=api.TriggerMessageRequest(
+            request=TriggerMessageRequest(requested_message=MESSAGE_TRIGGER_ENUM_HEARTBEAT)
+        )
+    ),
+)
+"""An operation that changes nothing."""
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -23,11 +37,15 @@ async def paths(citrine: Citrine) -> dict[str, str]:
         await citrine.transactions.ListTransactions(ListTransactionsRequest(station_id="DEMO-1", page_size=1))
     ).transactions
     (audit,) = (await citrine.audit.ListAuditRecords(ListAuditRecordsRequest(page_size=1))).records
+    (command,) = (await citrine.commands.ListCommands(ListCommandsRequest(page_size=1))).commands
+    operation = await citrine.operations.CreateOperation(CreateOperationRequest(operation=HEARTBEATS))
     values = {
         "station_id": "DEMO-1",
         "transaction_id": transaction.transaction_id,
         "location_id": "harbour",
         "record_id": audit.record_id,
+        "command_id": command.id,
+        "operation_id": operation.operation_id,
     }
     plain = [re.sub(r":\w+}", "}", page.path) for page in PAGES]
     return {re.sub(r"\W+", "-", path).strip("-") or "overview": path.format(**values) for path in plain}

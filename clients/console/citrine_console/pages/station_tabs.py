@@ -27,6 +27,7 @@ _TABS: Sequence[_Tab] = (
     _Tab("", noop("Now"), ("GetStation",)),
     _Tab("variables", noop("Variables"), ("ListVariables",)),
     _Tab("connections", noop("Connections"), ("ListConnectionRecords",)),
+    _Tab("frames", noop("Frames"), ("WatchMessages",)),
 )
 
 
@@ -34,8 +35,8 @@ async def _head(visit: Visit) -> Mapping[str, object]:
     station = await visit.citrine.stations.GetStation(GetStationRequest(station_id=visit["station_id"]))
     return {
         "station": station,
-        "buttons": station_actions.buttons(visit),
-        "more_buttons": station_actions.more_buttons(visit),
+        "buttons": station_actions.buttons(visit, to_accept=station.HasField("held_time")),
+        "more_buttons": station_actions.more_buttons(visit, to_accept=station.HasField("held_time")),
     }
 
 

@@ -148,8 +148,10 @@ document.addEventListener("submit", (event) => {
   const button = event.submitter;
   const data = new FormData(form, button);
   if (button) button.disabled = true;
-  const url = new URL(form.action);
-  const sent = form.method === "get" ? fetchPart(`${url.pathname}?${new URLSearchParams(data)}`) : fetchPart(form.action, {
+  // A field may be called "action", and hide the property of the form.
+  const action = (button?.hasAttribute("formaction") ? button : form).getAttribute(button?.hasAttribute("formaction") ? "formaction" : "action");
+  const url = new URL(action, location.href);
+  const sent = form.method === "get" ? fetchPart(`${url.pathname}?${new URLSearchParams(data)}`) : fetchPart(action, {
     method: "POST", body: form.enctype === "multipart/form-data" ? data : new URLSearchParams(data) });
   sent.finally(() => { if (button) button.disabled = false; });
 });
@@ -159,6 +161,8 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-auto]");
   if (form && event.target.matches("select, input[type=checkbox]")) form.requestSubmit();
+  const all = event.target.dataset.checkAll;
+  if (all) for (const box of document.querySelectorAll(`input[type=checkbox][name="${all}"]`)) box.checked = event.target.checked;
   if (event.target.matches("[data-theme-choice]")) chooseTheme(event.target.value);
 });
 document.addEventListener("submit", (event) => {

@@ -1,0 +1,126 @@
+"""The websocket that shows the OCPP frames of a station as they pass. Nothing is kept: it ends with its page."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Mapping
+
+import grpc
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from citrine.api.v1.events_pb2 import WatchMessagesRequest, WatchMessagesResponse
+from citrine_console.errors import problem_of
+from citrine_console.formats import iso
+from citrine_console.live.socket import LOGGED_OUT, SEND_TIMEOUT, SIGN_OF_LIFE
+from citrine_console.sessions import Session
+from citrine_sdk import Backoff
+
+__all__ = ["FramesSocket"]
+
+MOST_WAITING = 1000
+"""Frames that wait for a browser; of more the oldest are dropped, and their number is said."""
+
+TOGETHER = 0.1
+"""Seconds whose frames are sent together."""
+
+
+class FramesSocket:
+    """One browser that shows the frames of one station."""
+
+    def __init__(self, socket: WebSocket, session: Session, station_id: str) -> None:
+        self._socket = socket
+        self._session = session
+        self._station_id = station_id
+        self._waiting: deque[Mapping[str, object]] = deque()
+        self._dropped = 0
+        self._reason: str | None = None
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send frames until the browser leaves or its session ends."""
+        tasks = [
+            asyncio.create_task(self._watch(), name="frames of a station"),
+            asyncio.create_task(self._send(), name="frames to a browser"),
+            asyncio.create_task(self._receive(), name="from a browser"),
+            asyncio.create_task(self._logged_out(), name="until logged out"),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        backoff = Backoff(first=0.3, longest=3.0)
+        failures = 0
+        request = WatchMessagesRequest(station_ids=[self._station_id])
+        while True:
+            try:
+                async for message in self._session.citrine.events.WatchMessages(request):
+                    failures = 0
+                    self._passed(message)
+            except grpc.aio.AioRpcError as error:
+                self._say(problem_of(error).text or error.code().name)
+                if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+                    await self._socket.close(LOGGED_OUT)
+                    return
+            failures += 1
+            await backoff.sleep(backoff.seconds(failures))
+
+    def _passed(self, message: WatchMessagesResponse) -> None:
+        if not message.frame:
+            # The first one: frames are seen from now on.
+            self._say("")
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            self._waiting.popleft()
+            self._dropped += 1
+        self._waiting.append(
+            {
+                "time": iso(message.time),
+                "from": "station" if message.from_station else "csms",
+                "epoch": message.epoch,
+                "frame": message.frame,
+            }
+        )
+        self._wake.set()
+
+    def _say(self, reason: str) -> None:
+        self._reason = reason
+        self._wake.set()
+
+    async def _send(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(SIGN_OF_LIFE):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._write({"alive": True})
+                continue
+            self._wake.clear()
+            if self._reason is not None:
+                reason, self._reason = self._reason, None
+                await self._write({"lost": reason})
+            if self._waiting:
+                frames, dropped = [*self._waiting], self._dropped
+                self._waiting.clear()
+                self._dropped = 0
+                await self._write({"frames": frames, "dropped": dropped})
+            await asyncio.sleep(TOGETHER)
+
+    async def _write(self, message: Mapping[str, object]) -> None:
+        async with asyncio.timeout(SEND_TIMEOUT):
+            await self._socket.send_text(json.dumps(message, ensure_ascii=False))
+
+    async def _receive(self) -> None:
+        # Browsers say nothing here; reading is how their leaving is found out.
+        try:
+            while True:
+                await self._socket.receive_text()
+        except WebSocketDisconnect:
+            return
+
+    async def _logged_out(self) -> None:
+        await self._session.closed.wait()
+        await self._socket.close(LOGGED_OUT)
