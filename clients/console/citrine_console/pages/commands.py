@@ -46,7 +46,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         page_token=query["page"],
         station_id=query["station"],
         state=STATES.get(query["state"], COMMAND_STATE_UNSPECIFIED),
-        id_prefix=query["id"],
+        command_id_prefix=query["id"],
         action=query["action"],
         requested_by=query["by"],
         create_time=time_range(visit),
