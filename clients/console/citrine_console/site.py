@@ -109,7 +109,7 @@ class Site:
         return Visit(
             session=await self.session(connection),
             feeds=self.feeds,
-            path=connection.url.path,
+            path=quote(connection.scope["path"]),
             parameters={name: str(value) for name, value in connection.path_params.items()},
             query=Query(tuple(connection.query_params.multi_items())),
             zone=_zone(connection.cookies.get(ZONE_COOKIE, "")),
@@ -199,13 +199,14 @@ class Site:
 
     def _find(self, socket: WebSocket, session: Session) -> tuple[Visit, Page] | None:
         url = urlsplit(socket.query_params.get("page", ""))
+        path = unquote(url.path)
         for pattern, page in self._pages:
-            match = pattern.match(url.path)
+            match = pattern.match(path)
             if match and (not page.needs or session.permissions.may(*page.needs)):
                 return Visit(
                     session=session,
                     feeds=self.feeds,
-                    path=url.path,
+                    path=quote(path),
                     parameters={name: unquote(value) for name, value in match.groupdict().items()},
                     query=Query(tuple(parse_qsl(url.query))),
                     zone=_zone(socket.cookies.get(ZONE_COOKIE, "")),

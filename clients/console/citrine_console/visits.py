@@ -59,7 +59,7 @@ class Visit:
     session: Session
     feeds: EventSource
     path: str
-    """As the browser has it."""
+    """Of the page, percent-encoded."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """What the path names: the station, say."""
     query: Query = field(default_factory=Query)

@@ -18,7 +18,9 @@ class Opened:
         page.on("pageerror", self._failed)
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # What a dialog is refused has a status that says so, and is shown.
+        refused = "the server responded with a status" in message.text and "/static/" not in message.location["url"]
+        if message.type == "error" and not refused:
             self.complaints.append(message.text)
 
     def _failed(self, error: Error) -> None:

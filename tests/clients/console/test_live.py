@@ -7,7 +7,7 @@ import signal
 import pytest
 from playwright.async_api import Page, expect
 
-from citrine.api.v1.stations_pb2 import CreateStationRequest, DeleteStationRequest, Station
+from citrine.api.v1.stations_pb2 import CreateStationRequest, DeleteStationRequest, Station, UpdateStationRequest
 from citrine_sdk import Citrine
 from tests.support.documents_runner import Demo
 
@@ -62,6 +62,25 @@ async def test_a_station_that_is_created_elsewhere_appears_without_reload(
     await expect(row).to_contain_text("<b>new</b>")
     await citrine.stations.DeleteStation(DeleteStationRequest(station_id="NEW-1"))
     await expect(row).to_have_count(0)
+
+
+async def test_ids_with_all_that_they_may_have_are_shown_live_and_acted_on(
+    page: Page, url: str, citrine: Citrine
+) -> None:
+    odd = "ODD*1-_=+|@.x"
+    await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id=odd)))
+    await page.goto(f"{url}/stations?id=ODD")
+    await page.get_by_role("link", name=odd).click()
+    await expect(page.get_by_role("heading", name=odd)).to_be_visible()
+    await expect(page.locator("[data-live-state]")).to_have_text("live")
+
+    changed = Station(station_id=odd, description="seen live")
+    await citrine.stations.UpdateStation(UpdateStationRequest(station=changed))
+    await expect(page.get_by_text("seen live")).to_be_visible()
+    await page.get_by_role("link", name="Reset").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Reset").click()
+
+    await expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("not connected")
 
 
 async def test_a_core_that_ends_is_told_and_what_happened_meanwhile_is_shown(
