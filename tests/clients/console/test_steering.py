@@ -3,12 +3,15 @@
 import json
 import re
 
+import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
 from citrine.api.v1 import remote_control_pb2 as api
 from citrine.api.v1.commands_pb2 import ListCommandsRequest
 from citrine.api.v1.common_pb2 import COMMAND_STATE_CANCELLED, CommandTarget
+from citrine.api.v1.keys_pb2 import CreateKeyRequest
+from citrine.api.v1.operations_pb2 import ListOperationsRequest
 from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING, CreateStationRequest, GetStationRequest, Station
 from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD, Tenant, UpdateTenantRequest
 from citrine.ocpp.v2.remote_control_pb2 import MESSAGE_TRIGGER_ENUM_HEARTBEAT, TriggerMessageRequest
@@ -175,3 +178,30 @@ async def test_a_command_waits_for_a_station_that_is_away_and_is_cancelled(
     await expect(page.locator("#command")).to_contain_text("cancelled")
     (command,) = (await citrine.commands.ListCommands(ListCommandsRequest(station_id="AWAY"))).commands
     assert command.state == COMMAND_STATE_CANCELLED
+
+
+async def test_a_viewer_steers_nothing_and_reads_no_frames(url: str, citrine: Citrine) -> None:
+    made = await citrine.keys.CreateKey(CreateKeyRequest(display_name="wall", roles=["viewer"]))
+    before = (await citrine.operations.ListOperations(ListOperationsRequest())).operations
+    own = {"origin": url}
+    async with aiohttp.ClientSession(url, cookie_jar=aiohttp.CookieJar(unsafe=True), headers=own) as http:
+        await http.post("/login", data={"key": made.secret})
+        async with http.get("/stations") as shown:
+            assert shown.status == 200
+            assert 'type="checkbox"' not in await shown.text()
+        for path in (
+            "/bulk/reset?station=DEMO-1",
+            "/bulk/update-firmware?all=yes",
+            "/stations/DEMO-1/call?action=Reset",
+            "/stations/DEMO-1/password",
+            "/stations/DEMO-1/remove",
+            "/new/station",
+        ):
+            async with http.post(path, data={"type": "Immediate", "station_id": "X"}) as refused:
+                assert refused.status == 404, path
+        async with http.get("/stations/DEMO-1/frames") as refused:
+            assert refused.status == 404
+        async with http.ws_connect("/stations/DEMO-1/frames/live", origin=url) as socket:
+            assert (await socket.receive()).data == 4404
+
+    assert (await citrine.operations.ListOperations(ListOperationsRequest())).operations == before

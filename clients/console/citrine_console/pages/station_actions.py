@@ -9,7 +9,7 @@ from citrine_console.visits import Visit
 
 __all__ = ["DIALOGS", "buttons", "more_buttons"]
 
-DIALOGS: Sequence[FormDialog] = [action.dialog() for action in actions.ALL]
+DIALOGS: Sequence[FormDialog] = [action.dialog() for action in actions.ALL if action.is_for_one]
 
 
 def buttons(visit: Visit, *, to_accept: bool = False) -> list[tuple[str, str]]:
@@ -31,5 +31,5 @@ def _buttons(visit: Visit, *, is_frequent: bool) -> list[tuple[str, str]]:
     return [
         (action.name, _(action.text))
         for action in actions.ALL
-        if action.is_frequent is is_frequent and visit.may(*action.all_needs)
+        if action.is_for_one and action.is_frequent is is_frequent and visit.may(*action.all_needs)
     ]

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from citrine_console.pages.actions import charging, device
+from citrine_console.pages.actions import charging, device, variables
 from citrine_console.pages.actions.station_action import StationAction
 
 __all__ = ["ALL", "OF_MANY", "StationAction"]
 
-ALL: Sequence[StationAction] = [*charging.ACTIONS, *device.ACTIONS]
+ALL: Sequence[StationAction] = [*charging.ACTIONS, *device.ACTIONS, *variables.ACTIONS]
 
 OF_MANY: Mapping[str, StationAction] = {action.name: action for action in ALL if action.operation}
 """Those that an operation can do, by name."""

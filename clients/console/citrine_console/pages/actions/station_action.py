@@ -44,6 +44,8 @@ class StationAction:
     """What an operation of it does, with {stations} in it: "Reset {stations}"."""
     waits: bool = True
     """Whether it may wait for a station that is not connected."""
+    is_for_one: bool = True
+    """Whether it is among the actions of one station. What has a page there is for many only."""
     is_frequent: bool = False
     """Whether it has a button of its own."""
     needs: Sequence[str] = ()
