@@ -16,7 +16,16 @@ from citrine_cli.filters import words_of
 from citrine_cli.json_values import json_text
 from citrine_cli.values import parse_duration, parse_time
 
-__all__ = ["FORMATS", "TokenReader", "harmless", "harmless_undone", "write_csv", "write_json_lines"]
+__all__ = [
+    "COLUMNS",
+    "FORMATS",
+    "OUTPUT_ONLY",
+    "TokenReader",
+    "harmless",
+    "harmless_undone",
+    "write_csv",
+    "write_json_lines",
+]
 
 FORMATS = ("csv", "jsonl")
 

@@ -1,20 +1,31 @@
 """Each page of the console: it is shown, accessible, quiet in the browser's console, and no wider than a phone."""
 
+import asyncio
 import re
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from citrine.api.v1 import remote_control_pb2 as api
 from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
+from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest
 from citrine.api.v1.commands_pb2 import ListCommandsRequest
 from citrine.api.v1.operations_pb2 import CreateOperationRequest, Operation, OperationAction, OperationSelection
-from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+from citrine.api.v1.tariffs_pb2 import (
+    TARIFF_DIMENSION_ENERGY,
+    CreateTariffRequest,
+    PriceComponent,
+    Tariff,
+    TariffElement,
+)
+from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, SettleTransactionRequest
 from citrine.ocpp.v2.remote_control_pb2 import MESSAGE_TRIGGER_ENUM_HEARTBEAT, TriggerMessageRequest
 from citrine_console.pages import PAGES
 from citrine_sdk import Citrine
 from tests.clients.console.pages import Opened
 from tests.support.browser import SCREENSHOTS, axe_findings
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -31,7 +42,32 @@ HEARTBEATS = Operation(
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
-async def paths(citrine: Citrine) -> dict[str, str]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tariff(citrine: Citrine) -> str:
+    """A tariff that applies nowhere."""
+    prices = [TariffElement(price_components=[PriceComponent(dimension=TARIFF_DIMENSION_ENERGY, price="0.39")])]
+    made = Tariff(tariff_id="pages", currency="EUR", elements=prices)
+    return (await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=made))).tariff_id
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def charge_record(citrine: Citrine) -> str:
+    """The charge record of a transaction that is settled."""
+    request = ListTransactionsRequest(station_id="DEMO-4", active_only=True)
+    async with asyncio.timeout(WAIT):
+        while not (active := (await citrine.transactions.ListTransactions(request)).transactions):
+            await asyncio.sleep(0.1)
+        name = active[0].transaction_id
+        settle = SettleTransactionRequest(station_id="DEMO-4", transaction_id=name, reason="a record")
+        await citrine.transactions.SettleTransaction(settle)
+        records = ListChargeRecordsRequest(station_id="DEMO-4", transaction_id=name)
+        while not (found := (await citrine.charge_records.ListChargeRecords(records)).records):
+            await asyncio.sleep(0.1)
+    return found[0].record_id
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def addresses(citrine: Citrine, tariff: str, charge_record: str) -> dict[str, str]:
     """Return an address of each page by the name of its picture."""
     (transaction,) = (
         await citrine.transactions.ListTransactions(ListTransactionsRequest(station_id="DEMO-1", page_size=1))
@@ -46,6 +82,10 @@ async def paths(citrine: Citrine) -> dict[str, str]:
         "record_id": audit.record_id,
         "command_id": command.id,
         "operation_id": operation.operation_id,
+        "type": "ISO14443",
+        "id_token": "DEADBEEF",
+        "tariff_id": tariff,
+        "charge_record_id": charge_record,
     }
     plain = [re.sub(r":\w+}", "}", page.path) for page in PAGES]
     return {re.sub(r"\W+", "-", path).strip("-") or "overview": path.format(**values) for path in plain}
@@ -66,14 +106,14 @@ async def shown(page: Page, address: str) -> None:
     ],
 )
 async def test_each_page_is_shown_and_accessible(
-    browser: Browser, citrine: Citrine, url: str, login: str, size: dict[str, int], scheme: str
+    browser: Browser, addresses: dict[str, str], url: str, login: str, size: dict[str, int], scheme: str
 ) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)
     found: list[str] = []
     context = await browser.new_context(viewport=size, color_scheme=scheme, timezone_id="Europe/Berlin")  # type: ignore[arg-type]
     opened = Opened(await context.new_page())
     await opened.page.goto(login)
-    for page, path in (await paths(citrine)).items():
+    for page, path in addresses.items():
         await shown(opened.page, f"{url}{path}")
         picture = f"{page}-{'phone' if size == PHONE else 'desktop'}-{scheme}.png"
         await opened.page.screenshot(path=SCREENSHOTS / picture, full_page=True)

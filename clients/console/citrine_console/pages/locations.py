@@ -1,7 +1,6 @@
 """Locations: the table of all with the map, and the page of one with its EVSEs and stations."""
 
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from citrine.api.v1.locations_pb2 import GetLocationRequest, ListLocationsRequest, Location
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -16,6 +15,7 @@ from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_console.zones import zone_of
 
 __all__ = ["ACTIONS", "PAGES"]
 
@@ -54,13 +54,9 @@ async def _head(visit: Visit) -> Mapping[str, object]:
     def link(view: str) -> str:
         return f"{visit.path}?{visit.query.with_(at=view)}"
 
-    try:
-        zone = ZoneInfo(location.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = visit.zone
     return {
         "location": location,
-        "location_zone": zone,
+        "location_zone": zone_of(location.time_zone, visit),
         "counts": counts,
         "tone": tone_of(counts),
         "words": words_of(counts),

@@ -1,20 +1,20 @@
-"""Transactions: the table of all, and the page of one."""
+"""Transactions: the table of all with its filters, and the files that they are exported as."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+import json
+from collections.abc import AsyncIterator, Mapping
 
-from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, Sample
-from citrine.api.v1.transactions_pb2 import (
-    GetTransactionRequest,
-    ListTransactionEventsRequest,
-    ListTransactionsRequest,
-)
-from citrine.events.v1.events_pb2 import Event
-from citrine_console.formats import enum_word
+from google.protobuf.json_format import MessageToDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
+from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
+from citrine_console.downloads import CSV, JSON_LINES, csv_rows, download
+from citrine_console.filters import selector_of, time_range
+from citrine_console.formats import enum_word, iso, optional
 from citrine_console.live import Page, Region
 from citrine_console.paging import paging
-from citrine_console.plots import Series, lines
-from citrine_console.site import Action
+from citrine_console.site import Action, Site
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 from citrine_sdk import pages
@@ -22,84 +22,125 @@ from citrine_sdk import pages
 __all__ = ["ACTIONS", "PAGES"]
 
 PAGE_SIZE = 50
-
-MOST_SAMPLES = 5000
-"""Samples that plots are made of; a transaction with more is plotted by its first ones."""
+EXPORTED = 1000
+"""Transactions of a part of a file."""
 
 _KINDS = (
     "transaction_started",
     "transaction_updated",
     "transaction_ended",
     "transaction_closed",
-    "transaction_cost_changed",
+    "transaction_settled",
+    "transaction_reopened",
 )
 
+_STATES: Mapping[str, "ChargingStateEnum.ValueType"] = {
+    "charging": ChargingStateEnum.CHARGING_STATE_ENUM_CHARGING,
+    "connected": ChargingStateEnum.CHARGING_STATE_ENUM_EV_CONNECTED,
+    "suspended-ev": ChargingStateEnum.CHARGING_STATE_ENUM_SUSPENDED_EV,
+    "suspended-evse": ChargingStateEnum.CHARGING_STATE_ENUM_SUSPENDED_EVSE,
+    "idle": ChargingStateEnum.CHARGING_STATE_ENUM_IDLE,
+}
 
-async def _table(visit: Visit) -> Mapping[str, object]:
+_COLUMNS = (
+    "station_id", "transaction_id", "evse_id", "connector_id", "id_token", "id_token_type", "reference",
+    "charging_state", "start_time", "end_time", "stopped_reason", "energy_kwh", "exported_energy_kwh",
+    "meter_start_wh", "meter_last_wh", "soc_percent", "settle_time", "settlement", "missing_events", "anomalies",
+)  # fmt: skip
+
+
+def _request(visit: Visit) -> ListTransactionsRequest:
     query = visit.query
     request = ListTransactionsRequest(
-        page_size=PAGE_SIZE,
-        page_token=query["page"],
         station_id=query["station"],
         id_token=query["token"],
+        group_id=query["tokens"],
         active_only=query["state"] == "active",
         unsettled_only=query["state"] == "unsettled",
         transaction_id_prefix=query["id"],
         reference=query["reference"],
+        start_time=time_range(visit),
+        stations=selector_of(visit),
     )
+    if query["state"] in _STATES:
+        request.charging_state = _STATES[query["state"]]
+    return request
+
+
+async def _table(visit: Visit) -> Mapping[str, object]:
+    request = _request(visit)
+    request.page_size, request.page_token = PAGE_SIZE, visit.query["page"]
     answer = await visit.citrine.transactions.ListTransactions(request)
     return {"transactions": answer.transactions, **paging(visit, answer.next_page_token)}
 
 
 async def _filters(visit: Visit) -> Mapping[str, object]:
-    return {"states": {"active": _("Charging now"), "unsettled": _("Not settled")}}
+    states = {
+        "active": _("Under way"),
+        "charging": _("Charging"),
+        "suspended-ev": _("Suspended by the vehicle"),
+        "suspended-evse": _("Suspended by the station"),
+        "connected": _("Connected"),
+        "idle": _("Idle"),
+        "unsettled": _("Not settled"),
+    }
+    return {"states": states, "filter": visit.query.with_(page=None, before=None)}
 
 
-async def _head(visit: Visit) -> Mapping[str, object]:
-    request = GetTransactionRequest(station_id=visit["station_id"], transaction_id=visit["transaction_id"])
-    return {"transaction": await visit.citrine.transactions.GetTransaction(request)}
+async def _exported(visit: Visit) -> AsyncIterator[list[Transaction]]:
+    request = _request(visit)
+    request.page_size = EXPORTED
+    async for page in pages(visit.citrine.transactions.ListTransactions, request):
+        yield [*page.transactions]
 
 
-async def _events(visit: Visit) -> Mapping[str, object]:
-    request = ListTransactionEventsRequest(
-        station_id=visit["station_id"], transaction_id=visit["transaction_id"], page_size=200
-    )
-    answer = await visit.citrine.transactions.ListTransactionEvents(request)
-    return {"events": answer.events, "more": bool(answer.next_page_token)}
-
-
-async def _plots(visit: Visit) -> Mapping[str, object]:
-    request = ListSamplesRequest(station_id=visit["station_id"], transaction_id=visit["transaction_id"], page_size=1000)
-    samples: list[Sample] = []
-    async for page in pages(visit.citrine.meter_values.ListSamples, request):
-        samples.extend(page.samples)
-        if len(samples) >= MOST_SAMPLES:
-            break
-    return {"plots": [lines(title, series, visit.zone) for title, series in _measurands(samples)]}
-
-
-def _measurands(samples: Sequence[Sample]) -> Sequence[tuple[str, list[Series]]]:
-    """Return for each measurand its lines, one for each phase and place of measurement."""
-    found: dict[str, dict[str, list[tuple[datetime, float]]]] = {}
-    units: dict[str, str] = {}
-    for one in samples:
-        sampled = one.sampled_value
-        measurand = enum_word(sampled, "measurand") or "Energy.Active.Import.Register"
-        line = " ".join(filter(None, (enum_word(sampled, "phase"), enum_word(sampled, "location")))) or measurand
-        units[measurand] = one.unit
-        found.setdefault(measurand, {}).setdefault(line, []).append((one.time.ToDatetime(tzinfo=UTC), float(one.value)))
+def _row(one: Transaction) -> list[str]:
     return [
-        (measurand, [Series(name, sorted(points), units[measurand]) for name, points in sorted(of.items())])
-        for measurand, of in sorted(found.items())
+        one.station_id,
+        one.transaction_id,
+        _figure(optional(one, "evse_id")),
+        _figure(optional(one, "connector_id")),
+        one.id_token.id_token,
+        one.id_token.type,
+        one.reference,
+        enum_word(one, "charging_state"),
+        iso(one.start_time),
+        iso(one.end_time),
+        enum_word(one, "stopped_reason"),
+        f"{one.energy_wh / 1000:.6f}" if one.HasField("energy_wh") else "",
+        f"{one.exported_energy_wh / 1000:.6f}" if one.HasField("exported_energy_wh") else "",
+        _figure(optional(one, "meter_start_wh")),
+        _figure(optional(one, "meter_last_wh")),
+        _figure(optional(one, "soc_percent")),
+        iso(one.settle_time),
+        enum_word(one, "settlement"),
+        str(one.missing_events),
+        ", ".join(enum_word(anomaly, "kind") for anomaly in one.anomalies),
     ]
 
 
-def _concerns(visit: Visit, event: Event) -> bool:
-    if event.station_id != visit["station_id"]:
-        return False
-    body = getattr(event, event.WhichOneof("body") or "")
-    summary = getattr(body, "transaction", body)
-    return bool(getattr(summary, "transaction_id", "") == visit["transaction_id"])
+def _figure(value: object | None) -> str:
+    return "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+async def _export_csv(visit: Visit, request: Request, site: Site) -> Response:
+    async def parts() -> AsyncIterator[str]:
+        yield csv_rows([_COLUMNS])
+        async for transactions in _exported(visit):
+            yield csv_rows(_row(one) for one in transactions)
+
+    return await download("transactions.csv", CSV, parts())
+
+
+async def _export_json(visit: Visit, request: Request, site: Site) -> Response:
+    async def parts() -> AsyncIterator[str]:
+        async for transactions in _exported(visit):
+            yield "".join(
+                json.dumps(MessageToDict(one, preserving_proto_field_name=True), ensure_ascii=False) + "\n"
+                for one in transactions
+            )
+
+    return await download("transactions.jsonl", JSON_LINES, parts())
 
 
 PAGES = [
@@ -114,33 +155,9 @@ PAGES = [
             Region("transactions", "transactions/table.html", _table, kinds=_KINDS, is_main=True, pause=1),
         ],
     ),
-    Page(
-        path="/stations/{station_id}/transactions/{transaction_id}",
-        title=lambda visit: visit["transaction_id"],
-        template="transactions/transaction.html",
-        section="transactions",
-        needs=("GetTransaction",),
-        regions=[
-            Region("head", "transactions/head.html", _head, kinds=_KINDS, concerns=_concerns, is_main=True),
-            Region(
-                "plots",
-                "transactions/plots.html",
-                _plots,
-                kinds=_KINDS,
-                concerns=_concerns,
-                needs=("ListSamples",),
-                pause=2,
-            ),
-            Region(
-                "events",
-                "transactions/events.html",
-                _events,
-                kinds=_KINDS,
-                concerns=_concerns,
-                needs=("ListTransactionEvents",),
-            ),
-        ],
-    ),
 ]
 
-ACTIONS: list[Action] = []
+ACTIONS: list[Action] = [
+    Action("/transactions/export.csv", _export_csv, methods=("GET",), needs=("ListTransactions",)),
+    Action("/transactions/export.jsonl", _export_json, methods=("GET",), needs=("ListTransactions",)),
+]

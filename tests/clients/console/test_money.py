@@ -1,0 +1,168 @@
+"""Money, drivers and places in a browser: tariffs, tokens by a file, exports, and the map."""
+
+import asyncio
+import csv
+import io
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest
+from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest
+from citrine.api.v1.tariffs_pb2 import (
+    TARIFF_DIMENSION_ENERGY,
+    AssignTariffRequest,
+    CreateTariffRequest,
+    GetTariffRequest,
+    PriceComponent,
+    Tariff,
+    TariffAssignment,
+    TariffElement,
+)
+from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_BLOCKED, GetTokenRequest, ListTokensRequest
+from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+from citrine.ocpp.v2 import remote_control_pb2 as remote_control
+from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_sdk import Citrine
+from tests.support.waiting import WAIT
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def tariff(name: str, price: str) -> Tariff:
+    """Return a tariff that has a price of energy, with VAT in it."""
+    component = PriceComponent(dimension=TARIFF_DIMENSION_ENERGY, price=price, vat="21")
+    return Tariff(
+        tariff_id=name,
+        currency="EUR",
+        prices_include_tax=True,
+        elements=[TariffElement(price_components=[component])],
+    )
+
+
+async def downloaded(page: Page, name: str) -> str:
+    """Press a button that exports, and return the text of the file."""
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name=name).click()
+    path = await (await started.value).path()
+    return Path(path).read_bytes().decode()
+
+
+async def test_a_tariff_is_changed_and_its_preview_follows(page: Page, url: str, citrine: Citrine) -> None:
+    await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff("evening", "0.40")))
+    await page.goto(f"{url}/tariffs/evening")
+    await expect(page.locator("#sample")).to_contain_text("8.00 EUR")
+
+    await page.get_by_role("link", name="Edit", exact=True).click()
+    preview = page.locator("[data-preview]")
+    await expect(preview).to_contain_text("8.00 EUR")
+    await page.get_by_label("Energy: price").fill("0,50")
+    await expect(preview).to_contain_text("10.00 EUR")
+    await page.get_by_role("button", name="More prices").click()
+    await page.get_by_label("Fee for each session: price").nth(1).fill("1.25")
+    await expect(preview).to_contain_text("11.25 EUR")
+    stored = await citrine.tariffs.GetTariff(GetTariffRequest(tariff_id="evening"))
+    assert stored.version == 1
+
+    await page.get_by_label("Energy: price").first.fill("much")
+    await expect(preview).to_contain_text("element 1, price component 1, price")
+    await page.get_by_label("Energy: price").first.fill("0.50")
+    await page.get_by_role("button", name="Save").click()
+
+    await expect(page.locator("#head")).to_contain_text("version 2")
+    stored = await citrine.tariffs.GetTariff(GetTariffRequest(tariff_id="evening"))
+    assert [each.price for one in stored.elements for each in one.price_components] == ["0.50", "1.25"]
+
+
+async def test_a_thousand_tokens_are_imported_and_three_bad_rows_named(
+    page: Page, url: str, citrine: Citrine, tmp_path: Path
+) -> None:
+    rows = [f"{0xB0000000 + number:08X},ISO14443,card {number}" for number in range(1000)]
+    rows[9], rows[499], rows[998] = "no-uid,ISO14443,x", "B00001F3,Nonsense,x", "B00003E6,ISO14443,x,y"
+    file = tmp_path / "cards.csv"
+    file.write_text("\n".join(["id_token,type,description", *rows]) + "\n")
+
+    async def stored() -> int:
+        request = ListTokensRequest(id_token_prefix="B0", page_size=1000)
+        return len((await citrine.tokens.ListTokens(request)).tokens)
+
+    await page.goto(f"{url}/tokens")
+    await page.get_by_role("link", name="Import").click()
+    await page.get_by_label("File").set_input_files(file)
+    await page.get_by_role("button", name="Check").click()
+    result = page.locator("[data-import-result]")
+    await expect(result.locator(".tile.bad")).to_contain_text("3")
+    lines = result.get_by_role("table", name="Wrong rows").locator("tbody tr")
+    assert [await line.locator("td").first.inner_text() for line in await lines.all()] == ["11", "501", "1000"]
+    assert await stored() == 0
+
+    await page.get_by_role("button", name="Import").click()
+    await expect(result.get_by_role("heading", name="Imported")).to_be_visible()
+
+    assert await stored() == 997
+
+
+async def test_a_token_is_blocked_and_unblocked(page: Page, url: str, citrine: Citrine) -> None:
+    request = GetTokenRequest(id_token="0A1B2C3D4E5F60", type="ISO14443")
+    await page.goto(f"{url}/tokens/ISO14443/0A1B2C3D4E5F60")
+    await page.get_by_role("link", name="Block").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Block").click()
+    await expect(page.locator("#head")).to_contain_text("blocked")
+    assert (await citrine.tokens.GetToken(request)).status == TOKEN_STATUS_BLOCKED
+
+    await page.get_by_role("link", name="Unblock").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Unblock").click()
+
+    await expect(page.locator("#head")).to_contain_text("may charge")
+    assert (await citrine.tokens.GetToken(request)).status != TOKEN_STATUS_BLOCKED
+
+
+async def test_an_export_is_read_by_csv_readers_and_runs_no_formula(page: Page, url: str, citrine: Citrine) -> None:
+    await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff("all", "0.40")))
+    await citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=TariffAssignment(tariff_id="all")))
+    formula = '=HYPERLINK("http://x","y"),1'
+    start = remote_control.RequestStartTransactionRequest(
+        id_token=IdToken(id_token="CAFEBABE", type="ISO14443"), evse_id=2
+    )
+    target = RequestStartTransactionRequest(request=start, reference=formula)
+    target.target.station_id = "DEMO-3"
+    await citrine.remote_control.RequestStartTransaction(target)
+    listed = ListTransactionsRequest(reference=formula)
+    async with asyncio.timeout(WAIT):
+        while not (found := (await citrine.transactions.ListTransactions(listed)).transactions):
+            await asyncio.sleep(0.1)
+    transaction = found[0].transaction_id
+
+    await page.goto(f"{url}/transactions?station=DEMO-3")
+    rows = [*csv.DictReader(io.StringIO(await downloaded(page, "Export CSV"), newline=""))]
+    (row,) = [one for one in rows if one["transaction_id"] == transaction]
+    assert row["reference"] == f"'{formula}"
+    assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row["start_time"])
+    assert {one["station_id"] for one in rows} == {"DEMO-3"}
+
+    await page.goto(f"{url}/stations/DEMO-3/transactions/{transaction}")
+    await page.get_by_role("link", name="Close").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
+    await expect(page.locator("#settlement")).to_contain_text("revision 1")
+    await page.goto(f"{url}/charge-records?reference={formula}")
+    (billed,) = csv.DictReader(io.StringIO(await downloaded(page, "Export CSV"), newline=""))
+    (whole,) = (json.loads(line) for line in (await downloaded(page, "Export JSON")).splitlines())
+
+    (record,) = (await citrine.charge_records.ListChargeRecords(ListChargeRecordsRequest(reference=formula))).records
+    assert (billed["reference"], whole["reference"]) == (f"'{formula}", formula)
+    assert (Decimal(billed["total_after_tax"]), billed["currency"]) == (Decimal(record.total.after_tax), "EUR")
+
+
+async def test_the_map_has_the_two_locations_of_the_demo(page: Page, url: str) -> None:
+    await page.goto(url)
+    world = page.get_by_role("group", name="Map of locations")
+    await expect(world.get_by_role("link", name=re.compile("^Garage"))).to_be_visible()
+
+    await world.get_by_role("link", name=re.compile("^Harbour")).click()
+
+    await expect(page.get_by_role("heading", name="Harbour", level=1)).to_be_visible()
+    await expect(page.locator("#stations")).to_contain_text("DEMO-1")
