@@ -76,7 +76,7 @@ lint: lint-python lint-protos
 lint-python: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
 lint-protos:

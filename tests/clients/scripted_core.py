@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import grpc
@@ -46,10 +47,8 @@ class ScriptedCore(grpc.GenericRpcHandler):
         return [seen.request for seen in self.seen if seen.method == method]
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        for method in methods():
-            if handler_call_details.method == f"/{method.service}/{method.name}" and method.name in self.answers:
-                return self._handler(method)
-        return None
+        method = _by_path().get(handler_call_details.method)
+        return None if method is None or method.name not in self.answers else self._handler(method)
 
     def _handler(self, method: Method) -> "grpc.RpcMethodHandler[Any, Any]":
         def answer(request: Message, context: grpc.ServicerContext) -> Any:
@@ -63,6 +62,11 @@ class ScriptedCore(grpc.GenericRpcHandler):
             request_deserializer=GetMessageClass(method.request).FromString,
             response_serializer=GetMessageClass(method.response).SerializeToString,
         )
+
+
+@cache
+def _by_path() -> dict[str, Method]:
+    return {f"/{method.service}/{method.name}": method for method in methods()}
 
 
 def start(core: ScriptedCore) -> grpc.Server:

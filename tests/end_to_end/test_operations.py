@@ -173,7 +173,9 @@ async def test_an_operation_goes_on_after_its_core_was_killed(postgres_url: str,
                 shown = await until_ended(citrine, "onwards")
                 results = await answers(citrine, shown)
 
-    assert heard == Counter(ids), results
+    assert set(heard.values()) == {1}, results
+    # What was under way may have arrived, and may be lost.
+    assert len(ids) - len(heard) <= shown.progress.failed, results
     assert shown.progress.total == len(ids)
     assert shown.progress.succeeded >= len(ids) - 3, results
     assert shown.progress.failed <= 3, results

@@ -1,7 +1,6 @@
 """Fixtures for a fresh database of each kind: an SQLite file and a PostgreSQL database."""
 
 import asyncio
-import os
 import shutil
 import tempfile
 import uuid
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.upgrade import upgrade
 from tests.support.engines import new_engine
+from tests.support.memory import new_folder
 from tests.support.once import made_once
 from tests.support.postgres import PostgresServer
 from tests.support.renewed_database import TEMPLATE, RenewedDatabase, run_statements
@@ -38,12 +38,6 @@ __all__ = [
 ]
 
 TEMPLATE_FILE = "template.db"
-
-_IN_MEMORY = Path("/dev/shm")
-"""A file system in memory, as Linux has it."""
-
-_ROOM = 2**30
-"""Free bytes of it from which on tests use it."""
 
 
 @pytest.fixture(scope="session")
@@ -81,12 +75,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder for SQLite files: in memory, where there is room, for each commit waits until it is on the disk."""
-    if _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ROOM:
-        with tempfile.TemporaryDirectory(prefix="citrine-tests-", dir=_IN_MEMORY) as folder:
-            yield Path(folder)
-    else:
-        yield tmp_path_factory.mktemp("sqlite-files")
+    """A folder for SQLite files."""
+    folder = new_folder()
+    yield tmp_path_factory.mktemp("sqlite-files") if folder is None else folder
+    if folder is not None:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

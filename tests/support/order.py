@@ -36,6 +36,7 @@ COMPUTING = {
     "tests/core/resources/persons/": 1.0,
     "tests/core/resources/statistics/": 5.0,
     "tests/core/resources/tokens/test_lists.py": 1.0,
+    "tests/clients/console/": 2.0,
     "tests/core/test_": 0.5,
     "tests/core/": 0.25,
     "tests/conformance/": 0.25,

@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.memory import new_folder
+
 __all__ = ["PostgresServer"]
 
 START_TIMEOUT = 30.0
@@ -28,7 +30,7 @@ fsync = off
 full_page_writes = off
 wal_level = minimal
 max_wal_senders = 0
-max_wal_size = 4GB
+max_wal_size = 512MB
 autovacuum = off
 """
 
@@ -37,8 +39,8 @@ class PostgresServer:
     """A server on a free port of the loopback interface, with its data in a directory that it may delete.
 
     Args:
-        directory: Where its data is to be. None: a temporary directory, removed by `remove`.
-        durable: Whether commits go to the disk, as in production; tests do without.
+        directory: Where its files are to be. None: a temporary directory, removed by `remove`.
+        durable: Whether commits go to the disk, as in production; tests do without, and have its data in memory.
         template: What `save` of another server wrote. None: it begins empty.
     """
 
@@ -46,7 +48,8 @@ class PostgresServer:
         self._durable = durable
         self._directory = Path(tempfile.mkdtemp(prefix="citrine-postgres-")) if directory is None else directory
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._data = self._directory / "data"
+        self._memory = None if durable or directory is not None else new_folder()
+        self._data = (self._memory or self._directory) / "data"
         self._log = self._directory / "postgres.log"
         self._user = _UNPRIVILEGED if os.name == "posix" and os.geteuid() == 0 else None
         self._binaries = _binaries(self._directory, self._user)
@@ -55,8 +58,9 @@ class PostgresServer:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         if self._user is not None:
-            self._directory.chmod(0o755)
-            shutil.chown(self._directory, self._user)
+            for folder in {self._directory, self._data.parent}:
+                folder.chmod(0o755)
+                shutil.chown(folder, self._user)
         if template is not None:
             self._copy(template)
         self._initialise()
@@ -117,7 +121,8 @@ class PostgresServer:
     def remove(self) -> None:
         """End it and delete its data."""
         self.stop()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        for folder in (self._directory, self._data.parent):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _accepts(self) -> bool:
         program = str(self._binaries / "pg_isready")
