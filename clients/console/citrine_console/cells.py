@@ -21,6 +21,7 @@ __all__ = [
     "Figure",
     "State",
     "ago_element",
+    "badge",
     "evse_words",
     "facts",
     "link",
@@ -119,7 +120,7 @@ def shown(value: object, zone: tzinfo) -> Markup | str:
     if isinstance(value, (int, float)):
         return formats.number(value)
     if isinstance(value, State):
-        return Markup('<span class="state {}">{}</span>').format(formats.tone(value), value)
+        return badge(value, formats.tone(value))
     if isinstance(value, Code):
         return Markup("<code>{}</code>").format(Markup(",<wbr>").join(value.split(",")))
     return str(value)
@@ -195,6 +196,11 @@ def transaction_link(station_id: str, transaction_id: str) -> Markup | str:
     short = transaction_id if len(transaction_id) <= 14 else f"{transaction_id[:13]}…"
     path = f"/stations/{segment(station_id)}/transactions/{segment(transaction_id)}"
     return Markup('<a href="{}"><code>{}</code></a>').format(path, short)
+
+
+def badge(text: str, tone: str = "plain") -> Markup:
+    """Return a word for a state that is ours, with its tone: good, warn, bad or plain."""
+    return Markup('<span class="state {}">{}</span>').format(tone, text)
 
 
 def muted(text: object) -> Markup:

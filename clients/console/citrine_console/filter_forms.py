@@ -9,9 +9,10 @@ from google.protobuf.message import Message
 from citrine_console.formats import enum_word
 from citrine_console.forms import Choice
 from citrine_console.live import Region
+from citrine_console.texts import _
 from citrine_console.visits import Visit
 
-__all__ = ["Filter", "enum_choices", "enum_number", "filters_region"]
+__all__ = ["Filter", "enum_choices", "enum_number", "filters_region", "place_filters", "time_filters"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Filter:
     choices: Sequence[Choice] = ()
     """Values and what they are called. Without: any text."""
     placeholder: str = ""
+    kind: str = "text"
+    """Of the input: text, number, datetime-local."""
 
 
 def filters_region(filters: Callable[[], Sequence[Filter]]) -> Region:
@@ -33,6 +36,20 @@ def filters_region(filters: Callable[[], Sequence[Filter]]) -> Region:
         return {"filters": filters()}
 
     return Region("filters", "parts/filters.html", load)
+
+
+def time_filters() -> list[Filter]:
+    """Return the fields that `filters.time_range` reads."""
+    return [Filter("from", _("From"), kind="datetime-local"), Filter("to", _("To"), kind="datetime-local")]
+
+
+def place_filters() -> list[Filter]:
+    """Return the fields that `filters.selector_of` reads."""
+    return [
+        Filter("location", _("Location")),
+        Filter("group", _("Group")),
+        Filter("label", _("Label"), placeholder="key=value"),
+    ]
 
 
 def enum_choices(kind: type[Message], field: str) -> list[Choice]:

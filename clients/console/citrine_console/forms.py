@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import grpc
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -143,6 +144,8 @@ class Done:
     """Path of the page to go to. Empty: the page stays, and shows what changed."""
     secret: str = ""
     """What is shown this once: a key, a password."""
+    shown: Markup = field(default_factory=Markup)
+    """The answer as people see it, above the answer as it is."""
 
 
 @dataclass(frozen=True)

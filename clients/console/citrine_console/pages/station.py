@@ -14,7 +14,7 @@ from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
 from citrine_cli.event_lines import event_words
 from citrine_cli.words import detail_words, skew_word
-from citrine_console.cells import Ago, Card, Code, State, evse_words, facts, link, muted, segment, two_lines
+from citrine_console.cells import Ago, Card, Code, badge, evse_words, facts, link, muted, segment, two_lines
 from citrine_console.formats import enum_word
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.overview import EVENTS
@@ -152,7 +152,7 @@ async def _facts(visit: Visit) -> Mapping[str, object]:
         (_("Certificates seen"), len(certificates) or ""),
         (_("First to expire"), min((one.expire_time for one in certificates), key=lambda t: t.seconds, default="")),
         (_("Expired ones are let in"), station.accept_expired_certificate or ""),
-        (_("Without password"), State(_("allowed")) if station.allow_no_password else ""),
+        (_("Without password"), badge(_("allowed"), "warn") if station.allow_no_password else ""),
         (_("Refused messages"), _refused(station)),
         (_("Last refused at the door"), _handshake(station, visit)),
     ]
@@ -168,7 +168,7 @@ def _clock(station: Station) -> object:
     if not station.HasField("clock_skew"):
         return ""
     words = skew_word(station, "clock_skew")
-    return [Markup('<span class="state warn">{}</span>').format(words) if station.clock_is_off else words]
+    return [badge(words, "warn") if station.clock_is_off else words]
 
 
 def _refused(station: Station) -> object:

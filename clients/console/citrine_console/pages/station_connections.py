@@ -8,7 +8,7 @@ from markupsafe import Markup
 from citrine.api.v1.availability_pb2 import ConnectorStatus, ListConnectorStatusesRequest
 from citrine.api.v1.connections_pb2 import CloseConnectionRequest, ConnectionRecord, ListConnectionRecordsRequest
 from citrine_cli.words import detail_words
-from citrine_console.cells import Button, Card, Code, Figure, evse_words, segment, table
+from citrine_console.cells import Button, Card, Code, Figure, badge, evse_words, segment, table
 from citrine_console.clock import utc_now
 from citrine_console.formats import duration, enum_word
 from citrine_console.forms import Done, FormDialog, Values
@@ -59,7 +59,7 @@ def _row(one: ConnectionRecord, before: ConnectionRecord | None) -> Sequence[obj
     reason = " ".join(filter(None, (str(one.close_code) if one.HasField("close_code") else "", one.close_reason)))
     return [
         one.connection.open_time,
-        one.close_time if closed else Markup('<span class="state good">{}</span>').format(_("open")),
+        one.close_time if closed else badge(_("open"), "good"),
         duration(((closed or utc_now()) - opened).total_seconds()),
         duration(away) if away is not None else "",
         Code(one.connection.remote_address),

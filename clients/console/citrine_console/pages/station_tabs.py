@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from citrine.api.v1.stations_pb2 import GetStationRequest
-from citrine_console.cells import segment
+from citrine_console.cells import Button, segment
 from citrine_console.live import Page, Region, of_station
-from citrine_console.pages import station_actions
+from citrine_console.pages import actions, station_actions
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
 
-__all__ = ["STATION_EVENTS", "head_region", "tab_context", "tab_page"]
+__all__ = ["STATION_EVENTS", "action_buttons", "head_region", "tab_context", "tab_page"]
 
 STATION_EVENTS = ("station_connected", "station_disconnected", "station_changed", "station_held", "station_booted")
 
@@ -26,8 +26,17 @@ class _Tab:
 _TABS: Sequence[_Tab] = (
     _Tab("", noop("Now"), ("GetStation",)),
     _Tab("variables", noop("Variables"), ("ListVariables",)),
+    _Tab("configuration", noop("Configuration"), ("GetDriftReport",)),
+    _Tab("monitors", noop("Monitors and alerts"), ("ListMonitors", "ListAlerts")),
+    _Tab("charging", noop("Charging"), ("ListChargingProfiles",)),
+    _Tab("local-list", noop("Local list"), ("GetLocalList",)),
+    _Tab("firmware-updates", noop("Firmware"), ("ListFirmwareUpdates",)),
+    _Tab("logs", noop("Logs"), ("ListLogUploads",)),
+    _Tab("display", noop("Display"), ("ListDisplayMessages",)),
     _Tab("connections", noop("Connections"), ("ListConnectionRecords",)),
     _Tab("frames", noop("Frames"), ("WatchMessages",)),
+    _Tab("certificates", noop("Certificates"), ("ListInstalledCertificates",)),
+    _Tab("reports", noop("Reports"), ("ListReportRuns",)),
 )
 
 
@@ -38,6 +47,16 @@ async def _head(visit: Visit) -> Mapping[str, object]:
         "buttons": station_actions.buttons(visit, to_accept=station.HasField("held_time")),
         "more_buttons": station_actions.more_buttons(visit, to_accept=station.HasField("held_time")),
     }
+
+
+def action_buttons(visit: Visit, *names: str) -> list[Button]:
+    """Return buttons of what can be asked of the station, by the names of the actions, where somebody may."""
+    found = {action.name: action for action in actions.ALL}
+    return [
+        Button(f"/stations/{segment(visit['station_id'])}/{name}", _(found[name].text))
+        for name in names
+        if name in found and visit.may(*found[name].all_needs)
+    ]
 
 
 def head_region() -> Region:

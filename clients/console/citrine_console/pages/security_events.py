@@ -1,0 +1,66 @@
+"""Security events of all stations."""
+
+from collections.abc import Mapping, Sequence
+
+from citrine.api.v1.security_pb2 import ListSecurityEventsRequest
+from citrine_console.cells import Ago, Card, Code, station_link, table
+from citrine_console.filter_forms import Filter, filters_region, place_filters, time_filters
+from citrine_console.filters import selector_of, time_range
+from citrine_console.live import Page, Region
+from citrine_console.paging import paging
+from citrine_console.site import Action
+from citrine_console.texts import _
+from citrine_console.visits import Visit
+
+__all__ = ["ACTIONS", "PAGES"]
+
+PAGE_SIZE = 50
+
+
+def _filters() -> Sequence[Filter]:
+    kind = Filter("type", _("Kind"), placeholder="TamperDetectionActivated")
+    return [Filter("station", _("Station")), kind, *time_filters(), *place_filters()]
+
+
+async def _events(visit: Visit) -> Mapping[str, object]:
+    query = visit.query
+    answer = await visit.citrine.security.ListSecurityEvents(
+        ListSecurityEventsRequest(
+            page_size=PAGE_SIZE,
+            page_token=query["page"],
+            station_id=query["station"],
+            type=query["type"],
+            time=time_range(visit),
+            stations=selector_of(visit),
+        )
+    )
+    rows = [
+        [Code(one.request.type), station_link(one.station_id), one.request.timestamp, one.request.tech_info,
+         Ago(one.create_time)]
+        for one in answer.security_events
+    ]  # fmt: skip
+    heads = [_("Kind"), _("Station"), _("When"), _("More"), _("Received")]
+    empty = _("No event is like this.") if query else _("There are none.")
+    return {
+        "cards": [
+            Card(_("Security events"), table(visit.zone, _("Security events"), heads, rows, empty=empty), paged=True)
+        ],
+        **paging(visit, answer.next_page_token),
+    }
+
+
+PAGES: list[Page] = [
+    Page(
+        path="/security-events",
+        title=lambda visit: _("Security events"),
+        template="parts/page.html",
+        section="security-events",
+        needs=("ListSecurityEvents",),
+        regions=[
+            filters_region(_filters),
+            Region("events", "parts/cards.html", _events, kinds=("security_event_received",), is_main=True),
+        ],
+    )
+]
+
+ACTIONS: list[Action] = []
