@@ -11,6 +11,13 @@ from citrine.api.v1 import remote_control_pb2 as api
 from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
 from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest
 from citrine.api.v1.commands_pb2 import ListCommandsRequest
+from citrine.api.v1.configurations_pb2 import Configuration, CreateConfigurationRequest
+from citrine.api.v1.firmware_campaigns_pb2 import (
+    CreateFirmwareCampaignRequest,
+    FirmwareCampaign,
+    FirmwareSelection,
+    ListFirmwareCampaignsRequest,
+)
 from citrine.api.v1.operations_pb2 import CreateOperationRequest, Operation, OperationAction, OperationSelection
 from citrine.api.v1.tariffs_pb2 import (
     TARIFF_DIMENSION_ENERGY,
@@ -20,7 +27,10 @@ from citrine.api.v1.tariffs_pb2 import (
     TariffElement,
 )
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, SettleTransactionRequest
+from citrine.ocpp.v2.firmware_management_pb2 import Firmware
+from citrine.ocpp.v2.provisioning_pb2 import SetVariableData
 from citrine.ocpp.v2.remote_control_pb2 import MESSAGE_TRIGGER_ENUM_HEARTBEAT, TriggerMessageRequest
+from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_console.pages import PAGES
 from citrine_sdk import Citrine
 from tests.clients.console.pages import Opened
@@ -86,9 +96,32 @@ async def addresses(citrine: Citrine, tariff: str, charge_record: str) -> dict[s
         "id_token": "DEADBEEF",
         "tariff_id": tariff,
         "charge_record_id": charge_record,
+        **await made(citrine),
     }
     plain = [re.sub(r":\w+}", "}", page.path) for page in PAGES]
     return {re.sub(r"\W+", "-", path).strip("-") or "overview": path.format(**values) for path in plain}
+
+
+async def made(citrine: Citrine) -> dict[str, str]:
+    """Make what a demo has none of, once, and return its ids."""
+    campaigns = citrine.firmware_campaigns
+    if not (await campaigns.ListFirmwareCampaigns(ListFirmwareCampaignsRequest(page_size=1))).campaigns:
+        campaign = FirmwareCampaign(
+            campaign_id="november",
+            name="November",
+            selection=FirmwareSelection(station_ids=["DEMO-3"]),
+            firmware=Firmware(location="https://firmware.example.com/1.0.0.bin"),
+            firmware_version="1.0.0",
+        )
+        await campaigns.CreateFirmwareCampaign(CreateFirmwareCampaignRequest(campaign=campaign))
+        interval = SetVariableData(
+            component=Component(name="OCPPCommCtrlr"),
+            variable=Variable(name="HeartbeatInterval"),
+            attribute_value="290",
+        )
+        configuration = Configuration(configuration_id="public", description="For all", variables=[interval])
+        await citrine.configurations.CreateConfiguration(CreateConfigurationRequest(configuration=configuration))
+    return {"campaign_id": "november", "configuration_id": "public"}
 
 
 async def shown(page: Page, address: str) -> None:

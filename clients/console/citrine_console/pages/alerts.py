@@ -107,7 +107,7 @@ async def _acknowledge(visit: Visit, values: Values) -> Done:
         station_id=values["station"], component=values["component"], variable=values["variable"], note=values["note"]
     )
     if values["monitor"]:
-        request.variable_monitoring_id = values.number("monitor")
+        request.monitor_id = values.number("monitor")
     await visit.citrine.diagnostics.AcknowledgeAlert(request)
     return Done(_("Acknowledged."))
 

@@ -74,7 +74,7 @@ async def _campaigns(visit: Visit) -> Mapping[str, object]:
             _bar(one.progress),
             one.firmware_version or Code(one.firmware.location),
             one.progress.failed,
-            one.created_by,
+            one.requested_by,
             Ago(one.create_time),
         ]
         for one in answer.campaigns
@@ -125,7 +125,7 @@ async def _campaign(visit: Visit) -> Mapping[str, object]:
         (_("Begins"), one.start_time if one.HasField("start_time") else ""),
         (_("Ends"), one.end_time if one.HasField("end_time") else ""),
         (_("Hours"), f"{one.hours.begin}-{one.hours.end} {one.hours.time_zone}" if one.HasField("hours") else ""),
-        (_("Created"), [one.created_by, Ago(one.create_time)]),
+        (_("Created"), [one.requested_by, Ago(one.create_time)]),
         (_("Finished"), one.finish_time if one.HasField("finish_time") else ""),
     ]
     return {"progress": one.progress, "cards": [Card(one.name or one.campaign_id, facts(visit.zone, pairs), buttons)]}
@@ -182,7 +182,7 @@ async def _new_fields(visit: Visit) -> Sequence[Field]:
         Field("name", _("Name"), attributes={"maxlength": "100"}),
         Field("location", _("Address of the file"), required=True, hint="https://…"),
         Field("firmware_version", _("Version afterwards"), hint=_("stations that have it are left out")),
-        Field("sha256", "SHA-256", hint=_("of the file; or sign it")),
+        Field("sha256", "SHA-256", hint=_("of the file, beside a signature, so that the file is not read here")),
         Field("signature", _("Signature"), hint="base64"),
         Field("signing_certificate", _("Signing certificate"), "textarea", hint="PEM", attributes={"rows": "3"}),
         Field("skip_signature", _("Do not verify the signature here"), "checkbox"),
