@@ -51,9 +51,11 @@ async def citrine(running: Demo) -> AsyncIterator[Citrine]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+async def context(browser: Browser, url: str) -> AsyncIterator[BrowserContext]:
     """A browser with no cookies, in Berlin."""
     context = await browser.new_context(viewport=SIZE, timezone_id="Europe/Berlin", locale="en-GB")  # type: ignore[arg-type]
+    # A console that does not know the zone of a browser reloads its first page, and what was clicked meanwhile is lost.
+    await context.add_cookies([{"name": "citrine_zone", "value": "Europe/Berlin", "url": url}])
     yield context
     await context.close()
 

@@ -147,7 +147,7 @@ async def test_an_export_is_read_by_csv_readers_and_runs_no_formula(page: Page, 
     await page.goto(f"{url}/stations/DEMO-3/transactions/{transaction}")
     await page.get_by_role("link", name="Close").click()
     await page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
-    await expect(page.locator("#settlement")).to_contain_text("revision 1")
+    await expect(page.locator("#settlement")).to_contain_text("revision 1", timeout=WAIT * 1000)
     await page.goto(f"{url}/charge-records?reference={formula}")
     (billed,) = csv.DictReader(io.StringIO(await downloaded(page, "Export CSV"), newline=""))
     (whole,) = (json.loads(line) for line in (await downloaded(page, "Export JSON")).splitlines())
