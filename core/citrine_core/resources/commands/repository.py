@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
+    Integer,
     Row,
     and_,
     bindparam,
@@ -25,6 +27,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, begins_with, earliest
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
+from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.partitions import drop_partition, find_old_partition, outside_of_partitions
 from citrine_core.encryption import SecretColumn
@@ -175,14 +178,8 @@ class CommandRepository:
 
     async def stations_to_send_to(self, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """Return tenant and id of connected stations with waiting commands."""
-        rows = await (await self._connection()).execute(
-            select(_TABLE.c.tenant_id, _TABLE.c.station_id)
-            .select_from(_waiting_for_open_station())
-            .where(_sendable(now))
-            .distinct()
-            .limit(limit)
-        )
-        return [(row.tenant_id, row.station_id) for row in rows]
+        rows = await _stations_to_send_to().fetch(self._session, {"now": now, "most": limit})
+        return [(row[0], row[1]) for row in rows]
 
     async def stations_waited_for(self, tenant_id: str, station_ids: Collection[str]) -> Sequence[str]:
         """Return those of a tenant's stations that have waiting commands."""
@@ -312,7 +309,19 @@ def _waiting_for_open_station() -> Any:
     return _TABLE.join(SESSIONS, _same_station(_TABLE.c, SESSIONS.c))
 
 
-def _sendable(now: datetime) -> ColumnElement[bool]:
+@cache
+def _stations_to_send_to() -> DirectQuery:
+    """Return the query of connected stations with waiting commands. It is asked every few seconds."""
+    return DirectQuery(
+        select(_TABLE.c.tenant_id, _TABLE.c.station_id)
+        .select_from(_waiting_for_open_station())
+        .where(_sendable(bindparam("now")))
+        .distinct()
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+def _sendable(now: Any) -> ColumnElement[bool]:
     return and_(
         _UNFINISHED,
         _TABLE.c.state == _QUEUED,

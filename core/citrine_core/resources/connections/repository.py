@@ -106,6 +106,16 @@ _STATE = (_TABLE.c.station_id, _TABLE.c.epoch, _TABLE.c.is_open, _TABLE.c.edge_i
 
 _NEWEST = DirectQuery(select(*_STATE).where(*_OF_STATIONS))
 
+# Asked every few seconds.
+_SILENT_EDGES = DirectQuery(
+    select(_EDGES.c.edge_id)
+    .where(
+        _EDGES.c.last_seen_time < bindparam("seen_before"),
+        exists().where(_TABLE.c.edge_id == _EDGES.c.edge_id, _TABLE.c.is_open.is_(True)),
+    )
+    .limit(1)
+)
+
 
 class GrantedSession(NamedTuple):
     """The stored part of an admission."""
@@ -306,9 +316,7 @@ class ConnectionRepository:
 
     async def has_silent_edges(self, seen_before: datetime) -> bool:
         """Return whether any edge without a link since a time has open sessions."""
-        has_sessions = exists().where(_TABLE.c.edge_id == _EDGES.c.edge_id, _TABLE.c.is_open.is_(True))
-        query = select(_EDGES.c.edge_id).where(_EDGES.c.last_seen_time < seen_before, has_sessions).limit(1)
-        return (await (await self._connection()).execute(query)).first() is not None
+        return bool(await _SILENT_EDGES.fetch(self._session, {"seen_before": seen_before}))
 
     async def close_of_silent_edges(self, seen_before: datetime, now: datetime) -> Sequence[ClosedSession]:
         """Mark the sessions of edges without a link since a time as closed, and return them."""
