@@ -1,0 +1,158 @@
+"""Looking after stations in the console: alerts, variables, capacities, campaigns, configurations and reservations."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from citrine.api.v1.configurations_pb2 import GetDriftReportRequest
+from citrine.api.v1.diagnostics_pb2 import ListAlertsRequest
+from citrine.api.v1.firmware_campaigns_pb2 import FIRMWARE_CAMPAIGN_STATE_CANCELLED, ListFirmwareCampaignsRequest
+from citrine.api.v1.provisioning_pb2 import ListVariablesRequest
+from citrine.api.v1.smart_charging_pb2 import ListChargingCapacitiesRequest
+from citrine_sdk import Citrine
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def value_of(citrine: Citrine, component: str, variable: str, station_id: str = "DEMO-1") -> str:
+    """Return the value of a variable as the core knows it."""
+    request = ListVariablesRequest(station_id=station_id, component=component, variable=variable)
+    (found,) = (await citrine.provisioning.ListVariables(request)).variables
+    return found.value
+
+
+async def set_variable(page: Page, url: str, name: str, value: str) -> None:
+    """Set a variable of DEMO-1 from the screen, which the station accepts."""
+    await page.goto(f"{url}/stations/DEMO-1/variables?search={name}")
+    row = page.get_by_role("row", name=name)
+    await row.get_by_role("link", name="Set").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.locator("#field-value").fill(value)
+    await dialog.get_by_role("button", name="Set").click()
+    await expect(dialog).to_contain_text("Accepted")
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(row.locator("td").first).to_have_text(value)
+
+
+async def test_an_alert_comes_and_goes_with_the_variable_that_is_monitored(
+    page: Page, url: str, citrine: Citrine
+) -> None:
+    await page.goto(f"{url}/stations/DEMO-1/monitors")
+    await page.get_by_role("link", name="Set a monitor").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.locator("#field-name").fill("AlignedDataCtrlr.Interval")
+    await dialog.locator("#field-value").fill("100")
+    await dialog.get_by_role("button", name="Set").click()
+    await expect(dialog).to_contain_text("Accepted")
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(page.locator("#monitors").get_by_role("row", name="AlignedDataCtrlr.Interval")).to_have_count(1)
+    watching = await page.context.new_page()
+    await watching.goto(f"{url}/alerts?station=DEMO-1")
+    await expect(watching.locator("#alerts")).to_contain_text("There are none.")
+
+    await set_variable(page, url, "AlignedDataCtrlr.Interval", "900")
+
+    assert await value_of(citrine, "AlignedDataCtrlr", "Interval") == "900"
+    alert = watching.get_by_role("row", name="AlignedDataCtrlr.Interval")
+    await expect(alert).to_contain_text("open")
+    await alert.get_by_role("link", name="Acknowledge").click()
+    asked = watching.get_by_role("dialog")
+    await asked.locator("#field-note").fill("<i>on it</i>")
+    await asked.get_by_role("button", name="Acknowledge").click()
+    await expect(alert).to_contain_text("<i>on it</i>")
+    (known,) = (await citrine.diagnostics.ListAlerts(ListAlertsRequest(station_id="DEMO-1"))).alerts
+    assert known.acknowledge_note == "<i>on it</i>"
+
+    await set_variable(page, url, "AlignedDataCtrlr.Interval", "0")
+
+    await expect(alert).to_have_count(0)
+    await watching.close()
+
+
+async def test_a_variable_that_a_station_refuses_is_told_with_its_answer(
+    page: Page, url: str, citrine: Citrine
+) -> None:
+    before = await value_of(citrine, "AuthCtrlr", "Enabled")
+    await page.goto(f"{url}/stations/DEMO-1/variables?search=AuthCtrlr.Enabled")
+    await page.get_by_role("row", name="AuthCtrlr.Enabled").get_by_role("link", name="Set").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.locator("#field-value").fill("perhaps")
+
+    await dialog.get_by_role("button", name="Set").click()
+
+    await expect(dialog).to_contain_text("Rejected")
+    assert await value_of(citrine, "AuthCtrlr", "Enabled") == before
+
+
+async def test_a_capacity_is_set_and_shared_out_and_removed(page: Page, url: str, citrine: Citrine) -> None:
+    await page.goto(f"{url}/smart-charging")
+    await page.get_by_role("link", name="Set a capacity").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.locator("#field-station").fill("DEMO-3")
+    await dialog.locator("#field-current").fill("13")
+    await dialog.get_by_role("button", name="Set").click()
+    plan = page.locator("#plans").get_by_role("row", name="DEMO-3")
+    await expect(plan).to_contain_text("13 A")
+    (capacity,) = (
+        await citrine.smart_charging.ListChargingCapacities(ListChargingCapacitiesRequest(station_id="DEMO-3"))
+    ).capacities
+    assert capacity.max_current_a == 13
+
+    await page.locator("#capacities").get_by_role("link", name="Change").click()
+    await dialog.locator("#field-current").fill("11")
+    await dialog.get_by_role("button", name="Set").click()
+    await expect(plan).to_contain_text("11 A")
+    await plan.get_by_role("link", name="DEMO-3").click()
+    await expect(page.locator("#plan")).to_contain_text("11 A")
+
+    await page.locator("#plan").get_by_role("link", name="Remove").click()
+    await dialog.get_by_role("button", name="Remove").click()
+
+    await expect(page.locator("#plan")).to_contain_text("None is set")
+
+
+async def test_a_campaign_is_made_progresses_and_is_cancelled(page: Page, url: str, citrine: Citrine) -> None:
+    await page.goto(f"{url}/campaigns")
+    await page.get_by_role("link", name="New campaign").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.locator("#field-name").fill("Winter")
+    await dialog.locator("#field-location").fill("https://firmware.example.com/2.0.0.bin")
+    await dialog.locator("#field-station_ids").fill("DEMO-1, AWAY-1")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(dialog).to_contain_text("AWAY-1")
+    await dialog.locator("#field-station_ids").fill("DEMO-1, DEMO-3")
+    await dialog.locator("#field-max_parallel").fill("1")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(page.locator("#campaign h2")).to_have_text("Winter")
+
+    await expect(page.locator("#stations")).to_contain_text("succeeded", timeout=60_000)
+
+    for name in ("Pause", "Resume", "Cancel it"):
+        await page.locator("#campaign").get_by_role("link", name=name).click()
+        await dialog.get_by_role("button", name=name).click()
+    await expect(page.locator("#campaign")).to_contain_text("cancelled")
+    (campaign,) = (await citrine.firmware_campaigns.ListFirmwareCampaigns(ListFirmwareCampaignsRequest())).campaigns
+    assert campaign.state == FIRMWARE_CAMPAIGN_STATE_CANCELLED
+
+
+async def test_a_configuration_is_made_drifts_and_is_applied(page: Page, url: str, citrine: Citrine) -> None:
+    await page.goto(f"{url}/configurations")
+    await page.get_by_role("link", name="New configuration").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.locator("#field-configuration_id").fill("staff")
+    await dialog.locator("#field-selectors").fill("group=staff")
+    await dialog.locator("#field-variables").fill("OCPPCommCtrlr.HeartbeatInterval")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(dialog).to_contain_text("there is no = in it")
+    await dialog.locator("#field-variables").fill("OCPPCommCtrlr.HeartbeatInterval=555")
+    await dialog.get_by_role("button", name="Create").click()
+    drifting = page.locator("#drift").get_by_role("link", name="DEMO-3")
+    await drifting.click()
+    await expect(page.locator("#drift")).to_contain_text("It differs from its configuration.")
+
+    await page.locator("#drift").get_by_role("link", name="Apply").click()
+    await dialog.get_by_role("button", name="Apply").click()
+
+    await expect(page.locator("#provisioning")).to_contain_text("done")
+    await expect(page.locator("#drift")).not_to_contain_text("It differs from its configuration.")
+    report = await citrine.configurations.GetDriftReport(GetDriftReportRequest(station_id="DEMO-3"))
+    assert not report.drifted
