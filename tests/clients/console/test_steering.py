@@ -82,6 +82,22 @@ async def test_a_station_is_created_edited_and_removed(page: Page, url: str, cit
     await expect(page.get_by_role("row", name="GATE-7")).to_have_count(0)
 
 
+async def test_a_filter_of_stations_is_saved_as_a_view(page: Page, url: str) -> None:
+    await page.goto(f"{url}/stations?state=connected&version=1.6")
+    await page.get_by_text("Views", exact=True).click()
+    await page.get_by_label("Name of the view").fill("old <b>ones</b>")
+    await page.get_by_role("button", name="Save the view").click()
+    await page.goto(f"{url}/stations")
+    await page.get_by_text("Views", exact=True).click()
+    await page.get_by_role("link", name="old <b>ones</b>").click()
+    await page.wait_for_url(f"{url}/stations?state=connected&version=1.6")
+    await expect(page.locator("#stations tbody tr")).to_have_count(1)
+
+    await page.get_by_text("Views", exact=True).click()
+    await page.get_by_role("button", name="Remove old").click()
+    await expect(page.get_by_text("No view is saved in this browser yet.")).to_be_visible()
+
+
 async def test_many_are_reset_and_one_of_them_is_away(page: Page, url: str, citrine: Citrine) -> None:
     await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id="DEMO-AWAY")))
     await page.goto(f"{url}/stations?id=DEMO-")
