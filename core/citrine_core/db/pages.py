@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Integer, Row, Select, 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from citrine_core.db.base import Model
 from citrine_core.errors import InvalidArgument
 
 __all__ = ["Listed", "Page"]
@@ -29,11 +30,15 @@ Elements = TypeVarTuple("Elements")
 Listed: TypeAlias = tuple[Sequence[Element], str]
 """The rows of a page, and the token of the next one, which is empty on the last page."""
 
+MOST_BYTES = 2_000_000
+"""Most bytes of texts and contents in the rows of a page that has more than one: by default, clients of gRPC accept no
+response of more than 4 MiB, and JSON is shown in up to twice its bytes."""
+
 _ONE_WRONG = "is not a next_page_token of this request"
 
 
 class Page:
-    """One requested page of a list."""
+    """One requested page of a list. It has fewer rows than requested where they are large (MOST_BYTES)."""
 
     def __init__(self, size: int, after: tuple[KeyValue, ...] | None = None, digest: str = "") -> None:
         self.size = size
@@ -109,22 +114,38 @@ class Page:
             query = query.where(place < last if descending else place > last)
         return query.order_by(*(column.desc() if descending else column for column in key)).limit(self.size + 1)
 
-    def close(
-        self, rows: Sequence[Element], key: Callable[[Element], tuple[KeyValue, ...]], *, fitting: int | None = None
-    ) -> Listed[Element]:
+    def close(self, rows: Sequence[Element], key: Callable[[Element], tuple[KeyValue, ...]]) -> Listed[Element]:
         """Return the rows of the page and the next token, for a list that can't use `read`.
 
         Args:
             rows: The rows after `after`, in order. One more than `size` shows that there is a next page.
             key: Returns the key of a row, which becomes `after` of the next page.
-            fitting: How many rows fit in the page. None: `size`.
         """
-        size = self.size if fitting is None else min(self.size, fitting)
+        size = min(self.size, _fitting(rows))
         if len(rows) <= size:
             return rows, ""
         shown = rows[:size]
         content = orjson.dumps([self._digest, *map(_pack, key(shown[-1]))])
         return shown, base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _fitting(rows: Sequence[Any]) -> int:
+    """Return how many of the rows fit in a page; at least one."""
+    total = 0
+    for place, row in enumerate(rows):
+        total += _bytes_of(row)
+        if total > MOST_BYTES and place:
+            return place
+    return max(len(rows), 1)
+
+
+def _bytes_of(value: object) -> int:
+    """Return the size of the texts and contents of a row, an entity or a value."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, tuple | Row):
+        return sum(map(_bytes_of, value))
+    return sum(map(_bytes_of, vars(value).values())) if isinstance(value, Model) else 0
 
 
 def _value(row: Row[*tuple[Any, ...]], column: KeyColumn) -> KeyValue:

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from citrine_core.rpc.audits import Audit
 from citrine_core.rpc.caller import Caller, set_caller
 
-__all__ = ["InProcessRpcs"]
+__all__ = ["InProcessRpcs", "unary_rpcs"]
 
 AddServicer = Callable[[grpc.aio.Server], None]
 
@@ -38,6 +38,18 @@ class _Registrar:
                 self.behaviors[f"/{service}/{name}"] = handler.unary_unary
 
 
+def unary_rpcs(add_servicers: Iterable[AddServicer]) -> dict[str, Behavior]:
+    """Return the methods of servicers with one request and one response, by their paths.
+
+    Args:
+        add_servicers: Add them to a server.
+    """
+    registrar = _Registrar()
+    for add in add_servicers:
+        add(cast(grpc.aio.Server, registrar))
+    return registrar.behaviors
+
+
 class _Context:
     """What servicers ask of the context of a call: there is no deadline, and nobody reads metadata."""
 
@@ -58,10 +70,7 @@ class InProcessRpcs:
     """
 
     def __init__(self, add_servicers: Iterable[AddServicer], audit: Audit) -> None:
-        registrar = _Registrar()
-        for add in add_servicers:
-            add(cast(grpc.aio.Server, registrar))
-        self._behaviors = registrar.behaviors
+        self._behaviors = unary_rpcs(add_servicers)
         self._audit = audit
 
     async def call(self, method: str, who: Caller, origin: str, request: Message) -> Any:

@@ -209,7 +209,7 @@ class _Rpc:
                     if streamed and caller is not None and self._changes:
                         request = self._each_audited(request, context, caller)
                     responses = behavior(request, context)
-                    async with Recheck(partial(self._admit, context)) as recheck:
+                    async with Recheck(partial(self._identify_peer, context)) as recheck:
                         if not hasattr(responses, "__aiter__"):
                             # A handler that writes with context.write() is a coroutine.
                             await responses
@@ -240,11 +240,14 @@ class _Rpc:
             yield request
 
     async def _admit(self, context: Context) -> Caller | None:
-        # Only edges have certificates, and the certificate of every rpc need not be read.
-        certificate = None if self._checks_input else _certificate(context)
-        caller = await self._identify(_metadata(context), certificate)
+        caller = await self._identify_peer(context)
         self._rates.begin(caller)
         return caller
+
+    async def _identify_peer(self, context: Context) -> Caller | None:
+        # Only edges have certificates, and the certificate of every rpc need not be read.
+        certificate = None if self._checks_input else _certificate(context)
+        return await self._identify(_metadata(context), certificate)
 
     async def _identify(self, metadata: Mapping[str, str], certificate: bytes | None = None) -> Caller | None:
         """Identify the caller and the trace, and set both for the rest of the task."""

@@ -7,10 +7,13 @@ from typing import Any
 import orjson
 import pytest
 from sqlalchemy import Table, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.data_transfer.models import CustomMessage
 from citrine_core.db import Page, UnitOfWorkFactory
+from citrine_core.db.pages import MOST_BYTES
 from citrine_core.errors import InvalidArgument
+from tests.core.test_tenants_apart import methods
 
 TIME = datetime(2025, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 TABLE: Table = CustomMessage.metadata.tables["custom_messages"]
@@ -113,3 +116,44 @@ async def test_a_list_behind_another_key_goes_on_there(messages: UnitOfWorkFacto
         rows, _ = await Page(2).behind((TIME, "CS-0", 2**40)).read(work.session, select(CustomMessage), *KEY)
 
     assert [row.content_key for row in rows] == ["1", "3"]
+
+
+@pytest.mark.parametrize("shape", ["entities", "rows", "rows with an entity"])
+async def test_a_page_of_large_rows_has_fewer_of_them(unit_of_work: UnitOfWorkFactory, shape: str) -> None:
+    """So no response is larger than clients accept; a row that is too large alone is a page alone."""
+    sizes = [MOST_BYTES // 2 - 1000] * 3 + [MOST_BYTES + 1] * 2
+    async with unit_of_work() as work:
+        for number, size in enumerate(sizes):
+            row = message(number)
+            row.payload = "x" * size
+            work.session.add(row)
+        await work.commit()
+    query: Any = {
+        "entities": select(CustomMessage),
+        "rows": select(TABLE.c.id, TABLE.c.payload),
+        "rows with an entity": select(CustomMessage, TABLE.c.id),
+    }[shape]
+    key = TABLE.c.id if shape == "rows" else CustomMessage.id
+
+    async def read(page: Page, session: AsyncSession) -> Any:
+        return await (page.read if shape == "entities" else page.read_rows)(session, query, key)
+
+    pages: list[int] = []
+    token = ""
+    while token or not pages:
+        async with unit_of_work(read_only=True) as work:
+            rows, token = await read(Page.of_token(token, 100, "digest"), work.session)
+        pages.append(len(rows))
+
+    assert pages == [2, 1, 1, 1]
+
+
+def test_each_list_of_the_contract_has_pages() -> None:
+    """Its next_page_token comes from a `Page`, which bounds the bytes; those without one are bounded otherwise."""
+    lists = [method for method in methods() if method.name.startswith("List")]
+
+    without = {one.name for one in lists if "next_page_token" not in one.output_type.fields_by_name}
+
+    assert len(lists) > 70
+    # The roles are written down, and a station has few slots for network profiles.
+    assert without == {"ListRoles", "ListNetworkProfiles"}

@@ -24,6 +24,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_core import errors
 from citrine_core.dispatch import Block
 from citrine_core.rpc import Access, Identity, build_server, caller
+from citrine_core.rpc.rates import Rates
 from tests.support.api import error_info, field_violations
 from tests.support.waiting import WAIT
 
@@ -80,6 +81,8 @@ class Setup:
     def __init__(self) -> None:
         self.servicer = Failing()  # type: ignore[abstract]
         self.everybody = Everybody()
+        self.most: int | None = None
+        """How many rpcs of the tenant may begin; by a clock that stands still."""
         self.observed: asyncio.Queue[tuple[str, grpc.StatusCode, float]] = asyncio.Queue()
 
     async def tenant_exists(self, tenant_id: str) -> bool:
@@ -104,7 +107,8 @@ async def setup() -> AsyncIterator[Setup]:
             lambda server: add_EventsServiceServicer_to_server(setup.servicer, server),
         ],
     )
-    server = build_server([block], Access([setup.everybody], setup.tenant_exists), setup.observe)
+    rates = Rates(lambda tenant_id: setup.most, lambda: 0.0)
+    server = build_server([block], Access([setup.everybody], setup.tenant_exists), setup.observe, rates=rates)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -256,6 +260,22 @@ async def test_stream_ends_when_its_key_is_revoked_also_if_nothing_is_sent(
     assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
     async with asyncio.timeout(WAIT):
         await setup.servicer.ended.wait()
+
+
+async def test_a_stream_counts_as_one_request_however_often_its_key_is_checked(
+    setup: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("citrine_core.rpc.rechecks.RECHECK_INTERVAL", 0.01)
+    setup.most = 3
+    stream = setup.events.Subscribe(events.SubscribeRequest())
+    await stream.read()
+    async with asyncio.timeout(WAIT):
+        while setup.everybody.asked < 10:
+            await asyncio.sleep(0.01)
+
+    for _ in range(2):
+        await setup.stations.GetStation(pb.GetStationRequest(station_id="S-1"))
+    assert (await failure(setup)).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 async def test_stream_goes_on_while_its_key_cannot_be_checked(setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,9 +29,6 @@ _HEADS = ChargeRecordHead.metadata.tables["charge_record_heads"]
 _DUE = DueChargeRecord.metadata.tables["due_charge_records"]
 _BACKFILL = ChargeRecordBackfill.metadata.tables["charge_record_backfills"]
 
-MOST_BYTES = 3_000_000
-"""Most bytes of the records of a page: a response of gRPC may have 4 MiB."""
-
 TransactionKey = tuple[str, str]
 """Station and transaction."""
 
@@ -239,7 +236,7 @@ class ChargeRecordRepository:
             key = (columns.change,)
         rows = (await self._session.execute(page.within(query, *key, descending=descending))).all()
         names = [column.key for column in key]
-        found, token = page.close(rows, lambda row: tuple(getattr(row, name) for name in names), fitting=_fitting(rows))
+        found, token = page.close(rows, lambda row: tuple(getattr(row, name) for name in names))
         return [row.content for row in found], token
 
 
@@ -272,13 +269,3 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         same = [later[name] == columns[name] for name in ("tenant_id", "record_id")]
         found.append(~exists().where(*same, later.revision == columns.revision + 1))
     return found
-
-
-def _fitting(rows: Sequence[Any]) -> int | None:
-    """Return how many of the rows fit in a response, at least one; None: all."""
-    size = 0
-    for place, row in enumerate(rows):
-        size += len(row.content)
-        if size > MOST_BYTES and place:
-            return place
-    return None

@@ -1,6 +1,6 @@
 """Calls of the rpcs that send an action each, by the action: with their checks, and what they store of it."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 import grpc
@@ -11,6 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from citrine.api.v1 import common_pb2 as common
 from citrine_core.dispatch import Block
 from citrine_core.errors import InvalidArgument
+from citrine_core.rpc.in_process import unary_rpcs
 
 __all__ = ["TypedCalls"]
 
@@ -24,20 +25,6 @@ class _Typed(NamedTuple):
     handler: Callable[[Message, Any], Awaitable[Any]]
 
 
-class _Handlers:
-    """Is told of services in place of a server."""
-
-    def __init__(self) -> None:
-        self.of_services: dict[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]] = {}
-
-    def add_generic_rpc_handlers(self, handlers: Iterable[Any]) -> None:
-        """Take no notice: generated code adds each service in two ways."""
-
-    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
-        """Record the handlers of a service."""
-        self.of_services[service] = handlers
-
-
 class TypedCalls:
     """The rpcs of blocks that send an action, by the type of its request.
 
@@ -46,18 +33,14 @@ class TypedCalls:
     """
 
     def __init__(self, blocks: Iterable[Block]) -> None:
-        added: Any = _Handlers()
-        for block in blocks:
-            for add in block.add_servicers:
-                add(added)
         self._typed: dict[str, _Typed] = {}
-        for service, handlers in added.of_services.items():
-            for method in descriptor_pool.Default().FindServiceByName(service).methods:
-                types = {field.name: field.message_type for field in method.input_type.fields}
-                kinds = {name: kind.full_name for name, kind in types.items() if kind is not None}
-                if kinds.get("target") == _TARGET and "request" in kinds:
-                    typed = _Typed(GetMessageClass(method.input_type), handlers[method.name].unary_unary)
-                    self._typed[kinds["request"]] = typed
+        for path, handler in unary_rpcs(add for block in blocks for add in block.add_servicers).items():
+            service, _, name = path[1:].partition("/")
+            method = descriptor_pool.Default().FindServiceByName(service).FindMethodByName(name)
+            types = {field.name: field.message_type for field in method.input_type.fields}
+            kinds = {name: kind.full_name for name, kind in types.items() if kind is not None}
+            if kinds.get("target") == _TARGET and "request" in kinds:
+                self._typed[kinds["request"]] = _Typed(GetMessageClass(method.input_type), handler)
 
     async def call(
         self, target: common.CommandTarget, message: Message, context: "grpc.aio.ServicerContext[Any, Any]"

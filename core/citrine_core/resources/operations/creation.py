@@ -7,6 +7,7 @@ from typing import Any
 from citrine.api.v1 import operations_pb2 as pb
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.operations.actions import check_action, is_accepting, shown_action
+from citrine_core.resources.operations.protos import summarized
 from citrine_core.resources.stations.lists import LookedStations
 from citrine_core.resources.stations.selection import check_selector, selects_all
 from citrine_core.resources.stations.versions import version_of
@@ -107,6 +108,7 @@ def operation_row(who: Caller, operation: pb.Operation, secret_action: str | Non
         "state": pb.OPERATION_STATE_RUNNING,
         "state_reason": "",
         "definition": definition.SerializeToString(),
+        "summary": summarized(definition).SerializeToString(),
         "secret_action": secret_action,
         "waits": definition.offline == pb.OFFLINE_STATIONS_WAIT and not is_accepting(operation.action),
         "max_parallel": definition.max_parallel,

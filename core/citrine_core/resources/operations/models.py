@@ -29,6 +29,9 @@ class Operation(Model):
     """Why it is in its state, for people."""
     definition: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.api.v1.Operation as it was requested, with defaults; secrets are masked."""
+    summary: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The same without the content of its action and the stations that it names, for lists. None: an older core stored
+    it."""
     secret_action: Mapped[str | None] = mapped_column(Text)
     """Its serialised action in base64, encrypted, if that differs from the shown one. Deleted once it has ended."""
     waits: Mapped[bool]

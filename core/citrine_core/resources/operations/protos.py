@@ -7,21 +7,35 @@ from sqlalchemy import Row
 
 from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import operations_pb2 as pb
+from citrine_core.resources.operations.actions import name_of
 from citrine_core.resources.operations.models import Operation
 from citrine_core.rpc import to_timestamp
 
-__all__ = ["operation_to_proto", "result_to_proto"]
+__all__ = ["operation_to_proto", "result_to_proto", "summarized"]
 
 
-def operation_to_proto(row: Operation, counts: Mapping[int, int], offline: int) -> pb.Operation:
+def summarized(definition: pb.Operation) -> pb.Operation:
+    """Return an operation without what may be large: of its action it says only which one it is."""
+    summary = pb.Operation()
+    summary.CopyFrom(definition)
+    summary.action.Clear()
+    getattr(summary.action, name_of(definition.action)).SetInParent()
+    summary.selection.stations.ClearField("station_ids")
+    return summary
+
+
+def operation_to_proto(
+    row: Operation, definition: pb.Operation, counts: Mapping[int, int], offline: int
+) -> pb.Operation:
     """Return an operation as the API shows it.
 
     Args:
         row: The operation.
+        definition: Its definition, or a summary of it, which becomes what is returned.
         counts: Number of its stations by state.
         offline: Number of pending stations that are not connected.
     """
-    shown = pb.Operation.FromString(row.definition)
+    shown = definition
     shown.state = pb.OperationState.ValueType(row.state)
     shown.state_reason = row.state_reason
     shown.progress.CopyFrom(_progress(counts, offline))

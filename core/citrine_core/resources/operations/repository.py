@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import ColumnElement, CursorResult, Row, and_, case, delete, func, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from citrine.api.v1 import operations_pb2 as pb
 from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, begins_with, one_of
@@ -54,6 +55,8 @@ _SKIPPED = pb.OPERATION_RESULT_STATE_SKIPPED
 
 AT_WORK = (pb.OPERATION_STATE_RUNNING, pb.OPERATION_STATE_CANCELLING)
 """States of operations that have not ended."""
+
+_LARGE = (Operation.definition, Operation.summary, Operation.secret_action)
 
 NOT_CONNECTED = "the station is not connected"
 
@@ -140,9 +143,16 @@ class OperationRepository:
 
     async def list(
         self, tenant_id: str, page: Page, *, state: int = 0, prefix: str = "", created: Span = ANY_TIME
-    ) -> Listed[Operation]:
-        """Return operations in a state (0: any), the latest created first; with a prefix of their ids, by id."""
-        query = select(Operation).where(Operation.tenant_id == tenant_id)
+    ) -> Listed[Row[Operation, bytes]]:
+        """Return operations in a state (0: any), the latest created first; with a prefix of their ids, by id.
+
+        Each is with its summary, and without its definition: that may be large. Operations of older cores have none.
+        """
+        query = (
+            select(Operation, func.coalesce(Operation.summary, Operation.definition))
+            .options(*(defer(column, raiseload=True) for column in _LARGE))
+            .where(Operation.tenant_id == tenant_id)
+        )
         if state:
             query = query.where(Operation.state == state)
         if created.start is not None:
@@ -151,8 +161,9 @@ class OperationRepository:
             query = query.where(Operation.create_time < created.end)
         if prefix:
             query = query.where(begins_with(Operation.operation_id, prefix))
-            return await page.read(self._session, query, Operation.operation_id)
-        return await page.read(self._session, query, Operation.create_time, Operation.operation_id, descending=True)
+            return await page.read_rows(self._session, query, Operation.operation_id)
+        key = (Operation.create_time, Operation.operation_id)
+        return await page.read_rows(self._session, query, *key, descending=True)
 
     async def counts(self, tenant_id: str, operation_ids: Collection[str]) -> dict[str, dict[int, int]]:
         """Return the number of stations in each state, by operation."""

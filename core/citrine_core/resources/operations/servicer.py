@@ -1,6 +1,6 @@
 """OperationsService: the gRPC face of operations on many stations."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import grpc
@@ -15,7 +15,7 @@ from citrine_core.resources.commands.queries import find_states
 from citrine_core.resources.operations.actions import check_content, is_accepting, packed, scope_of, shown_action
 from citrine_core.resources.operations.creation import check_operation, looked_stations, operation_row
 from citrine_core.resources.operations.models import Operation
-from citrine_core.resources.operations.protos import operation_to_proto, result_to_proto
+from citrine_core.resources.operations.protos import operation_to_proto, result_to_proto, summarized
 from citrine_core.resources.operations.repository import SECRET_ACTIONS, OperationRepository
 from citrine_core.resources.operations.states import ENDED, move_operation
 from citrine_core.resources.stations.queries import find_boot_times
@@ -67,7 +67,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
                 raise FailedPrecondition("no station matches the selection")
             stored = await repository.get(who.tenant_id, operation.operation_id)
             stored.station_count = count
-            (shown,) = await _shown(repository, who.tenant_id, [stored])
+            shown = await _shown(repository, stored)
             work.emit(move_operation(stored, pb.OPERATION_STATE_RUNNING, "", now, {}))
             work.after_commit(self._wake)
             await work.commit()
@@ -77,8 +77,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         tenant_id, operation_id = caller(context).tenant_id, required("operation_id", request.operation_id)
         async with self._unit_of_work(read_only=True) as work:
             repository = OperationRepository(work.session)
-            (shown,) = await _shown(repository, tenant_id, [await repository.get(tenant_id, operation_id)])
-        return shown
+            return await _shown(repository, await repository.get(tenant_id, operation_id))
 
     async def ListOperations(
         self,
@@ -95,7 +94,16 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
                 prefix=request.operation_id_prefix,
                 created=span_of(request.create_time),
             )
-            operations = await _shown(repository, tenant_id, rows)
+            counts, offline = await _progress(repository, tenant_id, [row for row, _ in rows])
+        operations = [
+            operation_to_proto(
+                row,
+                summarized(pb.Operation.FromString(stored)),
+                counts[row.operation_id],
+                offline.get(row.operation_id, 0),
+            )
+            for row, stored in rows
+        ]
         return pb.ListOperationsResponse(operations=operations, next_page_token=token)
 
     async def ListOperationResults(
@@ -127,7 +135,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
             is_busy = counts.get(pb.OPERATION_RESULT_STATE_RUNNING, 0) > 0
             state = pb.OPERATION_STATE_CANCELLING if is_busy else pb.OPERATION_STATE_CANCELLED
             work.emit(move_operation(operation, state, request.reason, now, counts))
-            (shown,) = await _shown(repository, tenant_id, [operation])
+            shown = await _shown(repository, operation)
             work.after_commit(self._wake)
             await work.commit()
         return shown
@@ -141,7 +149,16 @@ async def _check_named(work: UnitOfWork, tenant_id: str, station_ids: Sequence[s
         raise NotFound("station", min(missing))
 
 
-async def _shown(repository: OperationRepository, tenant_id: str, rows: Sequence[Operation]) -> list[pb.Operation]:
+async def _shown(repository: OperationRepository, row: Operation) -> pb.Operation:
+    counts, offline = await _progress(repository, row.tenant_id, [row])
+    definition = pb.Operation.FromString(row.definition)
+    return operation_to_proto(row, definition, counts[row.operation_id], offline.get(row.operation_id, 0))
+
+
+async def _progress(
+    repository: OperationRepository, tenant_id: str, rows: Sequence[Operation]
+) -> tuple[Mapping[str, Mapping[int, int]], Mapping[str, int]]:
+    """Return the numbers of stations in each state, and of those that are pending and offline, by operation."""
     counts: dict[str, dict[int, int]] = {
         row.operation_id: {int(state): count for state, count in orjson.loads(row.final_counts).items()}
         for row in rows
@@ -151,4 +168,4 @@ async def _shown(repository: OperationRepository, tenant_id: str, rows: Sequence
     if ids := [row.operation_id for row in rows if row.final_counts is None]:
         counts |= await repository.counts(tenant_id, ids)
         offline = await repository.offline_counts(tenant_id, ids)
-    return [operation_to_proto(row, counts[row.operation_id], offline.get(row.operation_id, 0)) for row in rows]
+    return counts, offline

@@ -35,9 +35,6 @@ _KEY = ("tenant_id", "station_id", "kind", "request_id")
 
 _ADD_RUNS = BulkInsert(_RUNS, ignore=True, key=_KEY)
 
-MAX_BYTES = 2 * 1024 * 1024
-"""Largest size of a page with more than one message, in bytes."""
-
 
 class ReportRepository:
     """Reports of stations, and their parts."""
@@ -185,9 +182,7 @@ class ReportRepository:
     async def list_parts(self, run: ReportRun, page: Page) -> Listed[ReportPart]:
         """Return the parts of a report with their messages, by number, as many as fit in a page."""
         query = select(ReportPart).options(undefer(ReportPart.message)).where(_same_run(ReportPart, run))
-        rows = (await self._session.scalars(page.within(query, ReportPart.seq_no))).all()
-        # The number of parts in a page depends on their size.
-        return page.close(rows, lambda row: (row.seq_no,), fitting=_fitting(rows))
+        return await page.read(self._session, query, ReportPart.seq_no)
 
     @staticmethod
     def silent_since() -> Due:
@@ -269,13 +264,3 @@ def _new_run(tenant_id: str, kind: int, key: RunKey, time: datetime) -> dict[str
         "refused_parts": 0,
         "is_whole": False,
     }
-
-
-def _fitting(parts: Sequence[ReportPart]) -> int:
-    """Return how many parts fit in a page; at least one."""
-    total = 0
-    for number, part in enumerate(parts):
-        total += len(part.message or b"")
-        if total > MAX_BYTES:
-            return max(number, 1)
-    return max(len(parts), 1)

@@ -506,6 +506,29 @@ async def test_stations_are_selected_by_what_they_are(idle: Yard) -> None:
     assert [one.operation_id for one in listed.operations] == ["third"]
 
 
+async def test_a_list_shows_no_content_of_large_actions(idle: Yard) -> None:
+    data = ocpp.SetVariableData(
+        component=Component(name="ReservationCtrlr"), variable=Variable(name="Enabled"), attribute_value="x" * 1000
+    )
+    request = ocpp.SetVariablesRequest(set_variable_data=[data] * 9000)
+    large = pb.OperationAction(set_variables=SetVariablesRequest(request=request))
+    selection = pb.OperationSelection(stations=StationSelector(station_ids=["CS-1", "CS-2"]))
+    created = [await idle.create(large, selection=selection, max_parallel=10) for _ in range(3)]
+    async with idle.core.core.unit_of_work() as work:
+        # As a core before this one stored it.
+        row = await work.session.get_one(Operation, ("default", created[0].operation_id))
+        row.summary = None
+        await work.commit()
+
+    listed = (await idle.api.ListOperations(pb.ListOperationsRequest())).operations
+
+    assert [one.action.WhichOneof("action") for one in listed] == ["set_variables"] * 3
+    assert sum(one.ByteSize() for one in listed) < 1000
+    assert [one.operation_id for one in reversed(listed)] == [one.operation_id for one in created]
+    assert (await idle.get(created[0])).action.ByteSize() > 200_000
+    assert (await idle.get(created[0])).selection == selection
+
+
 async def test_what_no_station_can_do_is_refused_at_once(idle: Yard) -> None:
     async def refused(**fields: Any) -> grpc.aio.AioRpcError:
         with pytest.raises(grpc.aio.AioRpcError) as error:

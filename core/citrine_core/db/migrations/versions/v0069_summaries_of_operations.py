@@ -1,0 +1,19 @@
+"""Summaries of operations, which lists show."""
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__ = ["down_revision", "downgrade", "revision", "upgrade"]
+
+revision = "0069"
+down_revision = "0068"
+
+
+def upgrade() -> None:
+    """Add them. Lists make those of earlier operations from their definitions."""
+    op.add_column("operations", sa.Column("summary", sa.LargeBinary(), nullable=True))
+
+
+def downgrade() -> None:
+    """Take them back."""
+    op.drop_column("operations", "summary")
