@@ -1,17 +1,21 @@
 """Background tasks, which run as long as the core does, and survive their own errors."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from typing import Generic, TypeVar
 
 from prometheus_client import Counter
 
 from citrine_core.errors import DatabaseUnavailable
 
-__all__ = ["DEFECTS", "defect", "is_outage", "survive", "waits_for_database"]
+__all__ = ["DEFECTS", "Apart", "defect", "is_outage", "survive", "waits_for_database"]
 
 logger = logging.getLogger(__name__)
+
+Key = TypeVar("Key", bound=Hashable)
 
 FIRST_PAUSE = 1.0
 """First pause, in seconds, before a failed task is restarted; the pauses grow."""
@@ -68,6 +72,59 @@ def defect(task: str, error: BaseException) -> None:
     """
     DEFECTS.labels(task).inc()
     logger.error("a task in the background failed, and goes on", extra={"task": task}, exc_info=error)
+
+
+class Apart(Generic[Key]):
+    """Keeps the objects of a job apart: an error about one ends nothing of the others, and it is tried again later.
+
+    The error is logged and counted. An object that fails again and again is tried after pauses that grow, on each core
+    by itself. An outage of the database is about all of them, and is raised.
+
+    Args:
+        task: Name of the job.
+        now: A monotonic clock, in seconds.
+    """
+
+    def __init__(self, task: str, now: Callable[[], float] = time.monotonic) -> None:
+        self._task = task
+        self._now = now
+        self._failed: dict[Key, tuple[float, float]] = {}
+        """When each object that failed may be tried again, and the pause that is over by then."""
+
+    def may_be_tried(self, key: Key) -> bool:
+        """Return whether no pause of an object is under way."""
+        return key not in self._failed or self._failed[key][0] <= self._now()
+
+    @contextlib.contextmanager
+    def trying(self, key: Key) -> Iterator[None]:
+        """Have an error of a block be one of an object, and of no other.
+
+        Raises:
+            DatabaseUnavailable: As the block does.
+        """
+        try:
+            yield
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            error.add_note(f"it is about {key}")
+            defect(self._task, error)
+            now = self._now()
+            # Those that were not tried for long are gone.
+            self._failed = {key: one for key, one in self._failed.items() if now - one[0] < LONGEST_PAUSE}
+            pause = min(2 * self._failed[key][1], LONGEST_PAUSE) if key in self._failed else FIRST_PAUSE
+            self._failed[key] = (now + pause, pause)
+        else:
+            self._failed.pop(key, None)
+
+    async def run(self, key: Key, trial: Awaitable[object]) -> None:
+        """Wait for what is done about an object, as `trying` does. For tasks of a group, which an error would end.
+
+        Raises:
+            DatabaseUnavailable: As it does.
+        """
+        with self.trying(key):
+            await trial
 
 
 async def survive(task: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2.availability_pb2 import OPERATIONAL_STATUS_ENUM_INOPERATIVE, ChangeAvailabilityRequest
+from citrine_core.background import Apart
 from citrine_core.blocks.availability.models import WantedAvailability
 from citrine_core.blocks.availability.repository import AvailabilityRepository
 from citrine_core.errors import CoreError
@@ -32,6 +33,7 @@ class AvailabilityReminders:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._apart: Apart[tuple[str, str]] = Apart("availability after reboots")
         self.job = Job("availability after reboots", INTERVAL, self.run, is_shared=True)
 
     async def run(self) -> None:
@@ -47,7 +49,8 @@ class AvailabilityReminders:
             await work.commit()
         async with asyncio.TaskGroup() as tasks:
             for availability in claimed:
-                tasks.create_task(self._ask(availability), name=f"remind {availability.station_id}")
+                asking = self._apart.run((availability.tenant_id, availability.station_id), self._ask(availability))
+                tasks.create_task(asking, name=f"remind {availability.station_id}")
 
     async def _ask(self, availability: WantedAvailability) -> None:
         request = ChangeAvailabilityRequest(operational_status=OPERATIONAL_STATUS_ENUM_INOPERATIVE)

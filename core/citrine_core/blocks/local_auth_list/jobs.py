@@ -16,7 +16,7 @@ from citrine.api.v1.local_auth_list_pb2 import (
     LOCAL_LIST_STATE_PENDING,
 )
 from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
-from citrine_core.background import waits_for_database
+from citrine_core.background import Apart, waits_for_database
 from citrine_core.blocks.authorization import Facts, read_facts
 from citrine_core.blocks.local_auth_list.messages import DIFFERENTIAL, FULL, Entry, entries_of, messages_of, wanted_of
 from citrine_core.blocks.local_auth_list.models import LocalList
@@ -80,6 +80,7 @@ class LocalLists:
         self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
+        self._apart: Apart[tuple[str, str]] = Apart("local lists")
         self.job = Job("local lists", INTERVAL, self.synchronize, is_shared=True)
         """The job that sends due lists. Wake it after a list became due."""
 
@@ -134,6 +135,8 @@ class LocalLists:
             due = await LocalListRepository(work.session).due(self._clock(), BATCH)
         async with asyncio.TaskGroup() as tasks:
             for tenant_id, station_id, boot_time in due:
+                if not self._apart.may_be_tried((tenant_id, station_id)):
+                    continue
                 synchronizing = self._synchronize_limited(places, tenant_id, station_id, boot_time)
                 tasks.create_task(synchronizing, name=f"local list of {station_id}")
 
@@ -142,7 +145,7 @@ class LocalLists:
     ) -> None:
         async with places:
             try:
-                await self._synchronize(tenant_id, station_id, boot_time)
+                await self._apart.run((tenant_id, station_id), self._synchronize(tenant_id, station_id, boot_time))
             except DatabaseUnavailable:
                 # The list remains due. Sending of the other lists must continue.
                 waits_for_database("local lists", station_id=station_id)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL
 from citrine.ocpp.v2.provisioning_pb2 import REPORT_BASE_ENUM_FULL_INVENTORY, GetBaseReportRequest
+from citrine_core.background import Apart
 from citrine_core.errors import CoreError
 from citrine_core.jobs import Job
 from citrine_core.resources.reports import ReportRequests
@@ -80,6 +81,7 @@ class Inventories:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reports = ReportRequests(services)
+        self._apart: Apart[tuple[str, str]] = Apart("inventories of new stations")
         self.job = Job(
             "inventories of new stations", INVENTORY_INTERVAL, self.run, due=RegistrationRepository.inventory_due()
         )
@@ -89,7 +91,8 @@ class Inventories:
         while due := await self._claim():
             async with asyncio.TaskGroup() as tasks:
                 for tenant_id, station_id in due:
-                    tasks.create_task(self._ask(tenant_id, station_id), name=f"inventory of {station_id}")
+                    asking = self._apart.run((tenant_id, station_id), self._ask(tenant_id, station_id))
+                    tasks.create_task(asking, name=f"inventory of {station_id}")
 
     async def _claim(self) -> list[tuple[str, str]]:
         """Claim the inventories of some stations; postpone those of stations that can't be asked now."""

@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.reservation_pb2 import ReservationState
 from citrine.ocpp.v2.reservation_pb2 import CancelReservationRequest, ReserveNowRequest
+from citrine_core.background import Apart
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.blocks.reservation.record import change
 from citrine_core.blocks.reservation.repository import ReservationRepository
@@ -43,6 +44,7 @@ class ReservationExpiry:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
+        self._apart: Apart[tuple[str, str]] = Apart("reservations")
 
     async def run(self) -> None:
         """Process all reservations that are due now."""
@@ -101,19 +103,22 @@ class ReservationExpiry:
             target = CommandTarget(
                 station_id=station_id, when_online=True, expire_time=request.expiry_date_time, reason=detail
             )
-            await self._send(tenant_id, target, request)
+            await self._apart.run((tenant_id, station_id), self._send(tenant_id, target, request))
 
     async def _clean_up(self, now: datetime) -> None:
         """Cancel reservations that stations may have accepted without an answer."""
         async with self._unit_of_work(read_only=True) as work:
             rows = await ReservationRepository(work.session).doubtful(now, MAX_ROWS)
         for row in rows:
-            assert row.clean_up_time is not None
-            again = now + RETRY_TIME if row.expire_time > now else None
-            # Claimed before it is sent, so that no other core sends it, too.
-            claimed = await self._set_clean_up(row.id, row.clean_up_time, again)
-            if claimed and again is not None and await self._cancel(row):
-                await self._set_clean_up(row.id, again, None)
+            await self._apart.run((row.tenant_id, row.station_id), self._clean_up_one(row, now))
+
+    async def _clean_up_one(self, row: Reservation, now: datetime) -> None:
+        assert row.clean_up_time is not None
+        again = now + RETRY_TIME if row.expire_time > now else None
+        # Claimed before it is sent, so that no other core sends it, too.
+        claimed = await self._set_clean_up(row.id, row.clean_up_time, again)
+        if claimed and again is not None and await self._cancel(row):
+            await self._set_clean_up(row.id, again, None)
 
     async def _set_clean_up(self, row_id: int, before: datetime, after: datetime | None) -> bool:
         async with self._unit_of_work() as work:

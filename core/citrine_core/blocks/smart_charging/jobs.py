@@ -12,7 +12,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import ChargingProfile
-from citrine_core.background import waits_for_database
+from citrine_core.background import Apart, waits_for_database
 from citrine_core.blocks.smart_charging.capacity import PlanRepository
 from citrine_core.blocks.smart_charging.models import Negotiation, ProfileRecord
 from citrine_core.blocks.smart_charging.planner import NotPossible, plan, profile_of, read_needs
@@ -94,6 +94,7 @@ class ChargingPlans:
         self._more = asyncio.Event()
         self.on_planned: Callable[[], None] = lambda: None
         """Called after a commit that left the schedule of a vehicle to the plan of its station."""
+        self._apart: Apart[tuple[str, str]] = Apart("schedules of vehicles")
         self.job = Job("schedules of vehicles", INTERVAL, self.run, due=NegotiationRepository.due())
 
     def wake(self) -> None:
@@ -241,7 +242,8 @@ class ChargingPlans:
             while True:
                 self._more.clear()
                 while len(sending) < AT_ONCE and (order := await self._claim()) is not None:
-                    sending.add(tasks.create_task(self._send(order), name=f"schedule {order.station_id}"))
+                    one = self._apart.run((order.tenant_id, order.station_id), self._send(order))
+                    sending.add(tasks.create_task(one, name=f"schedule {order.station_id}"))
                 if not sending:
                     return
                 more = tasks.create_task(self._more_or_never(), name="more schedules")

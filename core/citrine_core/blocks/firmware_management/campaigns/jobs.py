@@ -14,6 +14,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine.api.v1 import firmware_management_pb2 as updates_pb
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
+from citrine_core.background import Apart, waits_for_database
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
 from citrine_core.blocks.firmware_management.campaigns.repository import (
     SECRET_LOCATIONS,
@@ -29,7 +30,7 @@ from citrine_core.blocks.firmware_management.campaigns.rules import (
 from citrine_core.blocks.firmware_management.protos import masked_update
 from citrine_core.blocks.firmware_management.repository import FirmwareRepository
 from citrine_core.db import UnitOfWork
-from citrine_core.errors import CoreError
+from citrine_core.errors import CoreError, DatabaseUnavailable, NotFound
 from citrine_core.ids import new_request_id
 from citrine_core.parallel_actions import Action, Rounds, act_on_claimed
 from citrine_core.resources.locations.queries import list_time_zones
@@ -39,6 +40,8 @@ from citrine_core.services import Services
 __all__ = ["CampaignRunner"]
 
 logger = logging.getLogger(__name__)
+
+NAME = "firmware campaigns"
 
 LEASE = timedelta(minutes=2)
 """How long the claim of a core on a station lasts; its command must have ended by then."""
@@ -80,6 +83,8 @@ class CampaignRunner:
         self._commands = services.commands
         self._rounds: Rounds[tuple[str, str]] = Rounds()
         self._cipher = services.cipher
+        self._apart: Apart[tuple[str, str]] = Apart(NAME)
+        self._asking: Apart[tuple[str, str]] = Apart(NAME)
 
     async def run(self) -> bool:
         """Send UpdateFirmware to all stations that are ready, and to those that become ready while these answer.
@@ -97,13 +102,23 @@ class CampaignRunner:
 
     async def _claim(self) -> list[Action]:
         orders: list[UpdateOrder] = []
-        campaigns = await self._campaigns()
-        self._rounds.retain(campaigns)
-        for tenant_id, campaign_id in campaigns:
-            async with self._unit_of_work() as work:
-                orders += await self._step(work, tenant_id, campaign_id)
-                await work.commit()
-        return [(f"update {order.station_id}", self._ask(order)) for order in orders]
+        try:
+            campaigns = await self._campaigns()
+            self._rounds.retain(campaigns)
+            for key in campaigns:
+                if self._apart.may_be_tried(key):
+                    with self._apart.trying(key):
+                        async with self._unit_of_work() as work:
+                            ordered = await self._step(work, *key)
+                            await work.commit()
+                        orders += ordered
+        except DatabaseUnavailable:
+            # What is under way goes on.
+            waits_for_database(NAME)
+        return [
+            (f"update {one.station_id}", self._asking.run((one.tenant_id, one.station_id), self._ask(one)))
+            for one in orders
+        ]
 
     async def _ask(self, order: UpdateOrder) -> None:
         """Send UpdateFirmware to a station. The handlers record the end of the command."""
@@ -123,7 +138,11 @@ class CampaignRunner:
         """Advance a campaign, and return the orders to send after the commit."""
         now = self._clock()
         repository = CampaignRepository(work.session)
-        campaign = await repository.get(tenant_id, campaign_id, for_update=True)
+        try:
+            campaign = await repository.get(tenant_id, campaign_id, for_update=True)
+        except NotFound:
+            # With its tenant.
+            return []
         if campaign.state == _SCHEDULED and (campaign.start_time is None or campaign.start_time <= now):
             work.emit(move_campaign(campaign, _RUNNING, "", now))
         if campaign.state != _RUNNING:

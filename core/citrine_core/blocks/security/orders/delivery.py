@@ -10,6 +10,7 @@ from datetime import datetime
 from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1 import security_pb2 as pb
 from citrine.ocpp.v2.security_pb2 import CertificateSignedRequest, CertificateSigningUseEnum
+from citrine_core.background import Apart
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.blocks.security.orders.changes import end, sent_digest_of
 from citrine_core.blocks.security.orders.models import CertificateOrder
@@ -57,6 +58,7 @@ class Delivery:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
+        self._apart: Apart[tuple[str, str]] = Apart("delivery of certificates")
 
     async def run(self) -> None:
         """Send everything that is due now."""
@@ -67,7 +69,13 @@ class Delivery:
                 orders = await CertificateOrderRepository(work.session).claim_outgoing(now, MOST)
                 prepared = [await self._prepare(work, order, now) for order in orders]
                 await work.commit()
-            await asyncio.gather(*(self._send(message) for message in prepared if message is not None))
+            await asyncio.gather(
+                *(
+                    self._apart.run((one.tenant_id, one.station_id), self._send(one))
+                    for one in prepared
+                    if one is not None
+                )
+            )
             claimed = len(orders)
 
     async def _prepare(self, work: UnitOfWork, order: CertificateOrder, now: datetime) -> _Message | None:

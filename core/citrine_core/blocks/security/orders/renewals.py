@@ -9,6 +9,7 @@ from citrine.api.v1 import common_pb2 as common
 from citrine.events.v1.events_pb2 import CertificateExpiring, Event
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.security_pb2 import CertificateSigningUseEnum
+from citrine_core.background import Apart
 from citrine_core.blocks.security.orders.models import IssuedCertificate
 from citrine_core.blocks.security.orders.repository import IssuedCertificateRepository
 from citrine_core.blocks.security.orders.signing import MOST
@@ -49,6 +50,7 @@ class Renewals:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
+        self._apart: Apart[tuple[str, str]] = Apart("renewals of certificates")
 
     async def run(self) -> None:
         """Ask all stations that are connected and due now."""
@@ -65,7 +67,7 @@ class Renewals:
                 await work.commit()
             why = "its certificate expires"
             asked = ((row.tenant_id, row.station_id, row.certificate_type, why) for row in rows)
-            await asyncio.gather(*(_ask(self._commands, *one) for one in asked))
+            await asyncio.gather(*(self._apart.run(one[:2], _ask(self._commands, *one)) for one in asked))
             claimed = len(rows)
 
 
@@ -79,6 +81,7 @@ class ExpiredCertificates:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._commands = services.commands
+        self._apart: Apart[tuple[str, str]] = Apart("renewals of certificates")
 
     async def run(self) -> None:
         """Ask all stations that are connected and due now."""
@@ -89,7 +92,10 @@ class ExpiredCertificates:
                 stations = await claim_expired(work.session, now, now + FIRST_PAUSE, MOST)
                 await work.commit()
             await asyncio.gather(
-                *(_ask(self._commands, *one, _STATION, "its certificate has expired") for one in stations)
+                *(
+                    self._apart.run(one, _ask(self._commands, *one, _STATION, "its certificate has expired"))
+                    for one in stations
+                )
             )
             claimed = len(stations)
 

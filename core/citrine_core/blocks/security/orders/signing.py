@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from citrine.api.v1 import security_pb2 as pb
+from citrine_core.background import Apart
 from citrine_core.blocks.security.orders.changes import end, retry
 from citrine_core.blocks.security.orders.models import CertificateOrder, IssuedCertificate
 from citrine_core.blocks.security.orders.protos import changed_event
@@ -57,6 +58,7 @@ class Signing:
         self._renewal = services.settings.station_certificate_renewal
         self._authorities = authorities
         self._wake_delivery = wake_delivery
+        self._apart: Apart[str] = Apart("signing of certificates")
 
     async def run(self) -> None:
         """Have everything signed that is due now."""
@@ -68,7 +70,7 @@ class Signing:
                 for order in orders:
                     order.next_time = now + LEASE
                 await work.commit()
-            await asyncio.gather(*(self._sign(order) for order in orders))
+            await asyncio.gather(*(self._apart.run(order.order_id, self._sign(order)) for order in orders))
             claimed = len(orders)
 
     async def _sign(self, order: CertificateOrder) -> None:

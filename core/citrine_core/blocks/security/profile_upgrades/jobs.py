@@ -6,6 +6,7 @@ from functools import partial
 
 from citrine.api.v1 import security_pb2
 from citrine.api.v1 import security_profile_upgrades_pb2 as pb
+from citrine_core.background import Apart
 from citrine_core.blocks.security.orders import CertificateOrderRepository, IssuedCertificateRepository
 from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
 from citrine_core.blocks.security.profile_upgrades.progress import LEASE, LOOK_AGAIN, UpgradeSteps, finish, restore
@@ -39,22 +40,27 @@ class FollowUpgrades:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._steps = UpgradeSteps(services)
+        self._apart: Apart[tuple[str, str]] = Apart("upgrades of security profiles")
 
     async def run(self) -> None:
         """Look at each upgrade that is due."""
         async with self._unit_of_work(read_only=True) as work:
             due = await ProfileUpgradeRepository(work.session).find_due(self._clock(), MOST)
-        for tenant_id, upgrade_id in due:
-            async with self._unit_of_work() as work:
-                row = await ProfileUpgradeRepository(work.session).get(tenant_id, upgrade_id, for_update=True)
-                now = self._clock()
-                if row.next_time is None or row.next_time > now:
-                    # Another core was first.
-                    continue
-                then = await self._look(work, row, now)
-                await work.commit()
-            if then is not None:
-                await then()
+        for key in due:
+            if self._apart.may_be_tried(key):
+                await self._apart.run(key, self._look_at(*key))
+
+    async def _look_at(self, tenant_id: str, upgrade_id: str) -> None:
+        async with self._unit_of_work() as work:
+            row = await ProfileUpgradeRepository(work.session).get(tenant_id, upgrade_id, for_update=True)
+            now = self._clock()
+            if row.next_time is None or row.next_time > now:
+                # Another core was first.
+                return
+            then = await self._look(work, row, now)
+            await work.commit()
+        if then is not None:
+            await then()
 
     async def _look(self, work: UnitOfWork, row: SecurityProfileUpgradeRow, now: datetime) -> Then | None:
         """End an upgrade or take it on, if that can be done; return what follows after the commit."""

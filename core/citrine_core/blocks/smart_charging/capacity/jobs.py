@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from google.protobuf.message import Message
 
 from citrine.api.v1 import common_pb2 as common
+from citrine_core.background import Apart
 from citrine_core.blocks.smart_charging.capacity.look import LONGEST_ANSWER, Order, Planning
 from citrine_core.blocks.smart_charging.capacity.repository import PlanRepository
 from citrine_core.errors import CoreError
@@ -53,6 +54,7 @@ class CapacityPlans:
         self._clock = services.clock
         self._planning = planning
         self._more = asyncio.Event()
+        self._apart: Apart[tuple[str, str]] = Apart("capacities of stations")
         self.job = Job("capacities of stations", INTERVAL, self.run, due=PlanRepository.due())
 
     def wake(self) -> None:
@@ -68,7 +70,8 @@ class CapacityPlans:
                 self._more.clear()
                 while len(sending) < AT_ONCE and (claimed := await self._claim()) is not None:
                     for order in await self._look(claimed):
-                        sending.add(tasks.create_task(self._send(order), name=f"share of {order.station_id}"))
+                        one = self._apart.run((order.tenant_id, order.station_id), self._send(order))
+                        sending.add(tasks.create_task(one, name=f"share of {order.station_id}"))
                     sending = {task for task in sending if not task.done()}
                 if not sending:
                     return

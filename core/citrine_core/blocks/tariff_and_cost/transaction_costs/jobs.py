@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest
+from citrine_core.background import Apart
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual
 from citrine_core.blocks.tariff_and_cost.calculation import total_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs.cache import Tariffs, Tenants
@@ -46,6 +47,7 @@ class RunningCosts:
         self._services = services
         self._tenants = Tenants.of(services)
         self._tariffs = Tariffs()
+        self._apart: Apart[tuple[str, str, str]] = Apart("running costs")
 
     async def run(self) -> None:
         """Send what is due."""
@@ -53,7 +55,8 @@ class RunningCosts:
             places = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
                 for one, request in due:
-                    tasks.create_task(self._send(one, request, places), name=f"cost of {one.transaction_id}")
+                    sending = self._apart.run(one[:3], self._send(one, request, places))
+                    tasks.create_task(sending, name=f"cost of {one.transaction_id}")
 
     async def _claim(self) -> Sequence[tuple[DueCost, CostUpdatedRequest]] | None:
         """Return what is to be sent, and say when it is due again. None: nothing is due."""

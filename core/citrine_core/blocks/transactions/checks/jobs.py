@@ -8,6 +8,7 @@ from datetime import timedelta
 from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1.transactions_pb2 import TransactionCheck
 from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest
+from citrine_core.background import Apart
 from citrine_core.blocks.transactions.checks.repository import CheckRepository, Question
 from citrine_core.errors import CoreError
 from citrine_core.rpc import system_caller
@@ -44,6 +45,7 @@ class TransactionChecks:
         self._commands = services.commands
         self._delay = services.settings.transaction_check_delay
         self._silence = services.settings.transaction_silence
+        self._apart: Apart[tuple[str, str, str]] = Apart("transaction checks")
 
     async def run(self) -> None:
         """Send all questions that are due now. A question without an answer becomes due again later."""
@@ -51,7 +53,8 @@ class TransactionChecks:
             limit = asyncio.Semaphore(MOST_UNDER_WAY)
             async with asyncio.TaskGroup() as tasks:
                 for question in questions:
-                    tasks.create_task(self._ask(question, limit), name="ask for a transaction")
+                    key = (question.tenant_id, question.station_id, question.transaction_id)
+                    tasks.create_task(self._apart.run(key, self._ask(question, limit)), name="ask for a transaction")
 
     async def _claim(self) -> list[Question]:
         now = self._clock()

@@ -20,6 +20,7 @@ from citrine.api.v1.authorization_pb2 import (
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.tokens_pb2 import TokenRules, TokenStatus
 from citrine.ocpp.v2.remote_control_pb2 import RequestStopTransactionRequest
+from citrine_core.background import Apart
 from citrine_core.blocks.authorization import SettingsDirectory
 from citrine_core.blocks.tariff_and_cost.queries import RunningTotals
 from citrine_core.blocks.transactions.limits.credit import spending
@@ -91,6 +92,7 @@ class LimitChecks:
         self._wake_throttles = wake_throttles
         self._settings = SettingsDirectory.of(services)
         self._totals = RunningTotals()
+        self._apart: Apart[tuple[str, str, str]] = Apart(WHO)
 
     async def run(self) -> None:
         """Check due limits, and ask stations to stop transactions that reached theirs."""
@@ -98,7 +100,8 @@ class LimitChecks:
             limit = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
                 for row in stops:
-                    tasks.create_task(self._stop(row, limit), name="stop a transaction")
+                    key = (row["tenant_id"], row["station_id"], row["transaction_id"])
+                    tasks.create_task(self._apart.run(key, self._stop(row, limit)), name="stop a transaction")
 
     async def _claim(self) -> list[dict[str, Any]]:
         """Advance due limits to their next states, and return the transactions to stop."""

@@ -8,6 +8,7 @@ from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.api.v1.transactions_pb2 import TransactionCheck
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
+from citrine_core.background import Apart
 from citrine_core.blocks.tariff_and_cost import Cause
 from citrine_core.blocks.transactions.checks import CheckRepository
 from citrine_core.blocks.transactions.deferrals import delay_of
@@ -52,6 +53,7 @@ class DueRefolds:
         self._settle_time = services.settings.transaction_settle_time
         self._check_delay = services.settings.transaction_check_delay
         self._wake_checks = wake_checks
+        self._apart: Apart[tuple[str, str, str]] = Apart("refolds")
 
     async def run(self) -> None:
         """Refold all that is due now."""
@@ -64,7 +66,10 @@ class DueRefolds:
                 async with self._unit_of_work() as work:
                     claimed = await RefoldClaims(work.session).claim(one, self._clock())
                     await work.commit()
-                if claimed is not None:
+                if claimed is None:
+                    continue
+                # What fails is due again once its claim is over.
+                with self._apart.trying((claimed.tenant_id, *claimed.key)):
                     await asyncio.sleep(REST * await self._refold(claimed))
 
     async def _refold(self, claimed: ClaimedRefold) -> int:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine.api.v1.locations_pb2 import CreateLocationRequest
@@ -25,6 +26,7 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine_core import parallel_actions
 from citrine_core.blocks.firmware_management import CampaignRunner
 from citrine_core.blocks.firmware_management.campaigns.jobs import LEASE
+from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign
 from tests.core.resources.locations.test_servicer import place
 from tests.support.core import PASSWORD, running_core
 from tests.support.event_words import name_in
@@ -193,6 +195,25 @@ async def test_stations_wait_that_are_offline_or_busy(garage: Garage, sessions: 
 
     await until(garage, "COMPLETED")
     assert (await get(garage, campaign)).progress.succeeded == 3
+
+
+async def test_a_campaign_that_can_not_be_read_delays_no_other(
+    garage: Garage, sessions: dict[str, FakeSession]
+) -> None:
+    later = Timestamp()
+    later.FromDatetime(garage.core.core.services.clock() + timedelta(hours=1))
+    broken = await create(garage, start_time=later)
+    async with garage.core.core.unit_of_work() as work:
+        row = await work.session.get_one(FirmwareCampaign, ("default", broken.campaign_id))
+        row.definition, row.state = b"\xff", pb.FIRMWARE_CAMPAIGN_STATE_RUNNING
+        await work.commit()
+
+    await create(garage, selection=pb.FirmwareSelection(stations=StationSelector(station_ids=["CS-1"])))
+
+    station_id, request_id = await asked(garage.edge)
+    assert station_id == "CS-1"
+    await tell(sessions["CS-1"], request_id, "DOWNLOADING", "INSTALLED")
+    await until(garage, "COMPLETED")
 
 
 async def test_a_campaign_is_paused_and_cancelled(garage: Garage, sessions: dict[str, FakeSession]) -> None:

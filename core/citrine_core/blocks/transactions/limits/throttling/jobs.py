@@ -12,6 +12,7 @@ from sqlalchemy import Row
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
+from citrine_core.background import Apart
 from citrine_core.blocks.smart_charging.throttles import TransactionThrottle, read_throttle
 from citrine_core.blocks.transactions.limits.events import limit_changed
 from citrine_core.blocks.transactions.limits.repository import LimitRepository
@@ -115,6 +116,7 @@ class Throttling:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._clock = services.clock
+        self._apart: Apart[tuple[str, str, str]] = Apart("throttled transactions")
 
     async def run(self) -> None:
         """Advance all due throttles. A station that does not answer delays no other one."""
@@ -122,7 +124,9 @@ class Throttling:
             limit = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
                 for row, until in claimed:
-                    tasks.create_task(self._go_on(row, until, limit), name="throttle a transaction")
+                    key = (row.tenant_id, row.station_id, row.transaction_id)
+                    going_on = self._apart.run(key, self._go_on(row, until, limit))
+                    tasks.create_task(going_on, name="throttle a transaction")
 
     async def _claim(self) -> Sequence[tuple[Row[Any], datetime]]:
         now = self._clock()
