@@ -10,6 +10,7 @@ from citrine_core.errors import PermissionDenied, Unauthenticated
 from citrine_core.oidc.issuer_keys import IssuerKeys
 from citrine_core.oidc.rules import TokenRules, printable
 from citrine_core.rpc.access import Identity, bearer_token
+from citrine_core.rpc.caller import SUBJECT
 
 __all__ = ["TokenAuthenticator"]
 
@@ -65,7 +66,7 @@ class TokenAuthenticator:
             tenant_id=await self._tenant(claims, roles),
             scopes=self._rules.scopes_of(roles),
             roles=self._rules.granted_roles(roles),
-            key_id=f"oidc:{printable(claims['sub'])}"[:255],
+            key_id=f"{SUBJECT}{printable(claims['sub'])}"[:255],
             expire_time=datetime.fromtimestamp(claims["exp"], UTC),
             credential="token",
         )

@@ -12,7 +12,21 @@ import grpc
 from citrine_core.errors import PermissionDenied, Unauthenticated
 from citrine_core.rpc.roles import ALL_SCOPES
 
-__all__ = ["Caller", "acting_as", "caller", "current_caller", "current_tenant", "set_caller", "system_caller"]
+__all__ = [
+    "SUBJECT",
+    "Caller",
+    "acting_as",
+    "caller",
+    "current_caller",
+    "current_tenant",
+    "is_key",
+    "set_caller",
+    "system_caller",
+]
+
+
+SUBJECT = "oidc:"
+"""Before the subject of a token in the id of its caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,11 @@ class Caller:
         """
         if not self.has_scope(scope):
             raise PermissionDenied(f"the {self.credential} lacks the scope {scope}")
+
+
+def is_key(caller_id: str) -> bool:
+    """Return whether the id of a caller is that of an API key: of no token's subject, and not of the core itself."""
+    return bool(caller_id) and not caller_id.startswith(SUBJECT)
 
 
 # Each rpc runs in a task of its own, which has a context of its own.

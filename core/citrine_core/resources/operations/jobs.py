@@ -19,10 +19,12 @@ from citrine_core.encryption import SecretUnreadable
 from citrine_core.errors import CoreError, DatabaseUnavailable, NotFound
 from citrine_core.ids import new_id
 from citrine_core.parallel_actions import Action, Rounds, act_on_claimed
+from citrine_core.resources.audit import AuditLog
 from citrine_core.resources.commands.planned_ids import plan_command
 from citrine_core.resources.commands.queries import CommandEndRow, find_ends
 from citrine_core.resources.connections.queries import connected_stations
-from citrine_core.resources.operations.actions import ACTIONS, is_accepting, name_of, request_for, unpacked
+from citrine_core.resources.keys.queries import why_not_allowed
+from citrine_core.resources.operations.actions import ACTIONS, is_accepting, name_of, request_for, scope_of, unpacked
 from citrine_core.resources.operations.models import Operation
 from citrine_core.resources.operations.repository import (
     AT_WORK,
@@ -34,7 +36,8 @@ from citrine_core.resources.operations.repository import (
 from citrine_core.resources.operations.results import Claim, Ended, Result, result_of, result_of_command
 from citrine_core.resources.operations.states import move_operation
 from citrine_core.resources.operations.turns import Key, Turns
-from citrine_core.rpc import Caller
+from citrine_core.rpc import Caller, system_caller
+from citrine_core.rpc.caller import is_key
 from citrine_core.rpc.in_process import InProcessRpcs
 from citrine_core.services import Services
 
@@ -47,6 +50,9 @@ LEASE = timedelta(seconds=20)
 
 RENEWAL = 5.0
 """Seconds between two renewals of the claims of a core."""
+
+CANCEL = "/citrine.api.v1.OperationsService/CancelOperation"
+"""What the audit shows of an operation that is cancelled because its key may not do this any more."""
 
 EXPIRED = "the operation expired"
 
@@ -70,6 +76,7 @@ class OperationRunner:
         self._clock = services.clock
         self._cipher = services.cipher
         self._rpcs = rpcs
+        self._audit = AuditLog.of(services)
         self._rounds: Rounds[Key] = Rounds()
         self._turns = Turns()
         self._ended: defaultdict[Key, list[Ended]] = defaultdict(list)
@@ -158,6 +165,7 @@ class OperationRunner:
         action = definition.action
         await self._record(work, operation, action, ended, now)
         await self._renew(repository, operation, now)
+        await self._end_if_not_allowed(work, operation, action, now)
         claims = await self._left_behind(work, operation, action, now, begins=clear is not None)
         if operation.state == pb.OPERATION_STATE_RUNNING and operation.expire_time <= now:
             expired = pb.OPERATION_RESULT_STATE_EXPIRED
@@ -178,6 +186,26 @@ class OperationRunner:
         reason = definition.reason or f"operation {operation.operation_id}"
         who = Caller(operation.tenant_id, operation.created_by, key_id=operation.caller_id)
         return [_Claimed(key, who, reason, clear, one) for one in claims]
+
+    async def _end_if_not_allowed(
+        self, work: UnitOfWork, operation: Operation, action: pb.OperationAction, now: datetime
+    ) -> None:
+        """Cancel the rest of an operation whose key may not do this any more, as streams end with their credential.
+
+        A token of a provider is valid for minutes, and nobody can ask for another one: what it began goes on.
+        """
+        if operation.state != pb.OPERATION_STATE_RUNNING or not is_key(operation.caller_id):
+            return
+        problem = await why_not_allowed(work.session, operation.caller_id, scope_of(action), now)
+        if not problem:
+            return
+        repository = OperationRepository(work.session)
+        await repository.end_pending(operation, pb.OPERATION_RESULT_STATE_CANCELLED, problem, now)
+        counts = (await repository.counts(operation.tenant_id, [operation.operation_id]))[operation.operation_id]
+        work.emit(move_operation(operation, pb.OPERATION_STATE_CANCELLING, problem, now, counts))
+        request = pb.CancelOperationRequest(operation_id=operation.operation_id, reason=problem)
+        who = system_caller(operation.tenant_id, "operations")
+        await self._audit.add(work, [self._audit.row_of(CANCEL, who, "", request)])
 
     async def _clear_action(self, key: Key) -> pb.OperationAction | None:
         """Return the action of an operation with what is secret in it; None if it can't be decrypted now."""

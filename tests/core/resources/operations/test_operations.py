@@ -21,7 +21,7 @@ from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, CommandTarget
 from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.events_pb2_grpc import EventsServiceStub
-from citrine.api.v1.keys_pb2 import CreateKeyRequest
+from citrine.api.v1.keys_pb2 import CreateKeyRequest, RevokeKeyRequest, RotateKeyRequest
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.operations_pb2_grpc import OperationsServiceStub
 from citrine.api.v1.provisioning_pb2 import ResetRequest, SetVariablesRequest
@@ -44,6 +44,7 @@ from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.remote_control_pb2 import TriggerMessageRequest as OcppTriggerMessageRequest
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.resources import operations
+from citrine_core.resources.keys import ApiKey
 from citrine_core.resources.operations import OperationRunner, runner
 from citrine_core.resources.operations.jobs import LEASE
 from citrine_core.resources.operations.models import Operation
@@ -579,6 +580,52 @@ async def test_a_key_needs_the_scope_of_the_action(idle: Yard) -> None:
         await idle.api.CreateOperation(pb.CreateOperationRequest(operation=operation), metadata=auth(key.secret))
 
     assert denied.value.code() == grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_an_operation_ends_when_its_key_may_not_do_this_any_more(idle: Yard) -> None:
+    """What is under way goes on; a key that replaces another stands for it."""
+    await idle.add("CS-3")
+    keys: Any = idle.core.stub(KeysServiceStub)
+    begun: dict[str, tuple[str, pb.Operation]] = {}
+    for name in ("revoked", "expired", "without the scope", "rotated"):
+        scopes = ["operations:send", "resets:send"]
+        key = await keys.CreateKey(CreateKeyRequest(display_name=name, scopes=scopes), metadata=idle.core.metadata())
+        waiting = pb.Operation(
+            action=RESET,
+            selection=pb.OperationSelection(station_id_prefix="CS-3"),
+            offline=pb.OFFLINE_STATIONS_WAIT,
+        )
+        request = pb.CreateOperationRequest(operation=waiting)
+        begun[name] = key.key.key_id, await idle.api.CreateOperation(request, metadata=auth(key.secret))
+    await keys.RevokeKey(RevokeKeyRequest(key_id=begun["revoked"][0]))
+    await keys.RotateKey(RotateKeyRequest(key_id=begun["rotated"][0]))
+    async with idle.core.core.unit_of_work() as work:
+        (await work.session.get_one(ApiKey, begun["expired"][0])).expire_time = idle.core.core.services.clock()
+        (await work.session.get_one(ApiKey, begun["without the scope"][0])).scopes = "operations:send"
+        rotated = await work.session.get_one(ApiKey, begun["rotated"][0])
+        rotated.expire_time = idle.core.core.services.clock()
+        await work.commit()
+
+    await run(idle)
+
+    ended = {name: await idle.get(operation) for name, (_, operation) in begun.items()}
+    assert {name: (one.state, one.state_reason) for name, one in ended.items()} == {
+        "revoked": (pb.OPERATION_STATE_CANCELLED, "the key revoked was revoked"),
+        "expired": (pb.OPERATION_STATE_CANCELLED, "the key expired expired"),
+        "without the scope": (
+            pb.OPERATION_STATE_CANCELLED,
+            "the key without the scope lacks the scope resets:send",
+        ),
+        "rotated": (pb.OPERATION_STATE_RUNNING, ""),
+    }
+    (result,) = await idle.results(begun["revoked"][1])
+    assert (result.state, result.reason) == (pb.OPERATION_RESULT_STATE_CANCELLED, "the key revoked was revoked")
+    audit: Any = idle.core.stub(AuditServiceStub)
+    listed = await audit.ListAuditRecords(ListAuditRecordsRequest(method="OperationsService/CancelOperation"))
+    assert {(one.caller_name, one.object) for one in listed.records} == {
+        ("operations", f"operation_id={begun[name][1].operation_id}")
+        for name in ("revoked", "expired", "without the scope")
+    }
 
 
 async def test_what_is_secret_in_an_action_is_shown_to_nobody(idle: Yard) -> None:
