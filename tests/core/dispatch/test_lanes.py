@@ -238,3 +238,29 @@ async def test_links_are_read_while_two_tenants_have_all_waiting_that_ten_edges_
 
     async with asyncio.timeout(WAIT):
         await lanes.wait_for_capacity()
+
+
+async def test_links_are_read_in_turn_while_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that brings a thousand items with each request keeps no other from being read."""
+    monkeypatch.setattr(lanes_module, "MAX_WAITING", 500)
+    lanes, requests = Lanes(), Counter[str]()
+    (lane,) = lanes
+
+    async def read(edge: str, items: int) -> None:
+        while True:
+            for _ in range(items):
+                lanes.submit(Item(edge, f"{edge}-{requests[edge]}", edge, _nobody))
+            requests[edge] += 1
+            await asyncio.sleep(0)
+            await lanes.wait_for_capacity()
+
+    async with asyncio.TaskGroup() as tasks:
+        reading = [tasks.create_task(read(edge, items)) for edge, items in (("A", 1000), ("B", 1), ("C", 10))]
+        while requests["A"] < 20:
+            await dequeue(lane)
+            lane.done()
+            await asyncio.sleep(0)
+        for one in reading:
+            one.cancel()
+
+    assert min(requests["B"], requests["C"]) >= requests["A"] - 1

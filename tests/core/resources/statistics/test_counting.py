@@ -1,12 +1,15 @@
 """What is counted behind the commit on a whole core: a few stations at a time, whatever cannot be counted."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
+from sqlalchemy.exc import DBAPIError
 
 from citrine.api.v1 import statistics_pb2 as pb
 from citrine.api.v1.charge_records_pb2 import ChargeRecord
@@ -25,6 +28,8 @@ from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.counted import count_all
 from tests.support.fake_edge import timestamp
 from tests.support.recording import record_all
+
+LONG = 120.0
 
 STATIONS = [f"CS-{number}" for number in range(1, 6)]
 
@@ -103,6 +108,85 @@ async def test_stations_that_come_back_after_days_are_counted_a_few_at_a_time(
     hours = timedelta(hours=1)
     in_service, offline = found.in_service_time.ToTimedelta() / hours, found.offline_time.ToTimedelta() / hours
     assert (round(in_service), round(offline)) == (5 * 72, 5 * 48)
+
+
+FAILS_AT = 100
+
+FAILING = {
+    "sqlite": [
+        f"""CREATE TRIGGER failing BEFORE UPDATE ON statistics_cursor WHEN NEW.event_id - OLD.event_id > {FAILS_AT}
+        BEGIN SELECT RAISE(ABORT, 'too much at once'); END"""
+    ],
+    "postgresql": [
+        """CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN RAISE EXCEPTION ''too much at once''; END'""",
+        f"""CREATE TRIGGER failing BEFORE UPDATE ON statistics_cursor FOR EACH ROW
+        WHEN (NEW.event_id - OLD.event_id > {FAILS_AT}) EXECUTE FUNCTION fail()""",
+    ],
+}
+"""Has the transaction fail that counts more than so many events."""
+
+
+async def all_go_and_come_back(core: RunningCore, stations: Sequence[str], now: datetime) -> None:
+    """Store that all stations were offline for two hours, four hours ago, with the events of it."""
+    hour, tables = timedelta(hours=1), metadata().tables
+    of_all: list[dict[str, Any]] = [{"tenant_id": "default", "station_id": one} for one in stations]
+    connector: dict[str, Any] = {"evse_id": 1, "connector_id": 1, "status": ocpp.CONNECTOR_STATUS_ENUM_AVAILABLE}
+    times = ("status_time", "order_time", "create_time")
+    connector |= dict.fromkeys(times, now - 10 * hour)
+    session = {"edge_id": "edge-1", "ocpp_version": 3, "remote_address": ""}
+    first = {"epoch": 1, "open_time": now - 10 * hour, "close_time": now - 6 * hour}
+    second = {"epoch": 2, "open_time": now - 4 * hour, "close_time": None}
+    rows = {
+        "stations": [one | {"create_time": now - 10 * hour} for one in of_all],
+        "connectors": [one | connector for one in of_all],
+        "connector_statuses": [one | connector for one in of_all],
+        "connection_records": [one | session | which for one in of_all for which in (first, second)],
+    }
+    async with core.core.unit_of_work() as work:
+        connection = await work.session.connection()
+        for name, values in rows.items():
+            columns = tables[name].c.keys()
+            some = [{key: value for key, value in one.items() if key in columns} for one in values]
+            await connection.execute(tables[name].insert(), some)
+        for station_id in stations:
+            event = Event(tenant_id="default", station_id=station_id)
+            event.station_disconnected.epoch = 1
+            work.emit(event)
+        for station_id in stations:
+            event = Event(tenant_id="default", station_id=station_id)
+            event.station_connected.epoch = 2
+            work.emit(event)
+        await work.commit()
+
+
+async def is_counted(core: RunningCore) -> bool:
+    """Return whether all events are counted."""
+    async with core.core.unit_of_work(read_only=True) as work:
+        cursor = await StatisticsRepository(work.session).find_cursor()
+        return cursor.event_id >= await OutboxRepository(work.session).head()
+
+
+async def test_two_thousand_stations_that_go_and_come_back_at_once_are_counted_also_where_a_large_batch_fails(
+    core: RunningCore,
+) -> None:
+    """A batch that fails is halved until it does not, and counted once."""
+    async with core.core.engine.begin() as connection:
+        for statement in FAILING[core.core.engine.dialect.name]:
+            await connection.execute(text(statement))
+    now = datetime.now(UTC)
+    await all_go_and_come_back(core, [f"CS-{number}" for number in range(2000)], now)
+
+    job = jobs.Counting(core.core.services)
+    with pytest.raises(DBAPIError, match="too much at once"):
+        await job.run()
+    async with asyncio.timeout(LONG):
+        while not await is_counted(core):
+            with contextlib.suppress(DBAPIError):
+                await job.run()
+
+    found = await point_of(core, now - timedelta(days=1))
+    assert found.offline_time.ToTimedelta() == 2000 * timedelta(hours=2)
 
 
 async def test_a_transaction_that_cannot_be_counted_keeps_no_other(core: RunningCore) -> None:
