@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +173,9 @@ async def test_the_program_follows_energy_and_costs_across_a_restart(
                 async with raw_station(deployment.url(), "CS-1", PASSWORD, patient=True) as again:
                     await report(again, "Ended", 2, 11000)
                 await program.prints("CS-1 T-1 costs 3.00 EUR")
+        if language.folder == "typescript":
+            async with started(replace(language, start="node dist/billing.js"), folder, deployment) as billing:
+                await billing.prints("T-1 revision 1: 3.00 EUR")
 
     assert (action, payload["requestedMessage"]) == ("TriggerMessage", "TransactionEvent")
     assert "CS-1 answered ACCEPTED" in program.lines

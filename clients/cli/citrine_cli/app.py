@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -86,6 +87,10 @@ def build_app() -> typer.Typer:
     return app
 
 
+_NOT_A_NUMBER = re.compile(r"Input should be a valid (?:integer|number), unable to parse string as an? \w+")
+"""How Typer says that a text is no number."""
+
+
 def _complete(line: str) -> int:
     """Print the completions of a line. Never print errors, because somebody is typing."""
     from citrine_cli.candidates import candidates
@@ -118,7 +123,8 @@ def run_app(arguments: Sequence[str]) -> int:
             sys.stdout.write(shown)
             return error.exit_code
         # Typer would print a box and the usage.
-        print_error(UsageError(f"{error.format_message().removesuffix('.')}; see --help"))
+        message = _NOT_A_NUMBER.sub("expected a number", error.format_message())
+        print_error(UsageError(f"{message.removesuffix('.')}; see --help"))
         return error.exit_code
     except BrokenPipeError:
         # Without this, Python would fail at exit when it flushes the buffer.

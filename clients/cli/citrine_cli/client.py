@@ -62,7 +62,7 @@ async def collect(
 ) -> AsyncIterator[ResponseT]:
     """Yield the pages of a list, with at most `limit` items in all; 0 is all."""
     if limit < 0:
-        raise UsageError("--limit: expected a number from 1 on")
+        raise UsageError("--limit: expected a number; 0 is all")
     request.page_size = min(limit or 1000, 1000)  # type: ignore[attr-defined]  # each list request has one
     left = limit
     async for page in pages(method, request):

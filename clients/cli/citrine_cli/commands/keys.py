@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC
+from pathlib import Path
 from typing import Annotated
 
 import grpc
@@ -9,16 +10,19 @@ import typer
 
 from citrine.api.v1.keys_pb2 import (
     CreateKeyRequest,
+    CreateKeyResponse,
     Key,
     ListKeysRequest,
     ListRolesRequest,
     RevokeKeyRequest,
     RotateKeyRequest,
+    RotateKeyResponse,
 )
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.clock import utc_now
 from citrine_cli.consent import Yes, ask_consent
-from citrine_cli.errors import CliError, NotThere, warn
+from citrine_cli.errors import CliError, NotThere, UsageError, warn
+from citrine_cli.up.files import write_private
 from citrine_cli.values import parse_duration, parse_time
 from citrine_cli.words import time_word
 
@@ -37,6 +41,9 @@ def build() -> typer.Typer:
     return app
 
 
+SecretFile = Annotated[
+    Path | None, typer.Option("--file", metavar="FILE", help="Write it there, for you alone, and do not print it.")
+]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The key's id, or its name if one valid key has it.")]
 
 
@@ -53,8 +60,10 @@ async def add_key(
     ] = None,
     expires: Annotated[str | None, typer.Option("--expires", metavar="TIME", help="Not valid from then on.")] = None,
     operator: Annotated[bool, typer.Option("--operator", help="A key of the operator of all tenants.")] = False,
+    file: SecretFile = None,
 ) -> None:
-    """Create an API key and print it. It is printed only this once."""
+    """Create an API key and print it, or write it to a file, only this once."""
+    _check_folder(file)
     request = CreateKeyRequest(
         display_name=name,
         scopes=scopes or [],
@@ -67,12 +76,12 @@ async def add_key(
     if others:
         ids = ", ".join(key.key_id for key in others)
         warn(f"{ids} {'is' if len(others) == 1 else 'are'} named {name}, too, and valid still; see citrine key rotate")
+    is_in_file = _write(file, created)
     if client.out.as_json:
         client.out.message(created)
         return
     client.out.line(f"key {created.key.key_id} added for {created.key.tenant_id or 'the operator'}")
-    client.out.line(f"secret: {created.secret}")
-    client.out.line("It is shown only now.", style="dim")
+    _show_secret(client, created, file if is_in_file else None)
 
 
 async def list_keys(client: Client, limit: Limit = 0) -> None:
@@ -148,19 +157,21 @@ async def rotate_key(
         str | None,
         typer.Option("--expires", metavar="TIME", help="End of the new one.", show_default="that of the old one"),
     ] = None,
+    file: SecretFile = None,
 ) -> None:
-    """Create a key that replaces another, and print it, only this once. The other expires after --grace."""
+    """Create a key that replaces another, and print or write it, only this once. The other expires after --grace."""
+    _check_folder(file)
     span = parse_duration("--grace", grace)
     expire_time = parse_time("--expires", expires) if expires else None
     key = await _find(client, name)
     request = RotateKeyRequest(key_id=key.key_id, grace=span, expire_time=expire_time)
     rotated = await client.citrine.keys.RotateKey(request)
+    is_in_file = _write(file, rotated)
     if client.out.as_json:
         client.out.message(rotated)
         return
     client.out.line(f"key {rotated.key.key_id} takes the place of {key.key_id} ({key.display_name})")
-    client.out.line(f"secret: {rotated.secret}")
-    client.out.line("It is shown only now.", style="dim")
+    _show_secret(client, rotated, file if is_in_file else None)
     client.out.line(f"{key.key_id} ends at {time_word(rotated.replaced, 'expire_time')}")
     if rotated.key.HasField("expire_time"):
         client.out.line(f"{rotated.key.key_id} expires at {time_word(rotated.key, 'expire_time')}")
@@ -187,6 +198,33 @@ async def revoke_key(
             client.out.message(answer)
         else:
             client.out.line(f"key {word} revoked")
+
+
+def _check_folder(file: Path | None) -> None:
+    """Refuse a file that can't be written, before there is a secret to write."""
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise UsageError(f"--file: {file} can't be written: there is no such folder, or it is one")
+
+
+def _write(file: Path | None, answer: CreateKeyResponse | RotateKeyResponse) -> bool:
+    """Write a secret to a file, and remove it from the answer; return False if it is to be shown."""
+    if file is None:
+        return False
+    try:
+        write_private(file, f"{answer.secret}\n")
+    except OSError as error:
+        warn(f"{file} can't be written: {error.strerror}")
+        return False
+    answer.ClearField("secret")
+    return True
+
+
+def _show_secret(client: Client, answer: CreateKeyResponse | RotateKeyResponse, file: Path | None) -> None:
+    if file is not None:
+        client.out.line(f"secret: in {file}")
+        return
+    client.out.line(f"secret: {answer.secret}")
+    client.out.line("It is shown only now.", style="dim")
 
 
 async def _to_revoke(client: Client, name: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from citrine.api.v1 import persons_pb2 as pb
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
-from citrine_cli.errors import UsageError
+from citrine_cli.errors import UsageError, warn
 from citrine_cli.words import enum_word, time_word
 
 __all__ = ["build"]
@@ -48,9 +48,13 @@ async def export_person(
     """Write all that is stored of a driver, one JSON object a line."""
     given = _token(token, kind, group)
     request = pb.ExportPersonRequest(id_token=given) if given else pb.ExportPersonRequest(group_id=group)
+    is_empty = True
     with file.open("w", encoding="utf-8") if file else nullcontext(sys.stdout) as out:
         async for row in client.citrine.persons.ExportPerson(request):
+            is_empty = False
             out.write(json.dumps({"kind": row.kind, **MessageToDict(row.content)}, ensure_ascii=False) + "\n")
+    if is_empty:
+        warn(f"nothing is stored of {token or f'group {group}'}")
 
 
 async def erase_person(

@@ -194,6 +194,8 @@ def _request(
     begin: str, end: str, every: str, zone: str, by: str, stations: StationSelector | None, tariff: str = ""
 ) -> ListSeriesRequest:
     start, last = parse_span("--from/--since", begin, "--to", end, past=True)
+    if start is not None and last is None and start.ToDatetime(UTC) > utc_now():
+        raise UsageError(f"--from/--since: {begin} is in the future")
     if start is None:
         start = Timestamp()
         until = last.ToDatetime(UTC) if last is not None else utc_now()

@@ -1,5 +1,7 @@
 """Stations, tokens, transactions, connections, tenants and keys: what is asked and what is printed."""
 
+from pathlib import Path
+
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
@@ -348,7 +350,7 @@ def test_a_quota_is_a_kind_and_a_number(citrine: Cli, core: ScriptedCore, quota:
     assert citrine("tenant", "update", "acme", "--quota", quota).code == 2
 
 
-def test_keys_are_added_listed_and_revoked(citrine: Cli, core: ScriptedCore) -> None:
+def test_keys_are_added_listed_and_revoked(citrine: Cli, core: ScriptedCore, tmp_path: Path) -> None:
     key = Key(key_id="k1", display_name="billing", tenant_id="acme", roles=["billing"], scopes=["audit:read"])
     core.on("CreateKey", CreateKeyResponse(key=key, secret="k1.sesame"))
     core.on("ListKeys", ListKeysResponse(keys=[key]))
@@ -359,12 +361,16 @@ def test_keys_are_added_listed_and_revoked(citrine: Cli, core: ScriptedCore) -> 
 
     added = citrine("key", "add", "billing", "--role", "billing", "--scope", "audit:read")
     assert "secret: k1.sesame" in added.lines
+    written = citrine("key", "add", "billing", "--role", "billing", "--scope", "audit:read", "--file", "billing.key")
+    assert ("sesame" in written.out, tmp_path.joinpath("billing.key").read_text()) == (False, "k1.sesame\n")
+    assert tmp_path.joinpath("billing.key").stat().st_mode & 0o777 == 0o600
+    nowhere = citrine("key", "add", "billing", "--file", "no/such/folder/x.key")
+    assert (nowhere.code, "no/such/folder/x.key can't be written" in nowhere.err) == (2, True)
     assert citrine("key", "list").lines[1].split() == ["k1", "billing", "acme", "billing", "audit:read"]
     assert citrine("key", "roles").lines[1].split() == ["billing", "Bills.", "records:read"]
     assert citrine("key", "revoke", "k1").out == "key k1 (billing) revoked\n"
-    assert core.requests("CreateKey") == [
-        CreateKeyRequest(display_name="billing", roles=["billing"], scopes=["audit:read"])
-    ]
+    asked = CreateKeyRequest(display_name="billing", roles=["billing"], scopes=["audit:read"])
+    assert core.requests("CreateKey") == [asked, asked]
     assert core.requests("RevokeKey") == [RevokeKeyRequest(key_id="k1")]
 
 

@@ -146,34 +146,31 @@ async def standing(core: RunningCore) -> set[str]:
     return found
 
 
-async def finish(core: RunningCore, erasure_id: str, tenant_id: str = "default") -> pb.Erasure:
-    """Return an erasure once it is finished. What waits is looked at without its pauses."""
-    persons: Any = core.stub(PersonsServiceStub)
+async def look(core: RunningCore, erasure_id: str, tenant_id: str = "default") -> pb.Erasure:
+    """Return an erasure after it was gone on with now, without its pauses."""
     table = metadata().tables["erasures"]
+    async with core.core.unit_of_work() as work:
+        unfinished = update(table).where(table.c.next_time.is_not(None))
+        await work.session.execute(unfinished.values(next_time=core.core.services.clock()))
+        await work.commit()
+    await Erasing(core.core.services).run()
+    persons: Any = core.stub(PersonsServiceStub)
+    request = pb.GetErasureRequest(erasure_id=erasure_id)
+    found: pb.Erasure = await persons.GetErasure(request, metadata=core.metadata(tenant_id))
+    return found
+
+
+async def finish(core: RunningCore, erasure_id: str, tenant_id: str = "default") -> pb.Erasure:
+    """Return an erasure once it is finished."""
     async with asyncio.timeout(WAIT):
-        while True:
-            async with core.core.unit_of_work() as work:
-                waits = table.c.next_time.is_not(None)
-                await work.session.execute(update(table).where(waits).values(next_time=core.core.services.clock()))
-                await work.commit()
-            await Erasing(core.core.services).run()
-            request = pb.GetErasureRequest(erasure_id=erasure_id)
-            found: pb.Erasure = await persons.GetErasure(request, metadata=core.metadata(tenant_id))
-            if found.state == pb.ERASURE_STATE_FINISHED:
-                return found
+        while (found := await look(core, erasure_id, tenant_id)).state != pb.ERASURE_STATE_FINISHED:
             await asyncio.sleep(0.02)
+    return found
 
 
 async def waits_for(core: RunningCore, erasure_id: str) -> str:
     """Return what an erasure waits for, looked at now."""
-    persons: Any = core.stub(PersonsServiceStub)
-    table = metadata().tables["erasures"]
-    async with core.core.unit_of_work() as work:
-        await work.session.execute(update(table).values(next_time=core.core.services.clock()))
-        await work.commit()
-    await Erasing(core.core.services).run()
-    found: pb.Erasure = await persons.GetErasure(pb.GetErasureRequest(erasure_id=erasure_id))
-    return found.waits_for
+    return (await look(core, erasure_id)).waits_for
 
 
 async def test_what_is_stored_of_a_person_is_exported(core: RunningCore, station: Any) -> None:
@@ -278,7 +275,6 @@ async def test_a_short_id_is_erased_where_ids_stand_and_nowhere_else(core: Runni
 
 
 async def test_others_are_not_in_what_is_exported(core: RunningCore, station: Any) -> None:
-    """Neither in a list that a station was sent, nor as who began what the person stopped."""
     _, session = station
     persons: Any = core.stub(PersonsServiceStub)
     local_lists: Any = core.stub(LocalAuthListServiceStub)
@@ -287,10 +283,8 @@ async def test_others_are_not_in_what_is_exported(core: RunningCore, station: An
         for one in (CARD, "0B0B0B0B")
     ]
     request = lists.SendLocalListRequest(update_type=lists.UPDATE_ENUM_FULL, local_authorization_list=entries)
-    metadata = [*core.metadata(), ("idempotency-key", "list-1")]
-    await local_lists.SendLocalList(
-        local_auth_list_pb2.SendLocalListRequest(target=TARGET, request=request), metadata=metadata
-    )
+    sent = local_auth_list_pb2.SendLocalListRequest(target=TARGET, request=request)
+    await local_lists.SendLocalList(sent, metadata=[*core.metadata(), ("citrine-idempotency-key", "list-1")])
     stopped = ended(1, 9, transaction_id="T-4", id_token=CARD, trigger="STOP_AUTHORIZED")
     await session.call_all([started(0, 0, id_token="0B0B0B0B", transaction_id="T-4"), stopped])
 
@@ -313,7 +307,8 @@ async def test_an_operation_and_a_command_that_name_the_person_are_waited_for(co
     await core.add_station("CS-1", registration=1)
     entry = lists.AuthorizationData(id_token=IdToken(id_token="1250", type="KeyCode"))
     request = lists.SendLocalListRequest(update_type=lists.UPDATE_ENUM_DIFFERENTIAL, local_authorization_list=[entry])
-    action = operations_pb2.OperationAction(send_local_list=local_auth_list_pb2.SendLocalListRequest(request=request))
+    sent = local_auth_list_pb2.SendLocalListRequest(request=request)
+    action = operations_pb2.OperationAction(send_local_list=sent)
     selection = operations_pb2.OperationSelection(all_stations=True)
     waiting = operations_pb2.Operation(action=action, selection=selection, offline=operations_pb2.OFFLINE_STATIONS_WAIT)
     operation = await operations.CreateOperation(operations_pb2.CreateOperationRequest(operation=waiting))
@@ -347,7 +342,12 @@ async def test_a_row_that_changes_meanwhile_and_a_broken_erasure_leave_nothing(c
         await work.session.execute(respelled)
         finishing = asyncio.create_task(finish(core, begun.erasure_id))
         if not database_of(core.core.engine).has_one_writer:
-            await somebody_waits(core.core.engine)
+            waiting = asyncio.create_task(somebody_waits(core.core.engine))
+            while not waiting.done():
+                # PostgreSQL ends a session that does nothing within its transaction for 5 seconds.
+                await work.session.execute(select(1))
+                await asyncio.wait([waiting], timeout=0.5)
+            await waiting
         await work.commit()
     await finishing
 
