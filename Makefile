@@ -148,6 +148,8 @@ $(VENV)/.pip: constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml constraints.txt $(PROTOS) $(VENV)/.pip
+	@# Code of a file that is in the contract no more would still be found.
+	@find protos/citrine -name '*_pb2*.py*' -delete
 	@$(STEP) "Citrine, what it needs, and the code of the contract" \
 		$(PIP) install --constraint constraints.txt --editable '.[all]'
 	@touch $@

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter
 
-from citrine.events.v1.events_pb2 import StationRefused
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
 
 __all__ = ["BusinessCounters"]
@@ -18,7 +18,7 @@ _AUTHORIZATIONS = {
 }
 
 _REFUSED_STATIONS = {
-    value.number: value.name.removeprefix("REASON_").lower() for value in StationRefused.Reason.DESCRIPTOR.values
+    value.number: value.name.removeprefix("REASON_").lower() for value in HandshakeRefusal.Reason.DESCRIPTOR.values
 }
 
 

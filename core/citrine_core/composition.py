@@ -9,13 +9,13 @@ from citrine.api.v1 import (
     commands_pb2_grpc,
     connections_pb2_grpc,
     edges_pb2_grpc,
-    events_pb2_grpc,
     keys_pb2_grpc,
     locations_pb2_grpc,
     stations_pb2_grpc,
     tenants_pb2_grpc,
     tokens_pb2_grpc,
 )
+from citrine.events.v1 import events_service_pb2_grpc
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.dispatch import Block, Inquiries, Item
@@ -117,12 +117,15 @@ def resources_of(services: Services, feed: EventFeed, frames: FrameHub, blocks: 
         (connections_pb2_grpc.add_ConnectionsServiceServicer_to_server, ConnectionsServicer(services), "Connections"),
         (locations_pb2_grpc.add_LocationsServiceServicer_to_server, LocationsServicer(services), "Locations"),
         (edges_pb2_grpc.add_EdgesServiceServicer_to_server, EdgesServicer(services), "Edges"),
-        (events_pb2_grpc.add_EventsServiceServicer_to_server, EventsServicer(services, feed, frames), "Events"),
     ]
     names = [f"citrine.api.v1.{name}Service" for name in (*(name for *_, name in servicers), "Keys")]
+    names.append("citrine.events.v1.EventsService")
     known = scopes_of([*names, *of_blocks])
     keys = partial(keys_pb2_grpc.add_KeysServiceServicer_to_server, KeysServicer(services, known))
-    adders = [*(partial(add, servicer) for add, servicer, _ in servicers), keys]
+    events = partial(
+        events_service_pb2_grpc.add_EventsServiceServicer_to_server, EventsServicer(services, feed, frames)
+    )
+    adders = [*(partial(add, servicer) for add, servicer, _ in servicers), keys, events]
     return [Block("resources", add_servicers=adders, service_names=names)]
 
 

@@ -49,10 +49,10 @@ _SCALARS = {
 
 _ABOUT = """# API
 
-What backend teams call: `citrine.api.v1` over gRPC. `make docs` writes this page and those that it leads to from the
-[contract](../protos/citrine/api/v1), whose comments are the reference. The [tutorial](tutorial.md) calls it step by
-step, and [glossary.md](glossary.md) explains its words. Messages of OCPP (`citrine.ocpp.v2`) have the names and the
-fields of the specification, in [their own files](../protos/citrine/ocpp/v2).
+What backend teams call: `citrine.api.v1`, and `citrine.events.v1` for what happens, over gRPC. `make docs` writes this
+page and those that it leads to from the [contract](../protos/citrine/api/v1), whose comments are the reference. The
+[tutorial](tutorial.md) calls it step by step, and [glossary.md](glossary.md) explains its words. Messages of OCPP
+(`citrine.ocpp.v2`) have the names and the fields of the specification, in [their own files](../protos/citrine/ocpp/v2).
 
 Each rpc is shown with a call that works beside `make up`; a test makes all of them. Words in capitals stand for ids.
 `citrine rpc` is one way to call, and prints what is returned as JSON:
@@ -94,7 +94,9 @@ class _File:
     def page(self) -> str:
         """Name of its page."""
         package, _, name = self.proto.name.removesuffix(".proto").rpartition("/")
-        return name if package == "citrine/api/v1" else f"{package.split('/')[1]}-{name}"
+        if package == "citrine/api/v1" or name == "events_service":
+            return name.removesuffix("_service")
+        return f"{package.split('/')[1]}-{name}"
 
 
 @dataclass
@@ -215,7 +217,7 @@ def _rpc(
     needs = "no scope" if access.any_caller else needs
     yield f"\n### rpc {method.name}\n\n{_prose(file.comments.get(path, ''))}\n\n"
     yield f"{asked} → {answered}{f'; needs {needs}' if needs else ''}\n"
-    if file.proto.package == "citrine.api.v1":
+    if file.proto.package in ("citrine.api.v1", "citrine.events.v1"):
         yield from _example(method.name)
 
 

@@ -1,13 +1,11 @@
 """The page of roles and scopes, written from the code and the contract."""
 
-import importlib
-import pkgutil
 from collections import defaultdict
 from pathlib import Path
 
-import citrine.api.v1
 from citrine_core.rpc.access import rule_of
 from citrine_core.rpc.roles import ALL_SCOPES, INCLUDED, ROLES, Role, allowed
+from tests.support.contract import services
 
 __all__ = ["DOCUMENT", "page", "rpcs_by_scope"]
 
@@ -52,13 +50,11 @@ def page() -> str:
 def rpcs_by_scope() -> dict[str, list[str]]:
     """Return the rpcs of the contract by the scope that they need."""
     found = defaultdict(list)
-    for module in pkgutil.iter_modules(citrine.api.v1.__path__, "citrine.api.v1."):
-        if module.name.endswith("_pb2"):
-            for service in importlib.import_module(module.name).DESCRIPTOR.services_by_name.values():
-                for method in service.methods:
-                    rule = rule_of(f"/{service.full_name}/{method.name}")
-                    for scope in (rule.scope, *rule.also) if rule is not None and rule.scope else ():
-                        found[scope].append(method.name)
+    for service in services():
+        for method in service.methods:
+            rule = rule_of(f"/{service.full_name}/{method.name}")
+            for scope in (rule.scope, *rule.also) if rule is not None and rule.scope else ():
+                found[scope].append(method.name)
     return found
 
 

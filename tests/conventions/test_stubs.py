@@ -24,7 +24,7 @@ def test_the_sdk_has_what_the_contract_has() -> None:
 
 def test_the_sdk_has_every_service() -> None:
     """Also those whose generated code nobody has imported."""
-    files = (ROOT / "protos/citrine/api/v1").glob("*.proto")
+    files = [file for package in ("api", "events") for file in (ROOT / f"protos/citrine/{package}/v1").glob("*.proto")]
     written = {name for file in files for name in re.findall(r"^service (\w+)", file.read_text(), re.MULTILINE)}
 
     assert {service.name for service in SERVICES.values()} == written

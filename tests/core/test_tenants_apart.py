@@ -7,8 +7,6 @@ same one afterwards.
 
 import asyncio
 import contextlib
-import importlib
-import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +21,6 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from sqlalchemy import Boolean, Column, DateTime, LargeBinary, String, Table, TypeDecorator, select
 
-import citrine.api.v1
 from citrine.api.v1 import keys_pb2
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.operations_pb2 import OPERATION_STATE_COMPLETED
@@ -32,6 +29,7 @@ from citrine_core.db.tables import metadata, own_tables
 from citrine_core.dispatch import Block
 from citrine_core.services import Services
 from tests.support.api import auth
+from tests.support.contract import rpcs
 from tests.support.core import RunningCore, running_core
 from tests.support.waiting import WAIT
 
@@ -49,10 +47,7 @@ ENDED = {"NOT_FOUND", "INVALID_ARGUMENT"}
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for module in pkgutil.iter_modules(citrine.api.v1.__path__, "citrine.api.v1."):
-        if module.name.endswith("_pb2"):
-            for service in importlib.import_module(module.name).DESCRIPTOR.services_by_name.values():
-                yield from service.methods
+    yield from rpcs()
 
 
 def marked(name: str) -> str:

@@ -4,9 +4,9 @@ import asyncio
 
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.connections_pb2 import ListConnectionsRequest
-from citrine.api.v1.events_pb2 import SubscribeRequest, WatchMessagesRequest
 from citrine.api.v1.provisioning_pb2 import ResetRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
+from citrine.events.v1.events_service_pb2 import SubscribeRequest, WatchMessagesRequest
 from citrine.ocpp.v2 import provisioning_pb2
 from tests.support.deployment import Deployment
 from tests.support.raw_station import raw_station

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
 from citrine_core.db import create_engine
 from tests.chaos.run import Outcome, compare
 from tests.support.deployment import Deployment, Process, deploy

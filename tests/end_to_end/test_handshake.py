@@ -10,9 +10,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from citrine.api.v1.stations_pb2 import CreateStationRequest, SetStationPasswordRequest, Station, UpdateStationRequest
+from citrine.api.v1.stations_pb2 import (
+    CreateStationRequest,
+    HandshakeRefusal,
+    SetStationPasswordRequest,
+    Station,
+    UpdateStationRequest,
+)
 from citrine.api.v1.tenants_pb2 import CreateTenantRequest, Tenant
-from citrine.events.v1.events_pb2 import StationRefused
 from tests.support.deployment import Deployment
 from tests.support.raw_station import basic, raw_station
 
@@ -75,8 +80,8 @@ async def test_operators_learn_who_is_refused_and_why(registered: Deployment) ->
                 break
 
     assert sorted(told) == [
-        ("CS-1", StationRefused.REASON_WRONG_PASSWORD, ""),
-        ("CS-1", StationRefused.REASON_NO_COMMON_VERSION, "ocpp1.5"),
+        ("CS-1", HandshakeRefusal.REASON_WRONG_PASSWORD, ""),
+        ("CS-1", HandshakeRefusal.REASON_NO_COMMON_VERSION, "ocpp1.5"),
     ]
 
 

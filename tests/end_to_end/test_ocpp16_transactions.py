@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from citrine.api.v1.availability_pb2 import ListConnectorsRequest
+from citrine.api.v1.availability_pb2 import ConnectorDetail, ListConnectorsRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListUnmatchedEndsRequest
-from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.id_tags import surrogate_of
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_sdk import Citrine

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.api.v1.tariffs_pb2 import (
@@ -21,6 +20,7 @@ from citrine.api.v1.tariffs_pb2 import (
 )
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import ListTransactionEventsRequest, ListTransactionsRequest
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
 from citrine.ocpp.v2.transactions_pb2 import REASON_ENUM_LOCAL
 from citrine_sdk import Citrine
 from tests.support.deployment import Deployment

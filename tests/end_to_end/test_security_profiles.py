@@ -16,8 +16,13 @@ from citrine.api.v1.security_profile_upgrades_pb2 import (
     CreateSecurityProfileUpgradeRequest,
     GetSecurityProfileUpgradeRequest,
 )
-from citrine.api.v1.stations_pb2 import CreateStationRequest, GetStationRequest, ListHandshakeRefusalsRequest, Station
-from citrine.events.v1.events_pb2 import StationRefused
+from citrine.api.v1.stations_pb2 import (
+    CreateStationRequest,
+    GetStationRequest,
+    HandshakeRefusal,
+    ListHandshakeRefusalsRequest,
+    Station,
+)
 from citrine.ocpp.v2.provisioning_pb2 import (
     OCPP_INTERFACE_ENUM_WIRED0,
     OCPP_TRANSPORT_ENUM_JSON,
@@ -82,7 +87,7 @@ async def test_stations_rise_through_the_security_profiles_and_do_not_come_back(
         async with asyncio.timeout(WAIT):
             while not (listed := await citrine.stations.ListHandshakeRefusals(ListHandshakeRefusalsRequest())).refusals:
                 await asyncio.sleep(0.1)
-        assert listed.refusals[0].reason == StationRefused.REASON_LOWER_SECURITY_PROFILE
+        assert listed.refusals[0].reason == HandshakeRefusal.REASON_LOWER_SECURITY_PROFILE
 
     lowered = await asyncio.to_thread(
         subprocess.run,

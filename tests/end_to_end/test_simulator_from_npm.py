@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from citrine.api.v1.availability_pb2 import ConnectorDetail
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.provisioning_pb2 import ListVariablesRequest, ResetRequest, SetVariablesRequest
 from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest, RequestStopTransactionRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, GetStationRequest, Station
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
-from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2 import provisioning_pb2, remote_control_pb2, types_pb2
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
 from citrine.ocpp.v2.transactions_pb2 import REASON_ENUM_LOCAL

@@ -1,13 +1,11 @@
 """Every list of the contract: pages, what each element is got by, and which stations it is of."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
-import citrine.api.v1
+from tests.support.contract import rpcs
 
 WITHOUT_GET = {
     # Parts of what another Get or list returns.
@@ -42,10 +40,7 @@ BY_SELECTION_ALONE = {"ListDriftReports", "ListProvisionings", "ListSeries", "Li
 
 
 def lists() -> Iterator[MethodDescriptor]:
-    for module in pkgutil.iter_modules(citrine.api.v1.__path__, "citrine.api.v1."):
-        if module.name.endswith("_pb2"):
-            for service in importlib.import_module(module.name).DESCRIPTOR.services_by_name.values():
-                yield from service.methods
+    yield from rpcs()
 
 
 def shown_by(method: MethodDescriptor) -> str:

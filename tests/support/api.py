@@ -11,8 +11,6 @@ from google.rpc import error_details_pb2, status_pb2
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import (
-    events_pb2,
-    events_pb2_grpc,
     keys_pb2,
     keys_pb2_grpc,
     locations_pb2,
@@ -24,6 +22,7 @@ from citrine.api.v1 import (
     tokens_pb2,
     tokens_pb2_grpc,
 )
+from citrine.events.v1 import events_service_pb2, events_service_pb2_grpc
 from citrine_core.config import CoreSettings
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.dispatch import Block
@@ -94,7 +93,7 @@ class Api:
         self.tokens = tokens_pb2_grpc.TokensServiceStub(self.channel)
         self.tenants = tenants_pb2_grpc.TenantsServiceStub(self.channel)
         self.keys = keys_pb2_grpc.KeysServiceStub(self.channel)
-        self.events = events_pb2_grpc.EventsServiceStub(self.channel)
+        self.events = events_service_pb2_grpc.EventsServiceStub(self.channel)
 
     async def key(
         self, tenant_id: str | None = None, scopes: Sequence[str] = ("*",), expire_time: datetime | None = None
@@ -133,8 +132,8 @@ class Api:
             _block(tenants_pb2, tenants_pb2_grpc, "TenantsService", TenantsServicer(services)),
             _block(keys_pb2, keys_pb2_grpc, "KeysService", KeysServicer(services)),
             _block(
-                events_pb2,
-                events_pb2_grpc,
+                events_service_pb2,
+                events_service_pb2_grpc,
                 "EventsService",
                 EventsServicer(services, self.feed, self.frames, silence),
             ),

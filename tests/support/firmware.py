@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from citrine.api.v1 import firmware_management_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceStub
 from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceStub
 from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.provisioning_pb2 import (

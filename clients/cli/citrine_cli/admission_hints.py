@@ -9,57 +9,57 @@ from citrine_cli.words import enum_word, time_word
 __all__ = ["event_of", "not_let_in_words", "refusal_hint", "refusal_words_of"]
 
 _HINTS: Mapping[int, str] = {
-    StationRefused.REASON_UNKNOWN_STATION: "register it: citrine {tenant}station add {station}",
-    StationRefused.REASON_WRONG_PASSWORD: (
+    HandshakeRefusal.REASON_UNKNOWN_STATION: "register it: citrine {tenant}station add {station}",
+    HandshakeRefusal.REASON_WRONG_PASSWORD: (
         "set the right password in the station, or a new one here: citrine {tenant}station set-password {station}"
     ),
-    StationRefused.REASON_NO_PASSWORD: "set user name {station} and its password in the station (security profile 1)",
-    StationRefused.REASON_OTHER_USER_NAME: "the user name must be {station}, as at the end of the URL",
-    StationRefused.REASON_DISABLED: "let it connect again: citrine {tenant}station update {station} --enable",
-    StationRefused.REASON_MALFORMED_CREDENTIALS: (
+    HandshakeRefusal.REASON_NO_PASSWORD: "set user name {station} and its password in the station (security profile 1)",
+    HandshakeRefusal.REASON_OTHER_USER_NAME: "the user name must be {station}, as at the end of the URL",
+    HandshakeRefusal.REASON_DISABLED: "let it connect again: citrine {tenant}station update {station} --enable",
+    HandshakeRefusal.REASON_MALFORMED_CREDENTIALS: (
         "its Authorization header must be Basic authentication of {station} and its password"
     ),
-    StationRefused.REASON_NO_COMMON_VERSION: (
+    HandshakeRefusal.REASON_NO_COMMON_VERSION: (
         "let it offer a subprotocol that is spoken here, as ocpp2.1, ocpp2.0.1 or ocpp1.6"
     ),
-    StationRefused.REASON_UNKNOWN_TENANT: "the URL must end in TENANT/{station}; see citrine tenant list",
-    StationRefused.REASON_CERTIFICATE_NAME: (
+    HandshakeRefusal.REASON_UNKNOWN_TENANT: "the URL must end in TENANT/{station}; see citrine tenant list",
+    HandshakeRefusal.REASON_CERTIFICATE_NAME: (
         "its certificate must name {station}; or register what it names: "
         "citrine {tenant}station certificate {station} --name NAME"
     ),
-    StationRefused.REASON_CERTIFICATE_OWNER: (
+    HandshakeRefusal.REASON_CERTIFICATE_OWNER: (
         "organizationName in its certificate must be one of CITRINE_CERTIFICATE_OWNERS of the core"
     ),
-    StationRefused.REASON_CERTIFICATE_EXPIRED: (
+    HandshakeRefusal.REASON_CERTIFICATE_EXPIRED: (
         "give the station a certificate that is valid now; or let it order one, where the edge lets it through: "
         "citrine {tenant}station certificate {station} --accept-expired"
     ),
-    StationRefused.REASON_CERTIFICATE_REVOKED: "give the station another certificate",
-    StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION: (
+    HandshakeRefusal.REASON_CERTIFICATE_REVOKED: "give the station another certificate",
+    HandshakeRefusal.REASON_CERTIFICATE_OF_OTHER_STATION: (
         "give the station a certificate of its own; another one connected with this one before"
     ),
-    StationRefused.REASON_CERTIFICATE_MALFORMED: "give the station a certificate as X.509 has it",
-    StationRefused.REASON_LOWER_SECURITY_PROFILE: (
+    HandshakeRefusal.REASON_CERTIFICATE_MALFORMED: "give the station a certificate as X.509 has it",
+    HandshakeRefusal.REASON_LOWER_SECURITY_PROFILE: (
         "let it use the security profile that it had, or allow a lower one: "
         "citrine {tenant}station lower-profile {station} N"
     ),
-    StationRefused.REASON_VERSION_NOT_ALLOWED: (
+    HandshakeRefusal.REASON_VERSION_NOT_ALLOWED: (
         "let it offer a version that it may use, or allow this one: "
         "citrine {tenant}station update {station} --allow-version VERSION"
     ),
-    StationRefused.REASON_TLS: "let the station speak TLS 1.2 or 1.3 with a cipher suite of part 2 (A00.FR.318)",
-    StationRefused.REASON_NO_CERTIFICATE: (
+    HandshakeRefusal.REASON_TLS: "let the station speak TLS 1.2 or 1.3 with a cipher suite of part 2 (A00.FR.318)",
+    HandshakeRefusal.REASON_NO_CERTIFICATE: (
         "give the station a certificate, or let it use security profile 2: a URL of another port"
     ),
-    StationRefused.REASON_CERTIFICATE_UNTRUSTED: (
+    HandshakeRefusal.REASON_CERTIFICATE_UNTRUSTED: (
         "its certificate must be issued by an authority in CITRINE_OCPPS_CLIENT_CA_FILE of the edge"
     ),
-    StationRefused.REASON_CERTIFICATE_STATUS_UNKNOWN: (
+    HandshakeRefusal.REASON_CERTIFICATE_STATUS_UNKNOWN: (
         "its certificate must name an OCSP responder that the core reaches, and its issuer must be in the store: "
         "citrine {tenant}certificate add FILE --use station-ca"
     ),
-    StationRefused.REASON_QUOTA: "as many stations are connected as the tenant may have; the operator can raise that",
-    StationRefused.REASON_TOO_MANY: (
+    HandshakeRefusal.REASON_QUOTA: "as many stations are connected as the tenant may have; the operator can raise that",
+    HandshakeRefusal.REASON_TOO_MANY: (
         "it comes back by itself; where the edge is full, raise CITRINE_OCPP_MAX_SOCKETS or add an edge"
     ),
 }
@@ -68,10 +68,10 @@ _HINTS: Mapping[int, str] = {
 def refusal_words_of(body: StationRefused) -> str:
     """Return why a station was refused, and what it presented."""
     said = f"refused: {enum_word(body, 'reason')}"
-    if body.reason == body.REASON_UNKNOWN_TENANT:
+    if body.reason == HandshakeRefusal.REASON_UNKNOWN_TENANT:
         said += f" {body.unknown_tenant_id!r}"
     said += f", from {body.remote_address}"
-    if body.reason == body.REASON_NO_COMMON_VERSION:
+    if body.reason == HandshakeRefusal.REASON_NO_COMMON_VERSION:
         said += f", offers {body.offered or 'no subprotocol'}"
     return said + (f", {body.attempts} attempts" if body.attempts > 1 else "")
 

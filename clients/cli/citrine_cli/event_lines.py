@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_BLOCKED
 from citrine.events.v1.events_pb2 import (
     ChargeRecordMade,
     DisplayMessageChanged,
@@ -106,7 +107,8 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "token_changed": lambda body: (
         f"token {body.id_token.id_token} {enum_word(body, 'kind').removeprefix('kind ')}"
-        + (", blocked" if body.blocked else "" if body.valid else ", invalid")
+        + (", blocked" if body.token.status == TOKEN_STATUS_BLOCKED else "")
+        + (", invalid" if body.HasField("token") and not body.token.valid else "")
     ),
     "local_list_changed": lambda body: (
         f"local list {enum_word(body, 'state')}{f': {body.problem}' if body.problem else ''}"
@@ -142,7 +144,8 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "tariff_changed": lambda body: (
         f"tariff {body.tariff_id} {enum_word(body, 'kind')}"
-        + (f": version {body.version}" if body.version else f": assignment {short_id(body.assignment_id)}")
+        + (f": version {body.tariff.version}" if body.HasField("tariff") else "")
+        + (f": assignment {short_id(body.assignment.assignment_id)}" if body.HasField("assignment") else "")
     ),
     "station_changed": lambda body: f"station {enum_word(body, 'kind')}",
     "transaction_checked": lambda body: (

@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine.events.v1.events_pb2 import ConnectorDetail
+from citrine.api.v1.availability_pb2 import ConnectorDetail
 from citrine.ocpp.v2 import options_pb2
 from citrine_cli.cells import Figure, State
 from citrine_cli.clock import Clock, utc_now

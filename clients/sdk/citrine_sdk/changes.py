@@ -12,7 +12,7 @@ from grpc.aio import UnaryStreamMultiCallable, UnaryUnaryMultiCallable
 
 from citrine.api.v1.charge_records_pb2 import ChargeRecord, ListChargeRecordsRequest, ListChargeRecordsResponse
 from citrine.api.v1.common_pb2 import TimeRange
-from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
+from citrine.events.v1.events_service_pb2 import SubscribeRequest, SubscribeResponse
 from citrine_sdk.backoff import RETRIED, Backoff
 from citrine_sdk.events import event_position, follow_events
 from citrine_sdk.lists import pages

@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator, Callable, Collection
 import grpc
 from grpc.aio import UnaryStreamMultiCallable
 
-from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2 import SubscribeRequest, SubscribeResponse
 from citrine_sdk.backoff import RETRIED, Backoff
 
 __all__ = ["event_position", "follow_events"]

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 
 from citrine.api.v1 import access_pb2
-from citrine_sdk.stubs import ATTRIBUTES, PACKAGE
+from citrine_sdk.stubs import ATTRIBUTES, service_module
 
 __all__ = ["SERVICES", "Method", "methods"]
 
 
 def _service(attribute: str) -> ServiceDescriptor:
-    file = importlib.import_module(f"{PACKAGE}.{attribute}_pb2")
+    file = importlib.import_module(service_module(attribute))
     service: ServiceDescriptor
     (service,) = file.DESCRIPTOR.services_by_name.values()
     return service
 
 
 SERVICES: Mapping[str, ServiceDescriptor] = {name: _service(name) for name in ATTRIBUTES}
-"""Services of `citrine.api.v1`, by the attribute of `Citrine` with their stub."""
+"""Services of the API, by the attribute of `Citrine` with their stub."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceAsyncStub
     from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceAsyncStub
     from citrine.api.v1.edges_pb2_grpc import EdgesServiceAsyncStub
-    from citrine.api.v1.events_pb2_grpc import EventsServiceAsyncStub
     from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceAsyncStub
     from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceAsyncStub
     from citrine.api.v1.keys_pb2_grpc import KeysServiceAsyncStub
@@ -44,11 +43,14 @@ if TYPE_CHECKING:
     from citrine.api.v1.tokens_pb2_grpc import TokensServiceAsyncStub
     from citrine.api.v1.transaction_limits_pb2_grpc import TransactionLimitsServiceAsyncStub
     from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceAsyncStub
+    from citrine.events.v1.events_service_pb2_grpc import EventsServiceAsyncStub
 
-__all__ = ["ATTRIBUTES", "PACKAGE", "READS", "Stubs", "stub_module", "stub_name"]
+__all__ = ["ATTRIBUTES", "READS", "Stubs", "service_module", "stub_module", "stub_name"]
 
-PACKAGE = "citrine.api.v1"
-"""Package of the contract with the services."""
+_MODULES: Mapping[str, str] = {
+    "events": "citrine.events.v1.events_service_pb2",
+}
+"""Modules of services that are not where most are, by attribute."""
 
 
 class Stubs:
@@ -100,9 +102,14 @@ ATTRIBUTES = tuple(Stubs.__annotations__)
 """Attributes of `Citrine`, one for the stub of each service."""
 
 
+def service_module(attribute: str) -> str:
+    """Return the name of the module with a service's messages: "citrine.api.v1.reservation_costs_pb2"."""
+    return _MODULES.get(attribute, f"citrine.api.v1.{attribute}_pb2")
+
+
 def stub_module(attribute: str) -> str:
     """Return the name of the module of a service's stub: "citrine.api.v1.reservation_costs_pb2_grpc"."""
-    return f"{PACKAGE}.{attribute}_pb2_grpc"
+    return f"{service_module(attribute)}_grpc"
 
 
 def stub_name(attribute: str) -> str:
@@ -217,6 +224,6 @@ _READS: Mapping[str, tuple[str, ...]] = {
 }
 
 READS: frozenset[tuple[str, str]] = frozenset(
-    (f"{PACKAGE}.{service}", method) for service, methods in _READS.items() for method in methods
+    (f"citrine.api.v1.{service}", method) for service, methods in _READS.items() for method in methods
 )
 """Service and name of each rpc that may be resent after UNAVAILABLE, because it only reads stored data."""

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 import grpc
 
-from citrine.api.v1 import events_pb2 as pb
-from citrine.api.v1.events_pb2_grpc import EventsServiceServicer
+from citrine.events.v1 import events_service_pb2 as pb
 from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceServicer
 from citrine_core.blocks.provisioning.queries import find_write_only
 from citrine_core.errors import InvalidArgument, NotFound, OutOfRange
 from citrine_core.events.feed import EventFeed

@@ -14,8 +14,9 @@ from google.protobuf.duration_pb2 import Duration
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.edge.v1.link_pb2 import OCPP_VERSION_16, Admit, Downstream, Refused
-from citrine.events.v1.events_pb2 import Event, StationHeld, StationRefused
+from citrine.events.v1.events_pb2 import Event, StationHeld
 from citrine_core.background import defect
 from citrine_core.clock import Clock, utc_now
 from citrine_core.db import UnitOfWorkFactory
@@ -233,17 +234,17 @@ class Admission:
             tasks.create_task(self._hold(request, password), name="hold a station")
             return
         hashes: list[str] = []
-        reason = StationRefused.REASON_WRONG_PASSWORD
+        reason = HandshakeRefusal.REASON_WRONG_PASSWORD
         # The user name is the station's identity (OCPP-J, Basic authentication).
         if row is None:
-            reason = StationRefused.REASON_UNKNOWN_STATION
+            reason = HandshakeRefusal.REASON_UNKNOWN_STATION
         elif admit.HasField("username") and admit.username != admit.station_id:
-            reason = StationRefused.REASON_OTHER_USER_NAME
+            reason = HandshakeRefusal.REASON_OTHER_USER_NAME
         elif self._needs_no_check(request, row, password):
             self._let_in(request, row, None)
             return
         elif password is None:
-            reason = StationRefused.REASON_NO_PASSWORD
+            reason = HandshakeRefusal.REASON_NO_PASSWORD
         elif len(password) <= MAX_PASSWORD:
             hashes = hashes_of(row)
         passwords = forms_of(password or b"") if admit.version == OCPP_VERSION_16 else [password or b""]
@@ -259,14 +260,14 @@ class Admission:
         """Decide on security profile 3, where the certificate is the credential and a password says nothing more."""
         if row is None:
             # Answered as a station whose certificate is not its own, so that it does not reveal which stations exist.
-            self._turn_away(request, UNAUTHORIZED, StationRefused.REASON_UNKNOWN_STATION)
+            self._turn_away(request, UNAUTHORIZED, HandshakeRefusal.REASON_UNKNOWN_STATION)
         elif request.certificate is None:
-            self._turn_away(request, UNAUTHORIZED, StationRefused.REASON_CERTIFICATE_MALFORMED)
+            self._turn_away(request, UNAUTHORIZED, HandshakeRefusal.REASON_CERTIFICATE_MALFORMED)
         else:
             about = (request.user, request.tenant_id, self._owners, self._clock())
             problem = certificate_problem(request.certificate, row, *about)
             if problem is None and request.is_refused:
-                problem = StationRefused.REASON_CERTIFICATE_REVOKED
+                problem = HandshakeRefusal.REASON_CERTIFICATE_REVOKED
             if problem is not None:
                 self._turn_away(request, UNAUTHORIZED, problem)
             elif self._revocation is not None:
@@ -305,7 +306,7 @@ class Admission:
         row: StationRow | None,
         passwords: Sequence[bytes],
         hashes: list[str],
-        reason: "StationRefused.Reason.ValueType",
+        reason: "HandshakeRefusal.Reason.ValueType",
     ) -> None:
         loop = asyncio.get_running_loop()
         try:
@@ -334,7 +335,7 @@ class Admission:
                 self._grant(request, None)
             else:
                 logger.warning("a station that nobody knows can't be held", extra={"station_id": admit.station_id})
-                self._turn_away(request, UNAUTHORIZED, StationRefused.REASON_UNKNOWN_STATION)
+                self._turn_away(request, UNAUTHORIZED, HandshakeRefusal.REASON_UNKNOWN_STATION)
         except DatabaseUnavailable as error:
             self._health.failed(error)
             request.link.send(refused(admit.id, UNAVAILABLE))
@@ -358,17 +359,17 @@ class Admission:
 
     def _let_in(self, request: _Request, row: StationRow, used_next: str | None) -> None:
         if not row.enabled:
-            self._turn_away(request, FORBIDDEN, StationRefused.REASON_DISABLED)
+            self._turn_away(request, FORBIDDEN, HandshakeRefusal.REASON_DISABLED)
             return
         if request.profile < row.security_profile:
-            self._turn_away(request, FORBIDDEN, StationRefused.REASON_LOWER_SECURITY_PROFILE)
+            self._turn_away(request, FORBIDDEN, HandshakeRefusal.REASON_LOWER_SECURITY_PROFILE)
             return
         if not is_allowed(request.admit.version, row.allowed_versions):
-            self._turn_away(request, FORBIDDEN, StationRefused.REASON_VERSION_NOT_ALLOWED)
+            self._turn_away(request, FORBIDDEN, HandshakeRefusal.REASON_VERSION_NOT_ALLOWED)
             return
         self._grant(request, used_next)
 
-    def _turn_away(self, request: _Request, status: int, reason: "StationRefused.Reason.ValueType") -> None:
+    def _turn_away(self, request: _Request, status: int, reason: "HandshakeRefusal.Reason.ValueType") -> None:
         admit = request.admit
         answer = refused(admit.id, status)
         if status == UNAUTHORIZED:

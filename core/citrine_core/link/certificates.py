@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 from sqlalchemy import Row
 
-from citrine.events.v1.events_pb2 import StationRefused
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine_core.resources.stations.client_certificates import CertificateUser
 from citrine_core.resources.stations.models import ClientCertificate
 
@@ -77,7 +77,7 @@ def certificate_problem(
     tenant_id: str,
     owners: Collection[str],
     now: datetime,
-) -> "StationRefused.Reason.ValueType | None":
+) -> "HandshakeRefusal.Reason.ValueType | None":
     """Return why a station may not connect with a certificate, or None if it may.
 
     Args:
@@ -90,15 +90,15 @@ def certificate_problem(
     """
     is_its_own = presented.sha256 == row.certificate_sha256
     if not is_its_own and not presented.names & {row.station_id, row.certificate_name or row.station_id}:
-        return StationRefused.REASON_CERTIFICATE_NAME
+        return HandshakeRefusal.REASON_CERTIFICATE_NAME
     if owners and not presented.organizations.intersection(owners):
-        return StationRefused.REASON_CERTIFICATE_OWNER
+        return HandshakeRefusal.REASON_CERTIFICATE_OWNER
     if user is not None and (user.tenant_id, user.station_id) != (tenant_id, row.station_id):
-        return StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION
+        return HandshakeRefusal.REASON_CERTIFICATE_OF_OTHER_STATION
     if user is not None and user.revoked:
-        return StationRefused.REASON_CERTIFICATE_REVOKED
+        return HandshakeRefusal.REASON_CERTIFICATE_REVOKED
     if presented.valid_from > now or (presented.valid_until < now and not row.accept_expired_certificate):
-        return StationRefused.REASON_CERTIFICATE_EXPIRED
+        return HandshakeRefusal.REASON_CERTIFICATE_EXPIRED
     return None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TypeAlias
 
-from citrine.events.v1.events_pb2 import StationRefused
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Item
 from citrine_core.link.refused_stations import RefusedStations
@@ -58,4 +58,4 @@ class ConnectionQuota:
     def record(self, item: Item) -> None:
         """Record a refused handshake, so that operators see the reason."""
         address = item.content.remote_address
-        self._refusals.add(item.tenant_id, item.station_id, StationRefused.REASON_QUOTA, address)
+        self._refusals.add(item.tenant_id, item.station_id, HandshakeRefusal.REASON_QUOTA, address)

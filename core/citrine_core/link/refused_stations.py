@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, TypeAlias
 
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.edge.v1.link_pb2 import HandshakeRefused
 from citrine.events.v1.events_pb2 import Event, StationRefused
 from citrine_core.clock import Clock, utc_now
@@ -62,39 +63,39 @@ RETENTION_INTERVAL = timedelta(hours=1)
 
 _OF_KNOWN = frozenset(
     {
-        StationRefused.REASON_WRONG_PASSWORD,
-        StationRefused.REASON_NO_PASSWORD,
-        StationRefused.REASON_OTHER_USER_NAME,
-        StationRefused.REASON_DISABLED,
-        StationRefused.REASON_CERTIFICATE_NAME,
-        StationRefused.REASON_CERTIFICATE_OWNER,
-        StationRefused.REASON_CERTIFICATE_EXPIRED,
-        StationRefused.REASON_CERTIFICATE_REVOKED,
-        StationRefused.REASON_CERTIFICATE_OF_OTHER_STATION,
-        StationRefused.REASON_CERTIFICATE_MALFORMED,
-        StationRefused.REASON_LOWER_SECURITY_PROFILE,
-        StationRefused.REASON_VERSION_NOT_ALLOWED,
-        StationRefused.REASON_CERTIFICATE_STATUS_UNKNOWN,
-        StationRefused.REASON_QUOTA,
+        HandshakeRefusal.REASON_WRONG_PASSWORD,
+        HandshakeRefusal.REASON_NO_PASSWORD,
+        HandshakeRefusal.REASON_OTHER_USER_NAME,
+        HandshakeRefusal.REASON_DISABLED,
+        HandshakeRefusal.REASON_CERTIFICATE_NAME,
+        HandshakeRefusal.REASON_CERTIFICATE_OWNER,
+        HandshakeRefusal.REASON_CERTIFICATE_EXPIRED,
+        HandshakeRefusal.REASON_CERTIFICATE_REVOKED,
+        HandshakeRefusal.REASON_CERTIFICATE_OF_OTHER_STATION,
+        HandshakeRefusal.REASON_CERTIFICATE_MALFORMED,
+        HandshakeRefusal.REASON_LOWER_SECURITY_PROFILE,
+        HandshakeRefusal.REASON_VERSION_NOT_ALLOWED,
+        HandshakeRefusal.REASON_CERTIFICATE_STATUS_UNKNOWN,
+        HandshakeRefusal.REASON_QUOTA,
     }
 )
 """Reasons that imply a station of this id, so their number of kinds is bounded by the number of stations."""
 
 _CAUSES = {
-    HandshakeRefused.CAUSE_CREDENTIALS: StationRefused.REASON_MALFORMED_CREDENTIALS,
-    HandshakeRefused.CAUSE_VERSION: StationRefused.REASON_NO_COMMON_VERSION,
-    HandshakeRefused.CAUSE_TOO_MANY: StationRefused.REASON_TOO_MANY,
+    HandshakeRefused.CAUSE_CREDENTIALS: HandshakeRefusal.REASON_MALFORMED_CREDENTIALS,
+    HandshakeRefused.CAUSE_VERSION: HandshakeRefusal.REASON_NO_COMMON_VERSION,
+    HandshakeRefused.CAUSE_TOO_MANY: HandshakeRefusal.REASON_TOO_MANY,
 }
 
 _TLS_CAUSES = {
-    HandshakeRefused.CAUSE_TLS: StationRefused.REASON_TLS,
-    HandshakeRefused.CAUSE_NO_CERTIFICATE: StationRefused.REASON_NO_CERTIFICATE,
-    HandshakeRefused.CAUSE_CERTIFICATE_UNTRUSTED: StationRefused.REASON_CERTIFICATE_UNTRUSTED,
-    HandshakeRefused.CAUSE_CERTIFICATE_EXPIRED: StationRefused.REASON_CERTIFICATE_EXPIRED,
-    HandshakeRefused.CAUSE_CERTIFICATE_REVOKED: StationRefused.REASON_CERTIFICATE_REVOKED,
+    HandshakeRefused.CAUSE_TLS: HandshakeRefusal.REASON_TLS,
+    HandshakeRefused.CAUSE_NO_CERTIFICATE: HandshakeRefusal.REASON_NO_CERTIFICATE,
+    HandshakeRefused.CAUSE_CERTIFICATE_UNTRUSTED: HandshakeRefusal.REASON_CERTIFICATE_UNTRUSTED,
+    HandshakeRefused.CAUSE_CERTIFICATE_EXPIRED: HandshakeRefusal.REASON_CERTIFICATE_EXPIRED,
+    HandshakeRefused.CAUSE_CERTIFICATE_REVOKED: HandshakeRefusal.REASON_CERTIFICATE_REVOKED,
 }
 
-Key: TypeAlias = tuple[str, str, "StationRefused.Reason.ValueType", str]
+Key: TypeAlias = tuple[str, str, "HandshakeRefusal.Reason.ValueType", str]
 """Tenant, station and reason; and the host where TLS failed, so that no station is known."""
 
 
@@ -210,7 +211,7 @@ class RefusedStations:
         self,
         tenant_id: str,
         station_id: str,
-        reason: "StationRefused.Reason.ValueType",
+        reason: "HandshakeRefusal.Reason.ValueType",
         remote_address: str,
         offered: str = "",
     ) -> None:
@@ -224,7 +225,7 @@ class RefusedStations:
         (self._of_known if reason in _OF_KNOWN else self._of_others).add(key, attempts)
         self._publishing.rouse()
 
-    def add_failed_tls(self, reason: "StationRefused.Reason.ValueType", remote_address: str, detail: str) -> None:
+    def add_failed_tls(self, reason: "HandshakeRefusal.Reason.ValueType", remote_address: str, detail: str) -> None:
         """Count a TLS handshake that failed. Nobody knows of which station: it is shown to the default tenant."""
         if self._observe is not None:
             self._observe(reason)
@@ -239,7 +240,7 @@ class RefusedStations:
         if refused.cause in _TLS_CAUSES:
             self.add_failed_tls(_TLS_CAUSES[refused.cause], refused.remote_address, refused.detail)
             return
-        reason = _CAUSES.get(refused.cause, StationRefused.REASON_UNSPECIFIED)
+        reason = _CAUSES.get(refused.cause, HandshakeRefusal.REASON_UNSPECIFIED)
         self.add(refused.tenant_id, refused.station_id, reason, refused.remote_address, refused.offered)
 
     async def publish(self) -> bool:
@@ -281,7 +282,7 @@ class RefusedStations:
             unknown = ""
             if tenant_id in missing:
                 # The URL names no tenant that exists. The refusal is shown to the default tenant.
-                tenant_id, unknown, reason = DEFAULT_TENANT, tenant_id, StationRefused.REASON_UNKNOWN_TENANT
+                tenant_id, unknown, reason = DEFAULT_TENANT, tenant_id, HandshakeRefusal.REASON_UNKNOWN_TENANT
             _add_row(rows, (tenant_id, station_id, unknown, source), reason, attempts)
             if len(published) < events:
                 published.append(_event(tenant_id, station_id, unknown, reason, attempts))
@@ -334,10 +335,10 @@ def _event(
     tenant_id: str,
     station_id: str,
     unknown_tenant_id: str,
-    reason: "StationRefused.Reason.ValueType",
+    reason: "HandshakeRefusal.Reason.ValueType",
     attempts: _Attempts,
 ) -> Event:
-    name = StationRefused.Reason.Name(reason).removeprefix("REASON_").lower().replace("_", " ")
+    name = HandshakeRefusal.Reason.Name(reason).removeprefix("REASON_").lower().replace("_", " ")
     about = {"tenant_id": unknown_tenant_id or tenant_id, "station_id": station_id, "address": attempts.remote_address}
     logger.info("a station was refused: %s", name, extra={**about, "attempts": attempts.count})
     body = StationRefused(

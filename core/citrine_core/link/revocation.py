@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from citrine.api.v1.certificate_store_pb2 import CertificateUse
-from citrine.events.v1.events_pb2 import StationRefused
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine_core.config import CoreSettings
 from citrine_core.resources.certificate_store.parsing import read_certificates
 from citrine_core.resources.certificate_store.queries import find_trusted
@@ -54,7 +54,7 @@ class StationRevocation:
         self._issuers: Sequence[x509.Certificate] = ()
         self._until: datetime | None = None
 
-    async def problem(self, der: bytes) -> "StationRefused.Reason.ValueType | None":
+    async def problem(self, der: bytes) -> "HandshakeRefusal.Reason.ValueType | None":
         """Return why a certificate lets nobody in; None if it does.
 
         Raises:
@@ -64,9 +64,9 @@ class StationRevocation:
         async with self._slots:
             status = await self._status(certificate)
         if status is OcspStatus.REVOKED:
-            return StationRefused.REASON_CERTIFICATE_REVOKED
+            return HandshakeRefusal.REASON_CERTIFICATE_REVOKED
         if status is OcspStatus.UNKNOWN and self._is_hard:
-            return StationRefused.REASON_CERTIFICATE_STATUS_UNKNOWN
+            return HandshakeRefusal.REASON_CERTIFICATE_STATUS_UNKNOWN
         return None
 
     async def _status(self, certificate: x509.Certificate) -> OcspStatus:

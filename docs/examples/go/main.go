@@ -59,7 +59,7 @@ func connectedStations(ctx context.Context, stations apiv1.StationsServiceClient
 
 // follow hands events on until no later attempt can cure what is wrong. Each comes at least once: one that must count
 // once is recognised by its token.
-func follow(ctx context.Context, events apiv1.EventsServiceClient, handle func(*eventsv1.Event) error) error {
+func follow(ctx context.Context, events eventsv1.EventsServiceClient, handle func(*eventsv1.Event) error) error {
 	token := "" // a program that must miss nothing stores it with what it made of the event
 	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
 		err := subscribe(ctx, events, token, func(event *eventsv1.Event) error {
@@ -80,11 +80,11 @@ func follow(ctx context.Context, events apiv1.EventsServiceClient, handle func(*
 
 // subscribe hands events on until one stream ends.
 func subscribe(
-	ctx context.Context, events apiv1.EventsServiceClient, token string, handle func(*eventsv1.Event) error,
+	ctx context.Context, events eventsv1.EventsServiceClient, token string, handle func(*eventsv1.Event) error,
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := events.Subscribe(ctx, &apiv1.SubscribeRequest{FromToken: token})
+	stream, err := events.Subscribe(ctx, &eventsv1.SubscribeRequest{FromToken: token})
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	remoteControl := apiv1.NewRemoteControlServiceClient(channel)
-	return follow(ctx, apiv1.NewEventsServiceClient(channel), func(event *eventsv1.Event) error {
+	return follow(ctx, eventsv1.NewEventsServiceClient(channel), func(event *eventsv1.Event) error {
 		if len(connected) > 0 { // the stream is open, so what the station reports now is seen
 			stationID := connected[0]
 			connected = nil

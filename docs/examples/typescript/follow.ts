@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { EventsService } from "./gen/citrine/api/v1/events_pb.js";
+import { EventsService } from "./gen/citrine/events/v1/events_service_pb.js";
 import { RemoteControlService } from "./gen/citrine/api/v1/remote_control_pb.js";
 import { StationsService } from "./gen/citrine/api/v1/stations_pb.js";
 import type { Event } from "./gen/citrine/events/v1/events_pb.js";

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.events.v1.events_pb2 import Event, StationRefused, TokenAuthorized, TransactionEnded, TransactionSummary
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING, REASON_ENUM_LOCAL
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
@@ -23,7 +24,7 @@ def test_an_empty_event_of_each_kind_has_words(kind: str) -> None:
 
 def test_a_station_that_was_refused_is_told_with_reason_tenant_and_address() -> None:
     event = Event(tenant_id="acme", station_id="CS-1")
-    refused = StationRefused(reason=StationRefused.REASON_NO_COMMON_VERSION, remote_address="192.0.2.1:9", attempts=3)
+    refused = StationRefused(reason=HandshakeRefusal.REASON_NO_COMMON_VERSION, remote_address="192.0.2.1:9", attempts=3)
     event.station_refused.CopyFrom(refused)
 
     assert event_words(event) == (

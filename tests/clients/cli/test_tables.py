@@ -7,9 +7,8 @@ import pytest
 from rich.text import Text
 
 from citrine.api.v1.local_auth_list_pb2 import ListLocalListsResponse, LocalList
-from citrine.api.v1.stations_pb2 import ListStationsResponse, Station
+from citrine.api.v1.stations_pb2 import HandshakeRefusal, ListStationsResponse, Station
 from citrine.api.v1.transactions_pb2 import ListTransactionsResponse, Transaction
-from citrine.events.v1.events_pb2 import StationRefused
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from tests.clients.cli.conftest import Cli, Ran
 from tests.clients.scripted_core import ScriptedCore
@@ -112,7 +111,7 @@ def test_a_remark_on_one_row_leaves_a_table_a_table(
         station.clock_skew.seconds = 0
     for refused in stations[1:]:
         refused.connected = False
-        refused.handshake_refusal.reason = StationRefused.REASON_WRONG_PASSWORD
+        refused.handshake_refusal.reason = HandshakeRefusal.REASON_WRONG_PASSWORD
     core.on("ListStations", ListStationsResponse(stations=stations))
     whole = citrine("--tenant", "acme", "station", "list")
     monkeypatch.setenv("COLUMNS", "80")

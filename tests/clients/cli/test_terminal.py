@@ -7,7 +7,6 @@ import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
 
-from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.api.v1.stations_pb2 import CreateStationResponse, Station, StationAddress
 from citrine.api.v1.transactions_pb2 import (
     GetTransactionRequest,
@@ -16,6 +15,7 @@ from citrine.api.v1.transactions_pb2 import (
     Transaction,
 )
 from citrine.events.v1.events_pb2 import Event, TransactionSummary, TransactionUpdated
+from citrine.events.v1.events_service_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore

@@ -10,10 +10,10 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.charge_records_pb2 import ChargeRecord, ListChargeRecordsRequest, ListChargeRecordsResponse
-from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.api.v1.stations_pb2 import ListStationsRequest
 from citrine.api.v1.tokens_pb2 import ListTokensRequest, ListTokensResponse, Token
 from citrine.events.v1.events_pb2 import ChargeRecordMade, Event, TokenChanged
+from citrine.events.v1.events_service_pb2 import SubscribeRequest, SubscribeResponse
 from citrine_sdk import Backoff, Citrine, follow_charge_records
 from tests.clients.scripted_core import ScriptedCore
 

@@ -3,9 +3,9 @@
 import grpc
 import pytest
 
-from citrine.api.v1.events_pb2 import SubscribeResponse
 from citrine.api.v1.stations_pb2 import CreateStationRequest, GetStationRequest, Station
 from citrine.events.v1.events_pb2 import Event, StationConnected
+from citrine.events.v1.events_service_pb2 import SubscribeResponse
 from citrine_sdk import Citrine
 from tests.clients.scripted_core import ScriptedCore, start
 

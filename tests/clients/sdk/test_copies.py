@@ -13,9 +13,9 @@ from pathlib import Path
 
 import grpc
 
-from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.api.v1.tokens_pb2 import ListTokensResponse
 from citrine.events.v1.events_pb2 import Event, TokenChanged
+from citrine.events.v1.events_service_pb2 import SubscribeRequest, SubscribeResponse
 from tests.clients.scripted_core import ScriptedCore, core
 from tests.support.waiting import WAIT
 

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
-from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.events.v1.events_pb2 import Event, StationConnected
+from citrine.events.v1.events_service_pb2 import SubscribeRequest, SubscribeResponse
 from citrine_sdk import Backoff, Citrine
 from citrine_sdk.events import follow_events
 from tests.clients.scripted_core import ScriptedCore

@@ -8,11 +8,11 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import display_message_pb2, provisioning_pb2, remote_control_pb2
-from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest
 from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
 from citrine.ocpp.spellings import spelling_of
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2.remote_control_pb2 import RequestStartTransactionRequest

@@ -9,14 +9,13 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import tariffs_pb2
-from citrine.api.v1.availability_pb2 import ListConnectorsRequest
+from citrine.api.v1.availability_pb2 import ConnectorDetail, ListConnectorsRequest
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest
 from citrine.api.v1.provisioning_pb2 import GetBaseReportRequest
 from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DEVICE_MODEL, GetReportRunRequest
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import ListUnmatchedEndsRequest, TransactionAnomaly
-from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.spellings import spelling_of
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import remote_control_pb2 as remote

@@ -6,11 +6,11 @@ import grpc
 import pytest
 from sqlalchemy import func, select
 
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.keys_pb2 import CreateKeyRequest
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.v2.meter_values_pb2 import MeterValuesRequest
 from citrine.ocpp.v2.types_pb2 import MeasurandEnum, MeterValue, SampledValue
 from citrine_core.events import OutboxEvent, samples

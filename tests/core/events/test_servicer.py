@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from citrine.api.v1 import events_pb2 as pb
 from citrine.api.v1 import stations_pb2
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.edge.v1.link_pb2 import OCPP_VERSION_21, ObservedFrame, SessionRef
+from citrine.events.v1 import events_service_pb2 as pb
 from citrine.events.v1.events_pb2 import Event, ReportFinished, StationConnected
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine_core.config import read_settings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.events import OutboxRepository, write_events

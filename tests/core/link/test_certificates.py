@@ -15,9 +15,9 @@ from citrine.api.v1 import stations_pb2 as pb
 from citrine.api.v1.certificate_store_pb2_grpc import CertificateStoreServiceStub
 from citrine.api.v1.security_pb2 import RevokeIssuedCertificateRequest
 from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
-from citrine.events.v1.events_pb2 import StationRefused
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import security_pb2 as ocpp_security
 from citrine.ocpp.v2.provisioning_pb2 import (
@@ -71,7 +71,7 @@ async def reason_for(core: RunningCore, station_id: str) -> str:
     await core.core.refused_stations.publish()
     request = pb.ListHandshakeRefusalsRequest(station_id=station_id)
     listed = await core.stub(StationsServiceStub).ListHandshakeRefusals(request)
-    return StationRefused.Reason.Name(listed.refusals[0].reason).removeprefix("REASON_")
+    return HandshakeRefusal.Reason.Name(listed.refusals[0].reason).removeprefix("REASON_")
 
 
 async def show(core: RunningCore, station_id: str) -> pb.Station:

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.stations_pb2 import HandshakeRefusal, ListHandshakeRefusalsRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2 import HandshakeRefused, Upstream
 from citrine.events.v1.events_pb2 import StationRefused
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine_core.link.refused_stations import MOST_EVENTS, MOST_SOURCES, QUIET, RefusedStations
 from tests.support.blocks import events
 from tests.support.core import PASSWORD, RunningCore
@@ -31,12 +31,12 @@ async def told(core: RunningCore, station_id: str = "CS-1") -> StationRefused:
 @pytest.mark.parametrize(
     ("station_id", "password", "how", "reason"),
     [
-        ("CS-9", PASSWORD, {}, StationRefused.REASON_UNKNOWN_STATION),
-        ("CS-1", "wrong", {}, StationRefused.REASON_WRONG_PASSWORD),
-        ("CS-1", "x" * 2000, {}, StationRefused.REASON_WRONG_PASSWORD),
-        ("CS-1", None, {}, StationRefused.REASON_NO_PASSWORD),
-        ("CS-1", PASSWORD, {"username": "CS-2"}, StationRefused.REASON_OTHER_USER_NAME),
-        ("CS-2", PASSWORD, {}, StationRefused.REASON_DISABLED),
+        ("CS-9", PASSWORD, {}, HandshakeRefusal.REASON_UNKNOWN_STATION),
+        ("CS-1", "wrong", {}, HandshakeRefusal.REASON_WRONG_PASSWORD),
+        ("CS-1", "x" * 2000, {}, HandshakeRefusal.REASON_WRONG_PASSWORD),
+        ("CS-1", None, {}, HandshakeRefusal.REASON_NO_PASSWORD),
+        ("CS-1", PASSWORD, {"username": "CS-2"}, HandshakeRefusal.REASON_OTHER_USER_NAME),
+        ("CS-2", PASSWORD, {}, HandshakeRefusal.REASON_DISABLED),
     ],
 )
 async def test_a_station_that_is_not_let_in_is_told_with_the_reason(
@@ -44,7 +44,7 @@ async def test_a_station_that_is_not_let_in_is_told_with_the_reason(
     station_id: str,
     password: str | None,
     how: dict[str, Any],
-    reason: "StationRefused.Reason.ValueType",
+    reason: "HandshakeRefusal.Reason.ValueType",
 ) -> None:
     await core.add_station("CS-1")
     await core.add_station("CS-2", enabled=False)
@@ -60,7 +60,7 @@ async def test_attempts_of_a_kind_are_told_once_a_minute_with_their_number(core:
     now = 0.0
     refusals = RefusedStations(core.core.unit_of_work, now=lambda: now)
     for second in range(3):
-        refusals.add("", "CS-1", StationRefused.REASON_WRONG_PASSWORD, f"10.0.0.{second}:1")
+        refusals.add("", "CS-1", HandshakeRefusal.REASON_WRONG_PASSWORD, f"10.0.0.{second}:1")
         await refusals.publish()
     now = QUIET.total_seconds()
     await refusals.publish()
@@ -74,8 +74,8 @@ async def test_attempts_of_a_kind_are_told_once_a_minute_with_their_number(core:
 async def test_whoever_tries_names_by_the_thousand_does_not_fill_the_database(core: RunningCore) -> None:
     refusals = RefusedStations(core.core.unit_of_work, now=lambda: 0.0)
     for number in range(5000):
-        refusals.add("", f"CS-{number}", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
-        refusals.add("nobody", f"CS-{number}", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
+        refusals.add("", f"CS-{number}", HandshakeRefusal.REASON_UNKNOWN_STATION, "10.0.0.1:1")
+        refusals.add("nobody", f"CS-{number}", HandshakeRefusal.REASON_UNKNOWN_STATION, "10.0.0.1:1")
     for _ in range(5):
         await refusals.publish()
 
@@ -84,7 +84,7 @@ async def test_whoever_tries_names_by_the_thousand_does_not_fill_the_database(co
     assert sum(map(len, stored)) == MOST_EVENTS
     unknown = [one.station_refused for kept in stored for one in kept if one.station_refused.unknown_tenant_id]
     assert {(one.reason, one.unknown_tenant_id) for one in unknown} == {
-        (StationRefused.REASON_UNKNOWN_TENANT, "nobody")
+        (HandshakeRefusal.REASON_UNKNOWN_TENANT, "nobody")
     }
 
 
@@ -97,7 +97,7 @@ async def test_what_an_edge_refuses_by_itself_is_told(core: RunningCore) -> None
         found = await told(core)
 
     expected = StationRefused(
-        reason=StationRefused.REASON_NO_COMMON_VERSION, remote_address="10.0.0.1:1", attempts=1, offered="ocpp1.5"
+        reason=HandshakeRefusal.REASON_NO_COMMON_VERSION, remote_address="10.0.0.1:1", attempts=1, offered="ocpp1.5"
     )
     assert found == expected
 
@@ -122,8 +122,8 @@ async def test_failed_tls_handshakes_are_listed_by_where_they_came_from(core: Ru
         ("", "[2001:db8::1]:5", 1, "certificate: unknown"),
     }
     assert {one.reason for one in first} == {
-        StationRefused.REASON_NO_CERTIFICATE,
-        StationRefused.REASON_CERTIFICATE_UNTRUSTED,
+        HandshakeRefusal.REASON_NO_CERTIFICATE,
+        HandshakeRefusal.REASON_CERTIFICATE_UNTRUSTED,
     }
     assert len(then) <= MOST_SOURCES
     assert "station_refused" not in [event.WhichOneof("body") for event in await events(core.core.unit_of_work, "")]

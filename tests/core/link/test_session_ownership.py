@@ -8,13 +8,12 @@ import pytest
 from citrine.api.v1 import (
     connections_pb2,
     connections_pb2_grpc,
-    events_pb2,
-    events_pb2_grpc,
     remote_control_pb2,
     remote_control_pb2_grpc,
 )
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.edge.v1 import link_pb2 as link
+from citrine.events.v1 import events_service_pb2, events_service_pb2_grpc
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.remote_control_pb2 import (
@@ -163,8 +162,8 @@ async def test_a_frame_that_another_edge_made_up_is_shown_to_nobody(core: Runnin
     await core.add_station("CS-1")
     async with core.edge("edge-1") as own, core.edge("edge-2") as other:
         session = await own.connect("CS-1", PASSWORD)
-        stub = core.stub(events_pb2_grpc.EventsServiceStub)
-        watching = stub.WatchMessages(events_pb2.WatchMessagesRequest(station_ids=["CS-1"]))
+        stub = core.stub(events_service_pb2_grpc.EventsServiceStub)
+        watching = stub.WatchMessages(events_service_pb2.WatchMessagesRequest(station_ids=["CS-1"]))
         await watching.read()
 
         for edge, text in ((other, "made up"), (own, "said")):
@@ -176,6 +175,6 @@ async def test_a_frame_that_another_edge_made_up_is_shown_to_nobody(core: Runnin
                         await asyncio.sleep(0.01)
 
         seen = await watching.read()
-        assert isinstance(seen, events_pb2.WatchMessagesResponse)
+        assert isinstance(seen, events_service_pb2.WatchMessagesResponse)
         assert seen.frame == "said"
         watching.cancel()

@@ -6,12 +6,12 @@ import grpc
 import pytest
 
 from citrine.api.v1 import stations_pb2 as pb
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2 import HandshakeRefused
-from citrine.events.v1.events_pb2 import StationRefused
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine_core.link.refused_stations import MOST_KINDS, MOST_ROWS, MOST_UNREGISTERED, QUIET, RefusedStations
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.statements import statements
@@ -76,7 +76,7 @@ async def test_the_last_refusal_is_shown_until_the_station_connects(core: Runnin
         (of_list,) = (await core.stub(StationsServiceStub).ListStations(pb.ListStationsRequest())).stations
         (of_refusals,) = await listed(core)
 
-        assert shown.handshake_refusal.reason == StationRefused.REASON_WRONG_PASSWORD
+        assert shown.handshake_refusal.reason == HandshakeRefusal.REASON_WRONG_PASSWORD
         assert (shown.handshake_refusal.attempts, shown.handshake_refusal.registered) == (1, True)
         assert shown.handshake_refusal.remote_address
         assert shown.handshake_refusal.first_time == shown.handshake_refusal.last_time
@@ -97,10 +97,10 @@ async def test_attempts_are_counted_anew_after_a_connection(core: RunningCore) -
     refusals = refused_stations(core, clock)
     clock.seconds = -3600.0
     for _ in range(3):
-        refusals.add("", "CS-1", StationRefused.REASON_NO_PASSWORD, "10.0.0.1:1")
+        refusals.add("", "CS-1", HandshakeRefusal.REASON_NO_PASSWORD, "10.0.0.1:1")
     await refusals.publish()
     clock.seconds += QUIET.total_seconds()
-    refusals.add("", "CS-1", StationRefused.REASON_NO_PASSWORD, "10.0.0.1:2")
+    refusals.add("", "CS-1", HandshakeRefusal.REASON_NO_PASSWORD, "10.0.0.1:2")
     await refusals.publish()
     assert [(one.attempts, one.remote_address) for one in await listed(core)] == [(4, "10.0.0.1:2")]
 
@@ -111,11 +111,11 @@ async def test_attempts_are_counted_anew_after_a_connection(core: RunningCore) -
         assert not shown.HasField("handshake_refusal")
     # The connection was opened by the real clock, which is later.
     clock.seconds = (datetime.now(UTC) - NOW).total_seconds() + 60
-    refusals.add("", "CS-1", StationRefused.REASON_WRONG_PASSWORD, "10.0.0.1:3")
+    refusals.add("", "CS-1", HandshakeRefusal.REASON_WRONG_PASSWORD, "10.0.0.1:3")
     await refusals.publish()
 
     (found,) = await listed(core)
-    assert (found.attempts, found.reason) == (1, StationRefused.REASON_WRONG_PASSWORD)
+    assert (found.attempts, found.reason) == (1, HandshakeRefusal.REASON_WRONG_PASSWORD)
     assert found.first_time == found.last_time
     assert (await station(core)).handshake_refusal == found
 
@@ -129,9 +129,9 @@ async def test_ids_that_nobody_knows_are_found_and_are_few(core: RunningCore) ->
         for minute in range(12):
             clock.seconds = minute * QUIET.total_seconds()
             for number in range(10_000):
-                refusals.add("", f"X-{minute}-{number}", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
+                refusals.add("", f"X-{minute}-{number}", HandshakeRefusal.REASON_UNKNOWN_STATION, "10.0.0.1:1")
             # Who is known is not pushed out by those.
-            refusals.add("", "CS-1", StationRefused.REASON_WRONG_PASSWORD, f"10.0.0.2:{minute}")
+            refusals.add("", "CS-1", HandshakeRefusal.REASON_WRONG_PASSWORD, f"10.0.0.2:{minute}")
             for _ in range(3):
                 clock.seconds += 1
                 await refusals.publish()
@@ -151,7 +151,7 @@ async def test_a_whole_fleet_with_wrong_passwords_is_stored_in_batches(core: Run
     clock = Clock()
     refusals = refused_stations(core, clock)
     for number in range(2 * MOST_ROWS):
-        refusals.add("", f"CS-{number}", StationRefused.REASON_WRONG_PASSWORD, "10.0.0.1:1")
+        refusals.add("", f"CS-{number}", HandshakeRefusal.REASON_WRONG_PASSWORD, "10.0.0.1:1")
     for _ in range(2):
         clock.seconds += 1
         await refusals.publish()
@@ -164,11 +164,11 @@ async def test_a_tenant_that_there_is_not_is_told_to_the_default_one(core: Runni
     refusals = refused_stations(core, Clock())
     cause = HandshakeRefused.CAUSE_VERSION
     refusals.add_of_edge(HandshakeRefused(tenant_id="dmeo", station_id="CS-1", cause=cause))
-    refusals.add("dmeo", "CS-1", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
+    refusals.add("dmeo", "CS-1", HandshakeRefusal.REASON_UNKNOWN_STATION, "10.0.0.1:1")
     await refusals.publish()
 
     (found,) = await listed(core, "CS-1")
-    assert (found.reason, found.unknown_tenant_id) == (StationRefused.REASON_UNKNOWN_TENANT, "dmeo")
+    assert (found.reason, found.unknown_tenant_id) == (HandshakeRefusal.REASON_UNKNOWN_TENANT, "dmeo")
     assert (found.attempts, found.registered) == (2, False)
     # It says nothing of the station of that id here.
     assert not (await station(core)).HasField("handshake_refusal")
@@ -176,8 +176,8 @@ async def test_a_tenant_that_there_is_not_is_told_to_the_default_one(core: Runni
 
 async def test_who_writes_what_he_likes_harms_no_other(core: RunningCore) -> None:
     refusals = refused_stations(core, Clock())
-    refusals.add("t" * 500, "s" * 500, StationRefused.REASON_UNKNOWN_STATION, "a" * 500, "o" * 500)
-    refusals.add("", "a\0b", StationRefused.REASON_MALFORMED_CREDENTIALS, "10.0.0.1:1")
+    refusals.add("t" * 500, "s" * 500, HandshakeRefusal.REASON_UNKNOWN_STATION, "a" * 500, "o" * 500)
+    refusals.add("", "a\0b", HandshakeRefusal.REASON_MALFORMED_CREDENTIALS, "10.0.0.1:1")
     await refusals.publish()
 
     assert {one.station_id for one in await listed(core)} == {"s" * 48, "ab"}
@@ -186,11 +186,11 @@ async def test_who_writes_what_he_likes_harms_no_other(core: RunningCore) -> Non
 async def test_a_station_that_is_registered_or_removed_begins_anew(core: RunningCore) -> None:
     stub = core.stub(StationsServiceStub)
     refusals = refused_stations(core, Clock())
-    refusals.add("", "CS-1", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
+    refusals.add("", "CS-1", HandshakeRefusal.REASON_UNKNOWN_STATION, "10.0.0.1:1")
     await refusals.publish()
     await stub.CreateStation(pb.CreateStationRequest(station=pb.Station(station_id="CS-1")))
     assert await listed(core) == []
-    refusals.add("", "CS-1", StationRefused.REASON_DISABLED, "10.0.0.1:1")
+    refusals.add("", "CS-1", HandshakeRefusal.REASON_DISABLED, "10.0.0.1:1")
     await refusals.publish()
     assert len(await listed(core, "CS-1")) == 1
 
@@ -205,10 +205,10 @@ async def test_a_station_that_is_registered_or_removed_begins_anew(core: Running
 async def test_refusals_of_long_ago_are_forgotten(core: RunningCore) -> None:
     clock = Clock()
     refusals = refused_stations(core, clock)
-    refusals.add("", "OLD", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
+    refusals.add("", "OLD", HandshakeRefusal.REASON_UNKNOWN_STATION, "10.0.0.1:1")
     await refusals.publish()
     clock.seconds = timedelta(days=91).total_seconds()
-    refusals.add("", "NEW", StationRefused.REASON_UNKNOWN_STATION, "10.0.0.1:1")
+    refusals.add("", "NEW", HandshakeRefusal.REASON_UNKNOWN_STATION, "10.0.0.1:1")
     await refusals.publish()
 
     await refusals.forget()

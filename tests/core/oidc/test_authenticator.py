@@ -11,11 +11,12 @@ import grpc
 import jwt
 import pytest
 
-from citrine.api.v1 import events_pb2, keys_pb2, stations_pb2, tenants_pb2
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1 import keys_pb2, stations_pb2, tenants_pb2
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
+from citrine.events.v1 import events_service_pb2
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from tests.support.api import auth
 from tests.support.core import RunningCore, running_core
 from tests.support.issuer import AUDIENCE, Issuer, issuer
@@ -190,7 +191,7 @@ async def test_stream_ends_when_its_token_expires(
     monkeypatch.setattr("citrine_core.oidc.authenticator.LEEWAY", 0)
     async with core_of(issuer, sqlite_url, tmp_path) as core:
         token = issuer.token(tenant="acme", scope="events:read", exp=int(time.time()) + 2)
-        stream = core.stub(EventsServiceStub).Subscribe(events_pb2.SubscribeRequest(), metadata=auth(token))
+        stream = core.stub(EventsServiceStub).Subscribe(events_service_pb2.SubscribeRequest(), metadata=auth(token))
         await stream.read()
 
         async with asyncio.timeout(WAIT):

@@ -1,8 +1,6 @@
 """Who may call what."""
 
 import asyncio
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -11,24 +9,20 @@ import grpc
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
-import citrine.api.v1
-from citrine.api.v1 import events_pb2, keys_pb2, stations_pb2, tenants_pb2, tokens_pb2
+from citrine.api.v1 import keys_pb2, stations_pb2, tenants_pb2, tokens_pb2
 from citrine.edge.v1 import link_pb2
 from citrine.edge.v1.link_pb2_grpc import EdgeLinkServiceStub
+from citrine.events.v1 import events_service_pb2
 from citrine_core.errors import Unauthenticated
 from citrine_core.rpc.access import Access, rule_of, scopes_of
 from citrine_core.rpc.edge_peer import EdgePeer
 from tests.support.api import EDGE_CREDENTIAL, Api, auth
+from tests.support.contract import rpcs
 from tests.support.waiting import WAIT
 
 
 def methods() -> list[MethodDescriptor]:
-    found = []
-    for module in pkgutil.iter_modules(citrine.api.v1.__path__, "citrine.api.v1."):
-        if module.name.endswith("_pb2"):
-            descriptor = importlib.import_module(module.name).DESCRIPTOR
-            found += [method for service in descriptor.services_by_name.values() for method in service.methods]
-    return found
+    return list(rpcs())
 
 
 METHODS = methods()
@@ -72,7 +66,7 @@ async def code_of(call: Any) -> grpc.StatusCode:
 
 CALLS = [
     pytest.param("stations", "ListStations", stations_pb2.ListStationsRequest(), "stations:read", id="unary"),
-    pytest.param("events", "Subscribe", events_pb2.SubscribeRequest(), "events:read", id="stream"),
+    pytest.param("events", "Subscribe", events_service_pb2.SubscribeRequest(), "events:read", id="stream"),
 ]
 
 
@@ -203,7 +197,9 @@ OTHERS = [
     ),
     pytest.param("tokens", "DeleteToken", tokens_pb2.DeleteTokenRequest(id_token="T-1"), id="DeleteToken"),
     pytest.param("keys", "RevokeKey", keys_pb2.RevokeKeyRequest(), id="RevokeKey"),
-    pytest.param("events", "WatchMessages", events_pb2.WatchMessagesRequest(station_ids=["S-1"]), id="WatchMessages"),
+    pytest.param(
+        "events", "WatchMessages", events_service_pb2.WatchMessagesRequest(station_ids=["S-1"]), id="WatchMessages"
+    ),
 ]
 
 

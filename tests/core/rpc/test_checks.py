@@ -8,9 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.commands_pb2 import CallStationRequest
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_BLOCKED, CreateTokenRequest, Token
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc.checks import check_request
 

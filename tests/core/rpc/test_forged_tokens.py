@@ -8,16 +8,17 @@ from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import descriptor_pool, message_factory
+from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.stations_pb2 import ListStationsRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine_core.rpc.pages import _digest
 from tests.support.api import field_violations
+from tests.support.contract import rpcs
 from tests.support.core import RunningCore, running_core
 
 KEYS: list[list[Any]] = [
@@ -54,12 +55,9 @@ ALLOWED = {grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode
 
 def lists() -> Iterator[MethodDescriptor]:
     """Return the methods that list something page by page."""
-    pool: Any = descriptor_pool.Default()
-    for path in sorted(Path("protos/citrine/api/v1").glob("*.proto")):
-        for service in pool.FindFileByName(f"citrine/api/v1/{path.name}").services_by_name.values():
-            for method in service.methods:
-                if "page_token" in method.input_type.fields_by_name:
-                    yield method
+    for method in rpcs():
+        if "page_token" in method.input_type.fields_by_name:
+            yield method
 
 
 def token_of(request: Message, key: list[Any]) -> str:

@@ -8,19 +8,19 @@ import grpc
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from citrine.api.v1 import events_pb2 as events
 from citrine.api.v1 import stations_pb2 as pb
-from citrine.api.v1.events_pb2_grpc import (
-    EventsServiceServicer,
-    EventsServiceStub,
-    add_EventsServiceServicer_to_server,
-)
 from citrine.api.v1.stations_pb2_grpc import (
     StationsServiceServicer,
     StationsServiceStub,
     add_StationsServiceServicer_to_server,
 )
+from citrine.events.v1 import events_service_pb2 as events
 from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2_grpc import (
+    EventsServiceServicer,
+    EventsServiceStub,
+    add_EventsServiceServicer_to_server,
+)
 from citrine_core import errors
 from citrine_core.dispatch import Block
 from citrine_core.rpc import Access, Identity, build_server, caller

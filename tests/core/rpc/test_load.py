@@ -11,9 +11,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from citrine.api.v1 import events_pb2, stations_pb2
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.api.v1 import stations_pb2
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.events.v1 import events_service_pb2
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine_core.core import CALLERS
 from citrine_core.resources.keys.secrets import new_key
 from citrine_core.rpc import load
@@ -101,7 +102,7 @@ async def test_a_burst_of_rpcs_is_served_or_told_that_they_are_too_many(sqlite_u
     assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
-@pytest.mark.parametrize("method", [LIST, CHECK, "/citrine.api.v1.EventsService/Subscribe"])
+@pytest.mark.parametrize("method", [LIST, CHECK, "/citrine.events.v1.EventsService/Subscribe"])
 async def test_what_is_no_message_is_refused_by_name(
     core: RunningCore, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -135,11 +136,11 @@ async def test_streams_lock_out_no_call_and_no_link(core: RunningCore, monkeypat
     subscribe = core.stub(EventsServiceStub).Subscribe
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(3):
-            stream = subscribe(events_pb2.SubscribeRequest())
+            stream = subscribe(events_service_pb2.SubscribeRequest())
             stack.callback(stream.cancel)
             await stream.read()
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await subscribe(events_pb2.SubscribeRequest()).read()
+            await subscribe(events_service_pb2.SubscribeRequest()).read()
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "streams with this key" in str(refused.value.details())
 
@@ -148,7 +149,7 @@ async def test_streams_lock_out_no_call_and_no_link(core: RunningCore, monkeypat
             pass
 
     async def again() -> None:
-        while await code_of(first_of(subscribe(events_pb2.SubscribeRequest()))) is not grpc.StatusCode.OK:
+        while await code_of(first_of(subscribe(events_service_pb2.SubscribeRequest()))) is not grpc.StatusCode.OK:
             await asyncio.sleep(0.01)
 
     async with asyncio.timeout(WAIT):
@@ -171,14 +172,14 @@ async def test_one_tenant_has_a_bound_that_leaves_others_their_places(
     async with grpc.aio.insecure_channel(core.address) as channel, contextlib.AsyncExitStack() as stack:
         subscribe = EventsServiceStub(channel).Subscribe
         for key in keys:
-            stream = subscribe(events_pb2.SubscribeRequest(), metadata=auth(key))
+            stream = subscribe(events_service_pb2.SubscribeRequest(), metadata=auth(key))
             stack.callback(stream.cancel)
             await stream.read()
 
         with pytest.raises(grpc.aio.AioRpcError, match="streams of this tenant"):
-            await subscribe(events_pb2.SubscribeRequest(), metadata=auth(keys[0])).read()
+            await subscribe(events_service_pb2.SubscribeRequest(), metadata=auth(keys[0])).read()
         for key in (other, core.key):
-            stream = subscribe(events_pb2.SubscribeRequest(), metadata=auth(key))
+            stream = subscribe(events_service_pb2.SubscribeRequest(), metadata=auth(key))
             stack.callback(stream.cancel)
             await stream.read()
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from citrine.api.v1.events_pb2 import WatchMessagesRequest
+from citrine.events.v1.events_service_pb2 import WatchMessagesRequest
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line, local_time

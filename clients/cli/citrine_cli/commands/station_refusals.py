@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from citrine.api.v1.stations_pb2 import ListHandshakeRefusalsRequest
-from citrine.events.v1.events_pb2 import StationRefused
+from citrine.api.v1.stations_pb2 import HandshakeRefusal, ListHandshakeRefusalsRequest
 from citrine_cli.cells import State
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.errors import UsageError
@@ -15,7 +14,7 @@ from citrine_cli.words import count, enum_word, time_word
 
 __all__ = ["list_refusals"]
 
-_REASONS = words_of(StationRefused.Reason.items(), "REASON_")
+_REASONS = words_of(HandshakeRefusal.Reason.items(), "REASON_")
 
 
 async def list_refusals(
@@ -42,7 +41,7 @@ async def list_refusals(
     request = ListHandshakeRefusalsRequest(
         station_id=station_id or station,
         unregistered_only=unregistered,
-        reason=choice("--reason", _REASONS, reason) if reason else StationRefused.REASON_UNSPECIFIED,
+        reason=choice("--reason", _REASONS, reason) if reason else HandshakeRefusal.REASON_UNSPECIFIED,
         last_time=range_of(begin, end),
     )
     pages = collect(client.citrine.stations.ListHandshakeRefusals, request, limit)

@@ -13,7 +13,6 @@ import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc.aio import UnaryStreamMultiCallable
 
-from citrine.api.v1.events_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.api.v1.stations_pb2 import (
     GetStationAddressRequest,
     GetStationRequest,
@@ -23,6 +22,7 @@ from citrine.api.v1.stations_pb2 import (
     StationAddress,
 )
 from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2 import SubscribeRequest, SubscribeResponse
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
 from citrine_cli.admission_hints import event_of, refusal_hint

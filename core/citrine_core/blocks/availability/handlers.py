@@ -39,7 +39,7 @@ class StatusReport:
     receive_time: datetime
     """When the edge read the report, in UTC."""
     detail: bytes | None = None
-    """Serialised citrine.events.v1.ConnectorDetail. None: the version says no more than the status."""
+    """Serialised citrine.api.v1.ConnectorDetail. None: the version says no more than the status."""
 
 
 class AvailabilityHandlers:

@@ -39,7 +39,7 @@ class ConnectorState(Model):
     receive_time: Mapped[datetime | None]
     """When the newest report was received. None: before this was stored."""
     detail: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """Serialised citrine.events.v1.ConnectorDetail of the newest report. None: it says no more than the status."""
+    """Serialised citrine.api.v1.ConnectorDetail of the newest report. None: it says no more than the status."""
 
     @classmethod
     def report_time(cls) -> ColumnElement[datetime]:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, and_, case, column, exists, func, select, text, values
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.availability_pb2 import ConnectorDetail
 from citrine.api.v1.station_selector_pb2 import StationSelector
-from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2.availability_pb2 import (
     CONNECTOR_STATUS_ENUM_AVAILABLE,
     CONNECTOR_STATUS_ENUM_FAULTED,

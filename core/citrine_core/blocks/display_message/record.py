@@ -100,7 +100,7 @@ async def replace_set(
 def _changed(row: DisplayMessage) -> Event:
     changed = DisplayMessageChanged(
         message_id=row.message_id,
-        state=DisplayMessageChanged.State.ValueType(row.state),
+        state=DisplayMessageState.ValueType(row.state),
         transaction_id=row.transaction_id,
         detail=row.detail,
     )

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from citrine.api.v1 import firmware_management_pb2 as pb
+from citrine.api.v1.firmware_management_pb2 import PublicationState
 from citrine.events.v1.events_pb2 import Event, FirmwarePublicationChanged
 from citrine.ocpp.spellings import spelling_of
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
@@ -180,7 +181,7 @@ def publication_event(row: FirmwarePublication) -> Event:
     published = ocpp.PublishFirmwareStatusNotificationRequest.FromString(row.published or b"")
     body = FirmwarePublicationChanged(
         request_id=row.request_id,
-        state=FirmwarePublicationChanged.State.ValueType(row.state),
+        state=PublicationState.ValueType(row.state),
         status=row.status,  # type: ignore[arg-type]  # stored as the number
         reason=row.reason,
         locations=published.location,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from citrine.api.v1 import firmware_management_pb2 as pb
+from citrine.api.v1.firmware_management_pb2 import FirmwareUpdateState
 from citrine.events.v1.events_pb2 import Event, FirmwareUpdateChanged
 from citrine.ocpp.spellings import spelling_of
 from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
@@ -167,7 +168,7 @@ def changed_event(update: FirmwareUpdate) -> Event:
     """Return the event that an update changed."""
     body = FirmwareUpdateChanged(
         request_id=update.request_id,
-        state=FirmwareUpdateChanged.State.ValueType(update.state),
+        state=FirmwareUpdateState.ValueType(update.state),
         status=update.status,  # type: ignore[arg-type]  # stored as the number
         reason=update.reason,
         version_after=update.version_after,

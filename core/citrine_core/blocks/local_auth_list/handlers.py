@@ -137,7 +137,7 @@ class LocalAuthListHandlers:
             return
         row.state = state
         changed = LocalListChanged(
-            state=LocalListChanged.State.ValueType(state),
+            state=LocalListState.ValueType(state),
             version=row.version,
             problem=row.problem,
         )

@@ -62,7 +62,7 @@ def change(work: UnitOfWork, row: dict[str, Any], state: int, now: datetime, **v
     if is_news:
         changed = RemoteStartChanged(
             remote_start_id=row["remote_start_id"],
-            state=RemoteStartChanged.State.ValueType(state),
+            state=RemoteStartState.ValueType(state),
             transaction_id=row["transaction_id"],
             reference=row["reference"] or "",
         )

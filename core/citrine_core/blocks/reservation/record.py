@@ -131,7 +131,7 @@ def _changed(row: Reservation) -> Event:
     request = ReserveNowRequest.FromString(row.request)
     changed = ReservationChanged(
         reservation_id=row.reservation_id,
-        state=ReservationChanged.State.ValueType(row.state),
+        state=ReservationState.ValueType(row.state),
         evse_id=row.evse_id,
         id_token=IdToken(id_token=request.id_token.id_token, type=request.id_token.type),
         transaction_id=row.transaction_id,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.api.v1.smart_charging_pb2 import ChargingProfileState
 from citrine.events.v1.events_pb2 import ChargingProfileChanged, Event
 from citrine.ocpp.v2.types_pb2 import ChargingProfile, StatusInfo
 from citrine_core.blocks.smart_charging.models import ProfileRecord
@@ -73,7 +74,7 @@ def move(
         charging_profile_id=row.profile_id,
         evse_id=row.evse_id,
         transaction_id=row.transaction_id or "",
-        state=ChargingProfileChanged.State.ValueType(state),
+        state=ChargingProfileState.ValueType(state),
         reason=row.reason,
         cause=row.cause or "",
     )

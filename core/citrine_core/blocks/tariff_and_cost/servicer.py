@@ -111,7 +111,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         version = version_of(caller(context).tenant_id, request.tariff, self._clock())
         async with self._unit_of_work() as work:
             tariff = await TariffRepository(work.session).add(version)
-            publish_tariff(work, tariff, version, TariffChanged.KIND_CREATED)
+            await publish_tariff(work, tariff, version, TariffChanged.KIND_CREATED, self._clock)
             await work.commit()
         return tariff_to_proto(tariff, version)
 
@@ -131,7 +131,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             if version.definition == current.definition:
                 return tariff_to_proto(tariff, current)
             await tariffs.add_version(tariff, version)
-            publish_tariff(work, tariff, version, TariffChanged.KIND_UPDATED)
+            await publish_tariff(work, tariff, version, TariffChanged.KIND_UPDATED, self._clock)
             await work.commit()
         return tariff_to_proto(tariff, version)
 
@@ -143,7 +143,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             tariffs = TariffRepository(work.session)
             tariff, version = await tariffs.get(caller(context).tenant_id, tariff_id, for_update=True)
             await tariffs.remove(tariff, self._clock())
-            publish_tariff(work, tariff, version, TariffChanged.KIND_DELETED)
+            await publish_tariff(work, tariff, version, TariffChanged.KIND_DELETED, self._clock)
             await work.commit()
         return Empty()
 

@@ -218,7 +218,7 @@ def doubt_events(
 def _found(state: TransactionState, one: Anomaly) -> Event:
     body = TransactionAnomalyFound(
         transaction=summary_of(state, state.last_seq_no),
-        kind=TransactionAnomalyFound.Kind.ValueType(one.kind),
+        kind=TransactionAnomaly.Kind.ValueType(one.kind),
         register_wh=one.register_wh or 0.0,
     )
     if one.time is not None:

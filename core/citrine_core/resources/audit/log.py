@@ -174,4 +174,4 @@ class _Attempt:
 
 def _short(method: str) -> str:
     """Return a method without the package of ours."""
-    return method.removeprefix("/citrine.api.v1.").removeprefix("/")[:150]
+    return method.removeprefix("/citrine.api.v1.").removeprefix("/citrine.events.v1.").removeprefix("/")[:150]

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from citrine.api.v1 import charge_records_pb2 as pb
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.events.v1.events_pb2 import ChargeRecordMade, Event
 from citrine_core.background import defect
 from citrine_core.blocks.tariff_and_cost.queries import SettledCost, find_settled_costs
@@ -174,7 +175,7 @@ def _event_of(record: pb.ChargeRecord) -> Event:
         record_id=record.record_id,
         revision=record.revision,
         change=record.change,
-        reason=ChargeRecordMade.Reason.ValueType(record.reason),
+        reason=CostCorrection.Reason.ValueType(record.reason),
         transaction_id=record.transaction_id,
         evse_id=record.evse_id if record.HasField("evse_id") else None,
         id_token=record.token.id_token if record.HasField("token") else None,

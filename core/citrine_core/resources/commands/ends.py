@@ -6,6 +6,7 @@ from functools import partial
 
 import orjson
 
+from citrine.api.v1.common_pb2 import CommandState
 from citrine.events.v1.events_pb2 import CommandFinished, Event
 from citrine.ocpp.actions import ACTIONS
 from citrine.ocpp.codec import CodecError, decode
@@ -34,7 +35,7 @@ class CommandEnds:
 
     def finished(self, work: UnitOfWork, row: StoredCommand, state: int) -> None:
         """Emit the event of a command that reached its final state, and count it."""
-        said = CommandFinished.State.ValueType(state)
+        said = CommandState.ValueType(state)
         body = CommandFinished(command_id=row.command_id, action=row.action, state=said)
         work.emit(Event(tenant_id=row.tenant_id, station_id=row.station_id, command_finished=body))
         if self._observe is not None:

@@ -13,7 +13,7 @@ from citrine_core.ids import new_id
 from citrine_core.resources.locations.checks import check_location_id
 from citrine_core.resources.locations.evse_checks import check_evse, public_key
 from citrine_core.resources.locations.models import LocationEvse
-from citrine_core.resources.locations.protos import assign_evse, open_filled, show_evses
+from citrine_core.resources.locations.protos import assign_evse, open_filled, show_evses, stored_evse
 from citrine_core.resources.locations.queries import location_changed
 from citrine_core.resources.locations.ranges import span_of
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
@@ -145,7 +145,10 @@ class EvseRpcs(LocationsServiceServicer):
     async def _changed(self, work: UnitOfWork, row: LocationEvse, kind: LocationChanged.Kind.ValueType) -> None:
         """Tell of a change of an EVSE, which is one of its location."""
         await LocationRepository(work.session).touch(row.tenant_id, [row.location_id], row.update_time)
-        location_changed(work, row.tenant_id, row.location_id, kind, row.update_time, row.uid, row.station_id)
+        evse = None if kind == LocationChanged.KIND_DELETED else stored_evse(row)
+        location_changed(
+            work, row.tenant_id, row.location_id, kind, row.update_time, row.uid, row.station_id, evse=evse
+        )
 
     async def _check_place(self, work: UnitOfWork, row: LocationEvse, given: pb.LocationEvse) -> None:
         """Refuse an EVSE without its location or parking place, or whose station stands elsewhere."""

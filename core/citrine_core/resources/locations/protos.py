@@ -18,7 +18,7 @@ from citrine_core.resources.stations.queries import find_presences
 from citrine_core.rpc import to_timestamp
 from citrine_core.times import set_time
 
-__all__ = ["assign_evse", "assign_location", "open_filled", "show_evses", "show_location"]
+__all__ = ["assign_evse", "assign_location", "open_filled", "show_evses", "show_location", "stored_evse"]
 
 
 def assign_location(row: Location, given: pb.Location, fields: Collection[str]) -> None:
@@ -69,6 +69,24 @@ def show_location(row: Location, evses: Iterable[pb.LocationEvse] = ()) -> pb.Lo
     shown.evses.extend(evses)
     set_time(shown.create_time, row.create_time)
     set_time(shown.update_time, row.update_time)
+    return shown
+
+
+def stored_evse(row: LocationEvse) -> pb.LocationEvse:
+    """Return an EVSE as its operator said it, without its status and what its station says."""
+    shown = pb.LocationEvse.FromString(row.content)
+    shown.MergeFrom(
+        pb.LocationEvse(
+            uid=row.uid,
+            location_id=row.location_id,
+            station_id=row.station_id or "",
+            evse_id=row.evse_id or 0,
+            remove_time=to_timestamp(row.remove_time),
+            create_time=to_timestamp(row.create_time),
+            update_time=to_timestamp(row.update_time),
+            etag=str(row.version),
+        )
+    )
     return shown
 
 

@@ -276,9 +276,18 @@ def location_changed(
     time: datetime,
     uid: str = "",
     station_id: str | None = None,
+    location: location_pb.Location | None = None,
+    evse: location_pb.LocationEvse | None = None,
 ) -> None:
-    """Tell of a change of a location, or of one of its EVSEs by its uid."""
-    body = LocationChanged(location_id=location_id, evse_uid=uid, kind=kind, update_time=to_timestamp(time))
+    """Tell of a change of a location, or of one of its EVSEs by its uid; which of them is given, unless it is gone."""
+    body = LocationChanged(
+        location_id=location_id,
+        evse_uid=uid,
+        kind=kind,
+        update_time=to_timestamp(time),
+        location=location,
+        evse=evse,
+    )
     work.emit(Event(tenant_id=tenant_id, station_id=station_id or "", location_changed=body))
 
 
@@ -290,7 +299,16 @@ async def _add(work: UnitOfWork, tenant_id: str, placed: Iterable[tuple[str, str
     rows = [(uid, *one) for uid, one in new.items()]
     added = await EvseRepository(work.session).add_all(tenant_id, rows, now)
     for uid in sorted(added):
-        location_id, station_id, _ = new[uid]
-        location_changed(work, tenant_id, location_id, LocationChanged.KIND_CREATED, now, uid, station_id)
+        location_id, station_id, evse_id = new[uid]
+        evse = location_pb.LocationEvse(
+            uid=uid,
+            location_id=location_id,
+            station_id=station_id,
+            evse_id=evse_id,
+            create_time=to_timestamp(now),
+            update_time=to_timestamp(now),
+            etag="1",
+        )
+        location_changed(work, tenant_id, location_id, LocationChanged.KIND_CREATED, now, uid, station_id, evse=evse)
     if added:
         await LocationRepository(work.session).touch(tenant_id, {new[uid][0] for uid in added}, now)

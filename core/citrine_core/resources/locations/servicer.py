@@ -84,9 +84,12 @@ class LocationsServicer(EvseRpcs):
         async with self._unit_of_work() as work:
             row.update_time = await change_time(work.session, self._clock)
             await LocationRepository(work.session).add(row)
-            location_changed(work, row.tenant_id, row.location_id, LocationChanged.KIND_CREATED, row.update_time)
+            shown = show_location(row)
+            location_changed(
+                work, row.tenant_id, row.location_id, LocationChanged.KIND_CREATED, row.update_time, location=shown
+            )
             await work.commit()
-        return show_location(row)
+        return shown
 
     async def UpdateLocation(
         self,
@@ -105,7 +108,14 @@ class LocationsServicer(EvseRpcs):
             check_location(pb.Location.FromString(row.content), CHANGEABLE)
             row.version += 1
             row.update_time = await change_time(work.session, self._clock)
-            location_changed(work, tenant_id, row.location_id, LocationChanged.KIND_UPDATED, row.update_time)
+            location_changed(
+                work,
+                tenant_id,
+                row.location_id,
+                LocationChanged.KIND_UPDATED,
+                row.update_time,
+                location=show_location(row),
+            )
             rows = await EvseRepository(work.session).at(tenant_id, [row.location_id])
             shown = show_location(row, await show_evses(work.session, tenant_id, rows))
             await work.commit()

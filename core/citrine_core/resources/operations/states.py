@@ -6,6 +6,7 @@ from datetime import datetime
 import orjson
 
 from citrine.api.v1 import operations_pb2 as pb
+from citrine.api.v1.operations_pb2 import OperationState
 from citrine.events.v1.events_pb2 import Event, OperationChanged
 from citrine_core.resources.operations.actions import name_of
 from citrine_core.resources.operations.models import Operation
@@ -43,7 +44,7 @@ def move_operation(
         operation.final_counts = orjson.dumps({str(one): count for one, count in counts.items()}).decode()
     body = OperationChanged(
         operation_id=operation.operation_id,
-        state=OperationChanged.State.ValueType(state),
+        state=OperationState.ValueType(state),
         action=name_of(pb.Operation.FromString(operation.definition).action),
         requested_by=operation.created_by,
         reason=reason,

@@ -209,7 +209,7 @@ _BY_COLUMN: Mapping[str, Content] = {
     "commands.payload": _JSON,
     "commands.response": _JSON,
     "configurations.content": _of("citrine.api.v1.Configuration"),
-    "connectors.detail": _of("citrine.events.v1.ConnectorDetail"),
+    "connectors.detail": _of("citrine.api.v1.ConnectorDetail"),
     "custom_messages.payload": _JSON,
     "data_transfers.request": _ocpp("DataTransferRequest"),
     "data_transfers.response": _ocpp("DataTransferResponse"),

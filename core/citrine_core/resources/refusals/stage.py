@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from citrine.api.v1 import reports_pb2
+from citrine.api.v1.refusals_pb2 import RefusalOutcome
 from citrine.edge.v1 import link_pb2 as link
 from citrine.events.v1.events_pb2 import Event, MessagesRefused
 from citrine.ocpp.spellings import number_of
@@ -171,7 +172,7 @@ def _uses(rows: Rows) -> dict[tuple[str, str], tuple[int, datetime]]:
 def _event(row: Mapping[str, Any], count: int) -> Event:
     logger.info("messages are refused", extra={"station_id": row["station_id"], "action": row["action"]})
     body = MessagesRefused(
-        outcome=MessagesRefused.Outcome.ValueType(row["outcome"]),
+        outcome=RefusalOutcome.ValueType(row["outcome"]),
         action=row["action"],
         event_type=TransactionEventEnum.ValueType(number_of(TransactionEventEnum, row["event_type"]) or 0),
         code=row["code"],

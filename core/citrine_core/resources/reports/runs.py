@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from citrine.api.v1 import reports_pb2 as pb
+from citrine.api.v1.reports_pb2 import ReportKind, ReportState
 from citrine.events.v1.events_pb2 import Event, ReportFinished
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed
@@ -227,7 +228,7 @@ def _publish(work: UnitOfWork, run: ReportRun) -> None:
         request_id=run.request_id,
         complete=run.state == pb.REPORT_STATE_COMPLETE,
         items=run.items,
-        kind=ReportFinished.Kind.ValueType(run.kind),
-        state=ReportFinished.State.ValueType(run.state),
+        kind=ReportKind.ValueType(run.kind),
+        state=ReportState.ValueType(run.state),
     )
     work.emit(Event(tenant_id=run.tenant_id, station_id=run.station_id, report_finished=finished))

@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, not_, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import stations_pb2 as pb
-from citrine.events.v1.events_pb2 import StationRefused
 from citrine_core.db import ANY_TIME, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkUpsert, given
 from citrine_core.resources.connections.queries import SESSIONS
@@ -143,7 +142,7 @@ def handshake_refusal_to_proto(row: HandshakeRefusal, *, registered: bool) -> pb
     return pb.HandshakeRefusal(
         station_id=row.station_id,
         registered=registered,
-        reason=StationRefused.Reason.ValueType(row.reason),
+        reason=pb.HandshakeRefusal.Reason.ValueType(row.reason),
         remote_address=row.remote_address,
         attempts=row.attempts,
         first_time=to_timestamp(row.first_time),

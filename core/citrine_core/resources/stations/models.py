@@ -157,7 +157,7 @@ class HandshakeRefusal(Model):
     source: Mapped[str] = mapped_column(String(45), primary_key=True, default="")
     """Host of a TLS handshake that failed, before it said for which station: station_id is empty. Empty: it said."""
     reason: Mapped[int] = mapped_column(Integer)
-    """citrine.events.v1.StationRefused.Reason of the last attempt."""
+    """citrine.api.v1.HandshakeRefusal.Reason of the last attempt."""
     remote_address: Mapped[str] = mapped_column(String(100))
     offered: Mapped[str] = mapped_column(String(100))
     """Subprotocols that the last attempt offered, if none of them is supported."""

@@ -5,8 +5,8 @@ from datetime import datetime
 from itertools import groupby
 
 from citrine.api.v1 import stations_pb2 as pb
+from citrine.api.v1.availability_pb2 import ConnectorDetail
 from citrine.api.v1.refusals_pb2 import RefusalSummary
-from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
 from citrine_core.blocks.availability import ConnectorState, WantedAvailability, wanted_of
 from citrine_core.resources.connections.models import Connection

@@ -6,7 +6,9 @@ from datetime import datetime
 
 from google.protobuf.message import DecodeError
 
-from citrine.events.v1.events_pb2 import CommandFinished, Event, RemoteStartChanged, StationChanged
+from citrine.api.v1.common_pb2 import CommandState
+from citrine.api.v1.remote_control_pb2 import RemoteStartState
+from citrine.events.v1.events_pb2 import Event, StationChanged
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
 from citrine_core.background import defect
 from citrine_core.blocks.availability.queries import LATEST
@@ -28,11 +30,11 @@ KINDS = (*_TRANSACTIONS, *_STATES, *_FAILURES)
 
 _FAILED_COMMANDS = frozenset(
     {
-        *(CommandFinished.STATE_FAILED, CommandFinished.STATE_TIMED_OUT, CommandFinished.STATE_EXPIRED),
-        CommandFinished.STATE_ANSWER_REFUSED,
+        *(CommandState.COMMAND_STATE_FAILED, CommandState.COMMAND_STATE_TIMED_OUT, CommandState.COMMAND_STATE_EXPIRED),
+        CommandState.COMMAND_STATE_ANSWER_REFUSED,
     }
 )
-_FAILED_STARTS = frozenset({RemoteStartChanged.STATE_REJECTED, RemoteStartChanged.STATE_FAILED})
+_FAILED_STARTS = frozenset({RemoteStartState.REMOTE_START_STATE_REJECTED, RemoteStartState.REMOTE_START_STATE_FAILED})
 
 
 @dataclass(slots=True)

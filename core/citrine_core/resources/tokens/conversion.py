@@ -113,16 +113,8 @@ def changed_event(row: Any, kind: "TokenChanged.Kind.ValueType") -> Event:
     """Return the event that says what was done with a token, by its row."""
     # C04.FR.04: a key code is never shown.
     id_token = "***" if row.type == KEY_CODE else row.id_token
-    changed = TokenChanged(
-        kind=kind,
-        id_token=IdToken(id_token=id_token, type=row.type),
-        group_id=row.group_id,
-        contract_id=row.contract_id,
-        country_code=row.country_code,
-        party_id=row.party_id,
-        blocked=row.status == pb.TOKEN_STATUS_BLOCKED,
-        valid=row.valid,
-        expire_time=to_timestamp(row.expire_time),
-        update_time=to_timestamp(row.update_time),
-    )
+    changed = TokenChanged(kind=kind, id_token=IdToken(id_token=id_token, type=row.type))
+    if kind != TokenChanged.KIND_DELETED:
+        changed.token.CopyFrom(to_proto(row))
+        changed.token.id_token = id_token
     return Event(tenant_id=row.tenant_id, token_changed=changed)

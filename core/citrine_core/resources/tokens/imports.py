@@ -1,7 +1,7 @@
 """Imports of tokens: any number, page by page, each page by a few statements in one transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -53,6 +53,8 @@ class _Page:
     rows: list[dict[str, Any]] = field(default_factory=list)
     """Rows to store: those of new tokens, and of tokens that change."""
     new: set[TokenKey] = field(default_factory=set)
+    known: Mapping[TokenKey, Any] = field(default_factory=dict)
+    """The stored rows of those that exist."""
 
     def refuse(self, index: int, error: InvalidArgument) -> None:
         """Name what is wrong with a token."""
@@ -119,6 +121,7 @@ class TokenImport:
         async with self._unit_of_work(read_only=is_preview) as work:
             tokens = TokenRepository(work.session)
             known = await tokens.find_rows(self._tenant_id, page.given.keys(), for_update=not is_preview)
+            page.known = known
             self._work_out(page, known)
             answer = page.answer
             if answer.errors and self._mode == _WHOLE_PAGES:
@@ -187,17 +190,20 @@ class TokenImport:
         for row in page.rows:
             row["create_time"] = row["update_time"] = time
         await tokens.put_all(page.rows)
-        for key, shown in _shown(page.rows):
-            kind = TokenChanged.KIND_CREATED if key in page.new else TokenChanged.KIND_UPDATED
+        for row in page.rows:
+            kind, shown = _shown(row, page.known.get((row["lookup"], row["type"])))
             work.emit(changed_event(shown, kind))
         changed: Sequence[TokenKey] = [(row["id_token"], row["type"]) for row in page.rows]
         for notify in self._registry.on_token_change:
             await notify(work, self._tenant_id, changed)
 
 
-def _shown(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[TokenKey, SimpleNamespace]]:
-    for row in rows:
-        yield (row["lookup"], row["type"]), SimpleNamespace(**row)
+def _shown(row: Mapping[str, Any], before: Any) -> tuple["TokenChanged.Kind.ValueType", SimpleNamespace]:
+    """Return what was done with a token, and the token as it is stored now."""
+    if before is None:
+        return TokenChanged.KIND_CREATED, SimpleNamespace(version=1, prepaid=None, prepaid_since=None, **row)
+    retained = {name: getattr(before, name) for name in ("create_time", "prepaid", "prepaid_since")}
+    return TokenChanged.KIND_UPDATED, SimpleNamespace(**{**row, **retained, "version": before.version + 1})
 
 
 def _masked(mask: FieldMask) -> Collection[str]:

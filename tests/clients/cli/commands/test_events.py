@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 import grpc
 
-from citrine.api.v1.events_pb2 import (
+from citrine.events.v1.events_pb2 import Event, StationConnected
+from citrine.events.v1.events_service_pb2 import (
     SubscribeRequest,
     SubscribeResponse,
     WatchMessagesRequest,
     WatchMessagesResponse,
 )
-from citrine.events.v1.events_pb2 import Event, StationConnected
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 

@@ -35,6 +35,7 @@ from citrine.api.v1.security_pb2 import ListSecurityEventsRequest, ListSecurityE
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_CLOSED,
+    HandshakeRefusal,
     ListHandshakeRefusalsRequest,
     ListHandshakeRefusalsResponse,
     ListStationsRequest,
@@ -50,7 +51,6 @@ from citrine.api.v1.transactions_pb2 import (
     ListUnmatchedEndsResponse,
     SettlementAction,
 )
-from citrine.events.v1.events_pb2 import StationRefused
 from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_FAULTED
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_SUSPENDED_EV
@@ -152,7 +152,7 @@ TIMES = TimeRange(start=Timestamp(seconds=1893456000), end=Timestamp(seconds=189
         ),
         (
             ["station", "refusals", "--reason", "unknown-station", *SPAN],
-            ListHandshakeRefusalsRequest(reason=StationRefused.REASON_UNKNOWN_STATION, last_time=TIMES),
+            ListHandshakeRefusalsRequest(reason=HandshakeRefusal.REASON_UNKNOWN_STATION, last_time=TIMES),
             ListHandshakeRefusalsResponse(),
         ),
         (["refused", "list", *SPAN], ListRefusalsRequest(last_time=TIMES), ListRefusalsResponse()),

@@ -4,10 +4,10 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import charge_records_pb2 as pb
-from citrine.api.v1.events_pb2 import SubscribeResponse
 from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_OPERATOR, CostCorrection, TransactionCost
 from citrine.api.v1.tariffs_pb2 import Amount, Cost
 from citrine.api.v1.transactions_pb2 import Transaction
+from citrine.events.v1.events_service_pb2 import SubscribeResponse
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 

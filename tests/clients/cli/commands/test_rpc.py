@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from citrine.api.v1.events_pb2 import SubscribeResponse
 from citrine.api.v1.stations_pb2 import GetStationRequest, Station
 from citrine.events.v1.events_pb2 import Event, StationConnected
+from citrine.events.v1.events_service_pb2 import SubscribeResponse
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 

@@ -1,5 +1,6 @@
 """`citrine transaction unmatched`, `citrine station update --allow-version`, and details of connectors."""
 
+from citrine.api.v1.availability_pb2 import ConnectorDetail
 from citrine.api.v1.stations_pb2 import Connector, Evse, Station
 from citrine.api.v1.transactions_pb2 import (
     ListTransactionEventsResponse,
@@ -8,7 +9,6 @@ from citrine.api.v1.transactions_pb2 import (
     Transaction,
     UnmatchedEnd,
 )
-from citrine.events.v1.events_pb2 import ConnectorDetail
 from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_OCCUPIED
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from citrine.api.v1.availability_pb2 import ConnectorStatus, ListConnectorsRequest
+from citrine.api.v1.availability_pb2 import ConnectorDetail, ConnectorStatus, ListConnectorsRequest
 from citrine.api.v1.availability_pb2_grpc import AvailabilityServiceStub
 from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
-from citrine.events.v1.events_pb2 import ConnectorDetail, ConnectorStatusChanged, Event
+from citrine.events.v1.events_pb2 import ConnectorStatusChanged, Event
 from citrine.ocpp.v2.availability_pb2 import (
     CONNECTOR_STATUS_ENUM_AVAILABLE,
     CONNECTOR_STATUS_ENUM_OCCUPIED,

@@ -7,10 +7,10 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 from citrine.api.v1 import commands_pb2
-from citrine.api.v1 import events_pb2 as events
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.events.v1 import events_service_pb2 as events
 from citrine.events.v1.events_pb2 import InstalledCertificateChanged
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.v2.types_pb2 import HashAlgorithmEnum
 from tests.core.blocks.certificates.conftest import Certificates
 from tests.support.contracts import issue, pem

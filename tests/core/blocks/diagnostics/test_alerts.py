@@ -7,10 +7,10 @@ from google.protobuf.message import Message
 from citrine.api.v1 import diagnostics_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.diagnostics_pb2_grpc import DiagnosticsServiceStub
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.events.v1.events_pb2 import AlertChanged
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest

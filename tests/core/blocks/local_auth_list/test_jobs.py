@@ -11,8 +11,6 @@ import pytest
 
 from citrine.api.v1 import local_auth_list_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.tokens_pb2 import (
     TOKEN_STATUS_ACCEPTED,
@@ -30,6 +28,8 @@ from citrine.api.v1.tokens_pb2 import (
 )
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.edge.v1.link_pb2 import Command
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning

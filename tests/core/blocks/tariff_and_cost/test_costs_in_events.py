@@ -3,8 +3,6 @@
 from typing import Any
 
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_ACCEPTED, CreateTokenRequest, Token
@@ -12,6 +10,8 @@ from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2 import CloseTransactionRequest
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import TransactionSummary
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.types_pb2 import IdToken

@@ -11,13 +11,13 @@ from google.protobuf.message import Message
 
 from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.stations_pb2 import DeleteStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.edge.v1.link_pb2 import CommandFailure
 from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation

@@ -14,8 +14,6 @@ from citrine.api.v1 import authorization_pb2, remote_control_pb2
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
 from citrine.api.v1.common_pb2 import CommandTarget
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.tokens_pb2 import (
     TOKEN_STATUS_BLOCKED,
@@ -29,6 +27,8 @@ from citrine.api.v1.tokens_pb2 import (
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transaction_limits_pb2_grpc import TransactionLimitsServiceStub
 from citrine.edge.v1.link_pb2 import OCPP_VERSION_21, OCPP_VERSION_201, Command
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest

@@ -8,11 +8,12 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from citrine.api.v1 import authorization_pb2, events_pb2
+from citrine.api.v1 import authorization_pb2
 from citrine.api.v1 import certificate_store_pb2 as pb
 from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
 from citrine.api.v1.certificate_store_pb2_grpc import CertificateStoreServiceStub
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
+from citrine.events.v1 import events_service_pb2
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine_core.resources.certificate_store import ContractRoots
 from citrine_core.resources.certificate_store.queries import count_certificates
 from tests.support.api import field_violations
@@ -168,7 +169,7 @@ async def test_a_certificate_that_expires_soon_is_told_of_once(core: RunningCore
     events: Any = core.stub(EventsServiceStub)
     created = await create(store, issue("root", days=20), V2G_ROOT)
     await create(store, issue("later", days=200), V2G_ROOT)
-    stream = events.Subscribe(events_pb2.SubscribeRequest(kinds=["certificate_expiring"], from_token="0"))
+    stream = events.Subscribe(events_service_pb2.SubscribeRequest(kinds=["certificate_expiring"], from_token="0"))
 
     event = await anext(one.event async for one in stream if one.event.HasField("certificate_expiring"))
 

@@ -220,10 +220,10 @@ async def test_a_settled_transaction_has_a_record_that_no_later_revision_changes
     assert {first.record_id} == {waived.record_id, repriced.record_id}
     assert [await api.get(revision=number) for number in (1, 2, 3, 4)] == [first, waived, repriced, refunded]
     assert [(one.revision, one.change, one.reason, one.after_tax) for one in await api.events()] == [
-        (1, 1, ChargeRecordMade.REASON_UNSPECIFIED, "4.11"),
-        (2, 2, ChargeRecordMade.REASON_WAIVED, "0.00"),
-        (3, 3, ChargeRecordMade.REASON_REPRICED, "4.11"),
-        (4, 4, ChargeRecordMade.REASON_REFUNDED, "3.11"),
+        (1, 1, CostCorrection.REASON_UNSPECIFIED, "4.11"),
+        (2, 2, CostCorrection.REASON_WAIVED, "0.00"),
+        (3, 3, CostCorrection.REASON_REPRICED, "4.11"),
+        (4, 4, CostCorrection.REASON_REFUNDED, "3.11"),
     ]
 
 

@@ -57,11 +57,11 @@ async def refused(call: Any) -> grpc.aio.AioRpcError:
     return raised.value
 
 
-async def changes(api: Api) -> list[tuple[str, int]]:
+async def changes(api: Api) -> list[LocationChanged]:
     async with api.unit_of_work(read_only=True) as work:
         rows = await OutboxRepository(work.session).list("default", after=0, through=2**62, limit=100)
     found = [Event.FromString(payload).location_changed for _, payload in rows]
-    return [(one.location_id, one.kind) for one in found if one.location_id and not one.evse_uid]
+    return [one for one in found if one.location_id and not one.evse_uid]
 
 
 FULL: dict[str, Any] = {
@@ -149,11 +149,12 @@ async def test_a_location_is_made_read_changed_and_deleted(api: Api, who: Who) -
     gone = await refused(api.locations.GetLocation(pb.GetLocationRequest(location_id="north"), metadata=who))
     assert gone.code() is grpc.StatusCode.NOT_FOUND
     kinds = LocationChanged.Kind
-    assert await changes(api) == [
+    assert [(one.location_id, one.kind) for one in await changes(api)] == [
         ("north", kinds.KIND_CREATED),
         ("north", kinds.KIND_UPDATED),
         ("north", kinds.KIND_DELETED),
     ]
+    assert [one.location for one in await changes(api)] == [created, updated, pb.Location()]
 
 
 TEXT = pb.DisplayText(language="en", text="x")

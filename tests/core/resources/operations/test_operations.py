@@ -19,10 +19,9 @@ from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
 from citrine.api.v1.commands_pb2 import CancelCommandRequest, GetCommandRequest, ListCommandsRequest
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, CommandTarget
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.keys_pb2 import CreateKeyRequest, RevokeKeyRequest, RotateKeyRequest
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
+from citrine.api.v1.operations_pb2 import OperationState
 from citrine.api.v1.operations_pb2_grpc import OperationsServiceStub
 from citrine.api.v1.provisioning_pb2 import ResetRequest, SetVariablesRequest
 from citrine.api.v1.remote_control_pb2 import TriggerMessageRequest
@@ -38,6 +37,8 @@ from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.edge.v1.link_pb2 import Command, CommandFailure
 from citrine.events.v1.events_pb2 import Event, OperationChanged
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
@@ -198,8 +199,8 @@ async def test_stations_are_asked_some_at_a_time_and_one_that_stands_still_delay
         (shown.requested_by, f"operation {operation.operation_id}")
     }
     assert len(records) == 3
-    begun, completed = await yard.changes(operation, OperationChanged.STATE_COMPLETED)
-    assert (begun.state, begun.total, begun.action) == (OperationChanged.STATE_RUNNING, 3, "reset")
+    begun, completed = await yard.changes(operation, OperationState.OPERATION_STATE_COMPLETED)
+    assert (begun.state, begun.total, begun.action) == (OperationState.OPERATION_STATE_RUNNING, 3, "reset")
     assert (completed.succeeded, completed.failed) == (3, 0)
 
 
@@ -278,7 +279,7 @@ async def test_a_cancelled_operation_begins_with_no_further_station(yard: Yard) 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await yard.api.CancelOperation(request)
     assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
-    changes = await yard.changes(operation, OperationChanged.STATE_CANCELLED)
+    changes = await yard.changes(operation, OperationState.OPERATION_STATE_CANCELLED)
     assert [one.state for one in changes] == [1, 2, 4]
     assert (changes[-1].left_out, changes[-1].reason) == (2, "a mistake")
 

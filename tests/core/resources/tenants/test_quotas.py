@@ -23,16 +23,17 @@ from citrine.api.v1 import (
 )
 from citrine.api.v1.certificate_store_pb2_grpc import CertificateStoreServiceStub
 from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceStub
-from citrine.api.v1.events_pb2 import SubscribeRequest
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceStub
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
+from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine.api.v1.tenants_pb2_grpc import TenantsServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.events.v1.events_pb2 import StationRefused
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine_core.errors import QuotaExceeded
 from citrine_core.resources.tenants.quotas import QuotaDirectory
 from citrine_core.rpc.caller import Caller
@@ -176,7 +177,7 @@ async def test_no_more_stations_are_connected_than_the_tenant_may_have(core: Run
     assert refused.status == 429
     assert isinstance(again, link.Admitted)
     assert isinstance(other, link.Admitted)
-    assert (event.reason, connected) == (StationRefused.REASON_QUOTA, {"CONNECTIONS": 2})
+    assert (event.reason, connected) == (HandshakeRefusal.REASON_QUOTA, {"CONNECTIONS": 2})
 
 
 async def refusal(core: RunningCore, tenant_id: str) -> StationRefused:

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from citrine.api.v1 import audit_pb2, tenants_pb2
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
-from citrine.api.v1.events_pb2 import SubscribeRequest
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.events.v1.events_pb2 import TokenChanged
+from citrine.events.v1.events_service_pb2 import SubscribeRequest
 from tests.support.api import Api, auth
 from tests.support.core import RunningCore
 from tests.support.statements import statements
@@ -180,14 +180,16 @@ async def test_each_change_is_an_event(api: Api, who: Any) -> None:
         if len(seen) == 5:
             break
     call.cancel()
-    assert [(TokenChanged.Kind.Name(one.kind), one.id_token.id_token, one.blocked, one.valid) for one in seen] == [
-        ("KIND_CREATED", "T-1", False, True),
-        ("KIND_CREATED", "T-2", False, True),
-        ("KIND_CREATED", "***", False, True),
-        ("KIND_UPDATED", "T-2", True, False),
-        ("KIND_DELETED", "T-1", False, True),
+    assert [(TokenChanged.Kind.Name(one.kind), one.id_token.id_token, one.token.id_token) for one in seen] == [
+        ("KIND_CREATED", "T-1", "T-1"),
+        ("KIND_CREATED", "T-2", "T-2"),
+        ("KIND_CREATED", "***", "***"),
+        ("KIND_UPDATED", "T-2", "T-2"),
+        ("KIND_DELETED", "T-1", ""),
     ]
-    assert seen[3].update_time.ToNanoseconds() > seen[1].update_time.ToNanoseconds()
+    assert not seen[4].HasField("token")
+    assert seen[3].token == await api.tokens.GetToken(pb.GetTokenRequest(id_token="T-2"), metadata=who)
+    assert seen[3].token.update_time.ToNanoseconds() > seen[1].token.update_time.ToNanoseconds()
 
 
 async def test_a_tenant_imports_and_exports_its_own(api: Api, who: Any) -> None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine.api.v1 import firmware_management_pb2 as updates_pb
+from citrine.api.v1.firmware_campaigns_pb2 import FirmwareCampaignState
 from citrine.events.v1.events_pb2 import Event, FirmwareCampaignChanged
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
@@ -56,7 +57,7 @@ def changed_event(campaign: FirmwareCampaign) -> Event:
     """Return the event that a campaign changed its state."""
     body = FirmwareCampaignChanged(
         campaign_id=campaign.campaign_id,
-        state=FirmwareCampaignChanged.State.ValueType(campaign.state),
+        state=FirmwareCampaignState.ValueType(campaign.state),
         reason=campaign.reason,
     )
     return Event(tenant_id=campaign.tenant_id, firmware_campaign_changed=body)

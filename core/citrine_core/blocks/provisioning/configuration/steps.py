@@ -7,6 +7,7 @@ is asked to boot again (BOOTING) so that it can be accepted, or HELD where it re
 from datetime import datetime
 
 from citrine.api.v1 import configurations_pb2 as pb
+from citrine.api.v1.configurations_pb2 import ProvisioningState
 from citrine.api.v1.stations_pb2 import BootPolicy
 from citrine.events.v1.events_pb2 import Event, ProvisioningChanged
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
@@ -122,7 +123,7 @@ class Steps:
         row = self._row
         body = ProvisioningChanged(
             configuration_id=row.configuration_id,
-            state=ProvisioningChanged.State.ValueType(row.state),
+            state=ProvisioningState.ValueType(row.state),
             problem=row.problem,
             refused=len(refused(results_of(row).values())),
         )

@@ -1,6 +1,7 @@
 """Upgrades as the API shows them."""
 
 from citrine.api.v1 import security_profile_upgrades_pb2 as pb
+from citrine.api.v1.security_profile_upgrades_pb2 import SecurityProfileUpgradeState
 from citrine.events.v1.events_pb2 import Event, SecurityProfileUpgradeChanged
 from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
 from citrine_core.rpc import to_timestamp
@@ -30,7 +31,7 @@ def changed_event(row: SecurityProfileUpgradeRow) -> Event:
     body = SecurityProfileUpgradeChanged(
         upgrade_id=row.upgrade_id,
         security_profile=row.security_profile,
-        state=SecurityProfileUpgradeChanged.State.ValueType(row.state),
+        state=SecurityProfileUpgradeState.ValueType(row.state),
         reason=row.reason,
     )
     return Event(tenant_id=row.tenant_id, station_id=row.station_id, security_profile_upgrade_changed=body)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.api.v1.smart_charging_pb2 import ChargingPlanCause, ChargingPlanState
 from citrine.events.v1.events_pb2 import ChargingPlanChanged, ChargingShareGiven
 from citrine_core.blocks.smart_charging.capacity.models import CapacityPlan
 from citrine_core.blocks.smart_charging.capacity.sent import Sent
@@ -142,8 +143,8 @@ def says_the_same(one: pb.ChargingPlan, other: pb.ChargingPlan) -> bool:
 def changed_event(plan: pb.ChargingPlan) -> ChargingPlanChanged:
     """Return the event that a plan changed."""
     return ChargingPlanChanged(
-        state=ChargingPlanChanged.State.ValueType(plan.state),
-        cause=ChargingPlanChanged.Cause.ValueType(plan.cause),
+        state=ChargingPlanState.ValueType(plan.state),
+        cause=ChargingPlanCause.ValueType(plan.cause),
         cause_text=plan.cause_text,
         max_current_a=plan.max_current_a if plan.HasField("max_current_a") else None,
         max_power_w=plan.max_power_w if plan.HasField("max_power_w") else None,

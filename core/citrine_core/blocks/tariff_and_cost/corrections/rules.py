@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.events.v1.events_pb2 import CostCorrected, Event
 from citrine_core.blocks.tariff_and_cost.corrections.credits import less_credits, standing_credits
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
@@ -136,7 +137,7 @@ def _event_of(row: CorrectionRow, replaced_currency: str) -> Event:
         transaction_id=row.transaction_id,
         number=row.number,
         replaces=row.number - 1,
-        reason=CostCorrected.Reason.ValueType(row.reason),
+        reason=CostCorrection.Reason.ValueType(row.reason),
         currency=currency_of(row.breakdown),
         before_tax=row.before_tax,
         after_tax=row.after_tax,

@@ -165,7 +165,7 @@ def _changed(row: ReservationCost) -> Event:
     cost = pb.Cost.FromString(row.breakdown)
     changed = ReservationCostChanged(
         reservation_id=row.reservation_id,
-        state=ReservationCostChanged.State.ValueType(row.state),
+        state=ReservationState.ValueType(row.state),
         id_token=IdToken(id_token=row.id_token, type=row.id_token_type),
         start_time=to_timestamp(row.start_time),
         end_time=to_timestamp(row.end_time),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
+from citrine.api.v1.transaction_limits_pb2 import ThrottleState
 from citrine.events.v1.events_pb2 import Event, TransactionLimitChanged
 
 __all__ = ["limit_changed"]
@@ -23,6 +24,6 @@ def limit_changed(
         state=row["state"],
         reason=row["reason"],
         problem=row["problem"],
-        throttle=TransactionLimitChanged.Throttle.ValueType(throttle),
+        throttle=ThrottleState.ValueType(throttle),
     )
     return Event(tenant_id=row["tenant_id"], station_id=row["station_id"], transaction_limit_changed=changed)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
+from citrine.api.v1.tariff_and_cost_pb2 import Settlement
 from citrine.events.v1.events_pb2 import Event, TransactionClosed, TransactionSettled
 from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.pricing_input import TransactionCosts
@@ -108,7 +109,7 @@ def _settle(work: UnitOfWork, state: TransactionState, settlement: int, now: dat
     if is_open:
         body = TransactionClosed(transaction=summary)
         found.append(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_closed=body))
-    said = TransactionSettled.Settlement.ValueType(settlement)
+    said = Settlement.ValueType(settlement)
     settled = TransactionSettled(transaction=summary, settlement=said, missing_events=state.missing)
     found.append(Event(tenant_id=state.tenant_id, station_id=state.station_id, transaction_settled=settled))
     for event in found:

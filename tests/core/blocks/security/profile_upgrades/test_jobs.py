@@ -10,10 +10,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from google.protobuf.message import Message
 
-from citrine.api.v1 import events_pb2 as events
 from citrine.api.v1 import security_profile_upgrades_pb2 as pb
-from citrine.api.v1.events_pb2_grpc import EventsServiceStub
 from citrine.edge.v1 import link_pb2 as link
+from citrine.events.v1 import events_service_pb2 as events
+from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
