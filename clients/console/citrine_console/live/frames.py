@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import grpc
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from citrine.api.v1.events_pb2 import WatchMessagesRequest, WatchMessagesResponse
+from citrine.events.v1.events_service_pb2 import WatchMessagesRequest, WatchMessagesResponse
 from citrine_console.errors import problem_of
 from citrine_console.formats import iso
 from citrine_console.live.socket import LOGGED_OUT, SEND_TIMEOUT, SIGN_OF_LIFE
