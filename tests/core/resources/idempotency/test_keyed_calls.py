@@ -37,8 +37,8 @@ from citrine_core.resources.idempotency import IdempotencyKey, KeyedCalls, keyed
 from citrine_core.resources.keys import ApiKey
 from citrine_core.resources.tenants import Tenant
 from citrine_core.rpc import Caller
-from tests.core.test_tenants_apart import methods
 from tests.support.api import auth
+from tests.support.contract import rpcs
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
 from tests.support.waiting import WAIT
@@ -415,7 +415,7 @@ async def test_a_command_that_does_not_tell_the_whole_answer_answers_no_call_who
 
 
 def test_actions_in_pieces_are_those_whose_responses_name_several_commands() -> None:
-    several = {method.name for method in methods() if {"command", "commands"} <= set(method.output_type.fields_by_name)}
+    several = {method.name for method in rpcs() if {"command", "commands"} <= set(method.output_type.fields_by_name)}
     assert several == IN_PIECES
 
 
