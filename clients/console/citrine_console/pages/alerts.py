@@ -116,7 +116,7 @@ _DIALOGS = [
     FormDialog(
         path="/alerts/acknowledge",
         title=lambda visit: _("Acknowledge an alert"),
-        words=lambda visit: _("It counts as seen until the station reports it again. The station is told nothing."),
+        words=lambda visit: _("It counts as seen until the station reports it again. Nothing is sent to the station."),
         fields=_acknowledge_fields,
         act=_acknowledge,
         needs=("AcknowledgeAlert",),

@@ -108,7 +108,7 @@ _DIALOGS = [
     FormDialog(
         path="/reservations/{id:int}/cancel",
         title=lambda visit: _("Cancel a reservation"),
-        words=lambda visit: _("The station gives the EVSE to whoever comes. The driver is told nothing from here."),
+        words=lambda visit: _("The station gives the EVSE to whoever comes. Nobody notifies the driver from here."),
         act=_cancel,
         needs=("CancelReservation",),
         submit=lambda visit: _("Cancel it"),
