@@ -18,6 +18,7 @@ __all__ = [
     "duration",
     "energy",
     "enum_word",
+    "field_time",
     "fields",
     "iso",
     "money",
@@ -57,6 +58,15 @@ def day_time(value: Timestamp | datetime | None, zone: tzinfo) -> str:
         return NOTHING
     local = moment.astimezone(zone)
     return f"{local.day} {local:%b} {local.year}, {local:%H:%M:%S} {local.tzname()}"
+
+
+def field_time(value: Timestamp | None, zone: tzinfo) -> str:
+    """Return a time as a field of a form has it, to the millisecond: a form changes no time that nobody edits."""
+    moment = _moment(value)
+    if moment is None:
+        return ""
+    precision = "milliseconds" if moment.microsecond else "seconds" if moment.second else "minutes"
+    return moment.astimezone(zone).replace(tzinfo=None).isoformat(timespec=precision)
 
 
 def clock_time(value: Timestamp | datetime | None, zone: tzinfo) -> str:

@@ -3,12 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict, ParseDict
-from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.tariffs_pb2 import (
@@ -32,6 +30,7 @@ from citrine.api.v1.tariffs_pb2 import (
 from citrine_cli.durations import duration_text
 from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_duration
+from citrine_console.formats import field_time
 from citrine_console.forms import Values, Wrong
 from citrine_console.json_forms import json_of, message_of
 from citrine_console.texts import _, noop
@@ -93,8 +92,8 @@ def tariff_values(tariff: Tariff, zone: Any) -> dict[str, str]:
         "min_price.after_tax": tariff.min_price.after_tax,
         "max_price.before_tax": tariff.max_price.before_tax,
         "max_price.after_tax": tariff.max_price.after_tax,
-        "valid_from": _local(tariff, "valid_from", zone),
-        "valid_to": _local(tariff, "valid_to", zone),
+        "valid_from": field_time(tariff.valid_from, zone),
+        "valid_to": field_time(tariff.valid_to, zone),
         "texts": "\n".join(f"{one.language}: {one.text}" for one in tariff.texts),
     }
     for place, element in enumerate(tariff.elements):
@@ -129,13 +128,6 @@ def element_values(place: int, element: TariffElement) -> dict[str, str]:
         (word for word, number in _RESERVATIONS.items() if number == limits.reservation), ""
     )
     return found
-
-
-def _local(message: Message, field: str, zone: Any) -> str:
-    if not message.HasField(field):
-        return ""
-    time: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
-    return f"{time.astimezone(zone):%Y-%m-%dT%H:%M}"
 
 
 def tariff_of(values: Values) -> Tariff:

@@ -1,12 +1,9 @@
 """What is done with tokens of drivers: created, changed, blocked, given credit, deleted."""
 
-import json
 from collections.abc import Sequence
-from datetime import UTC
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.tokens_pb2 import (
     CHARGING_PREFERENCE_UNSPECIFIED,
@@ -27,6 +24,7 @@ from citrine_cli.durations import duration_text
 from citrine_cli.errors import UsageError
 from citrine_cli.filters import words_of
 from citrine_cli.values import parse_duration
+from citrine_console.formats import field_time
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.json_forms import json_of, message_of
 from citrine_console.texts import _
@@ -53,10 +51,6 @@ _EDITED = (
 """Fields of a token that the form has."""
 
 
-def _local(time: Timestamp, visit: Visit) -> str:
-    return f"{time.ToDatetime(tzinfo=UTC).astimezone(visit.zone):%Y-%m-%dT%H:%M}"
-
-
 def _word(words: dict[str, int], number: int) -> str:
     return next((word for word, known in words.items() if known == number), "")
 
@@ -71,7 +65,7 @@ def _fields(visit: Visit, one: Token) -> Sequence[Field]:
             "expire_time",
             _("Expires"),
             "datetime",
-            _local(one.expire_time, visit) if one.HasField("expire_time") else "",
+            field_time(one.expire_time, visit.zone),
             hint=visit.zone.key,
         ),
         Field("group_id", _("Group"), value=one.group_id, hint=_("tokens of one group may stop each other")),
@@ -128,7 +122,7 @@ def _fields(visit: Visit, one: Token) -> Sequence[Field]:
             "max_energy",
             _("Most energy of a transaction in kWh"),
             "decimal",
-            f"{limit.max_energy_wh / 1000:g}" if limit.HasField("max_energy_wh") else "",
+            f"{limit.max_energy_wh / 1000:.15g}" if limit.HasField("max_energy_wh") else "",
         ),
         Field(
             "max_time",
@@ -173,7 +167,7 @@ def _filled(token: Token, values: Values) -> Token:
         token.limit.max_energy_wh = energy * 1000
     if (longest := _duration(values, "max_time")) is not None:
         token.limit.max_time.CopyFrom(longest)
-    if values["rules"] and json.dumps(values["rules"]).strip() != "{}":
+    if values["rules"]:
         token.rules.CopyFrom(message_of(values["rules"], TokenRules(), "rules"))
     return token
 
