@@ -108,11 +108,7 @@ _DIALOGS = [
     FormDialog(
         path="/reservations/{id:int}/cancel",
         title=lambda visit: _("Cancel a reservation"),
-<<<<<<< Updated upstream
         words=lambda visit: _("The station gives the EVSE to whoever comes. Nobody notifies the driver from here."),
-=======
-        words=lambda visit: _("The station gives the EVSE to whoever comes. Nobody notifies the driver."),
->>>>>>> Stashed changes
         act=_cancel,
         needs=("CancelReservation",),
         submit=lambda visit: _("Cancel it"),
