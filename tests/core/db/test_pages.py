@@ -13,7 +13,7 @@ from citrine_core.blocks.data_transfer.models import CustomMessage
 from citrine_core.db import Page, UnitOfWorkFactory
 from citrine_core.db.pages import MOST_BYTES
 from citrine_core.errors import InvalidArgument
-from tests.core.test_tenants_apart import methods
+from tests.support.contract import rpcs
 
 TIME = datetime(2025, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
 TABLE: Table = CustomMessage.metadata.tables["custom_messages"]
@@ -150,7 +150,7 @@ async def test_a_page_of_large_rows_has_fewer_of_them(unit_of_work: UnitOfWorkFa
 
 def test_each_list_of_the_contract_has_pages() -> None:
     """Its next_page_token comes from a `Page`, which bounds the bytes; those without one are bounded otherwise."""
-    lists = [method for method in methods() if method.name.startswith("List")]
+    lists = [method for method in rpcs() if method.name.startswith("List")]
 
     without = {one.name for one in lists if "next_page_token" not in one.output_type.fields_by_name}
 
