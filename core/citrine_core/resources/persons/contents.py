@@ -225,6 +225,7 @@ _BY_COLUMN: Mapping[str, Content] = {
     "local_lists.group_ids": _Json("group_ids"),
     "locations.content": _of("citrine.api.v1.Location"),
     "operations.definition": _of("citrine.api.v1.Operation"),
+    "operations.summary": _of("citrine.api.v1.Operation"),
     "outbox.payload": _Message(lambda value, kind: Event, read=read_event),
     "poisoned_messages.content": _Message(_of_poison),
     "provisionings.results": _of("citrine.api.v1.Provisioning"),
