@@ -44,8 +44,8 @@ of the block does; fields are named from "payload" on."""
 ForgetStation = Callable[[UnitOfWork, str, str], Awaitable[None]]
 """`await forget_station(work, tenant_id, station_id)` removes the data of a station."""
 
-ForgetTokens = Callable[[UnitOfWork, str, Collection[str]], Awaitable[None]]
-"""`await forget_tokens(work, tenant_id, lookups)` has stations forget tokens."""
+ForgetTokens = Callable[[UnitOfWork, str, Collection[tuple[str, str]]], Awaitable[None]]
+"""`await forget_tokens(work, tenant_id, [(lookup, type)])` has stations forget tokens; of any type if it is empty."""
 
 
 ForgetTenant = Callable[[UnitOfWork, str], Awaitable[None]]

@@ -30,8 +30,8 @@ def block(services: Services) -> Block:
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await LocalListRepository(work.session).forget(tenant_id, station_id)
 
-    async def forget_tokens(work: UnitOfWork, tenant_id: str, lookups: Collection[str]) -> None:
-        await remove_from_lists(work.session, tenant_id, lookups, services.clock())
+    async def forget_tokens(work: UnitOfWork, tenant_id: str, keys: Collection[tuple[str, str]]) -> None:
+        await remove_from_lists(work.session, tenant_id, keys, services.clock())
         work.after_commit(lists.job.wake)
 
     servicer = LocalAuthListServicer(services, lists, lists.job.wake)

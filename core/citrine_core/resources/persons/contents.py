@@ -16,11 +16,14 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
 
 from citrine.api.v1 import reports_pb2 as reports
+from citrine.api.v1.charge_records_pb2 import ChargeRecord
 from citrine.edge.v1.link_pb2 import StationCall, StationSend
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.secrets import mask_secrets
+from citrine.ocpp.v2.reservation_pb2 import ReserveNowRequest
 from citrine_core.dispatch.poisoned import is_call
 from citrine_core.events.older import read_event
+from citrine_core.resources.persons.fields import CONTRACT, GROUP, NUMBER, TOKEN
 from citrine_core.resources.persons.messages import replace_in_json, replace_in_message
 from citrine_core.resources.persons.pseudonyms import Person
 
@@ -54,28 +57,39 @@ class Content(Protocol):
 
 
 class _Id:
-    """The id of a token, contract or group, and nothing else."""
+    """The id of a token, contract or group, and nothing else.
 
-    by = ""
+    Args:
+        kind: Which of them, as in `fields`.
+        by: The column that says the type of the token, if it is of one.
+        type_in: Returns the type, given the value of that column.
+        without_separators: It has no separators, whatever the id has.
+    """
 
-    def __init__(self, *, without_separators: bool = False) -> None:
+    def __init__(
+        self, kind: str, by: str = "", type_in: Callable[[Any], str] = str, *, without_separators: bool = False
+    ) -> None:
+        self.by = by
+        self._kind = kind
+        self._type_in = type_in
         self._without_separators = without_separators
 
     def replaced(self, value: Any, kind: Any, person: Person) -> Any:
-        return person.replace_id(value, without_separators=self._without_separators)
+        type_name = self._type_in(kind) if kind else ""
+        return person.replace_id(value, self._kind, type_name, without_separators=self._without_separators)
 
     def shown(self, value: Any, kind: Any) -> Any:
         return value
 
 
 class _Last:
-    """A key of parts, of which the last is an id."""
+    """A key of parts, of which the last is the id of a token, and the one before it its type."""
 
     by = ""
 
     def replaced(self, value: Any, kind: Any, person: Person) -> Any:
         *others, last = value.split("|", 3)
-        return "|".join([*others, person.replace_id(last)])
+        return "|".join([*others, person.replace_id(last, TOKEN, others[-1] if others else "")])
 
     def shown(self, value: Any, kind: Any) -> Any:
         return value
@@ -186,12 +200,25 @@ _REPORTS: Mapping[int, str] = {
     reports.REPORT_KIND_LOG: "LogStatusNotificationRequest",
 }
 
-_ID, _TEXT, _JSON = _Id(), _Text(), _Json()
+
+def _reserved_type(request: bytes) -> str:
+    return ReserveNowRequest.FromString(request).id_token.type
+
+
+def _charged_type(content: bytes) -> str:
+    return ChargeRecord.FromString(content).token.id_token.type
+
+
+_TEXT, _JSON, _OF_TYPE = _Text(), _Json(), _Id(TOKEN, "type")
 
 _BY_NAME: Mapping[str, Content] = {
-    **dict.fromkeys(("id_token", "id_token_lookup", "stop_id_token", "lookup", "surrogate", "visual_number"), _ID),
-    **dict.fromkeys(("group_id", "group_id_token", "master_pass_group_id", "contract_id"), _ID),
-    "contract_lookup": _Id(without_separators=True),
+    **dict.fromkeys(("id_token", "id_token_lookup"), _Id(TOKEN, "id_token_type")),
+    **dict.fromkeys(("lookup", "surrogate"), _OF_TYPE),
+    "stop_id_token": _Id(TOKEN, "stop_id_token_type"),
+    "visual_number": _Id(NUMBER),
+    **dict.fromkeys(("group_id", "group_id_token", "master_pass_group_id"), _Id(GROUP)),
+    "contract_id": _Id(CONTRACT),
+    "contract_lookup": _Id(CONTRACT, without_separators=True),
     **dict.fromkeys(("reason", "detail", "problem", "description", "error", "error_description", "note"), _TEXT),
     **dict.fromkeys(("acknowledge_note", "state_reason", "close_reason", "cause", "cause_text"), _TEXT),
 }
@@ -200,6 +227,7 @@ _BY_NAME: Mapping[str, Content] = {
 _BY_COLUMN: Mapping[str, Content] = {
     "alerts.event": _ocpp("EventData"),
     "answered_calls.answer": _of("citrine.edge.v1.Downstream"),
+    "charge_records.id_token_lookup": _Id(TOKEN, "content", _charged_type),
     "charge_records.content": _of("citrine.api.v1.ChargeRecord"),
     "charging_limits.request": _ocpp("NotifyChargingLimitRequest"),
     "charging_negotiations.ev_schedule": _ocpp("NotifyEVChargingScheduleRequest"),
@@ -220,6 +248,7 @@ _BY_COLUMN: Mapping[str, Content] = {
     "handled_messages.reply": _ocpp("Response"),
     "idempotency_keys.answer": _Message(_of_call, "method"),
     "idempotency_keys.failure": _TEXT,
+    "local_list_entries.id_token": _OF_TYPE,
     "local_list_entries.held": _ocpp("IdTokenInfo"),
     "local_list_entries.wanted": _ocpp("IdTokenInfo"),
     "local_lists.group_ids": _Json("group_ids"),
@@ -231,12 +260,14 @@ _BY_COLUMN: Mapping[str, Content] = {
     "provisionings.results": _of("citrine.api.v1.Provisioning"),
     "refusals.last_frame": _JSON,
     "report_parts.message": _of_kind(_REPORTS),
+    "reservations.id_token_lookup": _Id(TOKEN, "request", _reserved_type),
     "reservations.request": _ocpp("ReserveNowRequest"),
     "reservations.status_update": _ocpp("ReservationStatusUpdateRequest"),
     # The first byte says whether the sample is signed.
     "samples.extra": _of("citrine.ocpp.v2.MeterValuesRequest", prefix=1),
     "security_events.request": _ocpp("SecurityEventNotificationRequest"),
     "station_events.event": _ocpp("EventData"),
+    "tokens.id_token": _OF_TYPE,
     "tokens.message": _TEXT,
     "transaction_costs.subject": _Last(),
     "transaction_events.request": _ocpp("TransactionEventRequest"),

@@ -38,7 +38,9 @@ AT_ONCE = 500
 def person_of(row: ErasureRow) -> Person:
     """Return the person of an erasure that is not finished."""
     ids, pseudonyms = orjson.loads(row.ids), orjson.loads(row.pseudonyms)
-    return Person([Identity(*pair) for pair in zip(ids, pseudonyms, strict=True)])
+    # Releases before stored ids without kind and type.
+    known = [(one,) if isinstance(one, str) else one for one in ids]
+    return Person([Identity(value, new, *rest) for (value, *rest), new in zip(known, pseudonyms, strict=True)])
 
 
 class Erasing:

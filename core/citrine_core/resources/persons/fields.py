@@ -3,22 +3,37 @@
 In these an id is found whatever it looks like; anywhere else, 1250 may be an amount and fleet a group of stations.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from google.protobuf.descriptor import FieldDescriptor
 
-__all__ = ["GROUP_KEYS", "TOKEN_KEYS", "is_id_field", "is_id_key"]
+__all__ = [
+    "ANY",
+    "CONTRACT",
+    "GROUP",
+    "GROUP_KEYS",
+    "GROUP_OBJECTS",
+    "NUMBER",
+    "TOKEN",
+    "TOKEN_KEYS",
+    "kind_of_field",
+    "kind_of_key",
+]
 
-_TOKENS = frozenset(
-    {
-        *("id_token", "id_tokens", "additional_id_token", "contract_id", "visual_number", "customer_identifier"),
-        "prioritized_emaids",
-    }
-)
-"""Fields with ids of tokens and contracts, in whatever message."""
+ANY, TOKEN, GROUP, CONTRACT, NUMBER = "any", "token", "group", "contract", "visual_number"
+"""Kinds of ids; any: it may be one of each."""
 
-_GROUPS = frozenset({"group_id", "group_ids", "master_pass_group_id"})
-"""Fields with ids of groups of tokens."""
+_KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("id_token", "id_tokens"), TOKEN),
+    **dict.fromkeys(("group_id", "group_ids", "master_pass_group_id"), GROUP),
+    **dict.fromkeys(("contract_id", "prioritized_emaids"), CONTRACT),
+    **dict.fromkeys(("additional_id_token", "customer_identifier"), ANY),
+    "visual_number": NUMBER,
+}
+"""Fields with ids of tokens, contracts and groups of tokens, in whatever message."""
+
+GROUP_OBJECTS = frozenset({"group_id_token", "groupIdToken"})
+"""Groups that have the form of a token."""
 
 _PUBLISH_TOKEN = "citrine.api.v1.PublishToken"
 
@@ -32,33 +47,42 @@ _OF_STATIONS = frozenset({"citrine.api.v1.StationCounts", "citrine.api.v1.Series
 """Messages whose group_id is that of a group of stations."""
 
 
-def _spelled(names: frozenset[str]) -> frozenset[str]:
-    """Return names as the contract and as JSON spell them."""
-    parts = (name.split("_") for name in names)
-    return names | {first + "".join(map(str.capitalize, others)) for first, *others in parts}
+def _in_json(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
-TOKEN_KEYS = _spelled(_TOKENS) | {"prioritizedEMAIDs", "idTag"}
+_KEYS: Mapping[str, str] = {
+    **_KINDS,
+    **{_in_json(name): kind for name, kind in _KINDS.items()},
+    **{"prioritizedEMAIDs": CONTRACT, "idTag": TOKEN, "parentIdTag": GROUP},
+}
+"""Keys of JSON, as the contract, JSON and OCPP 1.6 spell them."""
+
+TOKEN_KEYS = frozenset(name for name, kind in _KEYS.items() if kind != GROUP)
 """Keys of JSON with ids of tokens and contracts."""
 
-GROUP_KEYS = _spelled(_GROUPS) | {"parentIdTag"}
+GROUP_KEYS = frozenset(name for name, kind in _KEYS.items() if kind == GROUP)
 """Keys of JSON with ids of groups of tokens."""
 
 
-def is_id_field(field: FieldDescriptor) -> bool:
-    """Return whether a text field of a message has the id of a token, contract or group."""
+def kind_of_field(field: FieldDescriptor) -> str | None:
+    """Return of which kind the id in a text field of a message is; None: it has none."""
     assert field.containing_type is not None
     message = field.containing_type.full_name
     if field.name == _UID:
-        return message == _PUBLISH_TOKEN
-    return (field.name in _TOKENS or field.name in _GROUPS) and message not in _OF_STATIONS
+        return TOKEN if message == _PUBLISH_TOKEN else None
+    return None if message in _OF_STATIONS else _KINDS.get(field.name)
 
 
-def is_id_key(keys: Sequence[str]) -> bool:
-    """Return whether the value of a key of JSON has such an id.
+def kind_of_key(keys: Sequence[str]) -> str | None:
+    """Return of which kind the id at a key of JSON is; None: there is none.
 
     Args:
         keys: The keys that lead to it, the own one last. Elements of an array have the key of the array.
     """
     last = keys[-1] if keys else ""
-    return last in TOKEN_KEYS or last in GROUP_KEYS or (last == _UID and not _PUBLISHED.isdisjoint(keys))
+    if last == _UID:
+        return None if _PUBLISHED.isdisjoint(keys) else TOKEN
+    kind = _KEYS.get(last)
+    return GROUP if kind == TOKEN and not GROUP_OBJECTS.isdisjoint(keys[:-1]) else kind

@@ -7,7 +7,7 @@ nothing else is written like.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
-from citrine_core.resources.persons.fields import is_id_field, is_id_key
+from citrine_core.resources.persons.fields import GROUP, GROUP_OBJECTS, TOKEN, kind_of_field, kind_of_key
 from citrine_core.resources.persons.pseudonyms import Person
 
 __all__ = ["change_json", "replace_in_json", "replace_in_message", "replace_in_pairs"]
@@ -36,18 +36,31 @@ _PAIR = re.compile(r"(?P<name>\w+)=(?P<value>.*?)(?=, \w+=|\Z)", re.DOTALL)
 _COLON = re.compile(r"\s*:")
 
 
-def replace_in_message(message: Message, person: Person) -> bool:
-    """Replace the ids of a person in a message, in place; return whether there were any."""
+_TYPE = "type"
+"""The field, and the key, beside an id of a token that say its type."""
+
+
+def replace_in_message(message: Message, person: Person, *, is_group: bool = False) -> bool:
+    """Replace the ids of a person in a message, in place; return whether there were any.
+
+    Args:
+        message: The message.
+        person: The person.
+        is_group: The message is a group in the form of a token.
+    """
     changed = False
+    type_field = message.DESCRIPTOR.fields_by_name.get(_TYPE)
+    is_typed = type_field is not None and type_field.type == FieldDescriptor.TYPE_STRING
+    type_name = getattr(message, _TYPE) if is_typed else ""
     for field, value in message.ListFields():
         if field.type == FieldDescriptor.TYPE_MESSAGE:
             changed |= _replace_in_field(field, value, person)
         elif field.type == FieldDescriptor.TYPE_STRING:
             if field.is_repeated:
                 for position, one in enumerate(value):
-                    value[position] = _replaced(field, one, person)
+                    value[position] = _replaced(field, one, type_name, person, is_group=is_group)
                     changed |= value[position] != one
-            elif (new := _replaced(field, value, person)) != value:
+            elif (new := _replaced(field, value, type_name, person, is_group=is_group)) != value:
                 setattr(message, field.name, new)
                 changed = True
     return changed
@@ -55,44 +68,53 @@ def replace_in_message(message: Message, person: Person) -> bool:
 
 def replace_in_json(text: str, person: Person) -> str:
     """Return a text of JSON, which may be cut, with the ids of a person replaced; all else stays as it is written."""
-    return change_json(text, lambda keys, value: _of_json(keys, value, person))
+    return change_json(text, lambda keys, value, beside: _of_json(keys, value, beside.get(_TYPE, ""), person))
 
 
 def replace_in_pairs(text: str, person: Person) -> str:
     """Return a text such as "station_id=CS-1, id_token=AB", which may be cut, with the ids of a person replaced."""
+    beside = {one["name"]: one["value"] for one in _PAIR.finditer(text)}
 
     def replaced(found: re.Match[str]) -> str:
         name, value = found["name"], found["value"]
-        return f"{name}={_of_json([name], value, person)}"
+        return f"{name}={_of_json([name], value, beside.get(_TYPE, ''), person)}"
 
     return _PAIR.sub(replaced, text)
 
 
-def change_json(text: str, change: Callable[[Sequence[str], str], str]) -> str:
+def change_json(text: str, change: Callable[[Sequence[str], str, Mapping[str, str]], str]) -> str:
     """Return a text of JSON, which may be cut, with its values that are strings changed.
 
     Args:
         text: The text.
-        change: Returns the new value, given the keys that lead to it and the value.
+        change: Returns the new value, given the keys that lead to it, the value, and the texts of the same object.
     """
     keys: list[str] = []
-    parts, done = [], 0
+    objects: list[dict[str, str]] = [{}]
+    values: list[tuple[re.Match[str], Sequence[str], str, Mapping[str, str]]] = []
     for found in _JSON.finditer(text):
         token = found[0]
         if token in "[{":
             # Elements of an array have the key of the array.
             keys.append(keys[-1] if token == "[" and keys else "")
+            objects.append({})
         elif token in "]}":
             if keys:
                 keys.pop()
+                objects.pop()
         else:
             value = _loaded(token)
             if _COLON.match(text, found.end()):
                 if keys:
                     keys[-1] = value
-            elif (new := change(keys, value)) != value:
-                parts += [text[done : found.start()], orjson.dumps(new).decode()]
-                done = found.end()
+            else:
+                objects[-1][keys[-1] if keys else ""] = value
+                values.append((found, tuple(keys), value, objects[-1]))
+    parts, done = [], 0
+    for found, path, value, beside in values:
+        if (new := change(path, value, beside)) != value:
+            parts += [text[done : found.start()], orjson.dumps(new).decode()]
+            done = found.end()
     return "".join([*parts, text[done:]])
 
 
@@ -103,8 +125,9 @@ def _loaded(token: str) -> str:
         return token.strip('"')
 
 
-def _of_json(keys: Sequence[str], value: str, person: Person) -> str:
-    return str(person.replace_id(value) if is_id_key(keys) else person.replace(value))
+def _of_json(keys: Sequence[str], value: str, type_name: str, person: Person) -> str:
+    kind = kind_of_key(keys)
+    return str(person.replace(value) if kind is None else person.replace_id(value, kind, type_name))
 
 
 def _replace_in_field(field: FieldDescriptor, value: Any, person: Person) -> bool:
@@ -117,29 +140,33 @@ def _replace_in_field(field: FieldDescriptor, value: Any, person: Person) -> boo
         if isinstance(one, Struct | Value | ListValue):
             changed |= _replace_in_struct(one, person, (field.name,))
         else:
-            changed |= replace_in_message(one, person)
+            changed |= replace_in_message(one, person, is_group=field.name in GROUP_OBJECTS)
     return changed
 
 
-def _replace_in_struct(value: Struct | Value | ListValue, person: Person, keys: tuple[str, ...]) -> bool:
+def _replace_in_struct(
+    value: Struct | Value | ListValue, person: Person, keys: tuple[str, ...], type_name: str = ""
+) -> bool:
     if isinstance(value, Struct):
-        return sum(_replace_in_struct(one, person, (*keys, key)) for key, one in value.fields.items()) > 0
+        beside = value.fields[_TYPE].string_value if _TYPE in value.fields else ""
+        return sum(_replace_in_struct(one, person, (*keys, key), beside) for key, one in value.fields.items()) > 0
     if isinstance(value, ListValue):
-        return sum(_replace_in_struct(one, person, keys) for one in value.values) > 0
+        return sum(_replace_in_struct(one, person, keys, type_name) for one in value.values) > 0
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         return _replace_in_struct(value.struct_value, person, keys)
     if kind == "list_value":
-        return _replace_in_struct(value.list_value, person, keys)
+        return _replace_in_struct(value.list_value, person, keys, type_name)
     before = value.string_value
     if kind == "string_value":
-        value.string_value = _of_json(keys, before, person)
+        value.string_value = _of_json(keys, before, type_name, person)
     return value.string_value != before
 
 
-def _replaced(field: FieldDescriptor, value: str, person: Person) -> str:
-    if is_id_field(field):
-        return str(person.replace_id(value))
+def _replaced(field: FieldDescriptor, value: str, type_name: str, person: Person, *, is_group: bool) -> str:
+    kind = kind_of_field(field)
+    if kind is not None:
+        return str(person.replace_id(value, GROUP if is_group and kind == TOKEN else kind, type_name))
     if field.name == _SIGNED:
         return _in_base64(value, person)
     assert field.containing_type is not None

@@ -25,7 +25,8 @@ class ErasureRow(Model):
     """citrine.api.v1.ErasureState"""
     waits_for: Mapped[str] = mapped_column(String(255), default="")
     ids: Mapped[str] = mapped_column(Text)
-    """JSON: the ids of the person, in the order of the pseudonyms. Empty once it is finished."""
+    """JSON: the ids of the person, each with its kind and type, in the order of the pseudonyms. Empty once it is
+    finished. Older releases stored texts, and read no others."""
     pseudonyms: Mapped[str] = mapped_column(Text)
     """JSON array."""
     lookups: Mapped[str] = mapped_column(Text)

@@ -35,20 +35,22 @@ async def find_need(services: Services, tenant_id: str, lookups: Collection[str]
     Reads in slices, with a transaction of the database for each.
     """
     async with services.unit_of_work(read_only=True) as work:
-        found = await _find_in_rows(work.session, tenant_id, lookups, now)
+        found = await _find_in_rows(work.session, tenant_id, lookups, person.keys_of(lookups), now)
     return (
         found or await _find_operation(services, tenant_id, person) or await _find_command(services, tenant_id, person)
     )
 
 
-async def _find_in_rows(session: AsyncSession, tenant_id: str, lookups: Collection[str], now: datetime) -> str:
+async def _find_in_rows(
+    session: AsyncSession, tenant_id: str, lookups: Collection[str], keys: Collection[tuple[str, str]], now: datetime
+) -> str:
     if await has_open_of(session, tenant_id, lookups):
         return "an open transaction"
     if await has_active_of(session, tenant_id, lookups):
         return "a reservation"
     if await has_accepted_of(session, tenant_id, lookups, now - LONGEST_START):
         return "a remote start"
-    stations = await find_stations_with(session, tenant_id, lookups)
+    stations = await find_stations_with(session, tenant_id, keys)
     if stations:
         return f"the local list of {', '.join(stations)}"
     keys = await find_keys_of(session, tenant_id, lookups)

@@ -71,8 +71,8 @@ class Place:
 
     @staticmethod
     def kind_of(row: Any, content: Content) -> Any:
-        """Return of which kind a value of a row is."""
-        return getattr(row, content.by) if content.by else None
+        """Return of which kind a value of a row is; None: nothing says so."""
+        return getattr(row, content.by, None) if content.by else None
 
     def key_of(self, row: Any) -> str:
         """Return the key of a row."""

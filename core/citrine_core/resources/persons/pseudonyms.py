@@ -4,13 +4,19 @@ Where nothing but ids stands, any id is found. In a text, or in bytes of a type 
 whole, as a word or as a field that its length precedes, and only one that nothing else is written like (see
 `is_distinctive`): 1250 may be an amount, EUR a currency and fleet a group of stations. The pseudonym of such an id has
 as many bytes, so a message stays one.
+
+An id that may be something else is only found among ids of its kind: the PIN 1250 is no group 1250, and the token 1250
+of another type is that of somebody else.
 """
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from citrine_core.resources.persons.fields import ANY, CONTRACT, TOKEN
+from citrine_core.resources.tokens import TYPES, lookup_of, type_of
 
 __all__ = ["Identity", "Person", "is_distinctive", "pseudonym_for"]
 
@@ -30,6 +36,9 @@ OF_OTHERS = 16
 _CONTRACT = re.compile(rb"[a-z]{2}[0-9a-z]{9,13}", re.IGNORECASE)
 """Ids of contracts without separators."""
 
+_CONTRACT_TYPE = "eMAID"
+"""Type of tokens whose id is that of a contract."""
+
 _HEX = re.compile(rb"(?:[0-9a-f]{2})+", re.IGNORECASE)
 
 
@@ -40,6 +49,20 @@ class Identity:
     value: str
     pseudonym: str
     """As many bytes, without the separators of the id, if the id is distinctive."""
+    kind: str = ANY
+    """Of what it is the id, as in `fields`."""
+    type: str = ""
+    """Type of the token in the spelling of OCPP. Empty: of any type, or it is not of a token."""
+
+    def may_be(self, kind: str, type_name: str) -> bool:
+        """Return whether it may be meant by an equal id of a kind and, if it is of a token, of a type."""
+        if ANY in (kind, self.kind) or is_distinctive(self.value):
+            return True
+        found = type_of(type_name)
+        if kind == self.kind:
+            # Types of OCPI, and none at all, may be any.
+            return kind != TOKEN or not self.type or found not in TYPES or found == self.type
+        return {kind, self.kind} == {TOKEN, CONTRACT} and _CONTRACT_TYPE in (found, self.type)
 
 
 def pseudonym_for(value: str) -> str:
@@ -69,22 +92,30 @@ class Person:
         """Return whether any id is in a content, perhaps as a part of something else."""
         return self._somewhere is None or self._somewhere.search(content) is not None
 
-    def has_id(self, value: str) -> bool:
+    def keys_of(self, lookups: Collection[str]) -> Collection[tuple[str, str]]:
+        """Return the lookups of the tokens, each with its type; empty: of any type."""
+        tokens = [one for _, one in self._any if one.kind in (ANY, TOKEN)]
+        keys = {(lookup_of(one.value, one.type), one.type) for one in tokens}
+        return keys | {(one, "") for one in set(lookups) - {lookup for lookup, _ in keys}}
+
+    def has_id(self, value: str, kind: str = ANY, type_name: str = "") -> bool:
         """Return whether a value is one of the ids."""
         encoded = value.encode()
-        return any(pattern.fullmatch(encoded) for pattern, _ in self._whole)
+        return any(pattern.fullmatch(encoded) and one.may_be(kind, type_name) for pattern, one in self._whole)
 
-    def replace_id(self, value: Any, *, without_separators: bool = False) -> Any:
+    def replace_id(self, value: Any, kind: str = ANY, type_name: str = "", *, without_separators: bool = False) -> Any:
         """Return a value of a field of ids, replaced if it is one of the person.
 
         Args:
             value: The value.
+            kind: Of what it is the id, as in `fields`.
+            type_name: Type of the token. Empty: it is not known, or it is not of a token.
             without_separators: It has no separators, whatever the id has.
         """
         if isinstance(value, str):
             encoded = value.encode()
             for pattern, identity in self._any if without_separators else self._whole:
-                if pattern.fullmatch(encoded):
+                if pattern.fullmatch(encoded) and identity.may_be(kind, type_name):
                     return _spell(encoded, identity.pseudonym).decode()
         return value
 

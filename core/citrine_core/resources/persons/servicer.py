@@ -40,7 +40,7 @@ class PersonsServicer(PersonsServiceServicer):
         tenant_id = caller(context).tenant_id
         async with self._unit_of_work(read_only=True) as work:
             subject = await subject_of(work.session, tenant_id, request)
-        person = Person([Identity(one, pseudonym_for(one)) for one in subject.ids])
+        person = Person([Identity(one, pseudonym_for(one), kind, of) for one, kind, of in subject.ids])
         async for kind, content in export_rows(self._unit_of_work, tenant_id, person):
             yield pb.ExportPersonResponse(kind=kind, content=content)
 
@@ -56,17 +56,19 @@ class PersonsServicer(PersonsServiceServicer):
             for running in await repository.list_running(who.tenant_id):
                 if set(orjson.loads(running.lookups)) & set(subject.lookups):
                     raise FailedPrecondition(f"erasure {running.erasure_id} of it is under way")
+            identities = [Identity(one, pseudonym_for(one), kind, of) for one, kind, of in subject.ids]
+            person = Person(identities)
             for token in subject.tokens:
                 await delete_token(work, self._services, token)
             for forget in self._services.registry.forget_tokens:
-                await forget(work, who.tenant_id, subject.lookups)
+                await forget(work, who.tenant_id, person.keys_of(subject.lookups))
             row = ErasureRow(
                 tenant_id=who.tenant_id,
                 erasure_id=new_id(),
                 state=pb.ERASURE_STATE_WAITING,
                 waits_for="",
                 ids=orjson.dumps(subject.ids).decode(),
-                pseudonyms=orjson.dumps([pseudonym_for(one) for one in subject.ids]).decode(),
+                pseudonyms=orjson.dumps([one.pseudonym for one in identities]).decode(),
                 lookups=orjson.dumps(subject.lookups).decode(),
                 table_name="",
                 after_key="",

@@ -7,8 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import persons_pb2 as pb
 from citrine.ocpp.id_tags import surrogate_of
-from citrine_core.errors import InvalidArgument
-from citrine_core.resources.tokens import Token, lookup_of
+from citrine_core.errors import FailedPrecondition, InvalidArgument
+from citrine_core.resources.persons.fields import CONTRACT, GROUP, NUMBER, TOKEN
+from citrine_core.resources.persons.pseudonyms import is_distinctive
+from citrine_core.resources.tokens import Token, lookup_of, lookups_of, type_of
 from citrine_core.resources.tokens.queries import find_of_contract, find_of_group, find_of_lookups
 from citrine_core.rpc import check_length
 
@@ -19,7 +21,8 @@ __all__ = ["Subject", "subject_of"]
 class Subject:
     """The tokens and ids of a person."""
 
-    ids: Sequence[str]
+    ids: Sequence[tuple[str, str, str]]
+    """Each with its kind, as in `fields`, and the type of its token; empty: of any type, or of no token."""
     lookups: Sequence[str]
     tokens: Sequence[Token]
 
@@ -31,29 +34,44 @@ async def subject_of(
 
     Raises:
         InvalidArgument: When it names none.
+        FailedPrecondition: When somebody else has an id that is looked for wherever it stands.
     """
     which = request.WhichOneof("person")
-    ids: dict[str, None] = {}
+    ids: dict[tuple[str, str, str], None] = {}
     lookups: dict[str, None] = {}
     if which == "id_token" and request.id_token.id_token:
-        given, kind = request.id_token.id_token, request.id_token.type
+        given, kind = request.id_token.id_token, type_of(request.id_token.type)
         check_length("id_token.id_token", given, 255)
         lookup = lookup_of(given, kind)
         tokens = [one for one in await find_of_lookups(session, tenant_id, [lookup]) if not kind or one.type == kind]
-        ids[given], lookups[lookup] = None, None
+        ids[given, TOKEN, kind], lookups[lookup] = None, None
         if kind:
-            ids[surrogate_of(given, kind)] = None
+            ids[surrogate_of(given, kind), TOKEN, kind] = None
     elif which == "group_id" and request.group_id:
         tokens = list(await find_of_group(session, tenant_id, request.group_id))
-        ids[request.group_id] = None
+        ids[request.group_id, GROUP, ""] = None
     else:
         raise InvalidArgument("person", "must be a token or a group")
     for token in tokens:
-        ids[token.id_token], lookups[token.lookup] = None, None
-        ids[surrogate_of(token.id_token, token.type)] = None
+        lookups[token.lookup] = None
+        if (token.id_token, TOKEN, "") not in ids:
+            ids[token.id_token, TOKEN, token.type] = None
+        ids[surrogate_of(token.id_token, token.type), TOKEN, token.type] = None
         if token.visual_number:
-            ids[token.visual_number] = None
+            ids[token.visual_number, NUMBER, ""] = None
         # A contract may have other tokens, of other people.
         if token.contract_id and {one.lookup for one in await find_of_contract(session, token)} <= lookups.keys():
-            ids[token.contract_id] = None
+            ids[token.contract_id, CONTRACT, ""] = None
+    await _check_others(session, tenant_id, [one for one, kind, _ in ids if kind in (TOKEN, GROUP)], tokens)
     return Subject(list(ids), list(lookups), tokens)
+
+
+async def _check_others(session: AsyncSession, tenant_id: str, ids: Sequence[str], tokens: Sequence[Token]) -> None:
+    """Refuse a distinctive id, which is found whatever its kind and type, that a token of somebody else has as well."""
+    own = {(one.lookup, one.type) for one in tokens}
+    lookups = {lookup for one in ids if is_distinctive(one) for lookup in lookups_of(one)}
+    others = [one for one in await find_of_lookups(session, tenant_id, lookups) if (one.lookup, one.type) not in own]
+    if others:
+        raise FailedPrecondition(
+            f"another token, of type {others[0].type}, has the same id: delete it first, or name the token without type"
+        )

@@ -21,7 +21,7 @@ from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.resources.persons.contents import content_of
 from citrine_core.resources.persons.export import export_rows
-from citrine_core.resources.persons.fields import is_id_field
+from citrine_core.resources.persons.fields import kind_of_field
 from citrine_core.resources.persons.places import Place, places
 from citrine_core.resources.persons.pseudonyms import Identity, Person
 
@@ -91,7 +91,7 @@ def test_each_field_of_the_contract_that_is_called_like_an_id_of_a_person_is_one
         field.full_name
         for message in _messages()
         for field in message.fields
-        if field.type == FieldDescriptor.TYPE_STRING and called.search(field.name) and not is_id_field(field)
+        if field.type == FieldDescriptor.TYPE_STRING and called.search(field.name) and kind_of_field(field) is None
     }
 
     others = {"citrine.api.v1.StationCounts.group_id", "citrine.api.v1.SeriesPoint.group_id"}
@@ -196,7 +196,7 @@ def _fill(message: Message, within: tuple[str, ...]) -> bool:
                 continue
             found = True
         elif field.type == FieldDescriptor.TYPE_STRING:
-            text = PIN if is_id_field(field) else f"of {CARD}" if field.name in TEXTS else ""
+            text = PIN if kind_of_field(field) else f"of {CARD}" if field.name in TEXTS else ""
             if text and field.is_repeated:
                 getattr(message, field.name).append(text)
             elif text:
