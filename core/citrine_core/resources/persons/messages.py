@@ -7,13 +7,14 @@ nothing else is written like.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from citrine_core.resources.persons.fields import GROUP, GROUP_OBJECTS, TOKEN, kind_of_field, kind_of_key
 from citrine_core.resources.persons.pseudonyms import Person
@@ -40,30 +41,20 @@ _TYPE = "type"
 """The field, and the key, beside an id of a token that say its type."""
 
 
-def replace_in_message(message: Message, person: Person, *, is_group: bool = False) -> bool:
+def replace_in_message(message: Message, person: Person) -> bool:
     """Replace the ids of a person in a message, in place; return whether there were any.
 
-    Args:
-        message: The message.
-        person: The person.
-        is_group: The message is a group in the form of a token.
+    Fields that this release does not know are bytes, in which distinctive ids are found.
     """
-    changed = False
-    type_field = message.DESCRIPTOR.fields_by_name.get(_TYPE)
-    is_typed = type_field is not None and type_field.type == FieldDescriptor.TYPE_STRING
-    type_name = getattr(message, _TYPE) if is_typed else ""
-    for field, value in message.ListFields():
-        if field.type == FieldDescriptor.TYPE_MESSAGE:
-            changed |= _replace_in_field(field, value, person)
-        elif field.type == FieldDescriptor.TYPE_STRING:
-            if field.is_repeated:
-                for position, one in enumerate(value):
-                    value[position] = _replaced(field, one, type_name, person, is_group=is_group)
-                    changed |= value[position] != one
-            elif (new := _replaced(field, value, type_name, person, is_group=is_group)) != value:
-                setattr(message, field.name, new)
-                changed = True
-    return changed
+    unknown = [(part, content) for part in _parts(message) if (content := _unknown_fields(part))]
+    is_changed = _replace_in_fields(message, person)
+    replaced = [(part, person.replace(content)) for part, content in unknown]
+    if [content for _, content in replaced] == [content for _, content in unknown]:
+        return is_changed
+    message.DiscardUnknownFields()
+    for part, content in replaced:
+        part.MergeFromString(content)
+    return True
 
 
 def replace_in_json(text: str, person: Person) -> str:
@@ -130,6 +121,57 @@ def _of_json(keys: Sequence[str], value: str, type_name: str, person: Person) ->
     return str(person.replace(value) if kind is None else person.replace_id(value, kind, type_name))
 
 
+def _parts(message: Message) -> Iterator[Message]:
+    """Yield a message and all messages in it."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        if not field.message_type.GetOptions().map_entry:
+            for one in value if field.is_repeated else [value]:
+                yield from _parts(one)
+        elif field.message_type.fields_by_name["value"].message_type is not None:
+            for one in value.values():
+                yield from _parts(one)
+
+
+def _unknown_fields(message: Message) -> bytes:
+    """Return the fields of a message that are not in its descriptor, serialised."""
+    if not UnknownFieldSet(message):
+        return b""
+    unknown = type(message)()
+    unknown.CopyFrom(message)
+    for field, _ in message.ListFields():
+        unknown.ClearField(field.name)
+    return unknown.SerializeToString()
+
+
+def _replace_in_fields(message: Message, person: Person, *, is_group: bool = False) -> bool:
+    """Replace the ids in the fields that are known.
+
+    Args:
+        message: The message.
+        person: The person.
+        is_group: The message is a group in the form of a token.
+    """
+    changed = False
+    type_field = message.DESCRIPTOR.fields_by_name.get(_TYPE)
+    is_typed = type_field is not None and type_field.type == FieldDescriptor.TYPE_STRING
+    type_name = getattr(message, _TYPE) if is_typed else ""
+    for field, value in message.ListFields():
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            changed |= _replace_in_field(field, value, person)
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            if field.is_repeated:
+                for position, one in enumerate(value):
+                    value[position] = _replaced(field, one, type_name, person, is_group=is_group)
+                    changed |= value[position] != one
+            elif (new := _replaced(field, value, type_name, person, is_group=is_group)) != value:
+                setattr(message, field.name, new)
+                changed = True
+    return changed
+
+
 def _replace_in_field(field: FieldDescriptor, value: Any, person: Person) -> bool:
     assert field.message_type is not None
     if field.message_type.GetOptions().map_entry:
@@ -140,7 +182,7 @@ def _replace_in_field(field: FieldDescriptor, value: Any, person: Person) -> boo
         if isinstance(one, Struct | Value | ListValue):
             changed |= _replace_in_struct(one, person, (field.name,))
         else:
-            changed |= replace_in_message(one, person, is_group=field.name in GROUP_OBJECTS)
+            changed |= _replace_in_fields(one, person, is_group=field.name in GROUP_OBJECTS)
     return changed
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from citrine.api.v1.tariffs_pb2 import TariffAssignment
 from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_core.resources.persons.messages import replace_in_json
+from citrine_core.resources.persons.messages import replace_in_json, replace_in_message
 from citrine_core.resources.persons.pseudonyms import Identity, Person, pseudonym_for
 
 CARD = Person([Identity("04A2B3C8", "ghjkmnpq")])
@@ -60,6 +61,22 @@ def test_ids_of_any_length_are_found_by_the_keys_of_json(stored: str, replaced: 
 
 def test_ids_that_differ_by_separators_are_of_others_unless_they_are_bytes() -> None:
     assert (SHORT.has_id("12-34"), CARD.has_id("04-A2-B3-C8")) == (False, True)
+
+
+def test_an_id_in_fields_that_this_release_does_not_know_is_found() -> None:
+    """At any depth; what is known, and what else is not known, stays."""
+    unknown = b"\xc2\x3e\x08%b" + b"\xc8\x3e\x07"
+    message = TariffAssignment(tariff_id="T-1", id_token=IdToken(id_token="1234", type="KeyCode"))
+    for part in (message, message.id_token):
+        part.MergeFromString(unknown % b"04A2B3C8")
+    wanted = TariffAssignment(tariff_id="T-1", id_token=IdToken(id_token="1234", type="KeyCode"))
+    for part in (wanted, wanted.id_token):
+        part.MergeFromString(unknown % b"ghjkmnpq")
+
+    assert replace_in_message(message, CARD)
+
+    assert message.SerializeToString(deterministic=True) == wanted.SerializeToString(deterministic=True)
+    assert not replace_in_message(message, CARD)
 
 
 @pytest.mark.parametrize("value", ["04A2B3C8", "7" + "x" * 60, "7" + "y" * 200, "Kelvin-123-\u212a"])
