@@ -220,7 +220,8 @@ def _replaced(field: FieldDescriptor, value: str, type_name: str, person: Person
 
 def _in_base64(value: str, person: Person) -> str:
     try:
-        content = base64.b64decode(value, validate=True)
+        # Some stations break it into lines.
+        content = base64.b64decode("".join(value.split()), validate=True)
     except binascii.Error:
         return str(person.replace(value))
     replaced = person.replace(content)

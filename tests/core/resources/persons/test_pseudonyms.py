@@ -1,9 +1,12 @@
 """Ids are found whole, in any spelling, and replaced by as many bytes."""
 
+import base64
+from collections.abc import Callable
+
 import pytest
 
 from citrine.api.v1.tariffs_pb2 import TariffAssignment
-from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine.ocpp.v2.types_pb2 import IdToken, SignedMeterValue
 from citrine_core.resources.persons.messages import replace_in_json, replace_in_message
 from citrine_core.resources.persons.pseudonyms import Identity, Person, pseudonym_for
 
@@ -61,6 +64,16 @@ def test_ids_of_any_length_are_found_by_the_keys_of_json(stored: str, replaced: 
 
 def test_ids_that_differ_by_separators_are_of_others_unless_they_are_bytes() -> None:
     assert (SHORT.has_id("12-34"), CARD.has_id("04-A2-B3-C8")) == (False, True)
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.encodebytes])
+def test_signed_data_are_looked_into_in_lines_or_not(encode: Callable[[bytes], bytes]) -> None:
+    said = b"OCMF|{" + b'"x":"y",' * 20 + b'"ID":"%b"}'
+    message = SignedMeterValue(signed_meter_data=encode(said % b"04A2B3C8").decode())
+
+    assert replace_in_message(message, CARD)
+
+    assert base64.b64decode(message.signed_meter_data) == said % b"ghjkmnpq"
 
 
 def test_an_id_in_fields_that_this_release_does_not_know_is_found() -> None:
