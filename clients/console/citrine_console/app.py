@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from citrine_console.config import ConsoleSettings, read_settings
+from citrine_console.keyed import FormCalls
 from citrine_console.live import Feeds, Hub
 from citrine_console.logins import CALLBACK, Logins
 from citrine_console.oidc import Provider
@@ -93,6 +94,7 @@ def _client(settings: ConsoleSettings, credential: Credential) -> Citrine:
         token=credential.login.token if credential.login is not None else None,
         tenant=credential.tenant or None,
         ca_file=settings.core_ca_file,
+        interceptors=[FormCalls()],
     )
 
 

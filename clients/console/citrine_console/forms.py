@@ -18,6 +18,7 @@ from starlette.responses import Response
 from citrine.ocpp.codec import encode
 from citrine_cli.json_values import json_value
 from citrine_console.errors import Problem, problem_of
+from citrine_console.keyed import FORM_KEY, called_once, is_open, new_form_key, said_open
 from citrine_console.site import Action, Site
 from citrine_console.texts import _
 from citrine_console.visits import Visit
@@ -173,15 +174,19 @@ class FormDialog:
         if request.method == "GET":
             return self._form(visit, site, [replace(one, value=visit.query[one.name] or one.value) for one in fields])
         form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FORM)
-        values = Values([(name, str(value)) for name, value in form.multi_items()], visit.zone)
+        form_key = str(form.get(FORM_KEY, ""))
+        sent = [(name, str(value)) for name, value in form.multi_items() if name != FORM_KEY]
+        values = Values(sent, visit.zone)
         try:
-            done = await self.act(visit, values)
+            with called_once(form_key, _address(visit), sent):
+                done = await self.act(visit, values)
         except Wrong as wrong:
             filled = _filled(fields, values, {wrong.name: wrong.text})
             is_shown = any(one.name == wrong.name for one in fields)
             if is_shown:
-                return self._form(visit, site, filled)
-            return self._form(visit, site, filled, Problem(400, _("That is wrong"), wrong.text), 400)
+                return self._form(visit, site, filled, form_key=form_key)
+            problem = Problem(400, _("That is wrong"), wrong.text)
+            return self._form(visit, site, filled, problem, 400, form_key=form_key)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 raise
@@ -189,12 +194,22 @@ class FormDialog:
             wrong_fields = {name.rpartition(".")[2]: text for name, text in problem.fields}
             filled = _filled(fields, values, wrong_fields)
             known = {one.name for one in fields}
+            if is_open(error) and form_key:
+                return self._form(visit, site, filled, said_open(problem), problem.status, form_key=form_key)
+            # What has ended is tried anew, if it is sent again.
             said = "" if problem.fields and all(name in known for name in wrong_fields) else problem
             return self._form(visit, site, filled, said, problem.status)
         return self._done(visit, site, done)
 
     def _form(
-        self, visit: Visit, site: Site, fields: Sequence[Field], problem: object = "", status: int = 200
+        self,
+        visit: Visit,
+        site: Site,
+        fields: Sequence[Field],
+        problem: Problem | str = "",
+        status: int = 200,
+        *,
+        form_key: str = "",
     ) -> Response:
         return site.render(
             visit,
@@ -204,9 +219,8 @@ class FormDialog:
             title=self.title(visit),
             words=self.words(visit),
             submit=self.submit(visit),
-            # With its query, by which the fields of what is sent are the same.
-            action=visit.path + (f"?{visit.query.with_()}" if len(visit.query) else ""),
-            fields=fields,
+            action=_address(visit),
+            fields=[*fields, Field(FORM_KEY, "", "hidden", form_key or new_form_key())],
             problem=problem,
             hurts=self.hurts,
         )
@@ -221,6 +235,11 @@ class FormDialog:
             return response
         answer = "" if done.answer is None else json.dumps(_plain(done.answer), indent=2, ensure_ascii=False)
         return site.render(visit, "parts/done.html", title=self.title(visit), done=done, answer=answer)
+
+
+def _address(visit: Visit) -> str:
+    """Return the path with its query, by which the fields of what is sent are the same."""
+    return visit.path + (f"?{visit.query.with_()}" if len(visit.query) else "")
 
 
 def _plain(message: Message) -> object:

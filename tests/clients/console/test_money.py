@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest
 from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest
@@ -23,7 +23,13 @@ from citrine.api.v1.tariffs_pb2 import (
     TariffAssignment,
     TariffElement,
 )
-from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_BLOCKED, GetTokenRequest, ListTokensRequest
+from citrine.api.v1.tokens_pb2 import (
+    TOKEN_STATUS_BLOCKED,
+    CreateTokenRequest,
+    GetTokenRequest,
+    ListTokensRequest,
+    Token,
+)
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2.types_pb2 import IdToken
@@ -119,6 +125,43 @@ async def test_a_token_is_blocked_and_unblocked(page: Page, url: str, citrine: C
 
     await expect(page.locator("#head")).to_contain_text("may charge")
     assert (await citrine.tokens.GetToken(request)).status != TOKEN_STATUS_BLOCKED
+
+
+async def test_credit_is_added_once_where_the_answer_is_lost(
+    context: BrowserContext, url: str, login: str, citrine: Citrine
+) -> None:
+    await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="0B1B2C3D4E5F60", type="ISO14443")))
+    page = await context.new_page()
+    await page.goto(login)
+
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    async def left() -> str:
+        request = GetTokenRequest(id_token="0B1B2C3D4E5F60", type="ISO14443")
+        return str((await citrine.tokens.GetToken(request)).prepaid.left)
+
+    address = f"{url}/tokens/ISO14443/0B1B2C3D4E5F60"
+    await page.goto(address)
+    await page.get_by_role("link", name="Add credit").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Amount").fill("20.00")
+    await page.route(f"{address}/credit", lose)
+    await dialog.get_by_role("button", name="Add").click()
+    await expect(page.locator(".toast")).to_be_visible()
+    assert Decimal(await left()) == 20
+    await page.unroute(f"{address}/credit")
+    await dialog.get_by_role("button", name="Add").click()
+    await expect(dialog).to_be_hidden()
+    assert Decimal(await left()) == 20
+
+    await page.get_by_role("link", name="Add credit").click()
+    await dialog.get_by_label("Amount").fill("20.00")
+    await dialog.get_by_role("button", name="Add").click()
+    await expect(dialog).to_be_hidden()
+    assert Decimal(await left()) == 40
+    await page.close()
 
 
 async def test_an_export_is_read_by_csv_readers_and_runs_no_formula(page: Page, url: str, citrine: Citrine) -> None:

@@ -17,6 +17,7 @@ from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine_cli.json_values import json_value
 from citrine_console.errors import Problem, problem_of
 from citrine_console.forms import MAX_FIELDS, MAX_FORM, Done
+from citrine_console.keyed import FORM_KEY, called_once, is_open, new_form_key, said_open
 from citrine_console.schema_forms import SchemaForm
 from citrine_console.schemas import VERSIONS, actions_of, schema_of
 from citrine_console.site import Action, Site
@@ -40,6 +41,7 @@ class _Call:
     text: str | None = None
     """The payload as JSON; None: it is in the fields."""
     when_online: bool = False
+    form_key: str = field(default_factory=new_form_key)
     problem: Problem | None = None
     status: int = 200
 
@@ -56,6 +58,7 @@ async def _serve(visit: Visit, request: Request, site: Site) -> Response:
         return _form(visit, site, call)
     form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FORM)
     call.values = {name: str(value) for name, value in form.multi_items()}
+    call.form_key = call.values.pop(FORM_KEY, "")
     call.text = call.values.get("json")
     call.when_online = bool(call.values.get("when_online"))
     if "to" in call.values:
@@ -110,12 +113,18 @@ async def _send(visit: Visit, site: Site, call: _Call) -> Response:
     request = CallStationRequest(target=target, action=call.action, native=call.version == "1.6")
     request.payload.update(payload)
     try:
-        answer = await visit.citrine.commands.CallStation(request)
+        with called_once(call.form_key, _address(visit, call), [*call.values.items()]):
+            answer = await visit.citrine.commands.CallStation(request)
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.UNAUTHENTICATED:
             raise
         call.problem = problem_of(error)
         call.status = call.problem.status
+        if is_open(error) and call.form_key:
+            call.problem = said_open(call.problem)
+        else:
+            # What has ended is tried anew, if it is sent again.
+            call.form_key = new_form_key()
         return _form(visit, site, call)
     title = _title(visit, call)
     if not answer.HasField("payload"):
@@ -160,6 +169,7 @@ def _form(visit: Visit, site: Site, call: _Call, form: SchemaForm | None = None,
         action=_address(visit, call),
         nodes=(form or _filled(visit, call)).nodes(),
         call=call,
+        key_name=FORM_KEY,
         focus=focus,
         problem=call.problem,
     )
