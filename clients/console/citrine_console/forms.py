@@ -28,7 +28,8 @@ __all__ = ["Choice", "Done", "Field", "FormDialog", "Values", "Wrong"]
 MAX_FORM = 512 * 1024
 """Bytes of one field."""
 
-MAX_FIELDS = 2000
+MAX_FIELDS = 6000
+"""Of one form. The longest is a tariff of 100 elements with 42 fields each."""
 
 _OCPP = "citrine.ocpp.v2"
 

@@ -35,12 +35,13 @@ from citrine_console.forms import Values, Wrong
 from citrine_console.json_forms import json_of, message_of
 from citrine_console.texts import _, noop
 
-__all__ = ["DIMENSIONS", "OUTPUT", "element_values", "tariff_of", "tariff_values", "usage_of"]
+__all__ = ["DIMENSIONS", "MOST_ELEMENTS", "OUTPUT", "element_values", "tariff_of", "tariff_values", "usage_of"]
 
 OUTPUT = frozenset({"tenant_id", "version", "create_time", "update_time", "etag", "delete_time"})
 """Fields of a tariff that nobody writes."""
 
-MOST_ELEMENTS = 40
+MOST_ELEMENTS = 100
+"""Elements of a tariff, as many as the core stores."""
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,11 @@ def tariff_of(values: Values) -> Tariff:
             raise Wrong("texts", _("Each line is a language, a colon and the text, as in: de: 0,39 EUR/kWh"))
         if line.strip():
             tariff.texts.append(TariffText(language=language.strip(), text=text.strip()))
+    count = values.number("elements", 1)
+    if not 0 <= count <= MOST_ELEMENTS:
+        raise Wrong("elements", _("A tariff has at most {} elements.").format(MOST_ELEMENTS))
     del tariff.elements[:]
-    for place in range(min(values.number("elements", 1), MOST_ELEMENTS)):
+    for place in range(count):
         tariff.elements.append(_element(place, values))
     return tariff
 

@@ -22,6 +22,7 @@ from citrine.api.v1.tariffs_pb2 import (
     Tariff,
     TariffAssignment,
     TariffElement,
+    TariffRestrictions,
 )
 from citrine.api.v1.tokens_pb2 import (
     TOKEN_STATUS_BLOCKED,
@@ -82,6 +83,32 @@ async def test_a_tariff_is_changed_and_its_preview_follows(page: Page, url: str,
     await expect(page.locator("#head")).to_contain_text("version 2")
     stored = await citrine.tariffs.GetTariff(GetTariffRequest(tariff_id="evening"))
     assert [each.price for one in stored.elements for each in one.price_components] == ["0.50", "1.25"]
+
+
+async def test_a_tariff_of_a_hundred_elements_keeps_them_when_it_is_edited(
+    page: Page, url: str, citrine: Citrine
+) -> None:
+    long = tariff("long", "0.40")
+    for place in range(1, 100):
+        component = PriceComponent(dimension=TARIFF_DIMENSION_ENERGY, price=f"0.{place:02}", vat="21")
+        limits = TariffRestrictions(min_kwh=str(place), start_time="08:00", end_time="20:00")
+        long.elements.append(TariffElement(price_components=[component], restrictions=limits))
+    await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=long))
+    before = await citrine.tariffs.GetTariff(GetTariffRequest(tariff_id="long"))
+
+    await page.goto(f"{url}/tariffs/long/edit")
+    await page.get_by_label("Description").fill("many prices")
+    await page.get_by_role("button", name="Save").click()
+
+    await expect(page.locator("#head")).to_contain_text("version 2")
+    stored = await citrine.tariffs.GetTariff(GetTariffRequest(tariff_id="long"))
+    assert stored.description == "many prices"
+    assert list(stored.elements) == list(before.elements)
+
+    await page.goto(f"{url}/tariffs/long/edit")
+    await page.locator("[name=elements]").evaluate("field => field.value = '101'")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator("[data-preview]")).to_contain_text("at most 100 elements")
 
 
 async def test_a_thousand_tokens_are_imported_and_three_bad_rows_named(

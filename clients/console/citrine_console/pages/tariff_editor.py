@@ -22,7 +22,7 @@ from citrine_console.forms import MAX_FIELDS, MAX_FORM, Values, Wrong
 from citrine_console.json_forms import json_of
 from citrine_console.live import Page, Region
 from citrine_console.site import Action, Site
-from citrine_console.tariff_forms import DIMENSIONS, OUTPUT, tariff_of, tariff_values, usage_of
+from citrine_console.tariff_forms import DIMENSIONS, MOST_ELEMENTS, OUTPUT, tariff_of, tariff_values, usage_of
 from citrine_console.texts import _, speaking
 from citrine_console.visits import Visit
 
@@ -118,7 +118,7 @@ async def _change(visit: Visit, request: Request, site: Site) -> Response:
             return _refused(visit, site, Problem(400, _("That has no meaning"), "", ((wrong.name, wrong.text),)))
     elements = [*tariff.elements]
     number = int(place) if place.isdigit() and int(place) < len(elements) else 0
-    if what == "add":
+    if what == "add" and len(elements) < MOST_ELEMENTS:
         elements.append(TariffElement())
     elif what == "remove" and len(elements) > 1:
         del elements[number]
