@@ -1,7 +1,9 @@
 """The job that erases persons: it waits for what needs their ids, and then replaces them, table by table."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -41,6 +43,11 @@ def person_of(row: ErasureRow) -> Person:
     # Releases before stored ids without kind and type.
     known = [(one,) if isinstance(one, str) else one for one in ids]
     return Person([Identity(value, new, *rest) for (value, *rest), new in zip(known, pseudonyms, strict=True)])
+
+
+class _Slice(NamedTuple):
+    place: Place
+    rows: Sequence[Any]
 
 
 class Erasing:
@@ -99,13 +106,23 @@ class Erasing:
 
     async def _go_on(self, tenant_id: str, erasure_id: str) -> bool:
         """Do the next slice; return False once all is done."""
+        async with self._unit_of_work(read_only=True) as work:
+            row = await ErasureRepository(work.session).get(tenant_id, erasure_id)
+            if row.state != pb.ERASURE_STATE_RUNNING:
+                return False
+            position = _position(row)
+            slice_ = await self._read(work, row)
+        # Rows may be large: nobody waits for a transaction of the database meanwhile, nor for the event loop.
+        changes = await _changes_of(slice_, person_of(row)) if slice_ is not None else []
         async with self._unit_of_work() as work:
             row = await ErasureRepository(work.session).get(tenant_id, erasure_id, for_update=True)
             if row.state != pb.ERASURE_STATE_RUNNING:
                 return False
-            left = self._places()[row.tables_done :]
-            if left:
-                await self._erase(work, row, left[0])
+            if _position(row) != position:
+                # Another core is at it as well.
+                return True
+            if slice_ is not None:
+                await _erase(work, row, slice_, changes)
             elif row.tables_done < row.tables_total:
                 await self._erase_from_audit(work, row)
             else:
@@ -113,25 +130,14 @@ class Erasing:
             await work.commit()
         return row.state == pb.ERASURE_STATE_RUNNING
 
-    async def _erase(self, work: UnitOfWork, row: ErasureRow, place: Place) -> None:
-        person = person_of(row)
-        if row.table_name != place.name:
-            row.table_name, row.after_key = place.name, ""
-        rows = await place.read(work.session, row.tenant_id, row.after_key, AT_ONCE)
-        is_left = False
-        for one in rows:
-            changed = place.replaced(one, person)
-            if changed and await place.change(work.session, one, changed):
-                row.changed_rows += 1
-            elif changed:
-                is_left = True
-        if is_left:
-            # Somebody changed one of them meanwhile: all are read again; those that are done have no id any more.
-            return
-        if len(rows) == AT_ONCE:
-            row.after_key = place.key_of(rows[-1])
-        else:
-            row.tables_done += 1
+    async def _read(self, work: UnitOfWork, row: ErasureRow) -> _Slice | None:
+        """Return the next rows; None if all tables but the audit are done."""
+        left = self._places()[row.tables_done :]
+        if not left:
+            return None
+        place = left[0]
+        after = row.after_key if row.table_name == place.name else ""
+        return _Slice(place, await place.read(work.session, row.tenant_id, after, AT_ONCE))
 
     async def _erase_from_audit(self, work: UnitOfWork, row: ErasureRow) -> None:
         after = row.after_key if row.table_name == AUDIT else ""
@@ -150,6 +156,39 @@ class Erasing:
 
     def _places(self) -> Sequence[Place]:
         return [place for place in places() if place.name not in self._retained]
+
+
+async def _changes_of(slice_: _Slice, person: Person) -> Sequence[Mapping[str, Any]]:
+    """Return what changes of each row; other tasks go on in between."""
+    changes = []
+    for one in slice_.rows:
+        changes.append(slice_.place.replaced(one, person))
+        await asyncio.sleep(0)
+    return changes
+
+
+async def _erase(work: UnitOfWork, row: ErasureRow, slice_: _Slice, changes: Sequence[Mapping[str, Any]]) -> None:
+    place, rows = slice_.place, slice_.rows
+    if row.table_name != place.name:
+        row.table_name, row.after_key = place.name, ""
+    is_left = False
+    for one, changed in zip(rows, changes, strict=True):
+        if changed and await place.change(work.session, one, changed):
+            row.changed_rows += 1
+        elif changed:
+            is_left = True
+    if is_left:
+        # Somebody changed one of them meanwhile: all are read again; those that are done have no id any more.
+        return
+    if len(rows) == AT_ONCE:
+        row.after_key = place.key_of(rows[-1])
+    else:
+        row.tables_done += 1
+
+
+def _position(row: ErasureRow) -> tuple[int, int, str, str]:
+    """Return how far an erasure is."""
+    return row.state, row.tables_done, row.table_name, row.after_key
 
 
 def _finish(row: ErasureRow, now: datetime) -> None:
