@@ -57,7 +57,7 @@ def build_app(settings: ConsoleSettings) -> Starlette:
     site = Site(sessions, feeds, hub, renderer, PAGES, is_secure=settings.console_public_url.startswith("https:"))
     callback = f"{settings.console_public_url}{CALLBACK}"
     provider = Provider(settings, callback) if settings.console_oidc_issuer else None
-    logins = Logins(site, settings.console_login_file, provider)
+    logins = Logins(site, settings.console_login_file, provider, is_public=bool(settings.console_public_url))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

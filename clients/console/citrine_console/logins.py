@@ -30,6 +30,9 @@ LOGIN_COOKIE = "citrine_login"
 MAX_FORM = 16 * 1024
 """Bytes of a log-in."""
 
+_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""Headers that proxies add: who asks is somewhere else then, though the connection is from this machine."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -40,12 +43,16 @@ class Logins:
         site: The console.
         login_file: Has the key that the link of `citrine up` logs in with. None: there is no such link.
         provider: OpenID Connect provider by which people log in, too. None: there is none.
+        is_public: Whether browsers come by a public URL, that of a proxy: the link logs nobody in then.
     """
 
-    def __init__(self, site: Site, login_file: Path | None, provider: Provider | None) -> None:
+    def __init__(
+        self, site: Site, login_file: Path | None, provider: Provider | None, *, is_public: bool = False
+    ) -> None:
         self._site = site
         self._login_file = login_file
         self._provider = provider
+        self._is_public = is_public
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -84,16 +91,24 @@ class Logins:
     async def _by_link(self, request: Request) -> Response:
         found = self._link()
         secret = request.query_params.get("secret", "")
-        client = request.client.host if request.client is not None else ""
         # Who may read the file may do all that the key may; the link is for the browser of the same machine.
         if (
             found is None
-            or not is_loopback(client)
+            or not self._is_of_this_machine(request)
             or not hmac.compare_digest(secret.encode(), found["secret"].encode())
         ):
             return self._form(request, _("This link is not valid any more. Log in with a key."), status=401)
         return await self._begin(
             Credential(found["key"], found.get("tenant", "")), request.query_params.get("next", "")
+        )
+
+    def _is_of_this_machine(self, request: Request) -> bool:
+        """Return whether a browser of this machine asks, and no proxy on it for anybody."""
+        if self._is_public or any(name in request.headers for name in _OF_PROXIES):
+            return False
+        # What a proxy is asked for is no name of this machine, which its browsers have from the link.
+        return (
+            request.client is not None and is_loopback(request.client.host) and is_loopback(request.url.hostname or "")
         )
 
     async def _to_provider(self, request: Request) -> Response:

@@ -60,6 +60,19 @@ async def test_a_link_with_a_wrong_secret_lets_nobody_in(http: aiohttp.ClientSes
         assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "header",
+    [("X-Forwarded-For", "192.0.2.7"), ("Forwarded", "for=192.0.2.7"), ("Host", "console.example.com")],
+    ids=lambda header: header[0],
+)
+async def test_the_link_lets_nobody_in_by_a_proxy_of_the_same_machine(
+    http: aiohttp.ClientSession, login: str, header: tuple[str, str]
+) -> None:
+    async with http.get(login, headers=dict([header]), allow_redirects=False) as answer:
+        assert answer.status == 401
+        assert "set-cookie" not in answer.headers
+
+
 async def test_the_cookie_is_hidden_from_scripts_and_has_no_key(
     http: aiohttp.ClientSession, url: str, login: str
 ) -> None:
