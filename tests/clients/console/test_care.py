@@ -3,11 +3,18 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from citrine.api.v1.configurations_pb2 import GetDriftReportRequest
+from citrine.api.v1.configurations_pb2 import (
+    Configuration,
+    ConfigurationSelector,
+    CreateConfigurationRequest,
+    GetConfigurationRequest,
+    GetDriftReportRequest,
+)
 from citrine.api.v1.diagnostics_pb2 import ListAlertsRequest
 from citrine.api.v1.firmware_campaigns_pb2 import FIRMWARE_CAMPAIGN_STATE_CANCELLED, ListFirmwareCampaignsRequest
 from citrine.api.v1.provisioning_pb2 import ListVariablesRequest
 from citrine.api.v1.smart_charging_pb2 import ListChargingCapacitiesRequest
+from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_sdk import Citrine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -156,3 +163,27 @@ async def test_a_configuration_is_made_drifts_and_is_applied(page: Page, url: st
     await expect(page.locator("#drift")).not_to_contain_text("It differs from its configuration.")
     report = await citrine.configurations.GetDriftReport(GetDriftReportRequest(station_id="DEMO-3"))
     assert not report.drifted
+
+
+async def test_a_configuration_that_is_edited_keeps_values_of_any_characters(
+    page: Page, url: str, citrine: Citrine
+) -> None:
+    values = [" blanks ", "two\nlines", '"quoted"', "plain", "", "a\u2028b\u2029"]
+    configuration = Configuration(configuration_id="texts", selectors=[ConfigurationSelector(vendor_name="Nobody")])
+    for place, value in enumerate(values):
+        configuration.variables.add(
+            component=Component(name="Texts"), variable=Variable(name=f"Text{place}"), attribute_value=value
+        )
+    await citrine.configurations.CreateConfiguration(CreateConfigurationRequest(configuration=configuration))
+    before = await citrine.configurations.GetConfiguration(GetConfigurationRequest(configuration_id="texts"))
+
+    await page.goto(f"{url}/configurations/texts")
+    await page.get_by_role("link", name="Edit").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.locator("#field-description").fill("of any characters")
+    await dialog.get_by_role("button", name="Save").click()
+
+    await expect(page.locator("main")).to_contain_text("of any characters")
+    after = await citrine.configurations.GetConfiguration(GetConfigurationRequest(configuration_id="texts"))
+    assert [one.attribute_value for one in after.variables] == values
+    assert list(after.variables) == list(before.variables)

@@ -1,5 +1,7 @@
 """Configurations: what stations are to be set to, which stations differ, and having them set."""
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -179,7 +181,7 @@ def _provisioning_row(one: Provisioning) -> Sequence[object]:
 
 
 def _fields(one: Configuration) -> list[Field]:
-    variables = "\n".join(f"{_name(data)}={data.attribute_value}" for data in one.variables)
+    variables = "\n".join(f"{_name(data)}={_written(data.attribute_value)}" for data in one.variables)
     reports = [("", _("none")), *enum_choices(Configuration, "base_report")]
     return [
         Field("description", _("Description"), value=one.description, attributes={"maxlength": "255"}),
@@ -196,7 +198,9 @@ def _fields(one: Configuration) -> list[Field]:
             _("Variables"),
             "textarea",
             variables,
-            hint=_("one a line: Component@EVSE.Variable=value"),
+            hint=_(
+                'one a line: Component@EVSE.Variable=value; what has blanks at an end, or lines, as JSON: " a\\nb "'
+            ),
             attributes={"rows": "10"},
         ),
         Field("base_report", _("Report before"), "select", str(enum_word(one, "base_report")), choices=reports),
@@ -228,8 +232,23 @@ def _filled(values: Values, configuration_id: str) -> Configuration:
             raise Wrong("variables", _("Line {number}: {text}").format(number=number, text=error)) from None
         if not separator:
             raise Wrong("variables", _("Line {number}: there is no = in it.").format(number=number))
-        one.variables.add(component=component, variable=variable, attribute_type=attribute, attribute_value=value)
+        one.variables.add(
+            component=component, variable=variable, attribute_type=attribute, attribute_value=_read(value)
+        )
     return one
+
+
+def _written(value: str) -> str:
+    """Return a value as it stands in its line: as JSON where it could not be read again otherwise."""
+    is_plain = value == value.strip() and len(value.splitlines()) <= 1 and not value.startswith('"')
+    return value if is_plain else json.dumps(value, ensure_ascii=not value.isprintable())
+
+
+def _read(text: str) -> str:
+    if text.startswith('"'):
+        with contextlib.suppress(ValueError):
+            return str(json.loads(text))
+    return text
 
 
 async def _new_fields(visit: Visit) -> Sequence[Field]:
