@@ -174,6 +174,44 @@ async def test_frames_are_read_live(page: Page, url: str, citrine: Citrine) -> N
     await expect(frames).to_have_count(2)
 
 
+async def test_of_two_certificates_with_one_serial_number_the_right_one_is_deleted(
+    page: Page, url: str, citrine: Citrine, running: Demo
+) -> None:
+    station = Station(station_id="CERTS-1")
+    await citrine.stations.CreateStation(CreateStationRequest(station=station, password=PASSWORD))
+    kept, other = (
+        {"hashAlgorithm": "SHA256", "issuerNameHash": name, "issuerKeyHash": "b" * 64, "serialNumber": "1f"}
+        for name in ("1" * 64, "2" * 64)
+    )
+    chains = [{"certificateType": "V2GRootCertificate", "certificateHashData": one} for one in (kept, other)]
+    dialog = page.get_by_role("dialog")
+    async with raw_station(f"ws://{running.addresses['9000']}/demo", "CERTS-1", PASSWORD) as connected:
+        assert (await connected.boot())["status"] == "Accepted"
+        await page.goto(f"{url}/stations/CERTS-1/certificates")
+        await page.get_by_role("link", name="Ask for them").click()
+        await dialog.get_by_role("button", name="Ask").click()
+        asked = await connected.answer({"status": "Accepted", "certificateHashDataChain": chains})
+        assert asked[0] == "GetInstalledCertificateIds"
+        await dialog.get_by_role("button", name="Close").click()
+        rows = page.locator("#installed tbody tr")
+        await expect(rows).to_have_count(2)
+        await expect(rows.locator("a[href*='" + "2" * 64 + "']")).to_have_count(1)
+
+        await rows.locator("a[href*='" + "2" * 64 + "']").click()
+        await dialog.get_by_label("Hash of its issuer's name").fill("")
+        await dialog.locator("[name=issuer_key_hash]").evaluate("field => field.value = ''")
+        await dialog.get_by_role("button", name="Delete").click()
+        await expect(dialog).to_contain_text("several with this number")
+        await dialog.get_by_label("Hash of its issuer's name").fill("2" * 64)
+        await dialog.get_by_role("button", name="Delete").click()
+        assert await connected.answer({"status": "Accepted"}) == (
+            "DeleteCertificate",
+            {"certificateHashData": other},
+        )
+
+        await expect(dialog).to_contain_text("Accepted")
+
+
 async def test_a_command_waits_for_a_station_that_is_away_and_is_cancelled(
     page: Page, url: str, citrine: Citrine
 ) -> None:

@@ -1,6 +1,7 @@
 """Certificates of a station: those it has logged in with, those issued here, those it has installed, its orders."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 from citrine.api.v1.certificates_pb2 import (
     DeleteCertificateRequest,
@@ -28,10 +29,14 @@ from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_sdk import pages
 
 __all__ = ["ACTIONS", "PAGES"]
 
 PAGE_SIZE = 50
+
+_HASH_DATA = ("hash_algorithm", "issuer_name_hash", "issuer_key_hash", "serial_number")
+"""What names a certificate to a station. A serial number is that of its issuer only."""
 
 
 def _base(visit: Visit) -> str:
@@ -59,7 +64,7 @@ async def _installed(visit: Visit) -> Mapping[str, object]:
 
 def _installed_row(visit: Visit, one: InstalledCertificate) -> Sequence[object]:
     data = one.certificate_hash_data
-    remove = f"{_base(visit)}/delete?serial_number={segment(data.serial_number)}"
+    remove = f"{_base(visit)}/delete?{urlencode(_hash_data(one))}"
     return [
         two_lines(one.subject or _("unknown here"), Code(one.fingerprint[:16]), visit.zone),
         str(enum_word(one, "certificate_type")),
@@ -69,6 +74,12 @@ def _installed_row(visit: Visit, one: InstalledCertificate) -> Sequence[object]:
         Ago(one.report_time) if one.HasField("report_time") else "",
         [Button(remove, _("Delete")) if visit.may("DeleteCertificate") else ""],
     ]
+
+
+def _hash_data(one: InstalledCertificate) -> dict[str, str]:
+    data = one.certificate_hash_data
+    words = {name: str(getattr(data, name)) for name in _HASH_DATA}
+    return words | {"hash_algorithm": str(enum_word(data, "hash_algorithm"))}
 
 
 async def _logins(visit: Visit) -> Mapping[str, object]:
@@ -172,17 +183,28 @@ async def _install(visit: Visit, values: Values) -> Done:
 async def _delete_fields(visit: Visit) -> Sequence[Field]:
     return [
         Field("serial_number", _("Serial number"), required=True),
+        Field("issuer_name_hash", _("Hash of its issuer's name"), hint=_("needed where several have the number")),
+        Field("issuer_key_hash", "", "hidden"),
+        Field("hash_algorithm", "", "hidden"),
         Field("force", _("Also the last root that it trusts us by"), "checkbox"),
     ]
 
 
 async def _delete(visit: Visit, values: Values) -> Done:
-    found = await visit.citrine.certificates.ListInstalledCertificates(
-        ListInstalledCertificatesRequest(station_id=visit["station_id"], serial_number=values["serial_number"])
-    )
-    if not found.installed_certificates:
+    listed = ListInstalledCertificatesRequest(station_id=visit["station_id"], serial_number=values["serial_number"])
+    # One certificate may be there by several types, and is deleted by its hash data as one.
+    found: dict[tuple[str, ...], InstalledCertificate] = {}
+    async for page in pages(visit.citrine.certificates.ListInstalledCertificates, listed):
+        for one in page.installed_certificates:
+            data = _hash_data(one)
+            if all(not values[name] or values[name].lower() == data[name].lower() for name in _HASH_DATA):
+                found[tuple(data.values())] = one
+    if not found:
         raise Wrong("serial_number", _("It has none with this number."))
-    request = ocpp.DeleteCertificateRequest(certificate_hash_data=found.installed_certificates[0].certificate_hash_data)
+    if len(found) > 1:
+        raise Wrong("serial_number", _("It has several with this number: delete one by its button in the table."))
+    (chosen,) = found.values()
+    request = ocpp.DeleteCertificateRequest(certificate_hash_data=chosen.certificate_hash_data)
     answer = await visit.citrine.certificates.DeleteCertificate(
         DeleteCertificateRequest(target=_target(visit), request=request, force=values.checked("force"))
     )
