@@ -1,5 +1,6 @@
 """Steering stations from the screen: what is done there happens, to one station and to many."""
 
+import asyncio
 import json
 import re
 
@@ -11,6 +12,7 @@ from citrine.api.v1 import remote_control_pb2 as api
 from citrine.api.v1.commands_pb2 import ListCommandsRequest
 from citrine.api.v1.common_pb2 import COMMAND_STATE_CANCELLED, CommandTarget
 from citrine.api.v1.keys_pb2 import CreateKeyRequest
+from citrine.api.v1.locations_pb2 import CreateLocationRequest, Location
 from citrine.api.v1.operations_pb2 import ListOperationsRequest
 from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING, CreateStationRequest, GetStationRequest, Station
 from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD, Tenant, UpdateTenantRequest
@@ -119,6 +121,34 @@ async def test_many_are_reset_and_one_of_them_is_away(page: Page, url: str, citr
     assert [one.reason for one in commands.commands] == ["new certificates"]
     await page.goto(f"{url}/operations")
     await expect(page.get_by_role("row", name="Reset")).to_contain_text("3 / 3")
+
+
+async def test_a_filter_keeps_its_location_whatever_there_is_to_choose_from(
+    page: Page, url: str, citrine: Citrine
+) -> None:
+    await page.goto(f"{url}/stations?location=gone&version=2.0.1")
+    location = page.get_by_label("Location")
+    await expect(location).to_have_value("gone")
+    await page.get_by_label("OCPP").select_option("1.6")
+    await page.wait_for_url(re.compile("version=1.6"))
+    assert "location=gone" in page.url
+
+    # More than a select has: nothing that is there may be out of reach.
+    place = Location(address="Quay 1", city="Riga", country="LVA", time_zone="Europe/Riga")
+    place.coordinates.latitude, place.coordinates.longitude = "56.95000", "24.10000"
+    for first in range(0, 1000, 50):
+        made = [CreateLocationRequest(location=place) for _number in range(first, first + 50)]
+        await asyncio.gather(*map(citrine.locations.CreateLocation, made))
+    await page.goto(f"{url}/stations?location=gone")
+    await expect(location).to_have_attribute("placeholder", "its id")
+    await expect(location).to_have_value("gone")
+
+
+async def test_the_filter_of_stations_fills_in_no_field_of_what_is_done_with_them(page: Page, url: str) -> None:
+    request = await page.context.request.get(f"{url}/bulk/update-firmware?all=yes&location=gone")
+
+    assert request.status == 200
+    assert 'name="location" type="text" value=""' in await request.text()
 
 
 async def test_any_action_is_sent_by_the_form_of_its_schema(page: Page, url: str, citrine: Citrine) -> None:

@@ -16,6 +16,9 @@ from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
 
+MOST_LOCATIONS = 1000
+"""Locations to choose from. Where there are more, the id of one is entered."""
+
 
 async def _table(visit: Visit) -> Mapping[str, object]:
     answer = await visit.citrine.stations.ListStations(list_request(visit))
@@ -35,10 +38,15 @@ async def _table(visit: Visit) -> Mapping[str, object]:
 
 
 async def _filters(visit: Visit) -> Mapping[str, object]:
-    locations = []
+    chosen, choices = visit.query["location"], []
     if visit.may("ListLocations"):
-        locations = [*(await visit.citrine.locations.ListLocations(ListLocationsRequest(page_size=1000))).locations]
-    return {"locations": locations, "states": {key: _(name) for key, name in STATES.items()}}
+        answer = await visit.citrine.locations.ListLocations(ListLocationsRequest(page_size=MOST_LOCATIONS))
+        if not answer.next_page_token:
+            choices = [(one.location_id, one.name or one.location_id) for one in answer.locations]
+            # Sent again, the form keeps the location of a link, though there is none of that id any more.
+            if chosen and chosen not in dict(choices):
+                choices.append((chosen, chosen))
+    return {"locations": choices, "states": {key: _(name) for key, name in STATES.items()}}
 
 
 PAGES = [
