@@ -165,6 +165,8 @@ class FormDialog:
     submit: Callable[[Visit], str] = lambda visit: _("Do it")
     hurts: bool = False
     """Whether it takes something away from somebody: the button says so."""
+    is_filled_by_query: bool = True
+    """Whether what its query has is filled in. Not where the query says what it is about, as a filter does."""
 
     def action(self) -> Action:
         """Return what serves it."""
@@ -173,7 +175,9 @@ class FormDialog:
     async def _serve(self, visit: Visit, request: Request, site: Site) -> Response:
         fields = [*(await self.fields(visit))] if self.fields is not None else []
         if request.method == "GET":
-            return self._form(visit, site, [replace(one, value=visit.query[one.name] or one.value) for one in fields])
+            if self.is_filled_by_query:
+                fields = [replace(one, value=visit.query[one.name] or one.value) for one in fields]
+            return self._form(visit, site, fields)
         form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FORM)
         form_key = str(form.get(FORM_KEY, ""))
         sent = [(name, str(value)) for name, value in form.multi_items() if name != FORM_KEY]

@@ -66,6 +66,8 @@ class _Bulk:
             needs=("CreateOperation", "GetOperation", "ListStations", rpc),
             submit=lambda visit: _(self.action.text) if self.action is not None else _("Accept"),
             hurts=self.action is not None and self.action.hurts,
+            # Its query is the filter of the table, whose names are those of some fields, too.
+            is_filled_by_query=False,
         )
 
     async def _fields(self, visit: Visit) -> Sequence[Field]:
