@@ -108,14 +108,16 @@ async def driver_station(core: RunningCore) -> AsyncIterator[tuple[Station, Fake
         yield station, session
 
 
-async def look(core: RunningCore, erasure_id: str, tenant_id: str = "default") -> pb.Erasure:
+async def look(
+    core: RunningCore, erasure_id: str, tenant_id: str = "default", *, erasing: Erasing | None = None
+) -> pb.Erasure:
     """Return an erasure after it was gone on with now, without its pauses."""
     table = metadata().tables["erasures"]
     async with core.core.unit_of_work() as work:
         unfinished = update(table).where(table.c.next_time.is_not(None))
         await work.session.execute(unfinished.values(next_time=core.core.services.clock()))
         await work.commit()
-    await Erasing(core.core.services).run()
+    await (erasing or Erasing(core.core.services)).run()
     persons: Any = core.stub(PersonsServiceStub)
     request = pb.GetErasureRequest(erasure_id=erasure_id)
     found: pb.Erasure = await persons.GetErasure(request, metadata=core.metadata(tenant_id))

@@ -57,6 +57,8 @@ class Erasing:
         self._services = services
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
+        # By erasure that waits: operations and commands with secrets that don't name the person.
+        self._cleared: dict[str, set[str]] = {}
         self._retained = {"charge_records"} if services.settings.erasure_retains_charge_records else set()
 
     async def run(self) -> None:
@@ -87,7 +89,10 @@ class Erasing:
             row = await ErasureRepository(work.session).get(tenant_id, erasure_id)
         now, need = self._clock(), ""
         if row.state == pb.ERASURE_STATE_WAITING and now < row.create_time + PATIENCE:
-            need = await find_need(self._services, tenant_id, orjson.loads(row.lookups), person_of(row), now)
+            cleared = self._cleared.setdefault(erasure_id, set())
+            need = await find_need(self._services, tenant_id, orjson.loads(row.lookups), person_of(row), cleared, now)
+        if not need:
+            self._cleared.pop(erasure_id, None)
         async with self._unit_of_work() as work:
             row = await ErasureRepository(work.session).get(tenant_id, erasure_id, for_update=True)
             if row.state == pb.ERASURE_STATE_WAITING:

@@ -1,6 +1,7 @@
 """The id of a driver is given out wherever it stands, and is nowhere once it was erased."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -49,6 +50,7 @@ from citrine.ocpp.v2.data_transfer_pb2 import DataTransferRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.db import database_of
 from citrine_core.db.tables import metadata, own_tables
+from citrine_core.encryption import Cipher
 from citrine_core.resources.persons.erasing import Erasing
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore
@@ -233,6 +235,53 @@ async def test_an_operation_and_a_command_that_name_the_person_are_waited_for(co
     await finish(core, erasure_id)
 
     assert (first, second) == (f"operation {operation.operation_id}", f"command {queued.command.id} to CS-1")
+
+
+class CountingCipher:
+    """Decrypts by the cipher of the core, as a key service that is asked each time."""
+
+    def __init__(self, cipher: Cipher) -> None:
+        self._cipher = cipher
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cipher, name)
+
+    async def decrypt(self, stored: str, context: str) -> str:
+        self.asked.append(stored)
+        return await self._cipher.decrypt(stored, context)
+
+
+async def test_secrets_of_commands_are_decrypted_once_and_not_where_what_is_shown_names_the_person(
+    core: RunningCore,
+) -> None:
+    persons: Any = core.stub(PersonsServiceStub)
+    commands: Any = core.stub(CommandsServiceStub)
+    transfers: Any = core.stub(DataTransferServiceStub)
+    queued = []
+    for number, said in enumerate(({"pin": "9999"}, {"pin": CARD}, {"idTag": CARD}), 1):
+        await core.add_station(f"CS-{number}", registration=1)
+        data = Struct()
+        data.update(said)
+        request = DataTransferRequest(vendor_id="Example", data=Value(struct_value=data))
+        target = CommandTarget(station_id=f"CS-{number}", when_online=True)
+        sent = data_transfer_pb2.DataTransferRequest(target=target, request=request)
+        queued.append((await transfers.DataTransfer(sent)).command.id)
+    begun = await persons.ErasePerson(pb.ErasePersonRequest(id_token=PERSON))
+    cipher = CountingCipher(core.core.services.cipher)
+    erasing = Erasing(replace(core.core.services, cipher=cipher))
+
+    async with asyncio.timeout(WAIT):
+        while (found := await look(core, begun.erasure_id, erasing=erasing)).waits_for == "":
+            await asyncio.sleep(0.02)
+    assert (found.waits_for, cipher.asked) == (f"command {queued[2]} to CS-3", [])
+    await commands.CancelCommand(commands_pb2.CancelCommandRequest(id=queued[2]))
+    async with asyncio.timeout(WAIT):
+        while len(cipher.asked) < 3:
+            await look(core, begun.erasure_id, erasing=erasing)
+
+    first, second, *again = cipher.asked
+    assert (first == second, again) == (False, [second])
 
 
 async def test_a_row_that_changes_meanwhile_and_a_broken_erasure_leave_nothing(core: RunningCore, station: Any) -> None:
