@@ -11,6 +11,7 @@ from citrine.api.v1 import persons_pb2 as pb
 from citrine_core.background import defect, is_outage
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.audit import AuditRepository
+from citrine_core.resources.persons.fields import ANY
 from citrine_core.resources.persons.messages import replace_in_json, replace_in_pairs
 from citrine_core.resources.persons.models import ErasureRow
 from citrine_core.resources.persons.needs import find_need
@@ -39,10 +40,13 @@ AT_ONCE = 500
 
 def person_of(row: ErasureRow) -> Person:
     """Return the person of an erasure that is not finished."""
-    ids, pseudonyms = orjson.loads(row.ids), orjson.loads(row.pseudonyms)
-    # Releases before stored ids without kind and type.
-    known = [(one,) if isinstance(one, str) else one for one in ids]
-    return Person([Identity(value, new, *rest) for (value, *rest), new in zip(known, pseudonyms, strict=True)])
+    ids, pseudonyms = _ids_of(row), orjson.loads(row.pseudonyms)
+    return Person([Identity(value, new, *rest) for (value, *rest), new in zip(ids, pseudonyms, strict=True)])
+
+
+def _ids_of(row: ErasureRow) -> Sequence[Sequence[str]]:
+    """Return the ids, each with its kind and type, which releases before did not store."""
+    return [(one, ANY, "") if isinstance(one, str) else one for one in orjson.loads(row.ids)]
 
 
 class _Slice(NamedTuple):
@@ -101,9 +105,11 @@ class Erasing:
                     row.next_time = now + PAUSE
                 else:
                     row.state = pb.ERASURE_STATE_RUNNING
-            total = len(self._places()) + 1
-            if row.state == pb.ERASURE_STATE_RUNNING and row.tables_total != total:
-                # It begins; or this release knows other tables than the one that began it.
+            total, ids = len(self._places()) + 1, orjson.dumps(_ids_of(row)).decode()
+            if row.state == pb.ERASURE_STATE_RUNNING and (row.tables_total, row.ids) != (total, ids):
+                # It begins; or this release knows other tables than the one that began it. A core of a release before
+                # this one can't read ids like these, and so leaves alone what it would do by other rules.
+                row.ids = ids
                 row.tables_done, row.tables_total, row.table_name, row.after_key = 0, total, "", ""
             may_begin = row.state == pb.ERASURE_STATE_RUNNING
             await work.commit()

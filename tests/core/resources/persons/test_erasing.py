@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy import LargeBinary, String, select, update
+from sqlalchemy import LargeBinary, String, insert, select, update
 
 from citrine.api.v1 import (
     audit_pb2,
@@ -52,6 +52,7 @@ from citrine_core.db import database_of
 from citrine_core.db.tables import metadata, own_tables
 from citrine_core.encryption import Cipher
 from citrine_core.resources.persons.erasing import Erasing
+from citrine_core.resources.persons.places import places
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.databases import somebody_waits
@@ -235,6 +236,24 @@ async def test_an_operation_and_a_command_that_name_the_person_are_waited_for(co
     await finish(core, erasure_id)
 
     assert (first, second) == (f"operation {operation.operation_id}", f"command {queued.command.id} to CS-1")
+
+
+async def test_an_erasure_that_an_older_core_began_is_begun_anew(core: RunningCore, station: Any) -> None:
+    """That one had as many tables, but others, and looked for ids in another way."""
+    total, now = len(places()) + 1, core.core.services.clock()
+    row = {
+        **{"tenant_id": "default", "erasure_id": "E-1", "state": pb.ERASURE_STATE_RUNNING, "lookups": f'["{IDS[0]}"]'},
+        **{"ids": f'["{CARD}","visual-4711"]', "pseudonyms": '["ghjkmnpqrstvwx","ghjkmnpqrs"]'},
+        **{"waits_for": "", "table_name": "variables", "after_key": "", "tables_done": total, "tables_total": total},
+        **{"changed_rows": 0, "requested_by": "", "create_time": now, "next_time": now},
+    }
+    async with core.core.unit_of_work() as work:
+        await work.session.execute(insert(metadata().tables["erasures"]).values(row))
+        await work.commit()
+
+    await finish(core, "E-1")
+
+    assert await standing(core) == set()
 
 
 class CountingCipher:
