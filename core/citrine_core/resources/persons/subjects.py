@@ -73,5 +73,6 @@ async def _check_others(session: AsyncSession, tenant_id: str, ids: Sequence[str
     others = [one for one in await find_of_lookups(session, tenant_id, lookups) if (one.lookup, one.type) not in own]
     if others:
         raise FailedPrecondition(
-            f"another token, of type {others[0].type}, has the same id: delete it first, or name the token without type"
+            f"another token, of type {others[0].type}, has the same id: delete it first, or name both, "
+            "by their id as it is stored, without a type"
         )
