@@ -7,6 +7,7 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
@@ -51,10 +52,10 @@ def tariff(name: str, price: str) -> Tariff:
     )
 
 
-async def downloaded(page: Page, name: str) -> str:
+async def downloaded(page: Page, name: str, role: Literal["link", "button"] = "link") -> str:
     """Press a button that exports, and return the text of the file."""
     async with page.expect_download() as started:
-        await page.get_by_role("link", name=name).click()
+        await page.get_by_role(role, name=name).click()
     path = await (await started.value).path()
     return Path(path).read_bytes().decode()
 
@@ -189,6 +190,25 @@ async def test_credit_is_added_once_where_the_answer_is_lost(
     await expect(dialog).to_be_hidden()
     assert Decimal(await left()) == 40
     await page.close()
+
+
+async def test_what_is_stored_of_a_driver_is_exported_and_no_url_names_the_token(
+    page: Page, url: str, citrine: Citrine
+) -> None:
+    token = Token(id_token="0C1B2C3D4E5F60", type="ISO14443", description="of the driver")
+    await citrine.tokens.CreateToken(CreateTokenRequest(token=token))
+    await page.goto(f"{url}/tokens/ISO14443/0C1B2C3D4E5F60")
+    assert "of the driver" in await downloaded(page, "Data of the driver", "button")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.goto(f"{url}/persons")
+    await page.get_by_label("Token", exact=True).fill("0C1B2C3D4E5F60")
+    await page.get_by_label("Its type").fill("ISO14443")
+
+    assert "of the driver" in await downloaded(page, "Export", "button")
+
+    assert f"{url}/persons/export" in asked
+    assert not [one for one in asked if "0C1B2C3D4E5F60" in one]
 
 
 async def test_an_export_is_read_by_csv_readers_and_runs_no_formula(page: Page, url: str, citrine: Citrine) -> None:
