@@ -96,8 +96,6 @@ class _Up:
         check_free("gRPC", "CITRINE_GRPC_LISTEN", settings.grpc_listen)
         check_free("the core's health and metrics", "CITRINE_CORE_HTTP_LISTEN", settings.core_http_listen)
         check_free("the edge's health and metrics", "CITRINE_EDGE_HTTP_LISTEN", settings.edge_http_listen)
-        if settings.console_listen:
-            check_free("the console", "CITRINE_CONSOLE_LISTEN", settings.console_listen)
 
     async def _start_processes(self) -> tuple[Ready, Ready, Ready]:
         """Upgrade the database and start core, edge and console; return their addresses."""
@@ -125,7 +123,14 @@ class _Up:
         key = settings.operator_key_file.read_text(encoding="utf-8").strip()
         write_login(settings.console_login_file, key, TENANT if settings.demo else "")
         console = self._child("console", lambda before: self._console_arguments(before, core))
-        return await console.start()
+        try:
+            # Stations charge without it: those who had no console before an upgrade may have its port in use.
+            check_free("the console", "CITRINE_CONSOLE_LISTEN", settings.console_listen)
+            return await console.start()
+        except CliError as error:
+            self.children.remove(console)
+            self._notice(f"there is no console: {error}")
+            return {}
 
     async def stop(self) -> None:
         """Stop the children, the last one first: stations, then the edge, then the core."""

@@ -188,6 +188,18 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
+def test_a_console_whose_port_is_in_use_is_left_out_and_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        running = Running(tmp_path, "--no-demo", "--console-listen", address)
+        port = address.rpartition(":")[2]
+        running.wait_for(rf"there is no console: port {port} .* is in use on 127\.0\.0\.1; .*CITRINE_CONSOLE_LISTEN=")
+        running.wait_for("What happens")
+
+    assert "login/link" not in "".join(running.lines)
+    assert running.end(signal.SIGTERM) == 0
+
+
 def test_a_start_that_takes_long_says_what_it_waits_for(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(tmp_path / "citrine.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
