@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from citrine_console.config import ConsoleSettings, read_settings
 from citrine_console.keyed import FormCalls
@@ -42,7 +43,7 @@ _STATIC = Path(__file__).parent / "static"
 _logger = logging.getLogger(__name__)
 
 
-def build_app(settings: ConsoleSettings) -> Starlette:
+def build_app(settings: ConsoleSettings) -> ASGIApp:
     """Return the console as an ASGI application."""
     clients = Clients(lambda credential: _client(settings, credential))
     sessions = Sessions(
@@ -63,12 +64,14 @@ def build_app(settings: ConsoleSettings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         renderer.prepare()
         Permissions.prepare()
+        sweep = asyncio.create_task(sessions.sweep(), name="end of sessions")
         yield
+        sweep.cancel()
         hub.stop()
         await feeds.stop()
         await sessions.close()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Mount("/static", StaticFiles(directory=_STATIC), name="static"),
             *logins.routes(),
@@ -79,12 +82,13 @@ def build_app(settings: ConsoleSettings) -> Starlette:
             Route("/{path:path}", site.missing),
         ],
         middleware=[
-            Middleware(Protection, public_url=settings.console_public_url, tiles_origin=settings.tiles_origin),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5),
         ],
         exception_handlers=site.exception_handlers(),
         lifespan=lifespan,
     )
+    # Around all of it: answers about errors of ours have its headers, too.
+    return Protection(app, settings.console_public_url, settings.tiles_origin)
 
 
 def _client(settings: ConsoleSettings, credential: Credential) -> Citrine:

@@ -11,9 +11,11 @@ from typing import Any
 
 import httpx2
 from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from citrine_console.config import ConsoleSettings
+from citrine_sdk import Backoff
 
 __all__ = ["Provider", "ProviderFailed", "ProviderLogin"]
 
@@ -29,7 +31,7 @@ MOST_BEGUN = 10_000
 REFRESH_BEFORE = 30.0
 """Seconds before its end that a token is refreshed; half of its time, where that is less."""
 
-RETRY = 5.0
+_FIRST, _LONGEST = 5.0, 60.0
 """Seconds until a refresh that failed is tried again."""
 
 _logger = logging.getLogger(__name__)
@@ -38,7 +40,15 @@ _FAILURES = (httpx2.HTTPError, AuthlibBaseError, ValueError, KeyError, TypeError
 
 
 class ProviderFailed(Exception):
-    """The provider can't be reached, or refuses."""
+    """The provider can't be reached, or refuses.
+
+    Attributes:
+        is_final: Whether it refuses for good.
+    """
+
+    def __init__(self, text: str, *, is_final: bool = False) -> None:
+        super().__init__(text)
+        self.is_final = is_final
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,7 @@ class ProviderLogin:
         self._provider = provider
         self._token = dict(token)
         self._task: asyncio.Task[None] | None = None
+        self._backoff = Backoff(first=_FIRST, longest=_LONGEST)
 
     def token(self) -> str:
         """Return the access token as it is now."""
@@ -76,14 +87,18 @@ class ProviderLogin:
         while self._token.get("refresh_token") and self._token.get("expires_in"):
             lifetime = float(self._token["expires_in"])
             await asyncio.sleep(max(lifetime - REFRESH_BEFORE, lifetime / 2))
+            failures = 0
             while True:
                 try:
                     self._token.update(await self._provider.refresh(str(self._token["refresh_token"])))
                     break
                 except ProviderFailed as error:
-                    # Where it goes on, the core refuses the token, and its owner is logged out.
+                    # Once the token ends, the core refuses it, and its owner is logged out.
                     _logger.warning("a token can't be refreshed", extra={"problem": str(error)})
-                    await asyncio.sleep(RETRY)
+                    if error.is_final:
+                        return
+                    failures += 1
+                    await self._backoff.sleep(self._backoff.seconds(failures))
 
 
 class Provider:
@@ -151,6 +166,8 @@ class Provider:
                     metadata["token_endpoint"], refresh_token=refresh_token
                 )
                 return found
+        except OAuthError as error:
+            raise ProviderFailed(str(error), is_final=error.error == "invalid_grant") from error
         except _FAILURES as error:
             raise ProviderFailed(str(error) or type(error).__name__) from error
 

@@ -16,6 +16,10 @@ from citrine_sdk import Citrine
 __all__ = ["Clients", "Credential", "Rights", "Session", "Sessions"]
 
 
+SWEEP_INTERVAL = 30.0
+"""Seconds between two looks for sessions whose time is over."""
+
+
 @dataclass(frozen=True)
 class Credential:
     """What the core knows somebody by, and the tenant that is looked at."""
@@ -120,8 +124,12 @@ class Sessions:
         self._signer = TimestampSigner(secrets.token_bytes(32), salt="citrine-console")
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
-    async def log_in(self, credential: Credential) -> tuple[Session, str]:
+    async def log_in(self, credential: Credential, since: float | None = None) -> tuple[Session, str]:
         """Begin a session; return it and its cookie.
+
+        Args:
+            credential: What the core knows its owner by.
+            since: When the session began that it goes on with. None: it is new.
 
         Raises:
             grpc.aio.AioRpcError: When the core does not know the credential, or can't be reached.
@@ -133,7 +141,7 @@ class Sessions:
             await self._clients.close(credential)
             raise
         now = self._now()
-        session = Session(secrets.token_urlsafe(32), credential, citrine, caller, now, now)
+        session = Session(secrets.token_urlsafe(32), credential, citrine, caller, now if since is None else since, now)
         self._sessions[session.id] = session
         while len(self._sessions) > self._limit:
             await self.log_out(next(iter(self._sessions.values())))
@@ -166,13 +174,23 @@ class Sessions:
         session = self._sessions.get(name)
         if session is None:
             return None
-        now = self._now()
-        if now - session.last_used > self._lifetime or now - session.created > self._lifetime:
+        if self._is_over(session):
             await self.log_out(session)
             return None
-        session.last_used = now
+        session.last_used = self._now()
         self._sessions.move_to_end(name)
         return session
+
+    def _is_over(self, session: Session) -> bool:
+        now = self._now()
+        return now - session.last_used > self._lifetime or now - session.created > self._lifetime
+
+    async def sweep(self) -> None:
+        """End sessions whose time is over, for ever: also of those who only look, or never come back."""
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL)
+            for session in [one for one in self._sessions.values() if self._is_over(one)]:
+                await self.log_out(session)
 
     async def close(self) -> None:
         """End all sessions."""

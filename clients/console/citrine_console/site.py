@@ -207,7 +207,7 @@ class Site:
                     session=session,
                     feeds=self.feeds,
                     path=quote(path),
-                    parameters={name: unquote(value) for name, value in match.groupdict().items()},
+                    parameters=match.groupdict(),
                     query=Query(tuple(parse_qsl(url.query))),
                     zone=_zone(socket.cookies.get(ZONE_COOKIE, "")),
                     language=best_language(socket.headers.get("accept-language", "")),

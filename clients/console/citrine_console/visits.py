@@ -89,7 +89,7 @@ class Visit:
 
     def may(self, *rpcs: str) -> bool:
         """Return whether who looks may call all of these rpcs."""
-        return self.session.permissions.may(*rpcs)
+        return self.rights.permissions.may(*rpcs)
 
     def __getitem__(self, name: str) -> str:
         """Return a parameter of the path."""

@@ -194,3 +194,41 @@ async def test_who_shares_a_live_page_with_a_revoked_key_goes_on_seeing_it_and_t
     await expect(pages[1].get_by_role("row", name="SHARED-1")).to_be_visible()
     for page in pages:
         await page.context.close()
+
+
+async def test_who_logs_out_and_in_again_sees_events_and_so_does_who_has_the_same_rights(
+    browser: Browser, citrine: Citrine, url: str
+) -> None:
+    _id, key = await viewer_key(citrine)
+    pages = [await (await browser.new_context()).new_page() for _ in range(2)]
+    for page in pages:
+        await log_in(page, url, key)
+        await page.goto(f"{url}/stations?id=AGAIN")
+        await expect(page.locator(".live.is-live")).to_be_visible()
+
+    await pages[0].locator("details.menu summary").click()
+    await pages[0].get_by_role("button", name="Log out").click()
+    await log_in(pages[0], url, key)
+    await pages[0].goto(f"{url}/stations?id=AGAIN")
+    await expect(pages[0].locator(".live.is-live")).to_be_visible()
+    await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id="AGAIN-1")))
+
+    for page in pages:
+        await expect(page.get_by_role("row", name="AGAIN-1")).to_be_visible()
+        await page.context.close()
+
+
+async def test_who_may_not_follow_events_is_told_and_sees_what_changes_all_the_same(
+    browser: Browser, citrine: Citrine, url: str
+) -> None:
+    made = await citrine.keys.CreateKey(CreateKeyRequest(display_name="still", scopes=["stations:read"]))
+    page = await (await browser.new_context()).new_page()
+    await log_in(page, url, made.secret)
+    await page.goto(f"{url}/stations?id=STILL")
+    await expect(page.locator("[data-live-state]")).to_have_text("read now and then: your key may not follow events")
+
+    await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id="STILL-1")))
+
+    # It is read each 15 seconds.
+    await expect(page.get_by_role("row", name="STILL-1")).to_be_visible(timeout=60_000)
+    await page.context.close()

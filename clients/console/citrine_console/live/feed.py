@@ -40,7 +40,6 @@ class Feed:
 
     def __init__(self) -> None:
         self._sessions: Counter[Session] = Counter()
-        self._reader: Session | None = None
         self._listeners: dict[str, set[FeedListener]] = {}
         self._all: set[FeedListener] = set()
         self._task: asyncio.Task[None] | None = None
@@ -57,24 +56,20 @@ class Feed:
     def join(self, session: Session) -> None:
         """Have a session that looks be one of the readers."""
         self._sessions[session] += 1
+        self._start_if_needed()
 
     def leave(self, session: Session) -> None:
-        """Have a session be a reader no more; if it read, another one goes on where it was."""
+        """Have a session be a reader no more. If it reads, it goes on until it is logged out."""
         self._sessions[session] -= 1
-        if self._sessions[session] > 0:
-            return
-        del self._sessions[session]
-        if session is self._reader and self._sessions and self._task is not None:
-            self._task.cancel()
-            self._start()
+        if self._sessions[session] <= 0:
+            del self._sessions[session]
 
     def listen(self, listener: FeedListener) -> None:
         """Have a listener told of what happens from now on."""
         self._all.add(listener)
         for kind in listener.kinds:
             self._listeners.setdefault(kind, set()).add(listener)
-        if self._task is None:
-            self._start()
+        self._start_if_needed()
 
     def forget(self, listener: FeedListener) -> None:
         """Tell a listener nothing any more."""
@@ -89,12 +84,28 @@ class Feed:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    def _start(self) -> None:
-        self._reader = next(iter(self._sessions), self._reader)
-        if self._reader is not None:
-            self._task = asyncio.create_task(self._run(self._reader), name="events of a tenant")
+    def _start_if_needed(self) -> None:
+        if self._all and self._sessions and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._run(), name="events of a tenant")
 
-    async def _run(self, reader: Session) -> None:
+    async def _run(self) -> None:
+        """Follow events by one session after the other, each until it is logged out, as long as there is one."""
+        while True:
+            reader = next((one for one in self._sessions if not one.closed.is_set()), None)
+            if reader is None:
+                return
+            # A log-out closes the channel, and what is under way on it is cancelled: so it is a task of its own.
+            following = asyncio.create_task(self._follow(reader), name="events by a session")
+            closed = asyncio.create_task(reader.closed.wait(), name="until its session ends")
+            try:
+                await asyncio.wait({following, closed}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                following.cancel()
+                closed.cancel()
+                await asyncio.gather(following, closed, return_exceptions=True)
+            await asyncio.sleep(_FIRST)
+
+    async def _follow(self, reader: Session) -> None:
         failures = 0
         while True:
             try:
@@ -156,12 +167,12 @@ class Feeds:
         self._ending: dict[Rights, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self, session: Session) -> Feed:
-        """Return the feed of a session, to be given back by `close`."""
-        ending = self._ending.pop(session.rights, None)
+    def open(self, session: Session, rights: Rights) -> Feed:
+        """Return the feed of a session with some rights, to be given back by `close`."""
+        ending = self._ending.pop(rights, None)
         if ending is not None:
             ending.cancel()
-        feed = self._feeds.setdefault(session.rights, Feed())
+        feed = self._feeds.setdefault(rights, Feed())
         feed.join(session)
         return feed
 

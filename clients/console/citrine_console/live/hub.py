@@ -25,6 +25,12 @@ PAUSE_FACTOR = 4.0
 LONGEST_PAUSE = 10.0
 """Most seconds of that."""
 
+SHORTEST_PAUSE = 0.3
+"""Seconds until a reading that failed is tried again, at least."""
+
+WITHOUT_EVENTS = 15.0
+"""Seconds after which a region is read again for those who may not follow events."""
+
 Show: TypeAlias = Callable[[Visit, Page, Region], Awaitable[Shown]]
 """Reads a region and renders it. What fails is shown as failed; only LoggedOut is raised."""
 
@@ -41,11 +47,16 @@ class Watcher(Protocol):
     def feed_interrupted(self, reason: str) -> None:
         """Say that nothing is live now, and why; empty: it is again."""
 
+    def has_no_events(self) -> None:
+        """Say that the page is not live, because who looks may not follow events."""
+
 
 class _LiveRegion:
     """One region of one page, for all who see the same of it."""
 
-    def __init__(self, visit: Visit, page: Page, region: Region, show: Show, log_out: LogOut, feed: Feed) -> None:
+    def __init__(
+        self, visit: Visit, page: Page, region: Region, show: Show, log_out: LogOut, feed: Feed | None
+    ) -> None:
         self.kinds: Collection[str] = region.kinds
         self.watchers: dict[Watcher, Visit] = {}
         self._visit = visit
@@ -60,11 +71,13 @@ class _LiveRegion:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._feed.listen(self)
+        if self._feed is not None:
+            self._feed.listen(self)
         self._task = asyncio.create_task(self._run(), name=f"region {self._region.name}")
 
     def stop(self) -> None:
-        self._feed.forget(self)
+        if self._feed is not None:
+            self._feed.forget(self)
         if self._task is not None:
             self._task.cancel()
 
@@ -72,7 +85,7 @@ class _LiveRegion:
         self.watchers[watcher] = visit
         if self._shown is not None and not self._stale.is_set():
             watcher.changed(self._shown)
-        if self._feed.interruption:
+        if self._feed is not None and self._feed.interruption:
             watcher.feed_interrupted(self._feed.interruption)
 
     def happened(self, event: Event) -> None:
@@ -80,6 +93,7 @@ class _LiveRegion:
             self._stale.set()
 
     def feed_changed(self) -> None:
+        assert self._feed is not None
         for watcher in self.watchers:
             watcher.feed_interrupted(self._feed.interruption)
         if not self._feed.interruption:
@@ -94,20 +108,12 @@ class _LiveRegion:
             await self._wait()
             self._stale.clear()
             begun = loop.time()
-            # By the session of somebody who looks: the one that began may have ended.
-            self._visit = next(iter(self.watchers.values()), self._visit)
-            try:
-                shown = await self._show(self._visit, self._page, self._region)
-            except LoggedOut:
-                # Its sockets close, and another one reads.
-                await self._log_out(self._visit.session)
+            # By the session of somebody who looks, whose rights are still those: others see what it reads.
+            self._visit = next((one for one in self.watchers.values() if _may_read(one)), self._visit)
+            shown = await self._read()
+            if shown is None:
                 self._stale.set()
-                await asyncio.sleep(self._region.pause)
-                continue
-            except Exception:
-                # A bug of one region: it is tried again with the next event.
-                logger.exception("a region failed", extra={"path": self._visit.path, "region": self._region.name})
-                await asyncio.sleep(LONGEST_PAUSE)
+                await asyncio.sleep(max(self._region.pause, SHORTEST_PAUSE))
                 continue
             seconds = loop.time() - begun
             self._shown = shown
@@ -116,12 +122,38 @@ class _LiveRegion:
             # What takes long to read is read less often, so that no console keeps a core busy.
             await asyncio.sleep(max(self._region.pause, min(seconds * PAUSE_FACTOR, LONGEST_PAUSE)))
 
-    async def _wait(self) -> None:
+    async def _read(self) -> Shown | None:
+        """Return the region as it is now, or None if it has to be read again, by another session perhaps."""
+        visit = self._visit
+        # A log-out closes the channel, and what is under way on it is cancelled: so it is a task of its own.
+        reading = asyncio.create_task(self._show(visit, self._page, self._region), name="reading of a region")
         try:
-            async with asyncio.timeout(self._region.every or None):
+            await asyncio.wait({reading})
+            return reading.result()
+        except asyncio.CancelledError:
+            if not reading.cancelled():
+                reading.cancel()
+                raise
+        except LoggedOut:
+            # Its sockets close, and another one reads.
+            await self._log_out(visit.session)
+        except Exception:
+            # A bug of one region: it is tried again.
+            logger.exception("a region failed", extra={"path": visit.path, "region": self._region.name})
+            await asyncio.sleep(LONGEST_PAUSE)
+        return None
+
+    async def _wait(self) -> None:
+        every = self._region.every if self._feed is not None else WITHOUT_EVENTS
+        try:
+            async with asyncio.timeout(every or None):
                 await self._stale.wait()
         except TimeoutError:
             pass
+
+
+def _may_read(visit: Visit) -> bool:
+    return visit.session.rights == visit.rights and not visit.session.closed.is_set()
 
 
 class Hub:
@@ -141,10 +173,12 @@ class Hub:
 
     def watch(self, visit: Visit, page: Page, watcher: Watcher) -> list[RegionKey]:
         """Have a browser sent what changes of a page. Return what `forget` needs."""
-        feed = self._feeds.open(visit.session)
+        feed = self._feeds.open(visit.session, visit.rights) if visit.may("Subscribe") else None
+        if feed is None:
+            watcher.has_no_events()
         keys = []
         for region in page.regions:
-            if not region.needs or visit.may(*region.needs):
+            if region.is_live and (not region.needs or visit.may(*region.needs)):
                 personal = visit.session.id if region.is_personal else ""
                 key = (*visit.key, page.path, region.name, personal)
                 live = self._live.get(key)
@@ -165,7 +199,8 @@ class Hub:
             if not live.watchers:
                 live.stop()
                 del self._live[key]
-        self._feeds.close(visit.session, visit.rights)
+        if visit.may("Subscribe"):
+            self._feeds.close(visit.session, visit.rights)
 
     def refresh(self, keys: Collection[RegionKey]) -> None:
         """Read regions again, although no event says that they changed."""

@@ -47,6 +47,8 @@ class Region:
     """Seconds between two readings at least: what happens meanwhile is shown together."""
     needs: Sequence[str] = ()
     """Rpcs without which it is left out."""
+    is_live: bool = True
+    """Whether it is sent anew. What somebody edits is not: it would change below their hands."""
     is_personal: bool = False
     """Whether two people with the same rights may see different things."""
     is_main: bool = False

@@ -40,6 +40,7 @@ class LiveSocket:
         self._known = dict(known)
         self._waiting: dict[str, Shown] = {}
         self._reason: str | None = None
+        self._is_still = False
         self._wake = asyncio.Event()
 
     def changed(self, shown: Shown) -> None:
@@ -50,6 +51,11 @@ class LiveSocket:
     def feed_interrupted(self, reason: str) -> None:
         """Say that nothing is live now, and why; empty: it is again."""
         self._reason = reason
+        self._wake.set()
+
+    def has_no_events(self) -> None:
+        """Say that the page is not live, because who looks may not follow events."""
+        self._is_still = True
         self._wake.set()
 
     async def run(self, hub: Hub) -> None:
@@ -78,6 +84,9 @@ class LiveSocket:
                 await self._write({"alive": True})
                 continue
             self._wake.clear()
+            if self._is_still:
+                self._is_still = False
+                await self._write({"still": True})
             if self._reason is not None:
                 reason, self._reason = self._reason, None
                 await self._write({"lost": reason})
@@ -85,7 +94,7 @@ class LiveSocket:
             for name, shown in waiting.items():
                 if self._known.get(name) != shown.digest:
                     self._known[name] = shown.digest
-                    await self._write({"region": name, "html": shown.html})
+                    await self._write({"region": name, "digest": shown.digest, "html": shown.html})
 
     async def _write(self, message: Mapping[str, object]) -> None:
         async with asyncio.timeout(SEND_TIMEOUT):

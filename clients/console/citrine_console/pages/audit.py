@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from citrine.api.v1.audit_pb2 import GetAuditRecordRequest, ListAuditRecordsRequest, VerifyAuditRecordsRequest
+from citrine_console.filters import time_range
 from citrine_console.forms import Done, FormDialog, Values
 from citrine_console.live import Page, Region
 from citrine_console.paging import paging
-from citrine_console.periods import time_range
 from citrine_console.site import Action
 from citrine_console.texts import _, ngettext
 from citrine_console.visits import Visit

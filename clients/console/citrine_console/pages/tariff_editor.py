@@ -160,7 +160,7 @@ PAGES = [
         template="tariffs/editor.html",
         section="tariffs",
         needs=("CreateTariff", "PreviewCost"),
-        regions=[Region("editor", "tariffs/form.html", _new, is_main=True)],
+        regions=[Region("editor", "tariffs/form.html", _new, is_main=True, is_live=False)],
     ),
     Page(
         path="/tariffs/{tariff_id}/edit",
@@ -168,7 +168,7 @@ PAGES = [
         template="tariffs/editor.html",
         section="tariffs",
         needs=("GetTariff", "UpdateTariff", "PreviewCost"),
-        regions=[Region("editor", "tariffs/form.html", _edit, is_main=True)],
+        regions=[Region("editor", "tariffs/form.html", _edit, is_main=True, is_live=False)],
     ),
 ]
 

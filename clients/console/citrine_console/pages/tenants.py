@@ -61,7 +61,7 @@ async def _settings(visit: Visit) -> Mapping[str, object]:
 async def _open(visit: Visit, request: Request, site: Site) -> Response:
     """Log in to another tenant with the same key, in place of this session."""
     credential = replace(visit.session.credential, tenant=visit["tenant_id"])
-    _session, cookie = await site.sessions.log_in(credential)
+    _session, cookie = await site.sessions.log_in(credential, visit.session.created)
     visit.session.is_replaced = True
     await site.sessions.log_out(visit.session)
     response = RedirectResponse("/", status_code=303)

@@ -55,7 +55,8 @@ function connect() {
     alive = Date.now();
     const message = JSON.parse(event.data);
     if ("lost" in message) say(message.lost ? "lost" : "live", message.lost ? texts.coreLost : texts.live);
-    if ("region" in message) update(message.region, message.html);
+    if (message.still) say("still", texts.still);
+    if ("region" in message) update(message.region, message.html, message.digest);
   };
   here.onclose = (event) => {
     if (socket !== here) return;
@@ -72,12 +73,14 @@ function retry() {
   setTimeout(connect, Math.min(500 * 2 ** failures, 5000) * (0.5 + Math.random()));
 }
 
-function update(name, html) {
+function update(name, html, digest) {
   const region = document.getElementById(name);
   if (!region) return;
   const wanted = document.createElement("div");
   wanted.innerHTML = html;
   morph(region, wanted);
+  // What a new connection says that this page shows.
+  region.dataset.region = digest;
   showTimes(region);
   region.dispatchEvent(new CustomEvent("region", { bubbles: true }));
 }
