@@ -1,6 +1,5 @@
 """Who gets into the console and what each may: keys, the link, cookies, and requests that other sites make."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -12,7 +11,6 @@ from citrine.api.v1.keys_pb2 import CreateKeyRequest, RevokeKeyRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine_sdk import Citrine
 from tests.clients.console.pages import Opened
-from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -133,11 +131,8 @@ async def test_a_revoked_key_is_logged_out(browser: Browser, citrine: Citrine, u
     await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
     await citrine.keys.RevokeKey(RevokeKeyRequest(key_id=key_id))
-    async with asyncio.timeout(WAIT):
-        while "/login" not in page.url:
-            await page.goto(f"{url}/stations")
 
-    await expect(page.get_by_role("button", name="Log in")).to_be_visible()
+    await expect(page.get_by_role("button", name="Log in")).to_be_visible(timeout=60_000)
     await context.close()
 
 
@@ -146,7 +141,7 @@ async def test_who_logs_out_is_out_in_all_windows(page: Page, url: str) -> None:
     await other.goto(f"{url}/stations")
     await expect(other.locator(".live.is-live")).to_be_visible()
     await page.goto(url)
-    await page.locator("details.menu summary").click()
+    await page.locator("header details.menu summary").click()
     await page.get_by_role("button", name="Log out").click()
 
     await expect(other.get_by_role("button", name="Log in")).to_be_visible()
@@ -206,7 +201,7 @@ async def test_who_logs_out_and_in_again_sees_events_and_so_does_who_has_the_sam
         await page.goto(f"{url}/stations?id=AGAIN")
         await expect(page.locator(".live.is-live")).to_be_visible()
 
-    await pages[0].locator("details.menu summary").click()
+    await pages[0].locator("header details.menu summary").click()
     await pages[0].get_by_role("button", name="Log out").click()
     await log_in(pages[0], url, key)
     await pages[0].goto(f"{url}/stations?id=AGAIN")

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
-from typing import Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from typing import Any, Protocol, TypeAlias
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_console.errors import LoggedOut
@@ -31,7 +31,7 @@ SHORTEST_PAUSE = 0.3
 WITHOUT_EVENTS = 15.0
 """Seconds after which a region is read again for those who may not follow events."""
 
-Show: TypeAlias = Callable[[Visit, Page, Region], Awaitable[Shown]]
+Show: TypeAlias = Callable[[Visit, Page, Region], Coroutine[Any, Any, Shown]]
 """Reads a region and renders it. What fails is shown as failed; only LoggedOut is raised."""
 
 LogOut: TypeAlias = Callable[[Session], Awaitable[None]]
