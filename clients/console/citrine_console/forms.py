@@ -185,6 +185,11 @@ class FormDialog:
         try:
             with called_once(form_key, _address(visit), sent):
                 done = await self.act(visit, values)
+        except (ValueError, OverflowError, RecursionError) as error:
+            # A number that a field of the contract can't hold, a time before all calendars, JSON without an end.
+            problem = Problem(400, _("That is wrong"), str(error))
+            filled = _filled(fields, values, {})
+            return self._form(visit, site, filled, problem, problem.status, form_key=form_key)
         except Wrong as wrong:
             filled = _filled(fields, values, {wrong.name: wrong.text})
             is_shown = any(one.name == wrong.name for one in fields)

@@ -103,6 +103,17 @@ async def test_requests_of_other_sites_are_refused(http: aiohttp.ClientSession, 
         assert await socket.receive_json()
 
 
+async def test_a_number_that_no_field_can_hold_is_told(http: aiohttp.ClientSession, url: str, login: str) -> None:
+    await http.get(login)
+
+    reset = {"type": "OnIdle", "evse_id": "99999999999"}
+    async with http.post("/stations/DEMO-1/reset", data=reset, headers={"origin": url}) as answer:
+        assert answer.status == 400
+        assert "That is wrong" in await answer.text()
+    async with http.get("/audit?from=0001-01-01T00:00", headers={"cookie": "citrine_zone=Asia/Tokyo"}) as answer:
+        assert answer.status == 200
+
+
 async def test_a_viewer_sees_no_buttons_and_can_t_act(
     browser: Browser, citrine: Citrine, url: str, http: aiohttp.ClientSession
 ) -> None:
