@@ -1,7 +1,11 @@
 """Checks of the requests of operators to assign a tariff."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_core.blocks.provisioning.queries import find_currencies
@@ -14,9 +18,13 @@ from citrine_core.resources.stations.tags import check_groups, check_labels, dig
 from citrine_core.resources.tokens import lookup_of, type_of
 from citrine_core.rpc import check_length, required
 
-__all__ = ["assignment_row", "check_assignment", "check_currency", "looked_assignments"]
+__all__ = ["assignment_row", "check_assignment", "check_currency", "check_preview", "looked_assignments"]
 
 MOST_LABELS = 16
+
+FORMER_TOKEN_OF_ASSIGNMENT = (7, 8)
+FORMER_TOKEN_OF_PREVIEW = (6, 7)
+"""Numbers of the texts that clients of before say a token by, and its type."""
 
 
 def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
@@ -25,6 +33,7 @@ def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
     Raises:
         InvalidArgument: When a field is invalid; with the path of the first such field.
     """
+    _check_not_former("assignment.id_token", wanted, FORMER_TOKEN_OF_ASSIGNMENT)
     required("assignment.tariff_id", wanted.tariff_id)
     if wanted.evse_id < 0 or (wanted.evse_id and not wanted.station_id):
         raise InvalidArgument("assignment.evse_id", "must be an EVSE of the station that is named")
@@ -44,6 +53,15 @@ def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
         begins = wanted.from_time.ToDatetime(UTC) if wanted.HasField("from_time") else now
         if wanted.to_time.ToDatetime(UTC) <= max(begins, now):
             raise InvalidArgument("assignment.to_time", "must be after from_time, and in the future")
+
+
+def check_preview(request: pb.PreviewCostRequest) -> None:
+    """Refuse a preview that says its token as clients of before do.
+
+    Raises:
+        InvalidArgument: When it does.
+    """
+    _check_not_former("id_token", request, FORMER_TOKEN_OF_PREVIEW)
 
 
 async def check_currency(work: UnitOfWork, tenant_id: str, station_id: str, currency: str) -> None:
@@ -94,3 +112,10 @@ def looked_assignments(request: pb.ListTariffAssignmentsRequest) -> LookedAssign
         request.id_token,
         request.assignment_id_prefix,
     )
+
+
+def _check_not_former(path: str, message: Message, numbers: Collection[int]) -> None:
+    # Passed over, the token would be none: an assignment would be one for all drivers.
+    unknown = UnknownFieldSet(message)
+    if any(unknown[position].field_number in numbers for position in range(len(unknown))):
+        raise InvalidArgument(path, "is not a text any more, but an IdToken: the client is older than this core")

@@ -14,6 +14,7 @@ from citrine_core.blocks.tariff_and_cost.assignment_requests import (
     assignment_row,
     check_assignment,
     check_currency,
+    check_preview,
     looked_assignments,
 )
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
@@ -193,8 +194,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
                 looked_assignments(request),
                 open_at=None if request.include_ended else self._clock(),
             )
-        assignments = [assignment_to_proto(row) for row in rows]
-        return pb.ListTariffAssignmentsResponse(assignments=assignments, next_page_token=token)
+        return pb.ListTariffAssignmentsResponse(assignments=map(assignment_to_proto, rows), next_page_token=token)
 
     async def UnassignTariff(
         self, request: pb.UnassignTariffRequest, context: grpc.aio.ServicerContext[pb.UnassignTariffRequest, Empty]
@@ -213,6 +213,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         request: pb.PreviewCostRequest,
         context: grpc.aio.ServicerContext[pb.PreviewCostRequest, pb.PreviewCostResponse],
     ) -> pb.PreviewCostResponse:
+        check_preview(request)
         if request.HasField("tariff"):
             check_tariff(request.tariff)
             tariff = request.tariff

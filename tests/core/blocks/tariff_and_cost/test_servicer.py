@@ -18,6 +18,7 @@ from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine_core.blocks.tariff_and_cost.definitions import check_tariff
 from citrine_core.errors import InvalidArgument
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
+from tests.support.api import field_violations
 from tests.support.core import RunningCore
 from tests.support.event_words import name_in
 
@@ -182,6 +183,28 @@ async def test_what_charging_would_cost(core: RunningCore, tariffs: Any, usage: 
     assert nowhere is grpc.StatusCode.NOT_FOUND
     assert {one.cost.total.after_tax for one in (by_id, for_all, unstored)} == {total}
     assert (for_all.tariff_id, for_all.version, for_all.text) == ("KWH", 1, "energy 0.357 EUR/kWh")
+
+
+def text(number: int, value: str) -> bytes:
+    """Return a field with a short text as a client of another contract sends it."""
+    return bytes([number << 3 | 2, len(value)]) + value.encode()
+
+
+async def test_a_token_that_a_client_of_before_says_by_texts_is_refused(tariffs: Any) -> None:
+    """It is not passed over, which would make the price of one driver that of all."""
+    await tariffs.CreateTariff(pb.CreateTariffRequest(tariff=PER_KWH))
+    assignment, previewed = pb.TariffAssignment(tariff_id="KWH"), pb.PreviewCostRequest(tariff_id="KWH")
+    assignment.MergeFromString(text(7, "1250") + text(8, "KeyCode"))
+    previewed.MergeFromString(text(6, "1250"))
+
+    with pytest.raises(grpc.aio.AioRpcError) as assigning:
+        await tariffs.AssignTariff(pb.AssignTariffRequest(assignment=assignment))
+    with pytest.raises(grpc.aio.AioRpcError) as previewing:
+        await tariffs.PreviewCost(previewed)
+
+    assert field_violations(assigning.value) == ["assignment.id_token"]
+    assert field_violations(previewing.value) == ["id_token"]
+    assert not (await tariffs.ListTariffAssignments(pb.ListTariffAssignmentsRequest())).assignments
 
 
 async def test_a_station_that_is_removed_leaves_no_assignment(core: RunningCore, tariffs: Any) -> None:
