@@ -141,6 +141,9 @@ class KeysServicer(KeysServiceServicer):
             key = await keys.get(who.tenant_id, request.key_id, operators=who.is_operator)
             # The time of the first revocation counts.
             key.revoke_time = key.revoke_time or self._clock()
+            if key.key_file is not None:
+                # Also where its core had replaced it: nothing stands for a key that somebody revoked.
+                key.replaced_by = None
             await work.commit()
         return Empty()
 

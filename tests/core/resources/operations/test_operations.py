@@ -588,7 +588,7 @@ async def test_an_operation_ends_when_its_key_may_not_do_this_any_more(idle: Yar
     await idle.add("CS-3")
     keys: Any = idle.core.stub(KeysServiceStub)
     begun: dict[str, tuple[str, pb.Operation]] = {}
-    for name in ("revoked", "expired", "without the scope", "rotated"):
+    for name in ("revoked", "rotated and revoked", "expired", "without the scope", "rotated"):
         scopes = ["operations:send", "resets:send"]
         key = await keys.CreateKey(CreateKeyRequest(display_name=name, scopes=scopes), metadata=idle.core.metadata())
         waiting = pb.Operation(
@@ -600,6 +600,8 @@ async def test_an_operation_ends_when_its_key_may_not_do_this_any_more(idle: Yar
         begun[name] = key.key.key_id, await idle.api.CreateOperation(request, metadata=auth(key.secret))
     await keys.RevokeKey(RevokeKeyRequest(key_id=begun["revoked"][0]))
     await keys.RotateKey(RotateKeyRequest(key_id=begun["rotated"][0]))
+    await keys.RotateKey(RotateKeyRequest(key_id=begun["rotated and revoked"][0]))
+    await keys.RevokeKey(RevokeKeyRequest(key_id=begun["rotated and revoked"][0]))
     async with idle.core.core.unit_of_work() as work:
         (await work.session.get_one(ApiKey, begun["expired"][0])).expire_time = idle.core.core.services.clock()
         (await work.session.get_one(ApiKey, begun["without the scope"][0])).scopes = "operations:send"
@@ -612,6 +614,7 @@ async def test_an_operation_ends_when_its_key_may_not_do_this_any_more(idle: Yar
     ended = {name: await idle.get(operation) for name, (_, operation) in begun.items()}
     assert {name: (one.state, one.state_reason) for name, one in ended.items()} == {
         "revoked": (pb.OPERATION_STATE_CANCELLED, "the key revoked was revoked"),
+        "rotated and revoked": (pb.OPERATION_STATE_CANCELLED, "the key rotated and revoked was revoked"),
         "expired": (pb.OPERATION_STATE_CANCELLED, "the key expired expired"),
         "without the scope": (
             pb.OPERATION_STATE_CANCELLED,
@@ -625,8 +628,45 @@ async def test_an_operation_ends_when_its_key_may_not_do_this_any_more(idle: Yar
     listed = await audit.ListAuditRecords(ListAuditRecordsRequest(method="OperationsService/CancelOperation"))
     assert {(one.caller_name, one.object) for one in listed.records} == {
         ("operations", f"operation_id={begun[name][1].operation_id}")
-        for name in ("revoked", "expired", "without the scope")
+        for name in ("revoked", "rotated and revoked", "expired", "without the scope")
     }
+
+
+async def test_what_a_key_of_a_file_began_goes_on_until_somebody_revokes_that_key(idle: Yard) -> None:
+    """A container that is replaced leaves a key that expires, and a core whose file is gone writes another key."""
+    await idle.add("CS-3")
+    keys: Any = idle.core.stub(KeysServiceStub)
+    key_id = idle.core.key.split("_")[1]
+    selection = pb.OperationSelection(station_id_prefix="CS-3")
+    operation = await idle.create(selection=selection, offline=pb.OFFLINE_STATIONS_WAIT)
+    other = await keys.CreateKey(CreateKeyRequest(display_name="other", scopes=["*"], operator=True))
+    states = []
+
+    async with idle.core.core.unit_of_work() as work:
+        row = await work.session.get_one(ApiKey, key_id)
+        row.expire_time = idle.core.core.services.clock()
+        await work.commit()
+    await run(idle)
+    states.append(await state_by(idle, operation, other.secret))
+    async with idle.core.core.unit_of_work() as work:
+        row = await work.session.get_one(ApiKey, key_id)
+        row.revoke_time, row.replaced_by = row.expire_time, other.key.key_id
+        await work.commit()
+    await run(idle)
+    states.append(await state_by(idle, operation, other.secret))
+    await keys.RevokeKey(RevokeKeyRequest(key_id=key_id), metadata=auth(other.secret))
+    await run(idle)
+    states.append(await state_by(idle, operation, other.secret))
+
+    running, cancelled = pb.OPERATION_STATE_RUNNING, pb.OPERATION_STATE_CANCELLED
+    assert states == [running, running, cancelled]
+
+
+async def state_by(yard: Yard, operation: pb.Operation, secret: str) -> int:
+    """Return the state of an operation as the owner of a key reads it."""
+    request = pb.GetOperationRequest(operation_id=operation.operation_id)
+    found: pb.Operation = await yard.api.GetOperation(request, metadata=auth(secret))
+    return found.state
 
 
 async def test_what_is_secret_in_an_action_is_shown_to_nobody(idle: Yard) -> None:
