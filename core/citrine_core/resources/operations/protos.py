@@ -20,7 +20,8 @@ def summarized(definition: pb.Operation) -> pb.Operation:
     summary.CopyFrom(definition)
     summary.action.Clear()
     getattr(summary.action, name_of(definition.action)).SetInParent()
-    summary.selection.stations.ClearField("station_ids")
+    if summary.selection.HasField("stations"):
+        summary.selection.stations.ClearField("station_ids")
     return summary
 
 

@@ -632,6 +632,16 @@ async def test_an_operation_ends_when_its_key_may_not_do_this_any_more(idle: Yar
     }
 
 
+async def test_an_operation_that_a_list_shows_may_be_created_again(idle: Yard) -> None:
+    """Its selection says no more than it did."""
+    await idle.create(operation_id="spring")
+    (listed,) = (await idle.api.ListOperations(pb.ListOperationsRequest())).operations
+
+    again = await idle.create(selection=listed.selection)
+
+    assert again.selection == listed.selection == EVERYTHING
+
+
 async def test_what_a_key_of_a_file_began_goes_on_until_somebody_revokes_that_key(idle: Yard) -> None:
     """A container that is replaced leaves a key that expires, and a core whose file is gone writes another key."""
     await idle.add("CS-3")
