@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterator
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 from prometheus_client import Counter
@@ -94,6 +95,11 @@ class Apart(Generic[Key]):
     def may_be_tried(self, key: Key) -> bool:
         """Return whether no pause of an object is under way."""
         return key not in self._failed or self._failed[key][0] <= self._now()
+
+    def pause_of(self, key: Key) -> timedelta:
+        """Return how long an object may not be tried yet. What is due should be due again then, or it keeps others."""
+        until = self._failed[key][0] if key in self._failed else 0.0
+        return timedelta(seconds=max(until - self._now(), 0.0))
 
     @contextlib.contextmanager
     def trying(self, key: Key) -> Iterator[None]:

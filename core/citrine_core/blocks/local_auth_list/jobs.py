@@ -145,7 +145,14 @@ class LocalLists:
     ) -> None:
         async with places:
             try:
-                await self._apart.run((tenant_id, station_id), self._synchronize(tenant_id, station_id, boot_time))
+                key = (tenant_id, station_id)
+                await self._apart.run(key, self._synchronize(*key, boot_time))
+                if not self._apart.may_be_tried(key):
+                    # Those that fail must not be all that is looked at.
+                    async with self._unit_of_work() as work:
+                        until = self._clock() + self._apart.pause_of(key)
+                        await LocalListRepository(work.session).postpone(*key, until)
+                        await work.commit()
             except DatabaseUnavailable:
                 # The list remains due. Sending of the other lists must continue.
                 waits_for_database("local lists", station_id=station_id)

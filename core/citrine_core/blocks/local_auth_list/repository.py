@@ -251,6 +251,14 @@ class LocalListRepository:
         )
         return [(tenant_id, station_id, boot_time) for tenant_id, station_id, boot_time in rows]
 
+    async def postpone(self, tenant_id: str, station_id: str, until: datetime) -> None:
+        """Have a list be due later, also one that is due by a boot; the station is then asked for its version."""
+        await self._session.execute(
+            update(_LISTS)
+            .where(_LISTS.c.tenant_id == tenant_id, _LISTS.c.station_id == station_id)
+            .values(next_time=until, check_time=None)
+        )
+
     async def extend_claim(self, tenant_id: str, station_id: str, claim_id: str, until: datetime) -> bool:
         """Extend the claim on a list; return False if another sender has claimed it."""
         result = await self._session.execute(

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from sqlalchemy import text
 
 from citrine.api.v1 import local_auth_list_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
@@ -35,6 +36,8 @@ from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, Component, IdToken, IdTokenInfo, Variable
+from citrine_core.blocks.local_auth_list import jobs
+from citrine_core.blocks.local_auth_list.models import LocalList
 from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.resources.tokens import Token as TokenRow
 from tests.support.blocks import NOW, stamp
@@ -404,3 +407,41 @@ async def test_a_list_of_10000_tokens_takes_a_handful_of_statements(
     assert station.sent == [(FULL, 1, 10_000)]
     writes = [text for text, _ in seen if "local_list" in text or "tokens" in text]
     assert len(writes) < 40, writes
+
+
+FAILING = {
+    "sqlite": [
+        """CREATE TRIGGER failing BEFORE UPDATE ON local_lists
+        WHEN NEW.station_id = 'CS-1' AND NEW.check_time IS NOT NULL BEGIN SELECT RAISE(ABORT, 'broken'); END"""
+    ],
+    "postgresql": [
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''broken''; END'",
+        """CREATE TRIGGER failing BEFORE UPDATE ON local_lists FOR EACH ROW
+        WHEN (NEW.station_id = 'CS-1' AND NEW.check_time IS NOT NULL) EXECUTE FUNCTION fail()""",
+    ],
+}
+"""Lets the list of one station not be sent."""
+
+
+async def test_lists_that_fail_each_time_are_not_all_that_is_looked_at(
+    core: RunningCore, edge: FakeEdge, station: ListStation, session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "BATCH", 1)
+    await core.add_station("CS-2", registration=1)
+    await (await edge.connect("CS-2", PASSWORD)).call(HeartbeatRequest())
+    now = core.core.services.clock()
+    async with core.core.unit_of_work() as work:
+        connection = await work.session.connection()
+        for statement in FAILING[connection.dialect.name]:
+            await connection.execute(text(statement))
+        for minutes, station_id in ((2, "CS-1"), (1, "CS-2")):
+            due = now - timedelta(minutes=minutes)
+            work.session.add(LocalList(tenant_id="default", station_id=station_id, keep_in_step=True, next_time=due))
+        await work.commit()
+    job = jobs.LocalLists(core.core.services)
+
+    async with asyncio.timeout(WAIT):
+        while not station.sent:
+            await job.synchronize()
+
+    assert station.sent == [(FULL, 1, 0)]

@@ -49,6 +49,16 @@ class FollowUpgrades:
         for key in due:
             if self._apart.may_be_tried(key):
                 await self._apart.run(key, self._look_at(*key))
+                if not self._apart.may_be_tried(key):
+                    await self._postpone(key)
+
+    async def _postpone(self, key: tuple[str, str]) -> None:
+        """Have one that failed be due later, or those that fail would be all that is looked at."""
+        now = self._clock()
+        async with self._unit_of_work() as work:
+            until = now + self._apart.pause_of(key)
+            await ProfileUpgradeRepository(work.session).postpone(*key, now, until)
+            await work.commit()
 
     async def _look_at(self, tenant_id: str, upgrade_id: str) -> None:
         async with self._unit_of_work() as work:

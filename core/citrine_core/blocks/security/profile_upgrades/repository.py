@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -79,6 +79,16 @@ class ProfileUpgradeRepository:
             select(row.tenant_id, row.upgrade_id).where(row.next_time <= now).order_by(row.next_time).limit(limit)
         )
         return [(found.tenant_id, found.upgrade_id) for found in rows]
+
+    async def postpone(self, tenant_id: str, upgrade_id: str, now: datetime, until: datetime) -> None:
+        """Have an upgrade be due later, if it is due."""
+        row = SecurityProfileUpgradeRow
+        await self._session.execute(
+            update(row)
+            .where(row.tenant_id == tenant_id, row.upgrade_id == upgrade_id, row.next_time <= now)
+            .values(next_time=until),
+            execution_options={"synchronize_session": False},
+        )
 
     async def forget(self, tenant_id: str, station_id: str) -> None:
         """Remove the upgrades of a station."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from google.protobuf.message import Message
+from sqlalchemy import text
 
 from citrine.api.v1 import security_profile_upgrades_pb2 as pb
 from citrine.edge.v1 import link_pb2 as link
@@ -18,7 +20,11 @@ from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import security_pb2 as ocpp
+from citrine_core.blocks.security.profile_upgrades import jobs
+from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
+from citrine_core.db import UnitOfWorkFactory
 from tests.core.blocks.security.profile_upgrades.test_requests import BOOT, Station, begun, ended, upgrade
+from tests.support.blocks import NOW, services_of
 from tests.support.core import RunningCore, running_core
 from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge
@@ -140,3 +146,42 @@ async def test_a_station_that_orders_none_fails_at_once(core: RunningCore) -> No
 
     assert made.state == pb.SECURITY_PROFILE_UPGRADE_STATE_FAILED
     assert made.reason == "TriggerMessage: it answered NOT_IMPLEMENTED"
+
+
+FAILING = {
+    "sqlite": [
+        """CREATE TRIGGER failing BEFORE UPDATE ON security_profile_upgrades
+        WHEN NEW.upgrade_id = 'broken' AND NEW.state <> OLD.state BEGIN SELECT RAISE(ABORT, 'broken'); END"""
+    ],
+    "postgresql": [
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''broken''; END'",
+        """CREATE TRIGGER failing BEFORE UPDATE ON security_profile_upgrades FOR EACH ROW
+        WHEN (NEW.upgrade_id = 'broken' AND NEW.state <> OLD.state) EXECUTE FUNCTION fail()""",
+    ],
+}
+"""Lets one upgrade not be ended."""
+
+
+async def test_upgrades_that_fail_each_time_are_not_all_that_is_looked_at(
+    unit_of_work: UnitOfWorkFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST", 1)
+    common: dict[str, Any] = {"tenant_id": "default", "security_profile": 2, "slot": 1, "requested_by": "x"}
+    common |= {"state": pb.SECURITY_PROFILE_UPGRADE_STATE_SENDING, "create_time": NOW, "deadline_time": NOW}
+    async with unit_of_work() as work:
+        connection = await work.session.connection()
+        for statement in FAILING[connection.dialect.name]:
+            await connection.execute(text(statement))
+        for minutes, upgrade_id in ((2, "broken"), (1, "other")):
+            due = NOW - timedelta(minutes=minutes)
+            row = SecurityProfileUpgradeRow(**common, upgrade_id=upgrade_id, station_id=upgrade_id, next_time=due)
+            work.session.add(row)
+        await work.commit()
+    job = jobs.FollowUpgrades(services_of(unit_of_work))
+
+    await job.run()
+    await job.run()
+
+    async with unit_of_work(read_only=True) as work:
+        found = await work.session.get_one(SecurityProfileUpgradeRow, ("default", "other"))
+    assert found.state == pb.SECURITY_PROFILE_UPGRADE_STATE_FAILED
