@@ -74,8 +74,13 @@ class Counting:
         """Count all that there is by now. What comes meanwhile is for the next run."""
         is_behind = True
         while is_behind:
-            with self._limit.tried():
-                is_behind = await self._count()
+            try:
+                with self._limit.tried():
+                    is_behind = await self._count()
+            except Exception:
+                # The database may be another one behind an outage, which lacks the last events: their ids come again.
+                self._stored = self._passed = -1
+                raise
             if is_behind:
                 # Others have their turn to write.
                 await asyncio.sleep(REST)
@@ -87,7 +92,8 @@ class Counting:
             outbox = OutboxRepository(work.session)
             through = (await outbox.horizon()).through
             cursor = await StatisticsRepository(work.session).find_cursor()
-            after = self._passed if cursor.event_id == self._stored else cursor.event_id
+            is_known = cursor.event_id == self._stored and self._passed <= through
+            after = self._passed if is_known else cursor.event_id
             part = await outbox.read(after=after, through=through, kinds=KINDS, most=MOST_PASSED, limit=self._limit.now)
             pruned = await outbox.pruned_through()
         events = part.events

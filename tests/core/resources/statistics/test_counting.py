@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from citrine.api.v1 import statistics_pb2 as pb
 from citrine.api.v1.charge_records_pb2 import ChargeRecord
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.statistics_pb2_grpc import StatisticsServiceStub
-from citrine.events.v1.events_pb2 import ConnectorStatusChanged, Event, TransactionSummary, TransactionUpdated
+from citrine.events.v1.events_pb2 import (
+    ConnectorStatusChanged,
+    Event,
+    TokenAuthorized,
+    TransactionSummary,
+    TransactionUpdated,
+)
 from citrine.ocpp.v2 import availability_pb2 as ocpp
+from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_INVALID
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.tables import metadata
 from citrine_core.events import OutboxRepository
@@ -238,6 +245,39 @@ async def test_what_counts_is_counted_once_however_much_is_passed_over(
     found = await point_of(core, BEGINNING - timedelta(days=1))
 
     assert (found.transactions_started, found.transactions_ended, found.energy_kwh) == (3, 3, "2.4")
+
+
+async def test_what_gets_ids_that_were_given_before_an_outage_is_counted(unit_of_work: UnitOfWorkFactory) -> None:
+    """As where a replica takes over that lacks the last events, which counted nothing and were passed over."""
+    services = services_of(unit_of_work)
+    counter = jobs.Counting(services)
+    async with unit_of_work() as work:
+        for _ in range(3):
+            nothing = TransactionUpdated(transaction=TransactionSummary(transaction_id="T-1"))
+            work.emit(Event(tenant_id="default", station_id="CS-1", transaction_updated=nothing))
+        await work.commit()
+    await counter.run()
+    outbox, rollups = metadata().tables["outbox"], metadata().tables["rollups"]
+
+    async with unit_of_work() as work:
+        await (await work.session.connection()).execute(text("ALTER TABLE statistics_cursor RENAME TO gone"))
+        await work.commit()
+    with pytest.raises(DBAPIError):
+        await counter.run()
+    refused = TokenAuthorized(status=AUTHORIZATION_STATUS_ENUM_INVALID)
+    event = Event(tenant_id="default", station_id="CS-1", time=timestamp(services.clock()), token_authorized=refused)
+    async with unit_of_work() as work:
+        connection = await work.session.connection()
+        await connection.execute(text("ALTER TABLE gone RENAME TO statistics_cursor"))
+        first = select(func.min(outbox.c.id)).scalar_subquery()
+        again = {"kind": "token_authorized", "payload": event.SerializeToString()}
+        await connection.execute(update(outbox).where(outbox.c.id == first).values(**again))
+        await work.commit()
+    await counter.run()
+
+    async with unit_of_work(read_only=True) as work:
+        counted = await work.session.scalar(select(func.max(rollups.c.rejected_authorizations)))
+    assert counted == 1
 
 
 async def test_events_that_count_nothing_are_passed_over_without_a_write_until_no_more_come(
