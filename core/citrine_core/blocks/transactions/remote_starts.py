@@ -77,17 +77,37 @@ async def claim_remote_starts(
     for (station_id, transaction_id), state in states.items():
         if state.remote_start_id is not None and state.id_token is None:
             started.setdefault((station_id, state.remote_start_id), transaction_id)
-    return await _with_groups(work, tenant_id, await record_started(work, tenant_id, started, now)) if started else {}
+    if not started:
+        return {}
+    requests = await record_started(work, tenant_id, started, now)
+    have = _with_tokens(occurrences, states)
+    without = {key for key, transaction_id in started.items() if (key[0], transaction_id) not in have}
+    return await _with_groups(work, tenant_id, requests, without & requests.keys())
 
 
-async def _with_groups(work: UnitOfWork, tenant_id: str, requests: RemoteStarts) -> RemoteStarts:
-    """Return requests with the groups of their tokens, which an event without a token can't tell."""
-    tokens = {key: _token_key(row["id_token"], row["id_token_type"]) for key, row in requests.items()}
-    owners = await find_owners(work.session, tenant_id, set(tokens.values()))
-    return {
-        key: {**row, "group_id": owner.group_id if (owner := owners.get(tokens[key])) is not None else ""}
-        for key, row in requests.items()
+def _with_tokens(
+    occurrences: Iterable[Occurrence], states: Mapping[TransactionKey, TransactionState]
+) -> set[TransactionKey]:
+    """Return the transactions that have a token, or get it with the first of their events."""
+    first: dict[TransactionKey, Occurrence] = {}
+    for one in occurrences:
+        first.setdefault((one.station_id, one.transaction_id), one)
+    found = {
+        key for key, one in first.items() if one.request.event_type == _STARTED and one.request.HasField("id_token")
     }
+    return found | {key for key, state in states.items() if state.id_token is not None}
+
+
+async def _with_groups(
+    work: UnitOfWork, tenant_id: str, requests: RemoteStarts, without: Collection[RemoteStartKey]
+) -> RemoteStarts:
+    """Return requests, some of them with the groups of their tokens, which an event without a token can't tell."""
+    if not without:
+        return requests
+    tokens = {key: _token_key(requests[key]["id_token"], requests[key]["id_token_type"]) for key in without}
+    owners = await find_owners(work.session, tenant_id, set(tokens.values()))
+    groups = {key: owner.group_id if (owner := owners.get(token)) is not None else "" for key, token in tokens.items()}
+    return {key: {**row, "group_id": groups[key]} if key in groups else row for key, row in requests.items()}
 
 
 def copy_reference(state: TransactionState, requests: RemoteStarts) -> None:
@@ -105,7 +125,7 @@ def copy_token(state: TransactionState, requests: RemoteStarts) -> None:
     if request is not None and request["transaction_id"] == state.transaction_id:
         state.id_token, state.id_token_type = request["id_token"], request["id_token_type"]
         state.id_token_lookup = lookup_of(request["id_token"], request["id_token_type"])
-        state.group_id = request["group_id"] or None
+        state.group_id = request.get("group_id") or None
 
 
 def retain_remote_start(before: TransactionState, folded: TransactionState) -> None:

@@ -36,6 +36,7 @@ from tests.support.charging import at, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
 from tests.support.reservations import reserve_now
+from tests.support.statements import statements
 
 if TYPE_CHECKING:
     from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceAsyncStub
@@ -109,6 +110,26 @@ async def test_F02_a_start_is_followed_to_its_transaction(
     assert [one.remote_start_id for one in listed.remote_starts] == [sent.remote_start_id]
     transaction = await core.stub(TransactionsServiceStub).GetTransaction(GetTransactionRequest(transaction_id="T-1"))
     assert (transaction.id_token, transaction.remote_start_id) == (CARD, sent.remote_start_id)
+
+
+async def test_whose_token_it_is_is_asked_once_where_the_event_has_it(
+    core: RunningCore, station: FakeSession, api: "RemoteControlServiceAsyncStub"
+) -> None:
+    token = Token(id_token=CARD.id_token, type=CARD.type, group_id="FLEET")
+    await core.stub(TokensServiceStub).CreateToken(CreateTokenRequest(token=token))
+    await api.RequestStartTransaction(start(evse_id=1, remote_start_id=5))
+    named = started(0, info={"remote_start_id": 5}, trigger="REMOTE_START", evse=(1, 1), id_token=CARD.id_token)
+    plain = started(0, transaction_id="T-2", evse=(2, 1), id_token=CARD.id_token)
+    asked = []
+
+    for request in (plain, named):
+        request.id_token.type = CARD.type
+        with statements(core.core.engine) as seen:
+            await station.call(request)
+        asked.append(sum("FROM tokens" in statement for statement, _ in seen))
+
+    assert asked[0] == asked[1] > 0
+    assert (await found(api, 5)).transaction_id == "T-1"
 
 
 async def test_F01_FR_13_the_answer_may_name_the_transaction(
