@@ -32,6 +32,12 @@ FILL = (
 )
 """Writes rows as the version before the upgrade does."""
 
+ASSIGN = (
+    "INSERT INTO tariff_assignments (tenant_id, assignment_id, tariff_id, station_id, evse_id, location_id,"
+    " station_group, station_labels, label_digest, group_id, id_token, id_token_lookup, id_token_type, create_time)"
+    " VALUES ('default', :id, 'KWH', '', 0, '', '', '', '', '', '', '', '', now())"
+)
+
 
 def _to(connection: Connection, revision: str) -> None:
     config = alembic_config()
@@ -80,4 +86,26 @@ async def test_cores_of_before_write_while_indexes_are_built(empty_postgres_url:
         assert broken.all() == []
         for table in ("commands", "tokens", "security_events"):
             assert await connection.scalar(text(f"SELECT count(*) FROM {table}")) == ROWS + 4
+    await engine.dispose()
+
+
+async def test_assignments_are_written_while_indexes_of_their_lists_are_built(empty_postgres_url: str) -> None:
+    """Nothing of the upgrade's transaction keeps those out who write them; the index of before goes last."""
+    engine = create_engine(empty_postgres_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(_to, "0068")
+        await connection.execute(text(ASSIGN), {"id": "A-1"})
+    reader = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    async with reader.connect() as old:
+        await old.execute(text("SELECT 1"))
+        upgrading = asyncio.create_task(upgrade(empty_postgres_url))
+        await somebody_waits(engine)
+        async with engine.begin() as connection:
+            await connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+            await connection.execute(text(ASSIGN), {"id": "A-2"})
+    await upgrading
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(_differences) == []
     await engine.dispose()

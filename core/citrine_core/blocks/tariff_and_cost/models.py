@@ -67,7 +67,7 @@ class TariffAssignment(Model):
             *("tenant_id", "id_token_lookup", "group_id", "station_id", "location_id", "station_group", "label_digest"),
         ),
         Index("ix_tariff_assignments_made", "tenant_id", "id"),
-        Index("ix_tariff_assignments_tariff", "tenant_id", "tariff_id", "id"),
+        Index("ix_tariff_assignments_of_tariff", "tenant_id", "tariff_id", "id"),
         Index("ix_tariff_assignments_station", "tenant_id", "station_id", "id"),
         Index("ix_tariff_assignments_location", "tenant_id", "location_id", "id"),
         Index("ix_tariff_assignments_station_group", "tenant_id", "station_group", "id"),

@@ -16,7 +16,7 @@ __all__ = ["LATE", "SUPERSEDED", "create_index", "drop_superseded", "is_late"]
 LATE = "is_late"
 """Attribute of Alembic's configuration: whether something builds what is left to it, once the migrations are done."""
 
-SUPERSEDED = ("ix_tokens_tenant_id_group_id", "ix_transaction_costs_sequence")
+SUPERSEDED = ("ix_tokens_tenant_id_group_id", "ix_transaction_costs_sequence", "ix_tariff_assignments_tariff")
 """Indexes that are dropped once those that take their place are built."""
 
 

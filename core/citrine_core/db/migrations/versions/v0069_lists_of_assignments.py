@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from citrine_core.db.migrations.indexes import create_index, drop_superseded
+
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
 revision = "0069"
@@ -9,6 +11,7 @@ down_revision = "0068"
 
 _TABLE = "tariff_assignments"
 _COLUMNS = {
+    "of_tariff": "tariff_id",
     "station": "station_id",
     "location": "location_id",
     "station_group": "station_group",
@@ -20,17 +23,15 @@ _COLUMNS = {
 
 def upgrade() -> None:
     """Add them, each in the order in which the list comes."""
-    op.drop_index("ix_tariff_assignments_tariff", _TABLE)
-    op.create_index("ix_tariff_assignments_made", _TABLE, ["tenant_id", "id"])
-    op.create_index("ix_tariff_assignments_tariff", _TABLE, ["tenant_id", "tariff_id", "id"])
+    create_index("ix_tariff_assignments_made", _TABLE, ["tenant_id", "id"])
+    drop_superseded("ix_tariff_assignments_tariff", _TABLE)
     for name, column in _COLUMNS.items():
-        op.create_index(f"ix_tariff_assignments_{name}", _TABLE, ["tenant_id", column, "id"])
+        create_index(f"ix_tariff_assignments_{name}", _TABLE, ["tenant_id", column, "id"])
 
 
 def downgrade() -> None:
     """Take them back."""
     for name in reversed(_COLUMNS):
         op.drop_index(f"ix_tariff_assignments_{name}", _TABLE)
-    op.drop_index("ix_tariff_assignments_tariff", _TABLE)
     op.drop_index("ix_tariff_assignments_made", _TABLE)
     op.create_index("ix_tariff_assignments_tariff", _TABLE, ["tenant_id", "tariff_id"])
