@@ -156,11 +156,16 @@ def _corners(one: Series, place: Callable[[datetime], float], top: float) -> lis
 
 
 def _thinned(points: Sequence[tuple[datetime, float]], most: int = 500) -> Sequence[tuple[datetime, float]]:
-    """Return no more points than can be told apart."""
+    """Return no more points than can be told apart: the first, the last, and the least and the most of each step."""
     if len(points) <= most:
         return points
-    step = len(points) / most
-    return [*(points[int(place * step)] for place in range(most)), points[-1]]
+    steps = most // 2 - 1
+    width = len(points) / steps
+    kept = {0, len(points) - 1}
+    for step in range(steps):
+        places = range(int(step * width), int((step + 1) * width))
+        kept |= {choose(places, key=lambda place: points[place][1]) for choose in (min, max)}
+    return [points[place] for place in sorted(kept)]
 
 
 def _value(value: float, one: Series | Bars) -> str:

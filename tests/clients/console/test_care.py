@@ -14,10 +14,15 @@ from citrine.api.v1.diagnostics_pb2 import ListAlertsRequest
 from citrine.api.v1.firmware_campaigns_pb2 import FIRMWARE_CAMPAIGN_STATE_CANCELLED, ListFirmwareCampaignsRequest
 from citrine.api.v1.provisioning_pb2 import ListVariablesRequest
 from citrine.api.v1.smart_charging_pb2 import ListChargingCapacitiesRequest
+from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_sdk import Citrine
+from tests.support.documents_runner import Demo
+from tests.support.raw_station import raw_station
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PASSWORD = "a-password-of-its-own"
 
 
 async def value_of(citrine: Citrine, component: str, variable: str, station_id: str = "DEMO-1") -> str:
@@ -88,6 +93,34 @@ async def test_a_variable_that_a_station_refuses_is_told_with_its_answer(
 
     await expect(dialog).to_contain_text("Rejected")
     assert await value_of(citrine, "AuthCtrlr", "Enabled") == before
+
+
+async def test_a_search_of_variables_that_shows_not_all_says_so(
+    page: Page, url: str, citrine: Citrine, running: Demo
+) -> None:
+    await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id="MANY-1"), password=PASSWORD))
+    async with raw_station(f"ws://{running.addresses['9000']}/demo", "MANY-1", PASSWORD) as station:
+        await station.boot()
+        for seq_no in range(3):
+            data = [
+                {
+                    "component": {"name": "Many"},
+                    "variable": {"name": f"V{seq_no}{number:02}"},
+                    "variableAttribute": [{"value": "1"}],
+                }
+                for number in range(70)
+            ]
+            report = {"requestId": 1, "generatedAt": "2026-11-30T12:00:00Z", "seqNo": seq_no, "tbc": seq_no < 2}
+            await station.result("NotifyReport", {**report, "reportData": data})
+
+    rows = page.locator("main tbody tr")
+    await page.goto(f"{url}/stations/MANY-1/variables?search=Many")
+    await expect(rows).to_have_count(200)
+    await expect(page.locator("main")).to_contain_text("There may be more")
+
+    await page.goto(f"{url}/stations/MANY-1/variables?search=Many.V0")
+    await expect(rows).to_have_count(70)
+    await expect(page.locator("main")).not_to_contain_text("There may be more")
 
 
 async def test_a_capacity_is_set_and_shared_out_and_removed(page: Page, url: str, citrine: Citrine) -> None:

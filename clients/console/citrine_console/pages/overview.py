@@ -1,8 +1,10 @@
 """The first page: how the stations are, what needs somebody, what is charging now, and how much of it there was."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+
+from markupsafe import Markup
 
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.diagnostics_pb2 import ListAlertsRequest
@@ -95,7 +97,6 @@ async def _series(visit: Visit) -> Mapping[str, object]:
     async for page in pages(visit.citrine.statistics.ListSeries, request):
         points.extend(page.points)
     starts = [point.start_time.ToDatetime(tzinfo=UTC) for point in points]
-    currency = next((revenue.currency for point in points for revenue in point.revenues), "")
     return {
         "period": _period(visit),
         "periods": {key: _(name) for key, (name, *_rest) in _PERIODS.items()},
@@ -116,9 +117,7 @@ async def _series(visit: Visit) -> Mapping[str, object]:
             visit.zone,
             pattern,
         ),
-        "revenue": bars(
-            _("Revenue"), starts, [Bars(_("revenue"), _revenues(points, currency), currency, 2)], visit.zone, pattern
-        ),
+        "revenue": revenue_bars(points, starts, visit.zone, pattern),
         "utilisation": bars(
             _("Utilisation"),
             starts,
@@ -127,6 +126,21 @@ async def _series(visit: Visit) -> Mapping[str, object]:
             pattern,
         ),
     }
+
+
+def revenue_bars(points: Sequence[SeriesPoint], starts: Sequence[datetime], zone: tzinfo, pattern: str) -> Markup:
+    """Return a plot of the revenue in each currency: amounts of several are no sum."""
+    currencies = sorted({one.currency for point in points for one in point.revenues})
+    return Markup("").join(
+        bars(
+            _("Revenue in {currency}").format(currency=currency) if len(currencies) > 1 else _("Revenue"),
+            starts,
+            [Bars(_("revenue"), _revenues(points, currency), currency, 2)],
+            zone,
+            pattern,
+        )
+        for currency in currencies or [""]
+    )
 
 
 def _revenues(points: Sequence[SeriesPoint], currency: str) -> list[float]:

@@ -33,6 +33,9 @@ PAGE_SIZE = 50
 MOST_SEARCHED = 10_000
 """Variables of one station that a search looks at."""
 
+MOST_FOUND = 200
+"""Of these, those that it shows."""
+
 
 def _filters() -> Sequence[Filter]:
     return [
@@ -49,8 +52,10 @@ async def _variables(visit: Visit) -> Mapping[str, object]:
         page_token=visit.query["page"],
     )
     if visit.query["search"]:
-        found, token = await _search(visit, request), ""
+        found, is_cut = await _search(visit, request)
+        token = ""
     else:
+        is_cut = False
         answer = await visit.citrine.provisioning.ListVariables(request)
         found, token = [*answer.variables], answer.next_page_token
     heads = [_("Variable"), _("Value"), _("Kind"), _("Mutability"), _("Updated"), ""]
@@ -67,6 +72,7 @@ async def _variables(visit: Visit) -> Mapping[str, object]:
                 _("Variables"),
                 table(visit.zone, _("Variables"), heads, rows, empty=empty),
                 [button for button in buttons if button],
+                hint=_("There may be more: search for more of the name.") if is_cut else "",
                 paged=True,
             )
         ],
@@ -74,16 +80,18 @@ async def _variables(visit: Visit) -> Mapping[str, object]:
     }
 
 
-async def _search(visit: Visit, request: ListVariablesRequest) -> list[Variable]:
+async def _search(visit: Visit, request: ListVariablesRequest) -> tuple[list[Variable], bool]:
+    """Return what is found, and whether not all was looked at."""
     request.page_size, request.page_token = 1000, ""
     wanted = visit.query["search"].lower()
-    found, seen = [], 0
+    found: list[Variable] = []
+    seen = 0
     async for page in pages(visit.citrine.provisioning.ListVariables, request):
         found += [one for one in page.variables if wanted in _name(one).lower()]
         seen += len(page.variables)
-        if len(found) >= PAGE_SIZE * 4 or seen >= MOST_SEARCHED:
-            break
-    return found
+        if page.next_page_token and (len(found) >= MOST_FOUND or seen >= MOST_SEARCHED):
+            return found[:MOST_FOUND], True
+    return found[:MOST_FOUND], len(found) > MOST_FOUND
 
 
 def _name(one: Variable) -> str:

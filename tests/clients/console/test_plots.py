@@ -1,0 +1,38 @@
+"""Plots: nothing that matters is left out of what they draw."""
+
+from datetime import UTC, datetime, timedelta
+
+from citrine.api.v1.statistics_pb2 import Revenue, SeriesPoint
+from citrine.api.v1.tariffs_pb2 import Amount
+from citrine_console.pages.overview import revenue_bars
+from citrine_console.plots import Series, lines
+
+BEGIN = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+def test_a_plot_of_many_points_keeps_the_least_and_the_most_of_them() -> None:
+    values = [10.0] * 5000
+    values[1234], values[4321] = 22.5, 0.5
+    points = [(BEGIN + timedelta(seconds=place), value) for place, value in enumerate(values)]
+
+    plot = str(lines("Power", [Series("power", points, "kW")], UTC))
+
+    assert plot.count("00:20:34  power 22.5 kW") == 1
+    assert plot.count("01:12:01  power 0.5 kW") == 1
+    assert plot.count("power 10.0 kW") < 600
+    assert "<td>22.5 kW</td>" in plot
+    assert "<td>0.5 kW</td>" in plot
+
+
+def test_revenue_is_plotted_in_each_currency() -> None:
+    revenues = [
+        Revenue(currency="EUR", amount=Amount(after_tax="12.10")),
+        Revenue(currency="CHF", amount=Amount(after_tax="7.70")),
+    ]
+
+    plot = str(revenue_bars([SeriesPoint(revenues=revenues)], [BEGIN], UTC, "%H:%M"))
+
+    assert "Revenue in CHF" in plot
+    assert "7.70 CHF" in plot
+    assert "Revenue in EUR" in plot
+    assert "12.10 EUR" in plot
