@@ -106,7 +106,7 @@ async def test_requests_of_other_sites_are_refused(http: aiohttp.ClientSession, 
 async def test_a_number_that_no_field_can_hold_is_told(http: aiohttp.ClientSession, url: str, login: str) -> None:
     await http.get(login)
 
-    reset = {"type": "OnIdle", "evse_id": "99999999999"}
+    reset = {"type": "OnIdle", "place": "99999999999"}
     async with http.post("/stations/DEMO-1/reset", data=reset, headers={"origin": url}) as answer:
         assert answer.status < 500
         assert 'role="alert"' in await answer.text()
