@@ -161,11 +161,11 @@ def _thinned(points: Sequence[tuple[datetime, float]], most: int = 500) -> Seque
         return points
     steps = most // 2 - 1
     width = len(points) / steps
-    kept = {0, len(points) - 1}
+    chosen = {0, len(points) - 1}
     for step in range(steps):
         places = range(int(step * width), int((step + 1) * width))
-        kept |= {choose(places, key=lambda place: points[place][1]) for choose in (min, max)}
-    return [points[place] for place in sorted(kept)]
+        chosen |= {choose(places, key=lambda place: points[place][1]) for choose in (min, max)}
+    return [points[place] for place in sorted(chosen)]
 
 
 def _value(value: float, one: Series | Bars) -> str:
