@@ -1,10 +1,10 @@
 """Writes the pages that are made from code and from the contract: `make docs`."""
 
-from tests.conventions import api_reference, fleets, metrics, ocpp16, requirements, roles, settings
+from tests.conventions import api_reference, console_texts, fleets, metrics, ocpp16, requirements, roles, settings
 
 __all__ = ["PAGES"]
 
-PAGES = (requirements, settings, metrics, fleets, ocpp16, roles)
+PAGES = (requirements, settings, metrics, fleets, ocpp16, roles, console_texts)
 """Modules with a DOCUMENT and the `page()` that belongs there."""
 
 if __name__ == "__main__":
