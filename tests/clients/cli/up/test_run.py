@@ -155,7 +155,7 @@ def test_it_charges_survives_and_a_second_start_shows_the_same_and_leaves_nobody
         second.end(signal.SIGKILL)
         _, alive = psutil.wait_procs(children, timeout=TIMEOUT)
 
-    assert len(children) == 5
+    assert len(children) == 6
     assert alive == []
 
 
