@@ -32,6 +32,8 @@ NEW: dict[str, dict[str, Any]] = {
     "FirmwareManagementService.UpdateFirmware": {"request": {"request_id": 7}},
     "LocationsService.CreateLocation": {"location": {"location_id": "new"}},
     "LocationsService.CreateLocationEvse": {"evse": {"evse_id": 7}},
+    # Of nobody: what is erased of A is erased from stored answers, too.
+    "PersonsService.ErasePerson": {"id_token": {"id_token": "N0B0DY-1"}},
     "ReservationService.ReserveNow": {"request": {"id": 7}},
     "StationsService.CreateStation": {"station": {"station_id": "new"}},
     "TariffsService.CreateTariff": {"tariff": {"currency": "EUR", "tariff_id": "new"}},

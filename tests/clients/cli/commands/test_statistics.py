@@ -30,7 +30,7 @@ def test_stations_are_counted_and_series_shown_in_their_time_zone(citrine: Cli, 
     core.on("ListSeries", pb.ListSeriesResponse(points=[POINT]))
 
     counted = citrine("statistics", "stations", "--by", "location", "--columns", "location,total,online,charging")
-    options = ("--since", "2030-01-01", "--zone", "Europe/Oslo", "--by", "location", "--group", "quay", "--wide")
+    options = ("--since", "2026-01-01", "--zone", "Europe/Oslo", "--by", "location", "--group", "quay", "--wide")
     series = citrine("statistics", "series", "--every", "month", *options)
     uptime = citrine("statistics", "uptime", *options)
     refused = citrine("statistics", "utilisation", "--zone", "location")
