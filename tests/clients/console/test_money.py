@@ -244,7 +244,9 @@ async def test_an_export_is_read_by_csv_readers_and_runs_no_formula(page: Page, 
 
     (record,) = (await citrine.charge_records.ListChargeRecords(ListChargeRecordsRequest(reference=formula))).records
     assert (billed["reference"], whole["reference"]) == (f"'{formula}", formula)
-    assert (Decimal(billed["total_after_tax"]), billed["currency"]) == (Decimal(record.total.after_tax), "EUR")
+    # A transaction that is closed before anything of it was priced has no total.
+    shown = (Decimal(billed["total_after_tax"] or 0), billed["currency"])
+    assert shown == (Decimal(record.total.after_tax or 0), record.currency)
 
 
 async def test_the_map_has_the_two_locations_of_the_demo(page: Page, url: str) -> None:
