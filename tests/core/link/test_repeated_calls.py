@@ -47,12 +47,17 @@ OF_THE_CORE = {
     "commands",
     "connection_records",
     "connections",
+    "counted_transactions",
     "edges",
+    "evse_downtimes",
+    "evse_services",
     "refusals",
+    "rollups",
     "stations",
+    "statistics_cursor",
     "variables",
 }
-"""Tables that also change by what the core does itself, and by the link."""
+"""Tables that also change by what the core does itself, such as counting for statistics, and by the link."""
 
 MANNER = MANNERS[2]
 """All that can be said, with ids that fit."""
