@@ -104,8 +104,8 @@ MESSAGES: list[tuple[str, Callable[[], Message], int, int]] = [
     ("Heartbeat", HeartbeatRequest, 0, 0),
     ("TransactionEvent Updated", lambda: updated(2, 200), 5, 7),
     ("TransactionEvent Updated with a token", lambda: updated(2, 200, id_token=TOKEN), 7, 10),
-    # One adds the charge record that is due.
-    ("TransactionEvent Ended", lambda: ended(2, 200), 6, 8),
+    # One adds the charge record that is due, one asks for a first tariff, since the transaction began a moment ago.
+    ("TransactionEvent Ended", lambda: ended(2, 200), 7, 8),
     ("TransactionEvent Started", lambda: started(0, 0, transaction_id="T-2", evse=(2, 1)), 7, 13),
     (
         "TransactionEvent Started with a token",

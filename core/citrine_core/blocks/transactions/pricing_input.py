@@ -66,12 +66,16 @@ _EXPONENT, _MOST_CURRENT = 18, 1e6
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+_FIRST_TARIFF = timedelta(seconds=10)
+"""Time in which all cores learn that a tenant has tariffs, with much to spare."""
+
 
 class TransactionCosts:
     """Passes the transactions of a batch to pricing."""
 
     def __init__(self, services: Services) -> None:
         self._pricing = Pricing(services)
+        self._clock = services.clock
 
     async def prepare(self, work: UnitOfWork, state: TransactionState, ordered: Sequence[Occurrence]) -> AtHand:
         """Compute everything that can be computed before the transaction is locked.
@@ -87,9 +91,15 @@ class TransactionCosts:
         key = (state.station_id, state.transaction_id)
         return AtHand(ordered, await self._pricing.prepare(work, state.tenant_id, key, moments))
 
+    async def _is_wanted(self, work: UnitOfWork, tenant_id: str, states: Iterable[TransactionState]) -> bool:
+        """Return whether there is anything to do. What is settled right after it began may have the first tariff."""
+        since = (self._clock() - _FIRST_TARIFF - _EPOCH) // timedelta(microseconds=1)
+        at_once = any(state.settlement and state.sequence >= since for state in states)
+        return await self._pricing.is_wanted(work, tenant_id, at_once=at_once)
+
     async def settle(self, work: UnitOfWork, heard: Heard) -> Priced:
         """Set costs in the answers and the states (I02.FR.01, I03.FR.02). Does nothing without tariffs."""
-        if not await self._pricing.is_wanted(work, heard.tenant_id):
+        if not await self._is_wanted(work, heard.tenant_id, heard.states.values()):
             return Priced()
         by_transaction: dict[TransactionKey, list[tuple[EventKey, Occurrence]]] = {key: [] for key in heard.whole}
         for key, occurrence in heard.fresh.items():
@@ -160,7 +170,7 @@ class TransactionCosts:
             at_hand: All events that count, of transactions for which they are already read.
             anew: Transactions whose energy was found anew.
         """
-        if not (cause is not None and cause.version) and not await self._pricing.is_wanted(work, tenant_id):
+        if not (cause is not None and cause.version) and not await self._is_wanted(work, tenant_id, states):
             return Priced()
         by_key = {(state.station_id, state.transaction_id): state for state in states}
         repository = TransactionRepository(work.session)

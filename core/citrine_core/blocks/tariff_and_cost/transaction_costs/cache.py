@@ -70,6 +70,8 @@ class Tenants:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._known: dict[str, tuple[float, TenantCosts]] = {}
+        self._changes = 0
+        """How often something was forgotten: what was read meanwhile may be older."""
 
     @classmethod
     def of(cls, services: Services) -> "Tenants":
@@ -77,17 +79,26 @@ class Tenants:
         found: Tenants = services.shared.setdefault(cls, cls())
         return found
 
-    async def get(self, work: UnitOfWork, tenant_id: str) -> TenantCosts:
-        """Return whether a tenant has tariffs and what it wants told."""
+    async def get(self, work: UnitOfWork, tenant_id: str, *, at_once: bool = False) -> TenantCosts:
+        """Return whether a tenant has tariffs and what it wants told.
+
+        Args:
+            work: Where it is read.
+            tenant_id: The tenant.
+            at_once: That it has none must hold now, since a cost becomes final by the answer.
+        """
         known = self._known.get(tenant_id)
-        if known is not None and known[0] > self._now():
+        if known is not None and known[0] > self._now() and (known[1].has_tariffs or not at_once):
             return known[1]
+        changes = self._changes
         found = await CostRepository(work.session).tenant(tenant_id)
-        self._known[tenant_id] = (self._now() + REMEMBERED, found)
+        if changes == self._changes:
+            self._known[tenant_id] = (self._now() + REMEMBERED, found)
         return found
 
     def forget(self, tenant_id: str) -> None:
         """Have it asked for again, after the commit that changed it."""
+        self._changes += 1
         self._known.pop(tenant_id, None)
 
 

@@ -55,9 +55,15 @@ class Pricing:
         self._tenants = Tenants.of(services)
         self._tariffs = Tariffs()
 
-    async def is_wanted(self, work: UnitOfWork, tenant_id: str) -> bool:
-        """Return whether a tenant has anything to do with costs, at most one query in some seconds."""
-        return (await self._tenants.get(work, tenant_id)).has_tariffs
+    async def is_wanted(self, work: UnitOfWork, tenant_id: str, *, at_once: bool = False) -> bool:
+        """Return whether a tenant has anything to do with costs, at most one query in some seconds.
+
+        Args:
+            work: Where it is read.
+            tenant_id: The tenant.
+            at_once: What was assigned a moment ago at another core counts, too; a query, if there was nothing before.
+        """
+        return (await self._tenants.get(work, tenant_id, at_once=at_once)).has_tariffs
 
     async def prepare(
         self, work: UnitOfWork, tenant_id: str, key: TransactionKey, moments: Sequence[Moment]
