@@ -9,7 +9,9 @@ from tests.conventions.console_texts import CONSOLE
 
 TEMPLATES = sorted((CONSOLE / "templates").rglob("*.html"))
 
-SAME_EVERYWHERE = frozenset({"Citrine", "EVSE", "SoC", "OCPP", "JSON", "CSV", "URL", "ISO", "SHA", "IBAN", "kW", "kWh"})
+SAME_EVERYWHERE = frozenset(
+    {"Citrine", "EVSE", "SoC", "OCPP", "JSON", "CSV", "URL", "ISO", "SHA", "PEM", "IBAN", "kW", "kWh"}
+)
 """Names and units, which no language translates."""
 
 _JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)

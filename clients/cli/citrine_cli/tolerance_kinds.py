@@ -16,7 +16,7 @@ from citrine.api.v1.refusals_pb2 import (
 )
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 
-__all__ = ["KINDS", "kind_words", "remedy_hint"]
+__all__ = ["KINDS", "kind_words", "remedy_hint", "rule_name"]
 
 KINDS: Mapping[str, "ToleranceKind.ValueType"] = {
     "empty-values": TOLERANCE_KIND_EMPTY_VALUES,
@@ -48,7 +48,12 @@ def remedy_hint(refusal: Refusal, hardware: ChargingStation) -> str:
         return ""
     options = [("--vendor", hardware.vendor_name), ("--model", hardware.model), ("--action", refusal.action)]
     options += [("--accept", word) for word in kind_words(refusal.remedies).split() if word != "?"]
-    name = "-".join(filter(None, (hardware.vendor_name, hardware.model))).lower()
-    rule_id = "".join(each if each.isalnum() and each.isascii() else "-" for each in name)[:50] or "NAME"
+    rule_id = rule_name(hardware) or "NAME"
     words = [word for option, value in options if value for word in (option, shlex.quote(value))]
     return f"citrine tolerance set {rule_id} {' '.join(words)}"
+
+
+def rule_name(hardware: ChargingStation) -> str:
+    """Return a name for a rule that is for such stations. Empty where nothing is known of them."""
+    name = "-".join(filter(None, (hardware.vendor_name, hardware.model))).lower()
+    return "".join(each if each.isalnum() and each.isascii() else "-" for each in name)[:50]

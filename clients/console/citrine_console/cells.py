@@ -1,7 +1,7 @@
 """Typed values as HTML, and what is made of them: tables, facts and links. All text is escaped."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from urllib.parse import quote
 
@@ -75,6 +75,8 @@ class Card:
     """Said above the body, quietly."""
     paged: bool = False
     """Whether it has the links to the other pages of its list."""
+    pages: Mapping[str, object] = field(default_factory=dict)
+    """Links to the other pages of its list, as `paging` returns them."""
 
 
 def segment(text: str) -> str:

@@ -65,6 +65,8 @@ class Map:
     parallels: Sequence[tuple[float, str]]
     moves: Mapping[str, str]
     """Views by the name of the move."""
+    view: str
+    """Latitude, longitude and zoom of its middle."""
     width: int = WIDTH
     height: int = HEIGHT
     tile: int = TILE
@@ -122,6 +124,7 @@ def draw_map(places: Sequence[Place], view: str, link: Callable[[str], str]) -> 
             "south": link(here.moved(0, 0.4)),
             "all": link(""),
         },
+        view=str(here),
     )
 
 

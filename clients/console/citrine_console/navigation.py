@@ -38,6 +38,8 @@ ENTRIES = (
     Entry("alerts", "/alerts", noop("Alerts"), "bell", ("ListAlerts",)),
     Entry("security-events", "/security-events", noop("Security events"), "shield", ("ListSecurityEvents",)),
     Entry("refused", "/refused", noop("Refused messages"), "wrench", ("ListRefusals",)),
+    Entry("certificates", "/certificates", noop("Certificates"), "key", ("ListStoredCertificates",)),
+    Entry("upgrades", "/profile-upgrades", noop("Security profiles"), "shield", ("ListSecurityProfileUpgrades",)),
     Entry("configurations", "/configurations", noop("Configurations"), "list", ("ListConfigurations",)),
     Entry("campaigns", "/campaigns", noop("Firmware campaigns"), "package", ("ListFirmwareCampaigns",)),
     Entry("display-messages", "/display-messages", noop("Display messages"), "card", ("ListDisplayMessages",)),

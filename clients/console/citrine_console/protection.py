@@ -10,6 +10,9 @@ from starlette.websockets import WebSocket
 
 __all__ = ["Protection"]
 
+OWN = "X-Console"
+"""Header of all answers of the console."""
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -62,6 +65,8 @@ class Protection:
         return site == "same-origin" if site is not None else not must_say
 
     def _add_headers(self, headers: MutableHeaders, path: str) -> None:
+        # By this a page of ours knows that the console answered, and no proxy in its place.
+        headers[OWN] = "1"
         headers.setdefault("Content-Security-Policy", self._policy)
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Frame-Options"] = "DENY"
@@ -69,8 +74,8 @@ class Protection:
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-        if not path.startswith("/static/"):
-            headers.setdefault("Cache-Control", "no-store")
+        # Scripts name each other without a version: browsers ask whether theirs is the newest.
+        headers.setdefault("Cache-Control", "no-cache" if path.startswith("/static/") else "no-store")
         if self._is_secure:
             headers["Strict-Transport-Security"] = "max-age=31536000"
 

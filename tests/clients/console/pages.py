@@ -18,8 +18,9 @@ class Opened:
         page.on("pageerror", self._failed)
 
     def _said(self, message: ConsoleMessage) -> None:
-        # What a dialog is refused has a status that says so, and is shown.
-        refused = "the server responded with a status" in message.text and "/static/" not in message.location["url"]
+        # What a dialog is refused has a status that says so, and is shown; so is that there was no answer.
+        words = ("the server responded with a status", "net::ERR_FAILED")
+        refused = any(one in message.text for one in words) and "/static/" not in message.location["url"]
         if message.type == "error" and not refused:
             self.complaints.append(message.text)
 

@@ -9,8 +9,14 @@ from playwright.async_api import Browser, Page
 
 from citrine.api.v1 import remote_control_pb2 as api
 from citrine.api.v1.audit_pb2 import ListAuditRecordsRequest
+from citrine.api.v1.certificate_store_pb2 import (
+    CERTIFICATE_USE_MANUFACTURER_ROOT,
+    CreateStoredCertificateRequest,
+    StoredCertificate,
+)
 from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest
 from citrine.api.v1.commands_pb2 import ListCommandsRequest
+from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.configurations_pb2 import Configuration, CreateConfigurationRequest
 from citrine.api.v1.firmware_campaigns_pb2 import (
     CreateFirmwareCampaignRequest,
@@ -18,6 +24,7 @@ from citrine.api.v1.firmware_campaigns_pb2 import (
     FirmwareSelection,
     ListFirmwareCampaignsRequest,
 )
+from citrine.api.v1.firmware_management_pb2 import PublishFirmwareRequest
 from citrine.api.v1.operations_pb2 import CreateOperationRequest, Operation, OperationAction, OperationSelection
 from citrine.api.v1.tariffs_pb2 import (
     TARIFF_DIMENSION_ENERGY,
@@ -28,6 +35,7 @@ from citrine.api.v1.tariffs_pb2 import (
 )
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, SettleTransactionRequest
 from citrine.ocpp.v2.firmware_management_pb2 import Firmware
+from citrine.ocpp.v2.firmware_management_pb2 import PublishFirmwareRequest as FirmwareToPublish
 from citrine.ocpp.v2.provisioning_pb2 import SetVariableData
 from citrine.ocpp.v2.remote_control_pb2 import MESSAGE_TRIGGER_ENUM_HEARTBEAT, TriggerMessageRequest
 from citrine.ocpp.v2.types_pb2 import Component, Variable
@@ -35,6 +43,7 @@ from citrine_console.pages import PAGES
 from citrine_sdk import Citrine
 from tests.clients.console.pages import Opened
 from tests.support.browser import SCREENSHOTS, axe_findings
+from tests.support.pki import Authority
 from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -99,7 +108,9 @@ async def addresses(citrine: Citrine, tariff: str, charge_record: str) -> dict[s
         **await made(citrine),
     }
     plain = [re.sub(r":\w+}", "}", page.path) for page in PAGES]
-    return {re.sub(r"\W+", "-", path).strip("-") or "overview": path.format(**values) for path in plain}
+    found = {re.sub(r"\W+", "-", path).strip("-") or "overview": path.format(**values) for path in plain}
+    publication = "firmware-publications-station_id-request_id"
+    return {**found, publication: found[publication].replace("DEMO-1", "DEMO-3")}
 
 
 async def made(citrine: Citrine) -> dict[str, str]:
@@ -121,7 +132,20 @@ async def made(citrine: Citrine) -> dict[str, str]:
         )
         configuration = Configuration(configuration_id="public", description="For all", variables=[interval])
         await citrine.configurations.CreateConfiguration(CreateConfigurationRequest(configuration=configuration))
-    return {"campaign_id": "november", "configuration_id": "public"}
+    root = StoredCertificate(pem=Authority.root("Firmware").pem, uses=[CERTIFICATE_USE_MANUFACTURER_ROOT])
+    stored = await citrine.certificate_store.CreateStoredCertificate(CreateStoredCertificateRequest(certificate=root))
+    file = FirmwareToPublish(
+        location="https://firmware.example.com/1.0.0.bin", checksum="0cc175b9c0f1b6a831c399e269772661"
+    )
+    published = await citrine.firmware_management.PublishFirmware(
+        PublishFirmwareRequest(target=CommandTarget(station_id="DEMO-3"), request=file)
+    )
+    return {
+        "campaign_id": "november",
+        "configuration_id": "public",
+        "fingerprint": stored.fingerprint,
+        "request_id": str(published.request_id),
+    }
 
 
 async def shown(page: Page, address: str) -> None:

@@ -80,6 +80,8 @@ async def _campaigns(visit: Visit) -> Mapping[str, object]:
         for one in answer.campaigns
     ]
     buttons = [Button("/campaigns/new", _("New campaign"))] if visit.may("CreateFirmwareCampaign") else []
+    if visit.may("ListFirmwarePublications"):
+        buttons.append(Button("/firmware-publications", _("Publications by local controllers"), is_page=True))
     body = table(visit.zone, _("Campaigns"), heads, rows, empty=_("There is none."))
     return {
         "cards": [Card(_("Campaigns"), body, buttons, paged=True)],

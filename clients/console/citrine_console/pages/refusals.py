@@ -1,6 +1,7 @@
 """Messages of stations that were refused, dropped, mended or tolerated, and those that are held back."""
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 from citrine.api.v1.poisoned_messages_pb2 import (
     DeletePoisonedMessageRequest,
@@ -60,12 +61,14 @@ async def _refusals(visit: Visit) -> Mapping[str, object]:
     )
     heads = [
         *(_("Message"), _("Station"), _("Outcome"), _("Problem"), Figure(_("Times"))),
-        *(_("First"), _("Last"), _("Passes with")),
+        *(_("First"), _("Last"), _("Passes with"), ""),
     ]
     rows = [_row(visit, one) for one in answer.refusals]
     buttons = []
+    if visit.may("ListToleranceRules"):
+        buttons.append(Button("/tolerance-rules", _("Tolerance rules"), is_page=True))
     if visit.may("ForgetRefusals") and query["station"]:
-        buttons = [Button(f"/refused/forget?station={segment(query['station'])}", _("Forget those of the station"))]
+        buttons += [Button(f"/refused/forget?station={segment(query['station'])}", _("Forget those of the station"))]
     caption = _("Messages that break the schema")
     empty = _("None is like this.") if query else _("There are none.")
     return {
@@ -85,7 +88,15 @@ def _row(visit: Visit, one: Refusal) -> Sequence[object]:
         Ago(one.first_time),
         Ago(one.last_time),
         kind_words(one.remedies),
+        [_accept(one) if one.remedies and one.action and visit.may("SetToleranceRule") else ""],
     ]
+
+
+def _accept(one: Refusal) -> Button:
+    """Return the button of the rule by which such messages pass."""
+    kinds = "\n".join(kind_words(one.remedies).split())
+    query = urlencode({"station": one.station_id, "actions": one.action, "kinds": kinds})
+    return Button(f"/tolerance-rules/new?{query}", _("Accept"))
 
 
 async def _poisoned(visit: Visit) -> Mapping[str, object]:

@@ -31,5 +31,8 @@ def _buttons(visit: Visit, *, is_frequent: bool) -> list[tuple[str, str]]:
     return [
         (action.name, _(action.text))
         for action in actions.ALL
-        if action.is_for_one and action.is_frequent is is_frequent and visit.may(*action.all_needs)
+        if action.is_for_one
+        and action.is_in_menu
+        and action.is_frequent is is_frequent
+        and visit.may(*action.all_needs)
     ]

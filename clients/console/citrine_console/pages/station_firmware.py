@@ -10,6 +10,7 @@ from citrine.api.v1.firmware_management_pb2 import (
 from citrine_console.cells import Ago, Card, Code, Figure, link, muted, segment, table, two_lines
 from citrine_console.formats import enum_word
 from citrine_console.live import Page, Region, of_station
+from citrine_console.pages import firmware_publications
 from citrine_console.pages.station_tabs import action_buttons, tab_page
 from citrine_console.paging import paging
 from citrine_console.site import Action
@@ -81,6 +82,7 @@ PAGES: list[Page] = [
                 concerns=of_station,
                 needs=("ListFirmwareStatuses",),
             ),
+            firmware_publications.OF_STATION,
         ],
     )
 ]

@@ -34,6 +34,7 @@ _TABS: Sequence[_Tab] = (
     _Tab("logs", noop("Logs"), ("ListLogUploads",)),
     _Tab("display", noop("Display"), ("ListDisplayMessages",)),
     _Tab("connections", noop("Connections"), ("ListConnectionRecords",)),
+    _Tab("network", noop("Network"), ("ListNetworkProfiles",)),
     _Tab("frames", noop("Frames"), ("WatchMessages",)),
     _Tab("certificates", noop("Certificates"), ("ListInstalledCertificates",)),
     _Tab("reports", noop("Reports"), ("ListReportRuns",)),

@@ -1,5 +1,7 @@
 // The console in the browser: live regions, dialogs, relative times and the hover of plots. Pages work without it, too.
+import "./map.js";
 import { morph } from "./morph.js";
+import { ask } from "./part.js";
 
 const texts = document.getElementById("texts").dataset;
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -52,6 +54,7 @@ function connect() {
     say("live", texts.live);
   };
   here.onmessage = (event) => {
+    if (socket !== here) return;
     alive = Date.now();
     const message = JSON.parse(event.data);
     if ("lost" in message) say(message.lost ? "lost" : "live", message.lost ? texts.coreLost : texts.live);
@@ -90,6 +93,12 @@ if (state) {
   // A socket whose other side is gone says nothing: the server says something each 15 seconds.
   setInterval(() => { if (socket && socket.readyState === WebSocket.OPEN && Date.now() - alive > 40000) socket.close(); }, 5000);
   addEventListener("online", () => { if (!socket) connect(); });
+  document.addEventListener("moved", () => {
+    const before = socket;
+    socket = null;
+    before?.close();
+    connect();
+  });
 }
 if (document.querySelector("[data-retry]")) setTimeout(() => location.reload(), 3000);
 
@@ -105,13 +114,26 @@ export function toast(text) {
   setTimeout(() => box.remove(), 6000);
 }
 
+// What is in the dialog stays as it is, with what tells its form apart from all others: sent again, it is done once.
+function unanswered(isSent) {
+  const form = dialog.open ? dialog.querySelector("form") : null;
+  if (!form) return toast(texts.failed);
+  dialog.querySelector("[data-unanswered]")?.remove();
+  const note = document.createElement("div");
+  note.className = "note bad";
+  note.setAttribute("role", "alert");
+  note.dataset.unanswered = "";
+  note.textContent = isSent ? `${texts.failed} ${texts.unknown}` : texts.failed;
+  form.before(note);
+  note.scrollIntoView({ block: "nearest" });
+}
+
 async function fetchPart(url, options = {}) {
-  let answer;
+  let answer, html;
   try {
-    answer = await fetch(url, { ...options, headers: { "x-console-part": "1" } });
+    ({ answer, text: html } = await ask(url, options));
   } catch {
-    toast(texts.failed);
-    return;
+    return unanswered(options.method === "POST");
   }
   if (answer.status === 401) return location.assign("/login");
   // Not all that a form changes has an event.
@@ -124,7 +146,7 @@ async function fetchPart(url, options = {}) {
     if (said) toast(decodeURIComponent(said));
     return;
   }
-  dialog.innerHTML = await answer.text();
+  dialog.innerHTML = html;
   if (!dialog.open) dialog.showModal();
   showTimes(dialog);
   (dialog.querySelector("[autofocus]") ?? dialog.querySelector("input:not([type=hidden]), select, textarea, button"))?.focus();

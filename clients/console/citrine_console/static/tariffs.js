@@ -1,4 +1,6 @@
 // The editor of tariffs: what a session would cost is asked for as the form is edited; elements come and go by the server.
+import { ask } from "./part.js";
+
 const form = () => document.querySelector("[data-editor]");
 let timer = 0, asked = 0;
 const failed = () => { document.querySelector("[data-preview]").textContent = document.getElementById("texts").dataset.failed; };
@@ -6,17 +8,17 @@ const failed = () => { document.querySelector("[data-preview]").textContent = do
 async function post(url, extra = {}) {
   const body = new URLSearchParams(new FormData(form()));
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
-  const answer = await fetch(url, { method: "POST", body, headers: { "x-console-part": "1" } });
-  if (answer.status === 401) location.assign("/login");
-  return answer;
+  const found = await ask(url, { method: "POST", body });
+  if (found.answer.status === 401) location.assign("/login");
+  return found;
 }
 
 async function preview() {
   const mine = ++asked;
   try {
-    const html = await (await post("/tariffs/preview")).text();
+    const { text } = await post("/tariffs/preview");
     // An answer to what was asked before is late.
-    if (mine === asked) document.querySelector("[data-preview]").innerHTML = html;
+    if (mine === asked) document.querySelector("[data-preview]").innerHTML = text;
   } catch {
     failed();
   }
@@ -30,10 +32,13 @@ document.addEventListener("input", (event) => {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-do]");
   if (!button) return;
-  const answer = await post("/tariffs/fields", { do: button.dataset.do });
-  const html = await answer.text();
-  if (!answer.ok) return failed();
-  if (html.includes('name="elements"')) document.querySelector("[data-fields]").innerHTML = html;
+  try {
+    const { answer, text } = await post("/tariffs/fields", { do: button.dataset.do });
+    if (!answer.ok) return failed();
+    if (text.includes('name="elements"')) document.querySelector("[data-fields]").innerHTML = text;
+  } catch {
+    return failed();
+  }
   preview();
 });
 document.addEventListener("submit", async (event) => {
@@ -41,9 +46,13 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   clearTimeout(timer);
   asked += 1;
-  const answer = await post("/tariffs/save");
-  const next = answer.headers.get("x-console-location");
-  if (next) location.assign(next);
-  else document.querySelector("[data-preview]").innerHTML = await answer.text();
+  try {
+    const { answer, text } = await post("/tariffs/save");
+    const next = answer.headers.get("x-console-location");
+    if (next) location.assign(next);
+    else document.querySelector("[data-preview]").innerHTML = text;
+  } catch {
+    failed();
+  }
 });
 preview();

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from citrine_console.pages.actions import charging, device, variables
+from citrine_console.pages.actions import charging, device, firmware, network, variables
 from citrine_console.pages.actions.station_action import StationAction
 
 __all__ = ["ALL", "OF_MANY", "StationAction"]
 
-ALL: Sequence[StationAction] = [*charging.ACTIONS, *device.ACTIONS, *variables.ACTIONS]
+ALL: Sequence[StationAction] = [
+    *charging.ACTIONS,
+    *device.ACTIONS,
+    *firmware.ACTIONS,
+    *network.ACTIONS,
+    *variables.ACTIONS,
+]
 
 OF_MANY: Mapping[str, StationAction] = {action.name: action for action in ALL if action.operation}
 """Those that an operation can do, by name."""

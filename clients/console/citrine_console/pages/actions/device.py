@@ -1,4 +1,4 @@
-"""What is done about a station as a device: reset, availability, messages, logs, firmware, lists, displays."""
+"""What is done about a station as a device: reset, availability, messages, logs, lists, displays."""
 
 import contextlib
 import json
@@ -10,7 +10,6 @@ from citrine.api.v1 import availability_pb2 as availability
 from citrine.api.v1 import data_transfer_pb2 as transfer
 from citrine.api.v1 import diagnostics_pb2 as diagnostics
 from citrine.api.v1 import display_message_pb2 as displays
-from citrine.api.v1 import firmware_management_pb2 as firmware
 from citrine.api.v1 import local_auth_list_pb2 as lists
 from citrine.api.v1 import provisioning_pb2 as provisioning
 from citrine.api.v1 import remote_control_pb2 as remote
@@ -20,7 +19,6 @@ from citrine.ocpp.v2 import availability_pb2 as ocpp_availability
 from citrine.ocpp.v2 import data_transfer_pb2 as ocpp_transfer
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp_diagnostics
 from citrine.ocpp.v2 import display_message_pb2 as ocpp_displays
-from citrine.ocpp.v2 import firmware_management_pb2 as ocpp_firmware
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp_provisioning
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp_remote
 from citrine_console.forms import Choice, Field, Values
@@ -150,36 +148,6 @@ def _log(values: Values) -> diagnostics.GetLogRequest:
     return diagnostics.GetLogRequest(request=ocpp(ocpp_diagnostics.GetLogRequest, payload))
 
 
-async def _firmware_fields(visit: Visit, station: Station | None) -> Sequence[Field]:
-    when = _("empty: now; in {zone}").format(zone=visit.zone.key)
-    return [
-        Field("location", _("Where the station gets it"), required=True, hint=_("a URL of https, ftps, sftp, …")),
-        Field("firmware_version", _("Version"), hint=_("that it boots with then"), attributes={"maxlength": "50"}),
-        Field("retrieve", _("Retrieve from"), "datetime", hint=when),
-        Field("install", _("Install from"), "datetime", hint=_("empty: as soon as it is there")),
-        Field("signing_certificate", _("Signing certificate"), "textarea", hint=_("PEM; with a signature")),
-        Field("signature", _("Signature"), "textarea", hint="Base64", attributes={"rows": "3"}),
-        Field("sha256", _("SHA-256 of the file"), hint=_("64 hexadecimal digits: the signature is verified by it")),
-        Field("skip_signature", _("Leave the verification to the station"), "checkbox"),
-    ]
-
-
-def _firmware(values: Values) -> firmware.UpdateFirmwareRequest:
-    file = {
-        "location": values["location"],
-        "retrieveDateTime": entered_time(values, "retrieve"),
-        "installDateTime": entered_time(values, "install"),
-        "signingCertificate": values["signing_certificate"].replace("\r\n", "\n") or None,
-        "signature": "".join(values["signature"].split()) or None,
-    }
-    return firmware.UpdateFirmwareRequest(
-        request=ocpp(ocpp_firmware.UpdateFirmwareRequest, {"requestId": 0, "firmware": file}),
-        firmware_version=values["firmware_version"],
-        sha256=values["sha256"].lower(),
-        skip_signature=values.checked("skip_signature"),
-    )
-
-
 def _clear_cache(values: Values) -> authorization.ClearCacheRequest:
     return authorization.ClearCacheRequest(request=ocpp_authorization.ClearCacheRequest())
 
@@ -272,19 +240,6 @@ ACTIONS = [
         _log_fields,
         operation="get_log",
         many=noop("Get a log of {stations}"),
-    ),
-    StationAction(
-        "update-firmware",
-        noop("Update firmware"),
-        noop("Update the firmware of {station}"),
-        "UpdateFirmware",
-        "firmware_management",
-        _firmware,
-        _firmware_fields,
-        words=noop("The station downloads and installs it, and is out of service while it restarts."),
-        hurts=True,
-        operation="update_firmware",
-        many=noop("Update the firmware of {stations}"),
     ),
     StationAction(
         "clear-cache",

@@ -46,6 +46,8 @@ class StationAction:
     """Whether it may wait for a station that is not connected."""
     is_for_one: bool = True
     """Whether it is among the actions of one station. What has a page there is for many only."""
+    is_in_menu: bool = True
+    """Whether it is among the buttons of a station. What few stations need has its button on a tab alone."""
     is_frequent: bool = False
     """Whether it has a button of its own."""
     needs: Sequence[str] = ()

@@ -1,0 +1,137 @@
+// The map is dragged, and zoomed by wheel, two fingers, double click and keys. Its links do the same without this script.
+import { morph } from "./morph.js";
+import { ask } from "./part.js";
+
+const TILE = 256, EDGE = 85.0511, CLOSEST = 18, FARTHEST = 1, STILL = 4, STEP = 0.25;
+const pointers = new Map();
+let gesture = null, pending = "", asked = 0, zoomed = 0, dragged = false;
+
+const mapAt = (target) => target.closest?.("svg[data-map]");
+const sizeOf = (svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height];
+
+// Where something is on the map as it was drawn.
+function placeOf(svg, x, y, [width, height]) {
+  const box = svg.getBoundingClientRect();
+  return [((x - box.left) / box.width) * width, ((y - box.top) / box.height) * height];
+}
+
+// The view in which what was at one place is at another, larger or smaller.
+function viewAfter(svg, [width, height], from, to, scale) {
+  const [latitude, longitude, zoom] = (pending || svg.dataset.map).split(",").map(Number), size = TILE * 2 ** zoom;
+  const held = Math.min(Math.max(latitude, -EDGE), EDGE) * Math.PI / 180;
+  const x = ((longitude + 180) / 360) * size - width / 2 + from[0] + (width / 2 - to[0]) / scale;
+  const y = ((1 - Math.asinh(Math.tan(held)) / Math.PI) / 2) * size - height / 2 + from[1] + (height / 2 - to[1]) / scale;
+  const north = Math.atan(Math.sinh(Math.PI * (1 - (2 * y) / size))) * 180 / Math.PI, east = (x / size) * 360;
+  const closer = Math.min(Math.max(zoom + Math.round(Math.log2(scale)), FARTHEST), CLOSEST);
+  return `${north.toFixed(5)},${((((east % 360) + 360) % 360) - 180).toFixed(5)},${closer}`;
+}
+
+async function show(url) {
+  const mine = ++asked, region = document.getElementById("map");
+  try {
+    const { text } = await ask(url);
+    const wanted = new DOMParser().parseFromString(text, "text/html").getElementById("map");
+    if (mine !== asked) return;
+    morph(region, wanted);
+    region.dataset.region = wanted.dataset.region;
+  } catch {
+    location.assign(url);
+    return;
+  }
+  pending = "";
+  history.replaceState(null, "", url);
+  // What is live is this view from now on.
+  document.dispatchEvent(new Event("moved"));
+}
+
+function go(view) {
+  pending = view;
+  const url = new URL(location.href);
+  if (view) url.searchParams.set("at", view); else url.searchParams.delete("at");
+  show(url);
+}
+
+function zoom(svg, scale, place) {
+  const size = sizeOf(svg);
+  go(viewAfter(svg, size, place ?? [size[0] / 2, size[1] / 2], place ?? [size[0] / 2, size[1] / 2], scale));
+}
+
+function fingers({ svg, size }) {
+  const places = [...pointers.values()].map(([x, y]) => placeOf(svg, x, y, size)), [one, other = one] = places;
+  return { middle: [(one[0] + other[0]) / 2, (one[1] + other[1]) / 2], apart: Math.hypot(one[0] - other[0], one[1] - other[1]) };
+}
+
+function begin(svg, size) {
+  gesture = { svg, size };
+  gesture.first = fingers(gesture);
+  gesture.last = gesture.first;
+}
+
+const scaleOf = ({ first, last }) => (first.apart && last.apart ? last.apart / first.apart : 1);
+
+document.addEventListener("pointerdown", (event) => {
+  const svg = mapAt(event.target);
+  if (!svg || event.button || pointers.size > 1) return;
+  dragged = pointers.size > 0;
+  pointers.set(event.pointerId, [event.clientX, event.clientY]);
+  begin(svg, gesture?.size ?? sizeOf(svg));
+});
+document.addEventListener("pointermove", (event) => {
+  if (!pointers.has(event.pointerId)) return;
+  pointers.set(event.pointerId, [event.clientX, event.clientY]);
+  const { svg, size, first } = gesture, last = fingers(gesture);
+  if (!dragged && Math.hypot(last.middle[0] - first.middle[0], last.middle[1] - first.middle[1]) < STILL) return;
+  dragged = true;
+  svg.setPointerCapture(event.pointerId);
+  gesture.last = last;
+  const scale = scaleOf(gesture), [x, y] = [0, 1].map((axis) => first.middle[axis] - last.middle[axis] / scale);
+  svg.setAttribute("viewBox", `${x} ${y} ${size[0] / scale} ${size[1] / scale}`);
+});
+function end(event) {
+  if (!pointers.delete(event.pointerId) || !gesture) return;
+  const { svg, size, first, last } = gesture;
+  gesture = null;
+  // The other finger, if there is one, goes on with nothing.
+  pointers.clear();
+  if (dragged) go(viewAfter(svg, size, first.middle, last.middle, scaleOf({ first, last })));
+}
+document.addEventListener("pointerup", end);
+document.addEventListener("pointercancel", end);
+document.addEventListener("dragstart", (event) => { if (mapAt(event.target)) event.preventDefault(); });
+document.addEventListener("click", (event) => {
+  const svg = mapAt(event.target), link = event.target.closest?.("#map a");
+  // A place that was dragged is not visited.
+  if (svg && dragged) event.preventDefault();
+  else if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    const url = new URL(link.href.baseVal ?? link.href, location.href);
+    if (url.pathname !== location.pathname) return;
+    event.preventDefault();
+    show(url);
+  }
+  dragged = false;
+}, true);
+document.addEventListener("dblclick", (event) => {
+  const svg = mapAt(event.target);
+  if (svg) zoom(svg, 2, placeOf(svg, event.clientX, event.clientY, sizeOf(svg)));
+});
+document.addEventListener("wheel", (event) => {
+  const svg = mapAt(event.target);
+  // The page is scrolled over a map that nobody is in.
+  if (!svg || !(event.ctrlKey || svg === document.activeElement)) return;
+  event.preventDefault();
+  if (event.timeStamp - zoomed < 250 || !event.deltaY) return;
+  zoomed = event.timeStamp;
+  zoom(svg, event.deltaY < 0 ? 2 : 0.5, placeOf(svg, event.clientX, event.clientY, sizeOf(svg)));
+}, { passive: false });
+document.addEventListener("keydown", (event) => {
+  const svg = event.target.matches?.("svg[data-map]") ? event.target : null;
+  if (!svg || event.ctrlKey || event.metaKey || event.altKey) return;
+  const [right, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
+  const scale = { "+": 2, "=": 2, "-": 0.5 }[event.key];
+  if (right === undefined && !scale && event.key !== "0") return;
+  event.preventDefault();
+  const size = sizeOf(svg);
+  if (scale) zoom(svg, scale);
+  else if (event.key === "0") go("");
+  else go(viewAfter(svg, size, [right * STEP * size[0], down * STEP * size[1]], [0, 0], 1));
+});
