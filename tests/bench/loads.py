@@ -52,13 +52,16 @@ BOOTED_TIMEOUT = 60.0
 """The same after a fleet has booted."""
 
 SETTLED = 3.0
-"""Seconds after which a start or a connecting fleet is no longer felt."""
+"""Seconds after which a connecting fleet is no longer felt."""
+
+STARTED = 15.0
+"""The same of a start: every job has run once by then, which costs ten times as much as each time later."""
 
 
 async def _idle_point(sut: Sut, name: str, seconds: float) -> Point:
     """Measure what is used while nobody says anything."""
     sut.say(name)
-    await asyncio.sleep(SETTLED)
+    await asyncio.sleep(STARTED if name == EMPTY else SETTLED)
     # A fleet that has just booted leaves something to do, too.
     await _quiet(sut, BOOTED_TIMEOUT)
     meter = sut.meter(name)
