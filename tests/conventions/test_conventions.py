@@ -22,6 +22,7 @@ IMPORT_ROOTS = [
     ROOT / "clients/cli",
     ROOT / "clients/simulator",
     ROOT / "clients/console",
+    ROOT / "clients/ocpi",
 ]
 
 BLOCK_FILES = {"__init__.py", "models.py", "repository.py", "queries.py", "handlers.py", "servicer.py"}
@@ -273,9 +274,10 @@ def test_blocks_have_the_same_files() -> None:
 def test_one_word_stands_for_one_thing() -> None:
     """The words of the glossary: station, not charger; id token, not tag. 1.6 has its own in its own dialect.
 
-    What a token is called there is computed by one module, `citrine.ocpp.id_tags`. Locations have the words of OCPI.
+    What a token is called there is computed by one module, `citrine.ocpp.id_tags`. Locations have the words of OCPI,
+    and so has the adapter.
     """
-    other = {"v16", "locations"}
+    other = {"v16", "locations", "citrine_ocpi"}
     paths = [path for path in MODULES if other.isdisjoint(path.parts) and path.name != "id_tags.py"]
     # SignChargePointCertificate is a trigger of 1.6, which the registration of a station has to know.
     id_tag = r"(?<!max_)id_tag(?!s\b|_of\b)"

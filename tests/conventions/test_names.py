@@ -17,6 +17,7 @@ PARTS = (
     "clients/sdk/citrine_sdk",
     "clients/simulator/citrine_simulator",
     "clients/console/citrine_console",
+    "clients/ocpi/citrine_ocpi",
 )
 
 VAGUE = frozenset(

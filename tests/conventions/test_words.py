@@ -14,6 +14,7 @@ PROGRAMS = (
     "clients/cli/citrine_cli",
     "clients/simulator/citrine_simulator",
     "clients/console/citrine_console",
+    "clients/ocpi/citrine_ocpi",
     "core/citrine_core",
     "core/citrine_process",
     "edge/citrine_edge",
