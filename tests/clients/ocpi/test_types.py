@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from citrine_ocpi.models import CiString, shortened, v2_2_1, v2_3_0, written_time
-from tests.support.emsp.validation import enum_faults, faults
+from tests.support.emsp.validation import enum_faults, faults, received_faults
 
 TOKEN: dict[str, Any] = {
     "country_code": "DE",
@@ -186,3 +186,14 @@ def test_the_judge_knows_which_enums_are_open() -> None:
     assert enum_faults("PERHAPS", "ChargingPreferencesResponse", "2.2.1") != []
     assert faults(TOKEN | {"type": "OWN"}, "Token", "2.3.0", foreign_values=True) == []
     assert faults(TOKEN | {"type": "OWN"}, "Token", "2.2.1", foreign_values=True) != []
+
+
+def test_the_judge_knows_what_a_module_receives_by_the_path() -> None:
+    connector = {"status": "AVAILABLE", "last_updated": TOKEN["last_updated"]}
+
+    assert received_faults("2.2.1", "locations", "NL/CTR/L1/E1", connector, partial=True) == []
+    assert received_faults("2.2.1", "locations", "NL/CTR/L1", connector, partial=True) == [
+        "Location.status: Location has no such field"
+    ]
+    assert received_faults("2.3.0", "chargingprofiles", "results/1", {"result": "ACCEPTED"}) == []
+    assert received_faults("2.3.0", "commands", "START_SESSION/1", {"result": "PERHAPS"}) != []

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.clients.ocpi.tables import FieldFact, Tables, tables_of
 
-__all__ = ["enum_faults", "faults"]
+__all__ = ["enum_faults", "faults", "received_faults"]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -165,3 +165,28 @@ _SIMPLE: Mapping[str, Any] = {
     "int": _integer,
     "number": _number,
 }
+
+
+_OBJECTS = {
+    "credentials": ("Credentials",),
+    "locations": ("Location", "EVSE", "Connector"),
+    "tariffs": ("Tariff",),
+    "sessions": ("Session",),
+    "cdrs": ("CDR",),
+    "tokens": ("Token",),
+    "commands": ("CommandResult",),
+    "hubclientinfo": ("ClientInfo",),
+}
+"""What modules receive: the object, and what is within it by one part of the path more each."""
+
+_PROFILES = ("ActiveChargingProfile", "ActiveChargingProfileResult", "ChargingProfileResult", "ClearProfileResult")
+
+
+def received_faults(version: str, module: str, path: str, value: object, *, partial: bool = False) -> list[str]:
+    """Return what is wrong with what a partner receives at a path below a module's endpoint."""
+    if module == "chargingprofiles":
+        # Which of them it is, is known by the URL that the partner gave.
+        return min((faults(value, name, version) for name in _PROFILES), key=len)
+    names = _OBJECTS[module]
+    deeper = max(0, len([part for part in path.split("/") if part]) - 3) if module == "locations" else 0
+    return faults(value, names[min(deeper, len(names) - 1)], version, partial=partial)
