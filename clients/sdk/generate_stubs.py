@@ -68,7 +68,7 @@ _READS: Mapping[str, tuple[str, ...]] = {{
 }}
 
 READS: frozenset[tuple[str, str]] = frozenset(
-    (f"{package}.{{service}}", method) for service, methods in _READS.items() for method in methods
+    (f"citrine.{{service}}", method) for service, methods in _READS.items() for method in methods
 )
 """Service and name of each rpc that may be resent after UNAVAILABLE, because it only reads stored data."""
 '''
@@ -85,7 +85,7 @@ def written() -> str:
     others = [f'    "{name}": "{_module(one)}",' for name, one in services.items() if _package(one) != PACKAGES[0]]
     imports = [f"    from {module} import {modules[module].name}AsyncStub" for module in sorted(modules)]
     annotations = [f'    {name}: "{one.name}AsyncStub"' for name, one in services.items()]
-    reads = [_entry(one) for one in services.values() if _package(one) == PACKAGES[0] and _reads(one)]
+    reads = [_entry(one) for one in services.values() if _reads(one)]
     return _HEAD.format(
         package=PACKAGES[0],
         imports="\n".join(imports),
@@ -127,10 +127,11 @@ def _reads(service: ServiceDescriptor) -> list[str]:
 
 def _entry(service: ServiceDescriptor) -> str:
     names = [f'"{name}"' for name in _reads(service)]
-    line = f'    "{service.name}": ({", ".join(names)}{"," * (len(names) == 1)}),'
+    name = service.full_name.removeprefix("citrine.")
+    line = f'    "{name}": ({", ".join(names)}{"," * (len(names) == 1)}),'
     if len(line) <= 120:
         return line
-    return "\n".join([f'    "{service.name}": (', *(f"        {name}," for name in names), "    ),"])
+    return "\n".join([f'    "{name}": (', *(f"        {name}," for name in names), "    ),"])
 
 
 if __name__ == "__main__":

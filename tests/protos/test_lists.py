@@ -13,7 +13,7 @@ WITHOUT_GET = {
     *("OperationResult", "ReportPart", "Sample", "TransactionEvent", "UnsettledTransaction", "Variable"),
     # Known by all that they say: the lists are asked for one of them by their filters.
     *("Alert", "ChargingCapacity", "ChargingLimit", "ChargingNegotiation", "ChargingProfileRecord"),
-    *("HandshakeRefusal", "InstalledCertificate", "Refusal", "SettlementAction", "UnmatchedEnd"),
+    *("Event", "HandshakeRefusal", "InstalledCertificate", "Refusal", "SettlementAction", "UnmatchedEnd"),
     *("Role", "SeriesPoint", "StationGroup", "StationLabel"),
 }
 """Elements of lists that no Get returns."""

@@ -55,7 +55,7 @@ def build_app(settings: ConsoleSettings) -> ASGIApp:
         {"tiles_url": settings.console_tiles_url, "tiles_attribution": settings.console_tiles_attribution},
     )
     hub = Hub(feeds, renderer.show, sessions.log_out)
-    site = Site(sessions, feeds, hub, renderer, PAGES, is_secure=settings.console_public_url.startswith("https:"))
+    site = Site(sessions, hub, renderer, PAGES, is_secure=settings.console_public_url.startswith("https:"))
     callback = f"{settings.console_public_url}{CALLBACK}"
     provider = Provider(settings, callback) if settings.console_oidc_issuer else None
     logins = Logins(site, settings.console_login_file, provider, is_public=bool(settings.console_public_url))

@@ -66,7 +66,7 @@ def ceiling(value: float) -> float:
 
 
 def lines(title: str, series: Sequence[Series], zone: tzinfo, *, start: datetime | None = None) -> Markup:
-    """Return a plot of lines over time. Lines of different units have the same height: each is named with its top.
+    """Return a plot of lines over time. Lines of one unit have one scale; those of each are as high as the plot.
 
     Args:
         title: What it shows.
@@ -80,7 +80,10 @@ def lines(title: str, series: Sequence[Series], zone: tzinfo, *, start: datetime
         return _nothing(title)
     first, last = start or min(times), max(times)
     span = max((last - first).total_seconds(), 1.0)
-    tops = [ceiling(max(value for _time, value in one.points)) for one in drawn]
+    most: dict[str, float] = {}
+    for one in drawn:
+        most[one.unit] = max(most.get(one.unit, 0.0), *(value for _time, value in one.points))
+    tops = [ceiling(most[one.unit]) for one in drawn]
 
     def place(time: datetime) -> float:
         return (time - first).total_seconds() / span * WIDTH

@@ -81,26 +81,14 @@ class Renderer:
             LoggedOut: When the core does not know the credential any more.
         """
         try:
-            variables = await self.read(visit, region)
+            with texts.speaking(visit.language):
+                variables = await region.load(visit)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
                 raise LoggedOut from error
             with texts.speaking(visit.language):
                 problem = problem_of(error)
-            return Shown.of(region.name, self.render(_FAILED, visit, problem=problem, region=region))
-        return self.show_read(visit, region, variables)
-
-    async def read(self, visit: Visit, region: Region) -> Mapping[str, object]:
-        """Read what a region shows.
-
-        Raises:
-            grpc.aio.AioRpcError: When the core refuses or can't be reached.
-        """
-        with texts.speaking(visit.language):
-            return await region.load(visit)
-
-    def show_read(self, visit: Visit, region: Region, variables: Mapping[str, object]) -> Shown:
-        """Render a region of which all is read."""
+            return Shown.of(region.name, self.render(_FAILED, visit, problem=problem, region=region), error)
         return Shown.of(region.name, self.render(region.template, visit, **variables))
 
     def page(self, visit: Visit, page: Page, shown: Mapping[str, Shown]) -> str:

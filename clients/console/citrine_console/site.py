@@ -16,7 +16,7 @@ from starlette.routing import compile_path
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from citrine_console.errors import LoggedOut, NotShown, problem_of
-from citrine_console.live import Feeds, Hub, Page, Region, Shown
+from citrine_console.live import Hub, Page, Region, Shown
 from citrine_console.live.frames import FramesSocket
 from citrine_console.live.socket import GONE, LOGGED_OUT, LiveSocket
 from citrine_console.rendering import Renderer
@@ -62,7 +62,6 @@ class Site:
 
     Args:
         sessions: Who is logged in.
-        feeds: Events by credential.
         hub: Regions that somebody looks at.
         renderer: The templates.
         pages: All pages.
@@ -70,10 +69,9 @@ class Site:
     """
 
     def __init__(
-        self, sessions: Sessions, feeds: Feeds, hub: Hub, renderer: Renderer, pages: Sequence[Page], *, is_secure: bool
+        self, sessions: Sessions, hub: Hub, renderer: Renderer, pages: Sequence[Page], *, is_secure: bool
     ) -> None:
         self.sessions = sessions
-        self.feeds = feeds
         self.renderer = renderer
         self._hub = hub
         self.is_secure = is_secure
@@ -108,7 +106,6 @@ class Site:
         """
         return Visit(
             session=await self.session(connection),
-            feeds=self.feeds,
             path=quote(connection.scope["path"]),
             parameters={name: str(value) for name, value in connection.path_params.items()},
             query=Query(tuple(connection.query_params.multi_items())),
@@ -126,30 +123,35 @@ class Site:
             if page.needs and not visit.may(*page.needs):
                 raise NotShown
             regions = [region for region in page.regions if not region.needs or visit.may(*region.needs)]
-            others = {
-                region.name: asyncio.create_task(self.renderer.show(visit, page, region), name=f"region {region.name}")
-                for region in regions
-                if not region.is_main
-            }
             try:
-                shown = await asyncio.gather(*(self._shown(visit, region) for region in regions if region.is_main))
-                if others:
-                    await asyncio.wait(others.values(), timeout=PATIENCE)
-                # What takes longer comes by the live socket.
-                shown += [
-                    task.result() if task.done() else Shown(name, self.renderer.render("parts/later.html", visit), "")
-                    for name, task in others.items()
-                ]
-            finally:
-                for task in others.values():
-                    task.cancel()
-                await asyncio.gather(*others.values(), return_exceptions=True)
-            return HTMLResponse(self.renderer.page(visit, page, {one.name: one for one in shown}))
+                shown = await self._shown(visit, page, regions)
+            except LoggedOut:
+                await self.sessions.log_out(visit.session)
+                raise
+            return HTMLResponse(self.renderer.page(visit, page, shown))
 
         return show
 
-    async def _shown(self, visit: Visit, region: Region) -> Shown:
-        return self.renderer.show_read(visit, region, await self.renderer.read(visit, region))
+    async def _shown(self, visit: Visit, page: Page, regions: Sequence[Region]) -> Mapping[str, Shown]:
+        """Return the regions of a page as they are now.
+
+        Raises:
+            grpc.aio.AioRpcError: When the core refuses what is main, or can't be reached.
+        """
+        readings = self._hub.read(visit, page, regions)
+        found = {}
+        for region in regions:
+            if region.is_main:
+                found[region.name] = shown = await readings.pop(region.name)
+                if shown.error is not None:
+                    raise shown.error
+        if readings:
+            await asyncio.wait(readings.values(), timeout=PATIENCE)
+        # What takes longer comes by the live socket.
+        later = self.renderer.render("parts/later.html", visit)
+        for name, reading in readings.items():
+            found[name] = reading.result() if reading.done() else Shown(name, later, "")
+        return found
 
     def acting(self, action: Action) -> Callable[[Request], Awaitable[Response]]:
         """Return the handler of an action."""
@@ -205,7 +207,6 @@ class Site:
             if match and (not page.needs or session.permissions.may(*page.needs)):
                 return Visit(
                     session=session,
-                    feeds=self.feeds,
                     path=quote(path),
                     parameters=match.groupdict(),
                     query=Query(tuple(parse_qsl(url.query))),

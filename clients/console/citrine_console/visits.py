@@ -1,16 +1,14 @@
 """Who looks at what: a page with its parameters, by a session."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from citrine.events.v1.events_pb2 import Event
 from citrine_console.sessions import Rights, Session
 from citrine_sdk import Citrine
 
-__all__ = ["UTC_ZONE", "EventSource", "Query", "Visit"]
+__all__ = ["UTC_ZONE", "Query", "Visit"]
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -45,19 +43,11 @@ class Query(Mapping[str, str]):
         return urlencode([*others, *((name, value) for name, value in changes.items() if value)])
 
 
-class EventSource(Protocol):
-    """Has the newest events by rights."""
-
-    def newest(self, rights: Rights) -> Sequence[Event]:
-        """Return the newest events, the latest last. Empty where nobody looks."""
-
-
 @dataclass(frozen=True)
 class Visit:
     """One look at one page. Two visits that are equal by `key` see the same."""
 
     session: Session
-    feeds: EventSource
     path: str
     """Of the page, percent-encoded."""
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -76,11 +66,6 @@ class Visit:
     def citrine(self) -> Citrine:
         """The client of the API, with the credential of who looks."""
         return self.session.citrine
-
-    @property
-    def newest_events(self) -> Sequence[Event]:
-        """The newest events, the latest last."""
-        return self.feeds.newest(self.rights)
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -118,20 +118,20 @@ def stub_name(attribute: str) -> str:
 
 
 _READS: Mapping[str, tuple[str, ...]] = {
-    "AuditService": ("GetAuditRecord", "ListAuditRecords", "VerifyAuditRecords"),
-    "AuthorizationService": ("GetAuthorizationRecord", "GetAuthorizationSettings", "ListAuthorizationRecords"),
-    "AvailabilityService": (
+    "api.v1.AuditService": ("GetAuditRecord", "ListAuditRecords", "VerifyAuditRecords"),
+    "api.v1.AuthorizationService": ("GetAuthorizationRecord", "GetAuthorizationSettings", "ListAuthorizationRecords"),
+    "api.v1.AvailabilityService": (
         "GetAvailability",
         "GetConnector",
         "ListAvailabilities",
         "ListConnectorStatuses",
         "ListConnectors",
     ),
-    "CertificateStoreService": ("GetStoredCertificate", "ListStoredCertificates"),
-    "CertificatesService": ("ListInstalledCertificates",),
-    "ChargeRecordsService": ("GetChargeRecord", "ListChargeRecords", "ListUnsettledTransactions"),
-    "CommandsService": ("GetCommand", "ListCommands"),
-    "ConfigurationsService": (
+    "api.v1.CertificateStoreService": ("GetStoredCertificate", "ListStoredCertificates"),
+    "api.v1.CertificatesService": ("ListInstalledCertificates",),
+    "api.v1.ChargeRecordsService": ("GetChargeRecord", "ListChargeRecords", "ListUnsettledTransactions"),
+    "api.v1.CommandsService": ("GetCommand", "ListCommands"),
+    "api.v1.ConfigurationsService": (
         "GetConfiguration",
         "GetDriftReport",
         "GetProvisioning",
@@ -139,9 +139,9 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListDriftReports",
         "ListProvisionings",
     ),
-    "ConnectionsService": ("GetConnection", "GetConnectionRecord", "ListConnectionRecords", "ListConnections"),
-    "DataTransferService": ("GetCustomMessage", "GetDataTransfer", "ListCustomMessages", "ListDataTransfers"),
-    "DiagnosticsService": (
+    "api.v1.ConnectionsService": ("GetConnection", "GetConnectionRecord", "ListConnectionRecords", "ListConnections"),
+    "api.v1.DataTransferService": ("GetCustomMessage", "GetDataTransfer", "ListCustomMessages", "ListDataTransfers"),
+    "api.v1.DiagnosticsService": (
         "GetLogUpload",
         "GetMonitor",
         "GetMonitoring",
@@ -151,10 +151,11 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListMonitors",
         "ListStationEvents",
     ),
-    "DisplayMessageService": ("GetDisplayMessage", "ListDisplayMessages"),
-    "EdgesService": ("GetEdge", "ListEdges"),
-    "FirmwareCampaignsService": ("GetFirmwareCampaign", "ListFirmwareCampaignStations", "ListFirmwareCampaigns"),
-    "FirmwareManagementService": (
+    "api.v1.DisplayMessageService": ("GetDisplayMessage", "ListDisplayMessages"),
+    "api.v1.EdgesService": ("GetEdge", "ListEdges"),
+    "events.v1.EventsService": ("ListEvents",),
+    "api.v1.FirmwareCampaignsService": ("GetFirmwareCampaign", "ListFirmwareCampaignStations", "ListFirmwareCampaigns"),
+    "api.v1.FirmwareManagementService": (
         "GetFirmwarePublication",
         "GetFirmwareUpdate",
         "ListFirmwarePublicationStatuses",
@@ -162,20 +163,20 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListFirmwareStatuses",
         "ListFirmwareUpdates",
     ),
-    "KeysService": ("GetCaller", "GetKey", "ListKeys", "ListRoles"),
-    "LocalAuthListService": ("GetLocalList", "ListLocalListEntries", "ListLocalLists"),
-    "LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
-    "MeterValuesService": ("ListSamples",),
-    "OperationsService": ("GetOperation", "ListOperationResults", "ListOperations"),
-    "PersonsService": ("GetErasure", "ListErasures"),
-    "PoisonedMessagesService": ("GetPoisonedMessage", "ListPoisonedMessages"),
-    "ProvisioningService": ("GetReset", "ListNetworkProfiles", "ListResets", "ListVariables"),
-    "RefusalsService": ("GetToleranceRule", "ListRefusals", "ListToleranceRules"),
-    "RemoteControlService": ("GetRemoteStart", "ListRemoteStarts"),
-    "ReportsService": ("GetReportRun", "ListReportParts", "ListReportRuns"),
-    "ReservationService": ("GetReservation", "ListReservations"),
-    "ReservationCostsService": ("GetReservationCost", "ListReservationCosts"),
-    "SecurityService": (
+    "api.v1.KeysService": ("GetCaller", "GetKey", "ListKeys", "ListRoles"),
+    "api.v1.LocalAuthListService": ("GetLocalList", "ListLocalListEntries", "ListLocalLists"),
+    "api.v1.LocationsService": ("GetLocation", "GetLocationEvse", "ListLocationEvses", "ListLocations"),
+    "api.v1.MeterValuesService": ("ListSamples",),
+    "api.v1.OperationsService": ("GetOperation", "ListOperationResults", "ListOperations"),
+    "api.v1.PersonsService": ("GetErasure", "ListErasures"),
+    "api.v1.PoisonedMessagesService": ("GetPoisonedMessage", "ListPoisonedMessages"),
+    "api.v1.ProvisioningService": ("GetReset", "ListNetworkProfiles", "ListResets", "ListVariables"),
+    "api.v1.RefusalsService": ("GetToleranceRule", "ListRefusals", "ListToleranceRules"),
+    "api.v1.RemoteControlService": ("GetRemoteStart", "ListRemoteStarts"),
+    "api.v1.ReportsService": ("GetReportRun", "ListReportParts", "ListReportRuns"),
+    "api.v1.ReservationService": ("GetReservation", "ListReservations"),
+    "api.v1.ReservationCostsService": ("GetReservationCost", "ListReservationCosts"),
+    "api.v1.SecurityService": (
         "GetCertificateOrder",
         "GetIssuedCertificate",
         "GetSecurityEvent",
@@ -183,8 +184,8 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListIssuedCertificates",
         "ListSecurityEvents",
     ),
-    "SecurityProfileUpgradesService": ("GetSecurityProfileUpgrade", "ListSecurityProfileUpgrades"),
-    "SmartChargingService": (
+    "api.v1.SecurityProfileUpgradesService": ("GetSecurityProfileUpgrade", "ListSecurityProfileUpgrades"),
+    "api.v1.SmartChargingService": (
         "GetChargingPlan",
         "ListChargingCapacities",
         "ListChargingLimits",
@@ -192,7 +193,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListChargingPlans",
         "ListChargingProfiles",
     ),
-    "StationsService": (
+    "api.v1.StationsService": (
         "GetStation",
         "GetStationAddress",
         "ListHandshakeRefusals",
@@ -200,9 +201,14 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListStationLabels",
         "ListStations",
     ),
-    "StatisticsService": ("CountStations", "ListSeries"),
-    "TariffAndCostService": ("GetCostCorrection", "GetTransactionCost", "ListCostCorrections", "ListTransactionCosts"),
-    "TariffsService": (
+    "api.v1.StatisticsService": ("CountStations", "ListSeries"),
+    "api.v1.TariffAndCostService": (
+        "GetCostCorrection",
+        "GetTransactionCost",
+        "ListCostCorrections",
+        "ListTransactionCosts",
+    ),
+    "api.v1.TariffsService": (
         "GetCostSettings",
         "GetTariff",
         "GetTariffAssignment",
@@ -211,10 +217,10 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "ListTariffs",
         "PreviewCost",
     ),
-    "TenantsService": ("GetTenant", "ListTenants"),
-    "TokensService": ("GetToken", "ListTokens"),
-    "TransactionLimitsService": ("GetTransactionLimit", "ListTransactionLimits"),
-    "TransactionsService": (
+    "api.v1.TenantsService": ("GetTenant", "ListTenants"),
+    "api.v1.TokensService": ("GetToken", "ListTokens"),
+    "api.v1.TransactionLimitsService": ("GetTransactionLimit", "ListTransactionLimits"),
+    "api.v1.TransactionsService": (
         "GetTransaction",
         "ListSettlementActions",
         "ListTransactionEvents",
@@ -224,6 +230,6 @@ _READS: Mapping[str, tuple[str, ...]] = {
 }
 
 READS: frozenset[tuple[str, str]] = frozenset(
-    (f"citrine.api.v1.{service}", method) for service, methods in _READS.items() for method in methods
+    (f"citrine.{service}", method) for service, methods in _READS.items() for method in methods
 )
 """Service and name of each rpc that may be resent after UNAVAILABLE, because it only reads stored data."""

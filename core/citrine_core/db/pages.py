@@ -125,8 +125,12 @@ class Page:
         if len(rows) <= size:
             return rows, ""
         shown = rows[:size]
-        content = orjson.dumps([self._digest, *map(_pack, key(shown[-1]))])
-        return shown, base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+        return shown, self.token(key(shown[-1]))
+
+    def token(self, after: tuple[KeyValue, ...]) -> str:
+        """Return the token of the page that begins behind a key."""
+        content = orjson.dumps([self._digest, *map(_pack, after)])
+        return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 def _fitting(rows: Sequence[Any]) -> int:

@@ -134,6 +134,43 @@ class OutboxRepository:
         is_whole = len(rows) < limit
         return Part(last if is_whole else rows[-1][0], rows, is_all=is_whole and count < most)
 
+    async def newest(
+        self,
+        tenant_id: str,
+        *,
+        through: int,
+        station_ids: Collection[str] = (),
+        kinds: Collection[str] = (),
+        most: int,
+        limit: int,
+    ) -> "Part":
+        """Read events of a tenant, the newest first.
+
+        Args:
+            tenant_id: Whose they are.
+            through: Only with this id or a lower one.
+            station_ids: Only of these stations. Empty: of all.
+            kinds: Only bodies of these names. Empty: all.
+            most: At most this many are passed over and read.
+            limit: At most this many are read.
+        """
+        connection = await self._session.connection()
+        of_tenant = (OutboxEvent.tenant_id == tenant_id, OutboxEvent.id <= through)
+        statement = select(OutboxEvent.id, OutboxEvent.payload).where(*of_tenant)
+        first, count = 0, 0
+        if station_ids or kinds:
+            newest = select(OutboxEvent.id).where(*of_tenant).order_by(OutboxEvent.id.desc()).limit(most).subquery()
+            query = select(func.coalesce(func.min(newest.c.id), 0), func.count())
+            first, count = (await connection.execute(query)).one()
+            statement = statement.where(OutboxEvent.id >= first)
+        if station_ids:
+            statement = statement.where(OutboxEvent.station_id.in_(station_ids))
+        if kinds:
+            statement = statement.where(OutboxEvent.kind.in_(kinds))
+        rows = (await connection.execute(statement.order_by(OutboxEvent.id.desc()).limit(limit))).all()
+        is_whole = len(rows) < limit
+        return Part(first if is_whole else rows[-1][0], rows, is_all=is_whole and count < most)
+
     @staticmethod
     def time_after(event_id: ScalarSelect[int]) -> Due:
         """Return the query of when the first event after one was stored."""

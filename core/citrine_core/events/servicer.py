@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Sequence
 
 import grpc
+from sqlalchemy import Row
 
 from citrine.events.v1 import events_service_pb2 as pb
 from citrine.events.v1.events_pb2 import Event
@@ -13,12 +14,13 @@ from citrine_core.errors import InvalidArgument, NotFound, OutOfRange
 from citrine_core.events.feed import EventFeed
 from citrine_core.events.frame_sources import FrameSources
 from citrine_core.events.frames import FrameHub
+from citrine_core.events.models import OutboxEvent
 from citrine_core.events.older import read_event
 from citrine_core.events.repository import OutboxRepository
 from citrine_core.events.samples import count_readable, put_samples
 from citrine_core.resources.commands.secrets import Name, masked_frame
 from citrine_core.resources.stations.repository import StationRepository
-from citrine_core.rpc import caller
+from citrine_core.rpc import caller, open_page
 from citrine_core.services import Services
 
 __all__ = ["EventsServicer"]
@@ -29,8 +31,12 @@ SILENCE = 15.0
 PAGE = 500
 """Events read at a time, after the client has read the ones before."""
 
+MOST_PASSED = 5_000
+"""Events of other stations and kinds that one page of a list passes over: no index has them apart, as each would cost
+whatever is written."""
+
 MAX_STATIONS = 1000
-"""Stations that one subscription may name."""
+"""Stations that one request may name."""
 
 MAX_WATCHED = 100
 """Stations that one call may watch."""
@@ -45,6 +51,7 @@ KINDS = frozenset(field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"
 """Names of the bodies of events."""
 
 SubscribeContext = grpc.aio.ServicerContext[pb.SubscribeRequest, pb.SubscribeResponse]
+ListContext = grpc.aio.ServicerContext[pb.ListEventsRequest, pb.ListEventsResponse]
 WatchContext = grpc.aio.ServicerContext[pb.WatchMessagesRequest, pb.WatchMessagesResponse]
 
 
@@ -88,6 +95,28 @@ class EventsServicer(EventsServiceServicer):
                     yield _sign_of_life(position)
                     sent, left = time.monotonic(), self._silence
                 await subscription.wait(left)
+
+    async def ListEvents(self, request: pb.ListEventsRequest, context: ListContext) -> pb.ListEventsResponse:
+        tenant_id = caller(context).tenant_id
+        _check(request)
+        page = open_page(request)
+        after = page.key(OutboxEvent.id)
+        async with self._unit_of_work(read_only=True) as work:
+            outbox = OutboxRepository(work.session)
+            through = await outbox.head() if after is None else max(after[0], 1) - 1
+            part = await outbox.newest(
+                tenant_id,
+                through=through,
+                station_ids=request.station_ids,
+                kinds=request.kinds,
+                most=MOST_PASSED,
+                limit=page.size + 1,
+            )
+        rows, token = page.close(part.events, lambda row: (row[0],))
+        return pb.ListEventsResponse(
+            events=map(_event, rows),
+            next_page_token=token or ("" if part.is_all else page.token((part.last,))),
+        )
 
     async def WatchMessages(
         self, request: pb.WatchMessagesRequest, context: WatchContext
@@ -161,11 +190,7 @@ class EventsServicer(EventsServiceServicer):
             # Checked after the events were read, because they may have been pruned before that.
             if await outbox.pruned_through() > position:
                 raise OutOfRange("the events that come next are no longer retained")
-        events = []
-        for event_id, payload in rows:
-            event = read_event(payload)
-            event.token = str(event_id)
-            events.append(event)
+        events = [*map(_event, rows)]
         through = rows[-1][0] if len(rows) == PAGE else through
         if request.include_samples and events:
             if (count := count_readable(events)) < len(events):
@@ -175,7 +200,13 @@ class EventsServicer(EventsServiceServicer):
         return events, through
 
 
-def _check(request: pb.SubscribeRequest) -> None:
+def _event(row: Row[int, bytes]) -> Event:
+    event = read_event(row[1])
+    event.token = str(row[0])
+    return event
+
+
+def _check(request: pb.SubscribeRequest | pb.ListEventsRequest) -> None:
     if len(request.station_ids) > MAX_STATIONS:
         raise InvalidArgument("station_ids", f"must be at most {MAX_STATIONS} stations")
     for position, kind in enumerate(request.kinds):

@@ -23,6 +23,10 @@ from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_CLOSED,
     STATION_CONNECTION_NEVER,
     STATION_CONNECTION_OPEN,
+    STATION_ORDER_FIRMWARE,
+    STATION_ORDER_LAST_SEEN,
+    STATION_ORDER_MODEL,
+    STATION_ORDER_STATE,
 )
 from citrine.api.v1.tariff_and_cost_pb2 import COST_STATE_PROVISIONAL
 from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_AVAILABLE, CONNECTOR_STATUS_ENUM_FAULTED
@@ -37,6 +41,8 @@ from citrine_core.blocks.tariff_and_cost.repository import LookedAssignments, Ta
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
 from citrine_core.blocks.transactions.lists import Looked, TransactionLists
 from citrine_core.db import Page, Span
+from citrine_core.events import OutboxRepository
+from citrine_core.events.servicer import MOST_PASSED
 from citrine_core.resources.commands.repository import CommandRepository
 from citrine_core.resources.connections import ConnectionRecords
 from citrine_core.resources.operations import OperationRepository
@@ -67,6 +73,8 @@ OTHERS = {
     "connectors",
     "data_transfers",
     "operations",
+    "outbox",
+    "station_sightings",
     "stations",
     "tariff_assignments",
 }
@@ -140,6 +148,12 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "registration": _case(FEW, "2", "1"),
             "held_time": _case(FEW, sql.time(), "NULL"),
             "boot_time": _case("n = 9", "NULL", sql.time()),
+        },
+        "station_sightings": {"station_id": "'CS-' || n", "last_seen_time": sql.time()},
+        "outbox": {
+            "id": "n",
+            "station_id": _STATION,
+            "kind": _case(FEW, "'transaction_ended'", "'transaction_updated'"),
         },
         "connections": {
             "station_id": "'CS-' || n",
@@ -262,6 +276,19 @@ def _stations(**fields: Any) -> Ask:
     return lambda session: list_stations(session, "default", Page(PAGE), LookedStations(**fields))
 
 
+def _ordered(order: int, after: tuple[Any, ...] | None = None, *, descending: bool = False, **fields: Any) -> Ask:
+    looked, page = LookedStations(**fields), Page(PAGE, after)
+    return lambda session: list_stations(session, "default", page, looked, order, descending=descending)
+
+
+def _newest_events(**fields: Any) -> Ask:
+    async def ask(session: AsyncSession) -> tuple[Sequence[Any], str]:
+        outbox = OutboxRepository(session)
+        return (await outbox.newest("default", through=FEWER, most=MOST_PASSED, limit=PAGE, **fields)).events, ""
+
+    return ask
+
+
 def _connectors(**fields: Any) -> Ask:
     return lambda session: ConnectorRepository(session).list("default", Page(PAGE), **fields)
 
@@ -346,6 +373,21 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "stations that were connected": (5, _stations(connection=STATION_CONNECTION_CLOSED)),
     "stations that were never connected": (0, _stations(connection=STATION_CONNECTION_NEVER)),
     "stations that are faulted": (5, _stations(faulted_only=True)),
+    "stations by state": (PAGE, _ordered(STATION_ORDER_STATE)),
+    "stations by state the other way": (PAGE, _ordered(STATION_ORDER_STATE, descending=True)),
+    "stations by state behind those that are connected": (PAGE, _ordered(STATION_ORDER_STATE, (3, "CS-5"))),
+    "stations by when they were seen": (PAGE, _ordered(STATION_ORDER_LAST_SEEN)),
+    "stations that were seen last": (PAGE, _ordered(STATION_ORDER_LAST_SEEN, descending=True)),
+    "stations by model": (PAGE, _ordered(STATION_ORDER_MODEL)),
+    "stations by model the other way": (
+        PAGE,
+        _ordered(STATION_ORDER_MODEL, (0, "Bolt", "Two", "CS-5"), descending=True),
+    ),
+    "stations by firmware": (PAGE, _ordered(STATION_ORDER_FIRMWARE, (0, "2.0", "CS-5"))),
+    "stations of a vendor by when they were seen": (5, _ordered(STATION_ORDER_LAST_SEEN, vendor_name="Acme")),
+    "newest events": (PAGE, _newest_events()),
+    "newest events of a station": (1, _newest_events(station_ids=["CS-7"])),
+    "newest events of a kind": (0, _newest_events(kinds=["transaction_ended"])),
     "connectors that are faulted": (5, _connectors(status=CONNECTOR_STATUS_ENUM_FAULTED)),
     "connectors that are available": (PAGE, _connectors(status=CONNECTOR_STATUS_ENUM_AVAILABLE)),
     "connections of before": (PAGE, _connection_records()),

@@ -364,3 +364,45 @@ async def test_watch_ends_when_the_core_stops(api: Api, who: Any) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call.read()
     assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_the_newest_events_are_listed_at_once_and_followed_from_there(api: Api, who: Any) -> None:
+    await emit(api.unit_of_work, *(connected(number, f"S-{number % 2}") for number in range(1, 6)))
+    await emit(api.unit_of_work, connected(9, tenant_id="other"))
+
+    async def epochs(**fields: Any) -> list[int]:
+        found, token = [], ""
+        while True:
+            request = pb.ListEventsRequest(page_size=2, page_token=token, **fields)
+            page = await api.events.ListEvents(request, metadata=who)
+            found += [one.station_connected.epoch for one in page.events]
+            if not (token := page.next_page_token):
+                return found
+
+    assert await epochs() == [5, 4, 3, 2, 1]
+    assert await epochs(station_ids=["S-1"]) == [5, 3, 1]
+    assert await epochs(kinds=["report_finished"]) == []
+    newest = await api.events.ListEvents(pb.ListEventsRequest(page_size=1), metadata=who)
+    stream = Stream(api, who, from_token=newest.events[0].token)
+    await emit(api.unit_of_work, connected(6))
+    assert await stream.epochs(2) == [0, 6]
+    stream.close()
+
+
+async def test_a_list_of_events_passes_over_so_many_others_and_goes_on_by_its_token(
+    api: Api, who: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("citrine_core.events.servicer.MOST_PASSED", 3)
+    await emit(api.unit_of_work, connected(1, "S-1"), *(connected(number, "S-2") for number in range(2, 7)))
+    request = pb.ListEventsRequest(station_ids=["S-1"])
+
+    first = await api.events.ListEvents(request, metadata=who)
+    request.page_token = first.next_page_token
+    second = await api.events.ListEvents(request, metadata=who)
+
+    assert [*first.events] == []
+    assert [one.station_connected.epoch for one in second.events] == [1]
+    request.station_ids.append("S-2")
+    with pytest.raises(grpc.aio.AioRpcError) as error:
+        await api.events.ListEvents(request, metadata=who)
+    assert field_violations(error.value) == ["page_token"]

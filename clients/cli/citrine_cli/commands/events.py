@@ -1,11 +1,13 @@
 """`citrine events` and `citrine messages`: live events and OCPP messages."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from citrine.events.v1.events_service_pb2 import WatchMessagesRequest
-from citrine_cli.client import Client, client_command
+from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2 import ListEventsRequest, WatchMessagesRequest
+from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError
 from citrine_cli.event_lines import event_line, local_time
 from citrine_cli.named_things import check_station
@@ -28,6 +30,9 @@ async def events(
     from_token: Annotated[
         str, typer.Option("--from", metavar="POSITION", help='Go on after it; "0": the oldest that is retained.')
     ] = "",
+    newest: Annotated[
+        int, typer.Option("--newest", metavar="N", min=0, help="Print the newest N, the latest last, and end.")
+    ] = 0,
     samples: Annotated[
         bool, typer.Option("--samples", help="With the meter values that stations sent, as far as they are stored.")
     ] = False,
@@ -36,6 +41,9 @@ async def events(
 
     Positions grow, with gaps: they also number the events of other tenants, and events that were rolled back.
     """
+    if newest:
+        await _show_newest(client, stations or (), newest)
+        return
     if not from_token:
         # Past events of a removed station can be read, but no new ones follow.
         for station in stations or ():
@@ -46,10 +54,21 @@ async def events(
         stations or (), from_token=from_token, include_samples=samples, on_lost=SayDisconnected()
     )
     async for event in followed:
-        if client.out.as_json:
-            client.out.message(event, line=True)
-        else:
-            client.out.line(event_line(event, columns=client.out.columns, after=f"  [{event.token}]"))
+        _show(client, event)
+
+
+async def _show_newest(client: Client, stations: Sequence[str], number: int) -> None:
+    request = ListEventsRequest(station_ids=stations)
+    pages = collect(client.citrine.events.ListEvents, request, number)
+    for event in reversed([event async for page in pages for event in page.events]):
+        _show(client, event)
+
+
+def _show(client: Client, event: Event) -> None:
+    if client.out.as_json:
+        client.out.message(event, line=True)
+    else:
+        client.out.line(event_line(event, columns=client.out.columns, after=f"  [{event.token}]"))
 
 
 async def messages(

@@ -9,9 +9,11 @@ from google.protobuf.json_format import ParseError as JsonError
 from google.protobuf.message_factory import GetMessageClass
 
 from citrine.api.v1 import operations_pb2 as pb
+from citrine.api.v1.stations_pb2 import STATION_CONNECTION_UNSPECIFIED
 from citrine.ocpp.codec import CodecError, decode
 from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.commands.station_list import CONNECTIONS
 from citrine_cli.errors import CliError, UsageError, one_line
 from citrine_cli.filters import FromOption, ToOption, range_of, words_of
 from citrine_cli.forms import DurationOption
@@ -72,6 +74,14 @@ async def start_operation(
     firmware: Annotated[str, typer.Option("--firmware", metavar="V", help="Only stations with this firmware.")] = "",
     ocpp: Annotated[str, typer.Option("--ocpp", metavar="V", help="Only stations that speak 1.6, 2.0.1 or 2.1.")] = "",
     faulted: Annotated[bool, typer.Option("--faulted", help="Only stations of which a connector is faulted.")] = False,
+    connection: Annotated[
+        str,
+        typer.Option(
+            "--connection",
+            metavar="STATE",
+            help=f"Only stations with a connection that is {', '.join(CONNECTIONS)} now.",
+        ),
+    ] = "",
     parallel: Annotated[
         int, typer.Option("--parallel", metavar="N", help="Stations at a time.", show_default="50")
     ] = 0,
@@ -99,6 +109,7 @@ async def start_operation(
         firmware_version=firmware,
         ocpp_version=ocpp,
         faulted_only=faulted,
+        connection=choice("--connection", CONNECTIONS, connection) if connection else STATION_CONNECTION_UNSPECIFIED,
     )
     if stations or location or group or label:
         selection.stations.station_ids.extend(stations or ())

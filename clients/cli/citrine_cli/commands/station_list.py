@@ -9,6 +9,7 @@ from citrine.api.v1.stations_pb2 import (
     ListStationsRequest,
     Station,
     StationConnection,
+    StationOrder,
 )
 from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
 from citrine_cli.cells import NOTHING
@@ -19,9 +20,11 @@ from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, statio
 from citrine_cli.targets import choice
 from citrine_cli.words import connected_word, enum_word, skew_word, time_word
 
-__all__ = ["last_seen_word", "list_stations"]
+__all__ = ["CONNECTIONS", "last_seen_word", "list_stations"]
 
-_CONNECTIONS = words_of(StationConnection.items(), "STATION_CONNECTION_")
+CONNECTIONS = words_of(StationConnection.items(), "STATION_CONNECTION_")
+
+_ORDERS = words_of(StationOrder.items(), "STATION_ORDER_")
 
 _REGISTRATIONS = words_of(RegistrationStatusEnum.items(), "REGISTRATION_STATUS_ENUM_")
 
@@ -31,9 +34,7 @@ async def list_stations(
     connected: Annotated[bool, typer.Option("--connected", help="Only those with an open websocket.")] = False,
     connection: Annotated[
         str,
-        typer.Option(
-            "--connection", metavar="STATE", help=f"Only with a connection that is {', '.join(_CONNECTIONS)}."
-        ),
+        typer.Option("--connection", metavar="STATE", help=f"Only with a connection that is {', '.join(CONNECTIONS)}."),
     ] = "",
     held: Annotated[bool, typer.Option("--held", help="Only unknown ones that wait to be accepted.")] = False,
     prefix: Annotated[str, typer.Option("--id", metavar="PREFIX", help="Only those whose id begins so.")] = "",
@@ -49,12 +50,14 @@ async def list_stations(
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
+    order: Annotated[str, typer.Option("--order", metavar="ORDER", help=f"By {', '.join(_ORDERS)}.")] = "id",
+    descending: Annotated[bool, typer.Option("--descending", help="The other way round.")] = False,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the stations."""
     request = ListStationsRequest(
         connected_only=connected,
-        connection=choice("--connection", _CONNECTIONS, connection) if connection else STATION_CONNECTION_UNSPECIFIED,
+        connection=choice("--connection", CONNECTIONS, connection) if connection else STATION_CONNECTION_UNSPECIFIED,
         held=held,
         station_id_prefix=prefix,
         vendor_name=vendor,
@@ -64,6 +67,8 @@ async def list_stations(
         registration=choice("--registration", _REGISTRATIONS, registration) if registration else None,
         faulted_only=faulted,
         stations=station_selector(location, group, label),
+        order=choice("--order", _ORDERS, order),
+        descending=descending,
     )
     pages = collect(client.citrine.stations.ListStations, request, limit)
     stations = [station async for page in pages for station in page.stations]

@@ -261,14 +261,19 @@ async def show_transaction(
     client: Client,
     transaction_id: TransactionId,
     station: StationOption = "",
+    newest: Annotated[
+        int, typer.Option("--newest", metavar="N", min=0, help="Show the newest N events alone, the last one first.")
+    ] = 0,
 ) -> None:
     """Show a transaction and, without --json, its events."""
     found = await find_transaction(client, transaction_id, station)
     if client.out.as_json:
         client.out.message(found)
         return
-    listed = ListTransactionEventsRequest(station_id=found.station_id, transaction_id=found.transaction_id)
-    pages = collect(client.citrine.transactions.ListTransactionEvents, listed)
+    listed = ListTransactionEventsRequest(
+        station_id=found.station_id, transaction_id=found.transaction_id, newest_first=newest > 0
+    )
+    pages = collect(client.citrine.transactions.ListTransactionEvents, listed, newest)
     rows = [_event_row(event) async for page in pages for event in page.events]
     client.out.facts(_facts(found, await _currency(client, found)))
     titles = ["seq no", "time", "event", "trigger", "charging state", "token", "offline", "late"]

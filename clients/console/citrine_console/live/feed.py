@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections import Counter, deque
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection
 from typing import Protocol
 
 import grpc
@@ -16,11 +16,12 @@ __all__ = ["Feed", "FeedListener", "Feeds"]
 
 logger = logging.getLogger(__name__)
 
-NEWEST = 100
-"""Events that are remembered for those who come later."""
-
 _FIRST, _LONGEST = 0.3, 3.0
 """Seconds until a lost subscription is tried again: somebody is looking."""
+
+
+_BEGINNING = 0.3
+"""Seconds that a reading waits for the subscription to begin. Else it is read again once it has."""
 
 
 class FeedListener(Protocol):
@@ -44,7 +45,7 @@ class Feed:
         self._all: set[FeedListener] = set()
         self._task: asyncio.Task[None] | None = None
         self._token = ""
-        self.newest: deque[Event] = deque(maxlen=NEWEST)
+        self._has_begun = asyncio.Event()
         self.interruption = ""
         """Why there are no events now. Empty: there are."""
 
@@ -76,6 +77,15 @@ class Feed:
         self._all.discard(listener)
         for kind in listener.kinds:
             self._listeners.get(kind, set()).discard(listener)
+
+    async def begun(self) -> bool:
+        """Wait until all that happens from now on is told, for a little while; return whether it is."""
+        try:
+            async with asyncio.timeout(_BEGINNING):
+                await self._has_begun.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def stop(self) -> None:
         """End the subscription."""
@@ -111,6 +121,7 @@ class Feed:
             try:
                 if not self._token:
                     self._token = await reader.citrine.event_position()
+                self._has_begun.set()
                 self._set_interrupted("")
                 failures = 0
                 events = reader.citrine.follow_events(
@@ -123,6 +134,7 @@ class Feed:
                     self._is_there(event.token)
                     self._happened(event)
             except grpc.aio.AioRpcError as error:
+                self._has_begun.set()
                 if error.code() is grpc.StatusCode.OUT_OF_RANGE:
                     # What happened since is not known. Who listens reads all anew.
                     self._token = ""
@@ -137,7 +149,6 @@ class Feed:
         kind = event.WhichOneof("body")
         if kind is None:
             return
-        self.newest.append(event)
         for listener in [*self._listeners.get(kind, ())]:
             listener.happened(event)
 
@@ -175,11 +186,6 @@ class Feeds:
         feed = self._feeds.setdefault(rights, Feed())
         feed.join(session)
         return feed
-
-    def newest(self, rights: Rights) -> Sequence[Event]:
-        """Return the newest events that were seen with some rights, the latest last. Empty where nobody looks."""
-        feed = self._feeds.get(rights)
-        return () if feed is None else tuple(feed.newest)
 
     def close(self, session: Session, rights: Rights) -> None:
         """Give a feed back; it ends a little after its last session left.

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from citrine.events.v1.events_pb2 import Event
@@ -30,6 +30,9 @@ SHORTEST_PAUSE = 0.3
 
 WITHOUT_EVENTS = 15.0
 """Seconds after which a region is read again for those who may not follow events."""
+
+LINGER = 10.0
+"""Seconds for which what a page was made of is ready for its browser, which follows it from then on."""
 
 Show: TypeAlias = Callable[[Visit, Page, Region], Coroutine[Any, Any, Shown]]
 """Reads a region and renders it. What fails is shown as failed; only LoggedOut is raised."""
@@ -67,26 +70,76 @@ class _LiveRegion:
         self._feed = feed
         self._stale = asyncio.Event()
         self._stale.set()
+        self.expected = 0
+        """How many browsers were given the page, and may follow it soon."""
+        self._begun = 0.0
         self._shown: Shown | None = None
         self._task: asyncio.Task[None] | None = None
+        self._readings: set[asyncio.Task[Shown]] = set()
+        if feed is not None:
+            feed.listen(self)
 
-    def start(self) -> None:
-        if self._feed is not None:
-            self._feed.listen(self)
-        self._task = asyncio.create_task(self._run(), name=f"region {self._region.name}")
+    @property
+    def is_used(self) -> bool:
+        return bool(self.watchers) or self.expected > 0
 
     def stop(self) -> None:
         if self._feed is not None:
             self._feed.forget(self)
-        if self._task is not None:
-            self._task.cancel()
+        for task in (self._task, *self._readings):
+            if task is not None:
+                task.cancel()
 
     def add(self, watcher: Watcher, visit: Visit) -> None:
         self.watchers[watcher] = visit
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"region {self._region.name}")
         if self._shown is not None and not self._stale.is_set():
             watcher.changed(self._shown)
         if self._feed is not None and self._feed.interruption:
             watcher.feed_interrupted(self._feed.interruption)
+
+    def remove(self, watcher: Watcher) -> None:
+        self.watchers.pop(watcher, None)
+        if not self.watchers and self._task is not None:
+            self._task.cancel()
+            self._task = None
+            self._stale.set()
+
+    def read(self, visit: Visit) -> asyncio.Task[Shown]:
+        """Read it for a page. Who follows it is sent the same."""
+        reading = asyncio.create_task(self._read_for(visit), name=f"region {self._region.name} of a page")
+        self._readings.add(reading)
+        reading.add_done_callback(self._was_read)
+        return reading
+
+    async def _read_for(self, visit: Visit) -> Shown:
+        is_followed = self._feed is None or await self._feed.begun()
+        begun = asyncio.get_running_loop().time()
+        if is_followed:
+            self._stale.clear()
+        try:
+            shown = await self._show(visit, self._page, self._region)
+        except BaseException:
+            self._stale.set()
+            raise
+        if shown.error is not None:
+            self._stale.set()
+        self._adopt(shown, begun)
+        return shown
+
+    def _was_read(self, reading: asyncio.Task[Shown]) -> None:
+        self._readings.discard(reading)
+        # Nobody may wait for it any more.
+        if not reading.cancelled():
+            reading.exception()
+
+    def _adopt(self, shown: Shown, begun: float) -> None:
+        if begun < self._begun:
+            return
+        self._begun, self._shown = begun, shown
+        for watcher in [*self.watchers]:
+            watcher.changed(shown)
 
     def happened(self, event: Event) -> None:
         if not self._stale.is_set() and self._region.concerns(self._visit, event):
@@ -116,9 +169,7 @@ class _LiveRegion:
                 await asyncio.sleep(max(self._region.pause, SHORTEST_PAUSE))
                 continue
             seconds = loop.time() - begun
-            self._shown = shown
-            for watcher in [*self.watchers]:
-                watcher.changed(shown)
+            self._adopt(shown, begun)
             # What takes long to read is read less often, so that no console keeps a core busy.
             await asyncio.sleep(max(self._region.pause, min(seconds * PAUSE_FACTOR, LONGEST_PAUSE)))
 
@@ -170,21 +221,67 @@ class Hub:
         self._show = show
         self._log_out = log_out
         self._live: dict[RegionKey, _LiveRegion] = {}
+        self._expected: set[asyncio.TimerHandle] = set()
+        self._others: set[asyncio.Task[Shown]] = set()
+
+    def read(self, visit: Visit, page: Page, regions: Sequence[Region]) -> dict[str, asyncio.Task[Shown]]:
+        """Begin to read regions for a page, by name. Its browser is sent what changes from then on."""
+        feed = self._open_feed(visit)
+        live = {region.name: self._find(visit, page, region, feed) for region in regions if region.is_live}
+        for _key, one in live.values():
+            one.expected += 1
+        loop = asyncio.get_running_loop()
+
+        def over() -> None:
+            self._expected.discard(handle)
+            for key, one in live.values():
+                one.expected -= 1
+                self._drop_unused(key)
+            self._close_feed(visit)
+
+        handle = loop.call_later(LINGER, over)
+        self._expected.add(handle)
+        return {
+            region.name: live[region.name][1].read(visit) if region.is_live else self._read_once(visit, page, region)
+            for region in regions
+        }
+
+    def _read_once(self, visit: Visit, page: Page, region: Region) -> asyncio.Task[Shown]:
+        reading = asyncio.create_task(self._show(visit, page, region), name=f"region {region.name} of a page")
+        self._others.add(reading)
+        reading.add_done_callback(self._others.discard)
+        return reading
+
+    def _find(self, visit: Visit, page: Page, region: Region, feed: Feed | None) -> tuple[RegionKey, _LiveRegion]:
+        personal = visit.session.id if region.is_personal else ""
+        key = (*visit.key, page.path, region.name, personal)
+        live = self._live.get(key)
+        if live is None:
+            live = self._live[key] = _LiveRegion(visit, page, region, self._show, self._log_out, feed)
+        return key, live
+
+    def _drop_unused(self, key: RegionKey) -> None:
+        live = self._live.get(key)
+        if live is not None and not live.is_used:
+            live.stop()
+            del self._live[key]
+
+    def _open_feed(self, visit: Visit) -> Feed | None:
+        return self._feeds.open(visit.session, visit.rights) if visit.may("Subscribe") else None
+
+    def _close_feed(self, visit: Visit) -> None:
+        if visit.may("Subscribe"):
+            self._feeds.close(visit.session, visit.rights)
 
     def watch(self, visit: Visit, page: Page, watcher: Watcher) -> list[RegionKey]:
         """Have a browser sent what changes of a page. Return what `forget` needs."""
-        feed = self._feeds.open(visit.session, visit.rights) if visit.may("Subscribe") else None
+        feed = self._open_feed(visit)
         if feed is None:
             watcher.has_no_events()
         keys = []
         for region in page.regions:
             if region.is_live and (not region.needs or visit.may(*region.needs)):
-                personal = visit.session.id if region.is_personal else ""
-                key = (*visit.key, page.path, region.name, personal)
-                live = self._live.get(key)
-                if live is None:
-                    live = self._live[key] = _LiveRegion(visit, page, region, self._show, self._log_out, feed)
-                    live.start()
+                key, live = self._find(visit, page, region, feed)
                 live.add(watcher, visit)
                 keys.append(key)
         return keys
@@ -192,15 +289,10 @@ class Hub:
     def forget(self, visit: Visit, keys: Collection[RegionKey], watcher: Watcher) -> None:
         """Send a browser nothing any more."""
         for key in keys:
-            live = self._live.get(key)
-            if live is None:
-                continue
-            live.watchers.pop(watcher, None)
-            if not live.watchers:
-                live.stop()
-                del self._live[key]
-        if visit.may("Subscribe"):
-            self._feeds.close(visit.session, visit.rights)
+            if key in self._live:
+                self._live[key].remove(watcher)
+                self._drop_unused(key)
+        self._close_feed(visit)
 
     def refresh(self, keys: Collection[RegionKey]) -> None:
         """Read regions again, although no event says that they changed."""
@@ -211,6 +303,8 @@ class Hub:
 
     def stop(self) -> None:
         """End all of them."""
+        for handle in self._expected:
+            handle.cancel()
         for live in self._live.values():
             live.stop()
         self._live.clear()

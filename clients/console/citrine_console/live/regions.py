@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import grpc
+
 from citrine.events.v1.events_pb2 import Event
 from citrine_console.visits import Visit
 
@@ -80,8 +82,10 @@ class Shown:
     name: str
     html: str
     digest: str
+    error: grpc.aio.AioRpcError | None = None
+    """Why it could not be read: it shows that. None: it could."""
 
     @classmethod
-    def of(cls, name: str, html: str) -> "Shown":
+    def of(cls, name: str, html: str, error: grpc.aio.AioRpcError | None = None) -> "Shown":
         """Return a region with the digest of what it shows."""
-        return cls(name, html, hashlib.blake2b(html.encode(), digest_size=9).hexdigest())
+        return cls(name, html, hashlib.blake2b(html.encode(), digest_size=9).hexdigest(), error)

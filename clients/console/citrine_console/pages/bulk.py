@@ -20,7 +20,7 @@ from citrine_console.site import Action
 from citrine_console.texts import _, ngettext, noop
 from citrine_console.visits import Visit
 
-__all__ = ["ACTIONS", "can_select_all", "choices"]
+__all__ = ["ACTIONS", "choices"]
 
 ALL = "all"
 """Name of the field that says that all stations are meant that the filter finds."""
@@ -39,11 +39,6 @@ def choices(visit: Visit) -> list[tuple[str, str]]:
     if visit.query["state"] == "held":
         return [("accept", _("Accept"))] if visit.may("AcceptStation") else []
     return [(name, _(action.text)) for name, action in actions.OF_MANY.items() if visit.may(action.rpc)]
-
-
-def can_select_all(visit: Visit) -> bool:
-    """Return whether an operation can select what the filter of the table finds."""
-    return visit.query["state"] in ("", "faulted", "held")
 
 
 @dataclass(frozen=True)
@@ -124,8 +119,6 @@ def _selection(visit: Visit) -> OperationSelection:
         if not ids:
             raise Wrong("what", _("Select stations in the table first."))
         return OperationSelection(stations=StationSelector(station_ids=ids))
-    if not can_select_all(visit):
-        raise Wrong("what", _("All that a filter by connection finds can't be meant: select the stations."))
     found: ListStationsRequest = list_request(visit)
     selection = OperationSelection(
         station_id_prefix=found.station_id_prefix,
@@ -134,6 +127,7 @@ def _selection(visit: Visit) -> OperationSelection:
         firmware_version=found.firmware_version,
         ocpp_version=found.ocpp_version,
         faulted_only=found.faulted_only,
+        connection=found.connection,
     )
     if found.HasField("stations"):
         selection.stations.CopyFrom(found.stations)

@@ -19,6 +19,7 @@ from citrine.api.v1.statistics_pb2 import (
 )
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_service_pb2 import ListEventsRequest
 from citrine_cli.event_lines import event_words
 from citrine_console.clock import utc_now
 from citrine_console.live import Page, Region
@@ -54,7 +55,18 @@ _CHARGING = ("transaction_started", "transaction_updated", "transaction_ended", 
 
 async def _counts(visit: Visit) -> Mapping[str, object]:
     answer = await visit.citrine.statistics.CountStations(CountStationsRequest())
-    return {"counts": answer.counts[0] if answer.counts else StationCounts()}
+    return {
+        "counts": answer.counts[0] if answer.counts else StationCounts(),
+        "energy_today_kwh": await _energy_today(visit) if visit.may("ListSeries") else None,
+    }
+
+
+async def _energy_today(visit: Visit) -> float:
+    """Return the energy in kWh of transactions that ended today, by the clock of who looks."""
+    request = ListSeriesRequest(interval=SERIES_INTERVAL_DAY, time_zone=visit.zone.key)
+    request.time.start.FromDatetime(utc_now().astimezone(visit.zone).replace(hour=0, minute=0, second=0, microsecond=0))
+    answer = await visit.citrine.statistics.ListSeries(request)
+    return sum(float(point.energy_kwh or 0) for point in answer.points)
 
 
 async def _needing(visit: Visit) -> Mapping[str, object]:
@@ -151,8 +163,8 @@ def _revenues(points: Sequence[SeriesPoint], currency: str) -> list[float]:
 
 
 async def _events(visit: Visit) -> Mapping[str, object]:
-    newest = [*visit.newest_events][-SHOWN_EVENTS:]
-    return {"events": [(event, event_words(event)) for event in reversed(newest)]}
+    answer = await visit.citrine.events.ListEvents(ListEventsRequest(page_size=SHOWN_EVENTS))
+    return {"events": [(event, event_words(event)) for event in answer.events]}
 
 
 PAGES = [
@@ -198,7 +210,7 @@ PAGES = [
                 pause=5,
             ),
             MAP,
-            Region("events", "overview/events.html", _events, kinds=EVENTS, needs=("Subscribe",)),
+            Region("events", "overview/events.html", _events, kinds=EVENTS, needs=("ListEvents",)),
         ],
     ),
 ]

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-import grpc
 from markupsafe import Markup
 
 from citrine.api.v1.availability_pb2 import ListAvailabilitiesRequest
 from citrine.api.v1.commands_pb2 import ListCommandsRequest
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, Sample
 from citrine.api.v1.stations_pb2 import GetStationRequest, Station
-from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest
+from citrine.api.v1.tariff_and_cost_pb2 import TransactionCost
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
+from citrine.events.v1.events_service_pb2 import ListEventsRequest
 from citrine_cli.event_lines import event_words
 from citrine_cli.words import detail_words, skew_word
 from citrine_console.cells import Ago, Card, Code, badge, evse_words, facts, link, muted, segment, two_lines
@@ -19,6 +19,7 @@ from citrine_console.formats import enum_word
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.overview import EVENTS
 from citrine_console.pages.station_tabs import STATION_EVENTS, tab_page
+from citrine_console.pages.transaction_cost import cost_series, find_cost
 from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
@@ -70,26 +71,16 @@ async def _evses(visit: Visit) -> Mapping[str, object]:
 async def _running(visit: Visit) -> Mapping[str, object]:
     request = ListTransactionsRequest(station_id=visit["station_id"], active_only=True, page_size=MOST_RUNNING)
     found = (await visit.citrine.transactions.ListTransactions(request)).transactions
-    costs = {one.transaction_id: await _cost(visit, one) for one in found}
-    plots = [await _plot(visit, one) for one in found if visit.may("ListSamples")]
+    costs, plots = {}, []
+    for one in found:
+        cost = await find_cost(visit, one.station_id, one.transaction_id)
+        costs[one.transaction_id] = ("", "") if cost is None else (cost.cost.total.after_tax, cost.cost.currency)
+        if visit.may("ListSamples"):
+            plots.append(await _plot(visit, one, cost))
     return {"transactions": found, "costs": costs, "plots": plots}
 
 
-async def _cost(visit: Visit, transaction: Transaction) -> tuple[str, str]:
-    """Return what a transaction costs so far and its currency. Empty where that is not known."""
-    if not visit.may("GetTransactionCost"):
-        return "", ""
-    request = GetTransactionCostRequest(station_id=transaction.station_id, transaction_id=transaction.transaction_id)
-    try:
-        cost = (await visit.citrine.tariff_and_cost.GetTransactionCost(request)).cost
-    except grpc.aio.AioRpcError as error:
-        if error.code() is not grpc.StatusCode.NOT_FOUND:
-            raise
-        return "", ""
-    return cost.total.after_tax, cost.currency
-
-
-async def _plot(visit: Visit, transaction: Transaction) -> Markup:
+async def _plot(visit: Visit, transaction: Transaction, cost: TransactionCost | None) -> Markup:
     request = ListSamplesRequest(
         station_id=transaction.station_id,
         transaction_id=transaction.transaction_id,
@@ -103,6 +94,8 @@ async def _plot(visit: Visit, transaction: Transaction) -> Markup:
         for measurand, name, unit, factor in _PLOTTED
         if (points := _points(samples, measurand, factor))
     ]
+    if cost is not None and (cost_line := await cost_series(visit, cost)) is not None:
+        series.append(cost_line)
     return lines(title, series, visit.zone)
 
 
@@ -191,8 +184,9 @@ async def _commands(visit: Visit) -> Mapping[str, object]:
 
 
 async def _events(visit: Visit) -> Mapping[str, object]:
-    newest = [event for event in visit.newest_events if event.station_id == visit["station_id"]][-SHOWN_EVENTS:]
-    return {"events": [(event, event_words(event)) for event in reversed(newest)], "of_station": True}
+    request = ListEventsRequest(station_ids=[visit["station_id"]], page_size=SHOWN_EVENTS)
+    answer = await visit.citrine.events.ListEvents(request)
+    return {"events": [(event, event_words(event)) for event in answer.events], "of_station": True}
 
 
 PAGES: list[Page] = [
@@ -237,7 +231,7 @@ PAGES: list[Page] = [
                 _events,
                 kinds=EVENTS,
                 concerns=of_station,
-                needs=("Subscribe",),
+                needs=("ListEvents",),
             ),
         ],
         template="stations/station.html",

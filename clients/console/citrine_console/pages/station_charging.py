@@ -30,6 +30,7 @@ from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.capacities import capacity_card, plan_card
+from citrine_console.pages.plan_history import plan_history
 from citrine_console.pages.station_tabs import action_buttons, tab_page
 from citrine_console.paging import paging
 from citrine_console.plots import Series, lines
@@ -60,6 +61,8 @@ async def _plan(visit: Visit) -> Mapping[str, object]:
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
+        else:
+            cards += await plan_history(visit, visit["station_id"])
     return {"cards": cards}
 
 

@@ -8,7 +8,13 @@ from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_NEVER,
     STATION_CONNECTION_OPEN,
     STATION_CONNECTION_UNSPECIFIED,
+    STATION_ORDER_FIRMWARE,
+    STATION_ORDER_ID,
+    STATION_ORDER_LAST_SEEN,
+    STATION_ORDER_MODEL,
+    STATION_ORDER_STATE,
     ListStationsRequest,
+    StationOrder,
 )
 from citrine_console.texts import noop
 from citrine_console.visits import Visit
@@ -32,6 +38,14 @@ _CONNECTIONS = {
     "never": STATION_CONNECTION_NEVER,
 }
 
+_ORDERS: Mapping[str, StationOrder.ValueType] = {
+    "state": STATION_ORDER_STATE,
+    "model": STATION_ORDER_MODEL,
+    "firmware": STATION_ORDER_FIRMWARE,
+    "seen": STATION_ORDER_LAST_SEEN,
+}
+"""Columns of the table, besides the id, by which it is ordered."""
+
 
 def list_request(visit: Visit) -> ListStationsRequest:
     """Return the request that lists a page of what the filter of a visit finds."""
@@ -47,6 +61,8 @@ def list_request(visit: Visit) -> ListStationsRequest:
         held=query["state"] == "held",
         faulted_only=query["state"] == "faulted",
         connection=_CONNECTIONS.get(query["state"], STATION_CONNECTION_UNSPECIFIED),
+        order=_ORDERS.get(query["order"], STATION_ORDER_ID),
+        descending=bool(query["descending"]),
     )
     if query["location"] or query["group"] or query["label"]:
         key, _separator, value = query["label"].partition("=")

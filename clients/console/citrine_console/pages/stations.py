@@ -32,7 +32,6 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         "stations": answer.stations,
         "connectors": connectors,
         "bulk": bulk.choices(visit),
-        "can_select_all": bulk.can_select_all(visit),
         **paging(visit, answer.next_page_token),
     }
 

@@ -8,7 +8,7 @@ import grpc
 
 from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, Sample
-from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest, ListCostCorrectionsRequest
+from citrine.api.v1.tariff_and_cost_pb2 import ListCostCorrectionsRequest
 from citrine.api.v1.transaction_limits_pb2 import GetTransactionLimitRequest
 from citrine.api.v1.transactions_pb2 import (
     GetTransactionRequest,
@@ -22,6 +22,7 @@ from citrine_console.formats import enum_word
 from citrine_console.live import Page, Region
 from citrine_console.live.regions import Load
 from citrine_console.pages import transaction_actions
+from citrine_console.pages.transaction_cost import cost_series, find_cost
 from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
@@ -35,6 +36,9 @@ T = TypeVar("T")
 
 MOST_SAMPLES = 5000
 """Samples that plots are made of; a transaction with more is plotted by its first ones."""
+
+_REGISTER = "Energy.Active.Import.Register"
+"""What a sample is of that says nothing else, in Wh."""
 
 MOST_EVENTS = 200
 MOST_LISTED = 50
@@ -97,8 +101,7 @@ async def _head(visit: Visit) -> Mapping[str, object]:
 
 
 async def _cost(visit: Visit) -> Mapping[str, object]:
-    request = GetTransactionCostRequest(**_names(visit))
-    cost = await _found(visit.citrine.tariff_and_cost.GetTransactionCost(request))
+    cost = await find_cost(visit, visit["station_id"], visit["transaction_id"])
     corrections = await visit.citrine.tariff_and_cost.ListCostCorrections(
         ListCostCorrectionsRequest(**_names(visit), page_size=MOST_LISTED)
     )
@@ -149,7 +152,23 @@ async def _plots(visit: Visit) -> Mapping[str, object]:
         if len(samples) >= MOST_SAMPLES:
             break
     zone = await station_zone(visit, visit["station_id"])
-    return {"plots": [lines(title, series, zone) for title, series in _measurands(samples)]}
+    measured = _measurands(samples)
+    curve = await _cost_curve(visit, dict(measured))
+    plots = [*([(_("Cost and energy"), curve)] if curve else []), *measured]
+    return {"plots": [lines(title, series, zone) for title, series in plots]}
+
+
+async def _cost_curve(visit: Visit, measured: Mapping[str, Sequence[Series]]) -> list[Series]:
+    """Return what the transaction cost as it went on, and its energy meanwhile; nothing where nobody was told."""
+    cost = await find_cost(visit, visit["station_id"], visit["transaction_id"])
+    curve = None if cost is None else await cost_series(visit, cost)
+    if curve is None:
+        return []
+    energy = [
+        Series(_("energy"), [(time, (value - line.points[0][1]) / 1000) for time, value in line.points], "kWh", 2)
+        for line in measured.get(_REGISTER, ())[:1]
+    ]
+    return [curve, *energy]
 
 
 def _measurands(samples: Sequence[Sample]) -> Sequence[tuple[str, list[Series]]]:
@@ -158,7 +177,7 @@ def _measurands(samples: Sequence[Sample]) -> Sequence[tuple[str, list[Series]]]
     units: dict[str, str] = {}
     for one in samples:
         sampled = one.sampled_value
-        measurand = enum_word(sampled, "measurand") or "Energy.Active.Import.Register"
+        measurand = enum_word(sampled, "measurand") or _REGISTER
         line = " ".join(filter(None, (enum_word(sampled, "phase"), enum_word(sampled, "location")))) or measurand
         units[measurand] = one.unit
         found.setdefault(measurand, {}).setdefault(line, []).append((one.time.ToDatetime(tzinfo=UTC), float(one.value)))

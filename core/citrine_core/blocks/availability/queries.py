@@ -32,6 +32,7 @@ __all__ = [
     "find_first_reports",
     "find_reported_evses",
     "find_status_history",
+    "is_faulted",
     "statuses_of_stations",
 ]
 
@@ -86,12 +87,20 @@ def all_available(tenant_id: Any, station_id: Any, evse_id: Any, after: Any, unt
     return and_(exists().where(meant), ~exists().where(meant, ~free))
 
 
+_IS_FAULTED = "connectors.status <> 1 AND connectors.status = 5"
+"""With the condition of an index, in which it has no parameter."""
+
+
 def faulted_stations(tenant_id: str) -> Select[str]:
     """Return the query of the ids of stations of which a connector is Faulted."""
     connector = ConnectorState
-    # With the condition of an index, in which it has no parameter.
-    is_faulted = text("connectors.status <> 1 AND connectors.status = 5")
-    return select(connector.station_id).where(connector.tenant_id == tenant_id, is_faulted)
+    return select(connector.station_id).where(connector.tenant_id == tenant_id, text(_IS_FAULTED))
+
+
+def is_faulted(tenant_id: str, station_id: Any) -> ColumnElement[bool]:
+    """Return the condition that a connector of the station of a column is Faulted."""
+    connector = ConnectorState
+    return exists().where(connector.tenant_id == tenant_id, connector.station_id == station_id, text(_IS_FAULTED))
 
 
 _WORDS = {

@@ -104,7 +104,11 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         async with self._services.unit_of_work(read_only=True) as work:
             transactions = TransactionLists(work.session)
             rows, token = await transactions.list_events(
-                tenant_id, open_page(request), request.station_id, request.transaction_id
+                tenant_id,
+                open_page(request),
+                request.station_id,
+                request.transaction_id,
+                newest_first=request.newest_first,
             )
             if not rows and not await transactions.find(
                 tenant_id, request.transaction_id, station_id=request.station_id

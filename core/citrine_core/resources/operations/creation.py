@@ -81,6 +81,7 @@ def looked_stations(operation: pb.Operation) -> LookedStations:
         ocpp_version=version_of("operation.selection.ocpp_version", selection.ocpp_version),
         registration=selection.registration if selection.HasField("registration") else None,
         faulted_only=selection.faulted_only,
+        connection=selection.connection,
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeVarTuple
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -11,20 +11,21 @@ from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_CLOSED,
     STATION_CONNECTION_NEVER,
     STATION_CONNECTION_OPEN,
+    STATION_ORDER_ID,
+    STATION_ORDER_UNSPECIFIED,
 )
 from citrine_core.blocks.availability.queries import faulted_stations
 from citrine_core.db import Listed, Page, begins_with
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.connections.queries import NewestSession, was_admitted
 from citrine_core.resources.stations.models import Station
+from citrine_core.resources.stations.orders import SAME_STATION, parts_of, read_parts
 from citrine_core.resources.stations.repository import StationWithConnection
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["LookedStations", "list_stations", "station_ids_looked_for"]
 
 Selected = TypeVarTuple("Selected")
-
-_SAME = and_(NewestSession.tenant_id == Station.tenant_id, NewestSession.station_id == Station.station_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,34 +48,59 @@ class LookedStations:
     """citrine.ocpp.v2.RegistrationStatusEnum of the last boot."""
     faulted_only: bool = False
 
+    @property
+    def by_session(self) -> bool:
+        """Whether only stations are meant that ever connected."""
+        return bool(self.ocpp_version) or self.connection in (STATION_CONNECTION_OPEN, STATION_CONNECTION_CLOSED)
+
 
 async def list_stations(
-    session: AsyncSession, tenant_id: str, page: Page, looked: LookedStations
+    session: AsyncSession,
+    tenant_id: str,
+    page: Page,
+    looked: LookedStations,
+    order: int = STATION_ORDER_ID,
+    *,
+    descending: bool = False,
 ) -> Listed[StationWithConnection]:
-    """Return stations with their newest sessions in the order of their ids."""
+    """Return stations with their newest sessions, in an order (citrine.api.v1.StationOrder).
+
+    Raises:
+        InvalidArgument: When there is no such order.
+    """
+    if order not in (STATION_ORDER_UNSPECIFIED, STATION_ORDER_ID):
+        parts = parts_of(tenant_id, order, descending=descending)
+        looked_for = [part._replace(query=_within(part.query, tenant_id, looked)) for part in parts]
+        return await read_parts(session, page, looked_for)
     query: Select[Station, Connection] = select(Station, NewestSession)
-    by_session = looked.ocpp_version or looked.connection in (STATION_CONNECTION_OPEN, STATION_CONNECTION_CLOSED)
+    by_session = looked.by_session
     if by_session:
         # In the order of an index of sessions.
-        query = query.join(NewestSession, _SAME).where(NewestSession.tenant_id == tenant_id)
-        if looked.ocpp_version:
-            query = query.where(NewestSession.ocpp_version == looked.ocpp_version)
-        if looked.connection:
-            query = query.where(NewestSession.is_open.is_(looked.connection == STATION_CONNECTION_OPEN))
+        query = query.join(NewestSession, SAME_STATION).where(NewestSession.tenant_id == tenant_id)
     else:
-        query = query.outerjoin(NewestSession, _SAME)
+        query = query.outerjoin(NewestSession, SAME_STATION)
     key = NewestSession.station_id if by_session else Station.station_id
     after = page.key(key)
-    query = query.where(Station.tenant_id == tenant_id)
-    query = _filtered(query, tenant_id, looked, None if after is None else after[0])
-    rows, token = await page.read_rows(session, query, key)
+    query = _within(query, tenant_id, looked, None if after is None or descending else after[0])
+    rows, token = await page.read_rows(session, query, key, descending=descending)
     return [(station, connection) for station, connection in rows], token
+
+
+def _within(
+    query: Select[*Selected], tenant_id: str, looked: LookedStations, after: str | None = None
+) -> Select[*Selected]:
+    """Return a query of stations and their newest sessions with what somebody looks for."""
+    if looked.ocpp_version:
+        query = query.where(NewestSession.ocpp_version == looked.ocpp_version)
+    if looked.connection in (STATION_CONNECTION_OPEN, STATION_CONNECTION_CLOSED):
+        query = query.where(NewestSession.is_open.is_(looked.connection == STATION_CONNECTION_OPEN))
+    return _filtered(query.where(Station.tenant_id == tenant_id), tenant_id, looked, after)
 
 
 def station_ids_looked_for(tenant_id: str, looked: LookedStations) -> Select[str]:
     """Return the query of the ids of all stations that somebody looks for, in whatever order."""
     query = _filtered(select(Station.station_id).where(Station.tenant_id == tenant_id), tenant_id, looked, None)
-    if looked.ocpp_version or looked.connection in (STATION_CONNECTION_OPEN, STATION_CONNECTION_CLOSED):
+    if looked.by_session:
         sessions = select(NewestSession.station_id).where(NewestSession.tenant_id == tenant_id)
         if looked.ocpp_version:
             sessions = sessions.where(NewestSession.ocpp_version == looked.ocpp_version)

@@ -29,6 +29,7 @@ class Station(Model):
         Index(None, "tenant_id", "vendor_name", "station_id"),
         Index(None, "tenant_id", "model", "station_id"),
         Index(None, "tenant_id", "firmware_version", "station_id"),
+        Index("ix_stations_vendor_and_model", "tenant_id", "vendor_name", "model", "station_id"),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
@@ -138,6 +139,7 @@ class StationSighting(Model):
     """
 
     __tablename__ = "station_sightings"
+    __table_args__ = (Index("ix_station_sightings_last_seen", "tenant_id", "last_seen_time", "station_id"),)
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

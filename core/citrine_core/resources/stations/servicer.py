@@ -98,7 +98,9 @@ class StationsServicer(TagRpcs):
             faulted_only=request.faulted_only,
         )
         async with self._unit_of_work(read_only=True) as work:
-            rows, token = await list_stations(work.session, tenant_id, open_page(request), looked)
+            rows, token = await list_stations(
+                work.session, tenant_id, open_page(request), looked, request.order, descending=request.descending
+            )
             ids = [station.station_id for station, _ in rows]
             refused = await find_summaries(work.session, tenant_id, ids)
             turned_away = await HandshakeRefusals(work.session).find_since_connected(tenant_id, ids)

@@ -27,6 +27,8 @@ from citrine.api.v1.provisioning_pb2 import ResetRequest, SetVariablesRequest
 from citrine.api.v1.remote_control_pb2 import TriggerMessageRequest
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import (
+    STATION_CONNECTION_NEVER,
+    STATION_CONNECTION_OPEN,
     AcceptStationRequest,
     DeleteStationRequest,
     GetStationRequest,
@@ -496,6 +498,8 @@ async def test_stations_are_selected_by_what_they_are(idle: Yard) -> None:
     assert await chosen(stations=StationSelector(groups=["depot"]), vendor_name="Acme") == ["CS-3"]
     assert await chosen(model="Two") == ["CS-4"]
     assert await chosen(ocpp_version="2.1") == ["CS-1"]
+    assert await chosen(connection=STATION_CONNECTION_OPEN) == ["CS-1"]
+    assert await chosen(connection=STATION_CONNECTION_NEVER, model="Two") == ["CS-4"]
     assert await chosen(all_stations=True) == ["CS-1", "CS-3", "CS-4"]
     operation = await idle.create(selection=pb.OperationSelection(station_id_prefix="CS-3"), operation_id="third")
     assert sorted(await idle.states(operation)) == ["CS-3"]

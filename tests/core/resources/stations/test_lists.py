@@ -1,5 +1,6 @@
 """ListStations by what somebody looks for, on a whole core."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -19,6 +20,8 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     BootNotificationRequest,
     ChargingStation,
 )
+from citrine_core.resources.stations.sightings import Sightings
+from citrine_sdk import pages
 from tests.support.charging import at
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
@@ -39,6 +42,10 @@ async def test_stations_are_listed_by_what_somebody_looks_for(core: RunningCore)
     async def ids(**fields: Any) -> list[str]:
         listed = await api.ListStations(pb.ListStationsRequest(**fields))
         return [one.station_id for one in listed.stations]
+
+    async def walked(order: Any, size: int, *, descending: bool = False) -> list[str]:
+        request = pb.ListStationsRequest(order=order, descending=descending, page_size=size)
+        return [one.station_id async for page in pages(api.ListStations, request) for one in page.stations]
 
     for station_id in ("A-1", "A-2", "B-1", "B-2"):
         await core.add_station(station_id, boot_policy=pb.BOOT_POLICY_PENDING if station_id == "A-2" else 1)
@@ -73,6 +80,37 @@ async def test_stations_are_listed_by_what_somebody_looks_for(core: RunningCore)
         assert await ids(connected_only=True) == ["A-1", "A-2"]
         assert await ids(faulted_only=True) == []
 
+        # Later than they are seen by their messages.
+        async with core.core.unit_of_work() as work:
+            begin = datetime(2100, 1, 1, tzinfo=UTC)
+            seen = {("default", one): begin + timedelta(days=day) for day, one in enumerate(("A-2", "B-1", "A-1"))}
+            await Sightings(work.session).see_all(seen)
+            await work.commit()
+        orders = {
+            pb.STATION_ORDER_ID: ["A-1", "A-2", "B-1", "B-2"],
+            pb.STATION_ORDER_STATE: ["B-1", "B-2", "A-1", "A-2"],
+            pb.STATION_ORDER_MODEL: ["A-1", "A-2", "B-1", "B-2"],
+            pb.STATION_ORDER_FIRMWARE: ["A-1", "B-1", "A-2", "B-2"],
+            pb.STATION_ORDER_LAST_SEEN: ["A-2", "B-1", "A-1", "B-2"],
+        }
+        turned = {
+            pb.STATION_ORDER_ID: ["B-2", "B-1", "A-2", "A-1"],
+            pb.STATION_ORDER_STATE: ["A-1", "A-2", "B-2", "B-1"],
+            pb.STATION_ORDER_MODEL: ["B-1", "A-2", "A-1", "B-2"],
+            pb.STATION_ORDER_FIRMWARE: ["A-2", "B-1", "A-1", "B-2"],
+            pb.STATION_ORDER_LAST_SEEN: ["A-1", "B-1", "A-2", "B-2"],
+        }
+        for size in (1, 2, 3, 100):
+            assert {order: await walked(order, size) for order in orders} == orders
+            assert {order: await walked(order, size, descending=True) for order in orders} == turned
+        await sessions["A-2"].call(status(CONNECTOR_STATUS_ENUM_FAULTED, 4))
+        assert await ids(order=pb.STATION_ORDER_STATE) == ["A-2", "B-1", "B-2", "A-1"]
+        assert await ids(order=pb.STATION_ORDER_STATE, model="Two") == ["A-2", "B-1"]
+        assert await ids(order=pb.STATION_ORDER_STATE, connection=pb.STATION_CONNECTION_OPEN) == ["A-2", "A-1"]
+
+    with pytest.raises(grpc.aio.AioRpcError) as unknown:
+        await ids(order=99)
+    assert unknown.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     first = await api.ListStations(pb.ListStationsRequest(page_size=1, model="Two"))
     rest = await api.ListStations(pb.ListStationsRequest(model="Two", page_token=first.next_page_token))
     assert [one.station_id for page in (first, rest) for one in page.stations] == ["A-2", "B-1"]

@@ -104,15 +104,18 @@ class TransactionLists:
         key = (columns.sequence, columns.station_id, columns.transaction_id)
         return await page.read_rows(self._session, query, *key, descending=True)
 
-    async def list_events(self, tenant_id: str, page: Page, station_id: str, transaction_id: str) -> Listed[Row[Any]]:
-        """Return events of a transaction, in its order."""
+    async def list_events(
+        self, tenant_id: str, page: Page, station_id: str, transaction_id: str, *, newest_first: bool = False
+    ) -> Listed[Row[Any]]:
+        """Return events of a transaction, in its order or from the last one on."""
         columns = _EVENTS.c
         query = select(_EVENTS).where(
             columns.tenant_id == tenant_id,
             columns.station_id == station_id,
             columns.transaction_id == transaction_id,
         )
-        return await page.read_rows(self._session, query, columns.seq_no, columns.event_time, columns.digest)
+        key = (columns.seq_no, columns.event_time, columns.digest)
+        return await page.read_rows(self._session, query, *key, descending=newest_first)
 
 
 def _start_of(looked: Looked) -> ColumnElement[Any]:
