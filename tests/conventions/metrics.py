@@ -11,6 +11,7 @@ from citrine_core.core import Core
 from citrine_core.database_gauges import OF_DATABASE
 from citrine_core.db import create_engine
 from citrine_edge.metrics import Metrics as EdgeMetrics
+from citrine_ocpi.metrics import Metrics as OcpiMetrics
 
 __all__ = ["DOCUMENT", "page"]
 
@@ -18,9 +19,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 _HEAD = """# Metrics
 
-Core and edge show what they measure under `/metrics`, for Prometheus: at the addresses `CITRINE_CORE_HTTP_LISTEN` and
-`CITRINE_EDGE_HTTP_LISTEN`. Counters begin anew with their process; a histogram has `_bucket`, `_sum` and `_count`.
-Both also show what prometheus_client knows of a process: `process_*` (CPU, memory, open files) and `python_*`.
+Core, edge and OCPI adapter show what they measure under `/metrics`, for Prometheus: at the addresses
+`CITRINE_CORE_HTTP_LISTEN`, `CITRINE_EDGE_HTTP_LISTEN` and `CITRINE_OCPI_HTTP_LISTEN`. Counters begin anew with their
+process; a histogram has `_bucket`, `_sum` and `_count`. All of them also show what prometheus_client knows of a
+process: `process_*` (CPU, memory, open files) and `python_*`.
 `make docs` writes this page from the code.
 
 "together" says how the series of several processes become one figure. `sum` adds up what each process has or counts for
@@ -43,9 +45,15 @@ _TABLE = "| name | kind | labels | together | what |\n|---|---|---|---|---|\n"
 def page() -> str:
     """Return the page as it should be."""
     parts = [_HEAD]
-    for title, registry in (("Core", asyncio.run(_of_core())), ("Edge", EdgeMetrics().registry)):
+    for title, registry in _registries():
         parts.append(f"\n## {title}\n\n{_TABLE}{''.join(_rows(registry))}")
     return "".join(parts)
+
+
+def _registries() -> Iterator[tuple[str, CollectorRegistry]]:
+    yield "Core", asyncio.run(_of_core())
+    yield "Edge", EdgeMetrics().registry
+    yield "OCPI adapter", OcpiMetrics().registry
 
 
 async def _of_core() -> CollectorRegistry:

@@ -14,6 +14,7 @@ from citrine_cli.app import build_app
 from citrine_console.config import ConsoleSettings
 from citrine_core.config import CoreSettings
 from citrine_edge.config import EdgeSettings
+from citrine_ocpi.config import OcpiSettings
 from citrine_process.settings import descriptions
 
 __all__ = ["DOCUMENT", "page"]
@@ -34,6 +35,7 @@ _PROCESSES = (
     ("Core", CoreSettings, "What `citrine core` and `citrine db upgrade` read."),
     ("Edge", EdgeSettings, "What `citrine edge` reads."),
     ("Console", ConsoleSettings, "What `citrine console` reads."),
+    ("OCPI adapter", OcpiSettings, "What `citrine ocpi serve` and the other commands of `citrine ocpi` read."),
 )
 
 _TABLE = "| variable | flag | form | default | meaning |\n|---|---|---|---|---|\n"

@@ -26,6 +26,7 @@ SOURCES = {
     "citrine_sdk": ROOT / "clients/sdk/citrine_sdk",
     "citrine_simulator": ROOT / "clients/simulator/citrine_simulator",
     "citrine_console": ROOT / "clients/console/citrine_console",
+    "citrine_ocpi": ROOT / "clients/ocpi/citrine_ocpi",
 }
 PACKAGES = sorted(SOURCES)
 UNCOPIED = shutil.ignore_patterns(".*", "*_pb2*", "__pycache__", "*.db", "tests", "build", "dist", "node_modules")

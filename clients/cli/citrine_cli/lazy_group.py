@@ -50,7 +50,7 @@ def _load(word: str, noun: Noun, is_group: bool) -> TyperCommand | TyperGroup:
         function = getattr(importlib.import_module(noun.module), noun.function)
     except ModuleNotFoundError as error:
         missing = f"citrine {word} is not installed: module {error.name} is missing"
-        raise CliError(f"{missing}; pip install 'citrine-csms[cli]'") from error
+        raise CliError(f"{missing}; pip install 'citrine-csms[{noun.extra}]'") from error
     finally:
         gc.enable()
     if is_group:

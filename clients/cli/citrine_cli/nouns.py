@@ -20,6 +20,8 @@ class Noun:
     """The first sentence of its help."""
     function: str = "build"
     """Function of the module that returns the group, or that adds the command to a `typer.Typer`."""
+    extra: str = "cli"
+    """Extra of the distribution that it needs."""
 
 
 def _command(module: str, text: str) -> Noun:
@@ -104,6 +106,7 @@ GROUPS: Mapping[str, Noun] = {
     "refused": _group(
         "refusals", "Messages of stations that were refused, dropped, mended or tolerated: list, forget."
     ),
+    "ocpi": Noun("citrine_ocpi.commands", "Roaming by OCPI: serve, partner, party.", extra="ocpi"),
     "person": _group("persons", "What is stored of a driver: export, erase, erasures."),
     "poisoned": _group("poisoned", "Messages of stations that the core could not process: list, show, run, remove."),
     "tolerance": _group(
@@ -121,6 +124,6 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Device": ("variable", "monitor", "report", "log", "firmware", "message", "data"),
     "Watching and asking": ("statistics", "events", "messages", "call", "command", "operation", "rpc"),
     "Operations": ("tenant", "key", "audit", "edges", "ca", "completion"),
-    "Processes": ("up", "core", "edge", "console", "simulate", "db"),
+    "Processes": ("up", "core", "edge", "console", "simulate", "ocpi", "db"),
 }
 """Nouns in the order and under the headings of the help. Each noun has exactly one heading."""

@@ -17,6 +17,7 @@ PROCESSES = {
     ("edge",): "edge",
     ("simulate",): "simulate",
     ("console",): "console",
+    ("ocpi", "serve"): "ocpi",
     ("db", "upgrade"): "upgrade",
     ("db", "rotate-key"): "rotate-key",
 }
@@ -27,6 +28,7 @@ _EXTRAS = {
     "edge": "edge",
     "simulate": "simulator",
     "console": "console",
+    "ocpi": "ocpi",
     "upgrade": "core",
     "rotate-key": "core",
 }

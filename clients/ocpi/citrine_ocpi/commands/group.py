@@ -1,0 +1,28 @@
+"""The group of the commands of `citrine ocpi`."""
+
+import typer
+
+from citrine_cli.processes import run_process
+from citrine_ocpi.commands.parties import build_parties
+from citrine_ocpi.commands.partners import build_partners
+
+__all__ = ["build"]
+
+
+def build() -> typer.Typer:
+    """Return the commands of `citrine ocpi`."""
+    app = typer.Typer(help="Roaming by OCPI: serve, partner, party.")
+
+    # The process parses its own flags, including --help.
+    @app.command(
+        "serve",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        add_help_option=False,
+    )
+    def serve(ctx: typer.Context) -> None:
+        """Start the OCPI adapter; its own flags follow."""
+        raise typer.Exit(run_process("ocpi", ctx.args))
+
+    app.add_typer(build_partners(), name="partner")
+    app.add_typer(build_parties(), name="party")
+    return app

@@ -1,0 +1,3 @@
+"""Migrations of the adapter's database, which Alembic runs."""
+
+__all__: list[str] = []

@@ -1,0 +1,97 @@
+"""A partner as it is known at the time of a request or a delivery."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from citrine_ocpi.transport.routing import Party, Routing
+from citrine_ocpi.transport.status import InterfaceRole, Version
+
+__all__ = ["OwnParty", "Partner", "PartnerEndpoint", "PartnerParty"]
+
+HUB = "HUB"
+
+
+@dataclass(frozen=True)
+class OwnParty:
+    """A party of ours, for which stations are operated. The first one is that of all that names none."""
+
+    party: Party
+    name: str
+    website: str = ""
+    logo: str = ""
+    """URL of its logo. Empty: none."""
+
+
+@dataclass(frozen=True)
+class PartnerParty:
+    """A party behind a connection, in one role."""
+
+    party: Party
+    role: str
+    """As OCPI says it: EMSP, HUB, NSP, CPO, …"""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class PartnerEndpoint:
+    """An endpoint of a partner."""
+
+    module: str
+    role: InterfaceRole
+    url: str
+
+
+@dataclass(frozen=True)
+class Partner:
+    """Who is at the other end of a connection: a platform with one or more parties."""
+
+    partner_id: str
+    """What the operator calls it."""
+    version: Version | None = None
+    """Which both sides speak. None: it is not registered."""
+    is_suspended: bool = False
+    is_raw: bool = False
+    """Whether tokens stand in headers as they are, and not in base64."""
+    versions_url: str = ""
+    token: str = field(default="", repr=False)
+    """By which we call it: what it gave us last, or its token A. Empty: it has given none."""
+    hub: Party | None = None
+    """The party of the hub itself, where it is one."""
+    parties: Sequence[PartnerParty] = ()
+    endpoints: Sequence[PartnerEndpoint] = ()
+    register_time: datetime | None = None
+    is_restricted: bool = True
+    """Whether the token of this request is good for the versions and credentials modules alone."""
+
+    @property
+    def is_registered(self) -> bool:
+        """Whether credentials were exchanged."""
+        return self.version is not None
+
+    @property
+    def is_hub(self) -> bool:
+        """Whether there are others behind it."""
+        return self.hub is not None or any(one.role == HUB for one in self.parties)
+
+    def owns(self, party: Party) -> bool:
+        """Return whether a party is one of its own, as tokens and sessions of its drivers name it."""
+        return any(one.party == party for one in self.parties)
+
+    def owned_parties(self) -> frozenset[Party]:
+        """Return all parties whose objects it may see."""
+        return frozenset(one.party for one in self.parties)
+
+    def endpoint(self, module: str, role: InterfaceRole) -> PartnerEndpoint | None:
+        """Return its endpoint of a module. None: it has none."""
+        return next((one for one in self.endpoints if one.module == module and one.role == role), None)
+
+    def routing(self, sender: Party, receiver: Party | None = None) -> Routing:
+        """Return the routing of a request to it.
+
+        Args:
+            sender: The party of ours that it is from.
+            receiver: The party that it is for. None: the hub, or the only or first party of the partner.
+        """
+        first = next((one.party for one in self.parties), None)
+        return Routing(sender, receiver or self.hub or first)

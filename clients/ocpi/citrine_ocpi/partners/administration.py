@@ -1,0 +1,170 @@
+"""What operators do with partners and with our own parties, by commands on the adapter's database."""
+
+from citrine_ocpi.clock import Clock, utc_now
+from citrine_ocpi.db import Database
+from citrine_ocpi.encryption import TokenCipher
+from citrine_ocpi.ids import new_credentials_token
+from citrine_ocpi.partner import OwnParty, Partner
+from citrine_ocpi.partners.directory import Partners
+from citrine_ocpi.partners.registration import Registration
+from citrine_ocpi.partners.repository import PartnerRepository
+from citrine_ocpi.partners.tables import IssuedTokenRow, OwnPartyRow, PartnerRow
+from citrine_ocpi.transport.authorization import fingerprint
+from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
+from citrine_ocpi.transport.routing import Party
+from citrine_ocpi.transport.status import InterfaceRole
+
+__all__ = ["Administration", "AdministrationRefused"]
+
+
+class AdministrationRefused(Exception):
+    """What an operator wants is not possible; said in one line."""
+
+
+class Administration:
+    """Partners and parties as operators see them.
+
+    Args:
+        database: Where they are.
+        partners: Reads them.
+        cipher: Encrypts tokens.
+        registration: Exchanges credentials.
+        client: Calls partners.
+        clock: Returns the time now.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        partners: Partners,
+        cipher: TokenCipher,
+        registration: Registration,
+        client: PartnerClient,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self.partners = partners
+        self._cipher = cipher
+        self.registration = registration
+        self._client = client
+        self._clock = clock
+
+    async def get(self, partner_id: str) -> Partner:
+        """Return a partner.
+
+        Raises:
+            AdministrationRefused: When there is none.
+        """
+        partner = await self.partners.find(partner_id)
+        if partner is None:
+            raise AdministrationRefused(f"partner {partner_id} does not exist")
+        return partner
+
+    async def add(self, partner_id: str, *, versions_url: str = "", token: str = "", is_raw: bool = False) -> str:
+        """Add a partner, and return our token A for it. Empty: it gave one to us.
+
+        Args:
+            partner_id: What it is called here.
+            versions_url: Where its versions are, if it gave us a token A.
+            token: That token.
+            is_raw: Whether it has tokens in headers as they are.
+
+        Raises:
+            AdministrationRefused: When there is a partner of that name, or no party of ours.
+        """
+        if not await self.partners.own():
+            raise AdministrationRefused("no party is set up here yet: citrine ocpi party set")
+        row = PartnerRow(
+            partner_id=partner_id,
+            is_raw=is_raw,
+            versions_url=versions_url,
+            token=self._cipher.encrypt(token, partner_id) if token else "",
+            hub_country_code="",
+            hub_party_id="",
+            create_time=self._clock(),
+        )
+        async with self._database.writing() as session:
+            repository = PartnerRepository(session)
+            if await repository.find(partner_id) is not None:
+                raise AdministrationRefused(f"partner {partner_id} exists already")
+            repository.add(row)
+        return "" if token else await self.invite(partner_id)
+
+    async def invite(self, partner_id: str) -> str:
+        """Return a new token A for a partner. A registration that there was is over.
+
+        Raises:
+            AdministrationRefused: When there is no such partner.
+        """
+        await self.get(partner_id)
+        await self.registration.forget(partner_id)
+        token = new_credentials_token()
+        async with self._database.writing() as session:
+            PartnerRepository(session).add(
+                IssuedTokenRow(
+                    partner_id=partner_id,
+                    token_hash=fingerprint(token),
+                    is_invitation=True,
+                    is_confirmed=True,
+                    create_time=self._clock(),
+                )
+            )
+        return token
+
+    async def suspend(self, partner_id: str, *, is_suspended: bool) -> None:
+        """Have nothing be exchanged with a partner for the time being, or again.
+
+        Raises:
+            AdministrationRefused: When there is no such partner.
+        """
+        await self.get(partner_id)
+        async with self._database.writing() as session:
+            row = await PartnerRepository(session).find(partner_id)
+            if row is not None:
+                row.suspend_time = (row.suspend_time or self._clock()) if is_suspended else None
+
+    async def remove(self, partner_id: str, *, is_notified: bool = True) -> str:
+        """Remove a partner with all that is stored of it, and return why it could not be notified. Empty: it was.
+
+        Raises:
+            AdministrationRefused: When there is no such partner.
+        """
+        partner = await self.get(partner_id)
+        problem = await self._end(partner) if is_notified and partner.is_registered else ""
+        async with self._database.writing() as session:
+            await PartnerRepository(session).delete(partner_id)
+        return problem
+
+    async def _end(self, partner: Partner) -> str:
+        endpoint = partner.endpoint("credentials", InterfaceRole.SENDER) or partner.endpoint(
+            "credentials", InterfaceRole.RECEIVER
+        )
+        if endpoint is None:
+            return "it has no endpoint of the credentials module"
+        try:
+            await self._client.send(partner, "DELETE", endpoint.url, module="credentials")
+        except (PartnerFailed, PartnerRefused) as error:
+            return str(error)
+        return ""
+
+    async def set_party(self, party: OwnParty) -> None:
+        """Add a party of ours, or change its details."""
+        async with self._database.writing() as session:
+            repository = PartnerRepository(session)
+            row = await repository.find_own_party(party.party)
+            if row is None:
+                row = OwnPartyRow(
+                    country_code=party.party.country_code, party_id=party.party.party_id, create_time=self._clock()
+                )
+                repository.add(row)
+            row.name, row.website, row.logo = party.name, party.website, party.logo
+
+    async def remove_party(self, party: Party) -> None:
+        """Remove a party of ours. Partners learn of it with the next exchange of credentials.
+
+        Raises:
+            AdministrationRefused: When there is none.
+        """
+        async with self._database.writing() as session:
+            if not await PartnerRepository(session).delete_own_party(party):
+                raise AdministrationRefused(f"party {party} is none of ours")

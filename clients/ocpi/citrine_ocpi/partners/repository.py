@@ -1,0 +1,106 @@
+"""What is asked of the tables of partners, and written to them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, OwnPartyRow, PartnerPartyRow, PartnerRow
+from citrine_ocpi.transport.routing import Party
+
+__all__ = ["PartnerRepository"]
+
+
+class PartnerRepository:
+    """The tables of partners within a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, partner_id: str) -> PartnerRow | None:
+        """Return a partner."""
+        return await self._session.get(PartnerRow, partner_id)
+
+    async def list_all(self) -> Sequence[PartnerRow]:
+        """Return all partners, by name."""
+        return (await self._session.scalars(select(PartnerRow).order_by(PartnerRow.partner_id))).all()
+
+    async def parties(self, partner_ids: Collection[str]) -> Sequence[PartnerPartyRow]:
+        """Return the parties behind partners."""
+        wanted = PartnerPartyRow.partner_id.in_(partner_ids)
+        order = (PartnerPartyRow.country_code, PartnerPartyRow.party_id, PartnerPartyRow.role)
+        return (await self._session.scalars(select(PartnerPartyRow).where(wanted).order_by(*order))).all()
+
+    async def endpoints(self, partner_ids: Collection[str]) -> Sequence[EndpointRow]:
+        """Return the endpoints of partners."""
+        wanted = EndpointRow.partner_id.in_(partner_ids)
+        order = (EndpointRow.module, EndpointRow.role)
+        return (await self._session.scalars(select(EndpointRow).where(wanted).order_by(*order))).all()
+
+    async def owners_of(self, parties: Collection[Party]) -> dict[Party, str]:
+        """Return which partners parties belong to, in any role."""
+        wanted = PartnerPartyRow.party_id.in_({one.party_id for one in parties})
+        rows = await self._session.scalars(select(PartnerPartyRow).where(wanted))
+        return {
+            party: row.partner_id for row in rows if (party := Party(row.country_code, row.party_id)) in set(parties)
+        }
+
+    async def replace_parties(self, partner_id: str, rows: Iterable[PartnerPartyRow]) -> None:
+        """Store what parties are behind a partner now."""
+        await self._session.execute(delete(PartnerPartyRow).where(PartnerPartyRow.partner_id == partner_id))
+        self._session.add_all(rows)
+
+    async def replace_endpoints(self, partner_id: str, rows: Iterable[EndpointRow]) -> None:
+        """Store what endpoints a partner has now."""
+        await self._session.execute(delete(EndpointRow).where(EndpointRow.partner_id == partner_id))
+        self._session.add_all(rows)
+
+    def add(self, row: PartnerRow | IssuedTokenRow | OwnPartyRow) -> None:
+        """Add a row."""
+        self._session.add(row)
+
+    async def delete(self, partner_id: str) -> None:
+        """Delete a partner, with all that is stored of it."""
+        for table in (PartnerPartyRow, EndpointRow, IssuedTokenRow, PartnerRow):
+            await self._session.execute(delete(table).where(table.partner_id == partner_id))
+
+    async def issued(self, hashes: Collection[str]) -> Sequence[IssuedTokenRow]:
+        """Return the tokens of ours with one of these hashes."""
+        wanted = IssuedTokenRow.token_hash.in_(hashes)
+        return (await self._session.scalars(select(IssuedTokenRow).where(wanted))).all()
+
+    async def issued_to(self, partner_id: str) -> Sequence[IssuedTokenRow]:
+        """Return the tokens of ours that a partner has, the oldest first."""
+        wanted = IssuedTokenRow.partner_id == partner_id
+        query = select(IssuedTokenRow).where(wanted).order_by(IssuedTokenRow.token_id)
+        return (await self._session.scalars(query)).all()
+
+    async def use(self, token_id: int, partner_id: str, now: datetime) -> None:
+        """Note the first use of a token, which ends those that were issued before it."""
+        changed = update(IssuedTokenRow).where(IssuedTokenRow.token_id == token_id).values(first_use_time=now)
+        await self._session.execute(changed)
+        before = (IssuedTokenRow.partner_id == partner_id) & (IssuedTokenRow.token_id < token_id)
+        await self._session.execute(delete(IssuedTokenRow).where(before))
+
+    async def revoke(self, *conditions: Any) -> int:
+        """Delete tokens of ours, and return how many there were."""
+        result = await self._session.execute(delete(IssuedTokenRow).where(*conditions))
+        return int(getattr(result, "rowcount", 0))
+
+    async def own_parties(self) -> Sequence[OwnPartyRow]:
+        """Return our own parties, the first one first."""
+        order = (OwnPartyRow.create_time, OwnPartyRow.country_code, OwnPartyRow.party_id)
+        return (await self._session.scalars(select(OwnPartyRow).order_by(*order))).all()
+
+    async def find_own_party(self, party: Party) -> OwnPartyRow | None:
+        """Return a party of ours."""
+        return await self._session.get(OwnPartyRow, (party.country_code, party.party_id))
+
+    async def delete_own_party(self, party: Party) -> bool:
+        """Delete a party of ours. Return False if there is none."""
+        row = await self.find_own_party(party)
+        if row is not None:
+            await self._session.delete(row)
+        return row is not None

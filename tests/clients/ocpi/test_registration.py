@@ -1,0 +1,185 @@
+"""Registration with a strict partner, by real HTTP: at the wish of either side, in both versions."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from citrine_ocpi.partners import RegistrationFailed
+from citrine_ocpi.transport import Version
+from tests.support.emsp import Emsp, emsp
+from tests.support.ocpi import RunningAdapter, running_adapter
+
+VERSIONS = pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+
+
+@pytest.fixture
+async def adapter(empty_database_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
+    """An adapter on an empty database of each kind in turn."""
+    async with running_adapter(tmp_path, database=empty_database_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def partner() -> AsyncIterator[Emsp]:
+    """A partner that nobody knows yet."""
+    async with emsp() as peer:
+        yield peer
+
+
+@VERSIONS
+async def test_a_partner_registers_by_our_token_which_is_void_afterwards(
+    adapter: RunningAdapter, partner: Emsp, version: str
+) -> None:
+    token_a = await adapter.invite("tnm")
+
+    answer = await partner.register(adapter.versions_url, token_a, version)
+
+    assert answer.status_code == 201
+    credentials = answer.json()["data"]
+    assert credentials["roles"] == [
+        {
+            "role": "CPO",
+            "country_code": "DE",
+            "party_id": "CIT",
+            "business_details": {"name": "Citrine Charging"},
+        }
+    ]
+    assert credentials["url"] == adapter.versions_url
+    assert (await partner.call("GET", adapter.versions_url, token=token_a)).status_code == 401
+    assert (await partner.get(partner.endpoints["credentials", "SENDER"]))["token"] == partner.token
+    found = await adapter.office.partners.find("tnm")
+    assert found is not None
+    assert (found.version, str(found.parties[0].party)) == (version, "NL-TNM")
+    assert {one.module for one in found.endpoints} >= {"credentials", "locations", "tokens", "cdrs"}
+
+
+@VERSIONS
+async def test_we_register_by_the_token_of_a_partner(adapter: RunningAdapter, partner: Emsp, version: str) -> None:
+    partner.accepted = {"token-a-of-the-partner"}
+    administration = adapter.office.administration
+    await administration.add("tnm", versions_url=f"{partner.url}/versions", token="token-a-of-the-partner")
+
+    found = await adapter.office.registration.register(await administration.get("tnm"), Version(version))
+
+    assert found.version == version
+    assert partner.registered["roles"][0]["party_id"] == "CIT"
+    # Each calls the other by the new tokens.
+    assert partner.accepted == {found.token}
+    assert (await partner.get(partner.endpoints["credentials", "SENDER"]))["token"] == partner.token
+    with pytest.raises(RegistrationFailed, match="is registered"):
+        await adapter.office.registration.register(found)
+
+
+async def test_credentials_are_changed_by_either_side_and_with_the_version(
+    adapter: RunningAdapter, partner: Emsp
+) -> None:
+    """The token before is good until the new one was used."""
+    await partner.register(adapter.versions_url, await adapter.invite("tnm"), "2.2.1")
+    before = partner.token
+    await partner.fetch_endpoints("2.3.0")
+
+    answer = await partner.exchange("PUT", "2.3.0")
+
+    assert answer.status_code == 200
+    after = partner.token
+    assert (await partner.call("GET", adapter.versions_url, token=before)).status_code == 200
+    assert (await partner.call("GET", adapter.versions_url, token=after)).status_code == 200
+    assert (await partner.call("GET", adapter.versions_url, token=before)).status_code == 401
+    found = await adapter.office.administration.get("tnm")
+    assert found.version == "2.3.0"
+
+    rotated = await adapter.office.registration.rotate(found)
+
+    assert partner.token != after
+    assert partner.accepted == {rotated.token}
+    assert rotated.token != found.token
+
+
+async def test_methods_that_do_not_fit_the_state_are_405(adapter: RunningAdapter, partner: Emsp) -> None:
+    token_a = await adapter.invite("tnm")
+    partner.partner_versions_url, partner.token = adapter.versions_url, token_a
+    await partner.fetch_endpoints("2.2.1")
+    url = partner.endpoints["credentials", "SENDER"]
+
+    assert (await partner.exchange("PUT")).status_code == 405
+    assert (await partner.call("DELETE", url)).status_code == 405
+    assert (await partner.call("PATCH", url, {})).status_code == 405
+    assert (await partner.exchange("POST")).status_code == 201
+    assert (await partner.exchange("POST")).status_code == 405
+    assert (await partner.call("DELETE", url)).status_code == 200
+    assert (await partner.call("GET", url)).status_code == 401
+    assert not (await adapter.office.administration.get("tnm")).is_registered
+
+
+async def test_a_partner_that_can_not_be_asked_is_refused_and_may_try_again(
+    adapter: RunningAdapter, partner: Emsp
+) -> None:
+    """With 3001, 3002 or 3003, and its token A is still good."""
+    token_a = await adapter.invite("tnm")
+    partner.partner_versions_url, partner.token = adapter.versions_url, token_a
+    await partner.fetch_endpoints("2.2.1")
+    own_url, partner.url = partner.url, "http://127.0.0.1:9"
+
+    assert (await partner.exchange("POST")).json()["status_code"] == 3001
+
+    partner.url, partner.versions = own_url, ("2.1.1",)
+    assert (await partner.exchange("POST")).json()["status_code"] == 3002
+    partner.versions = ("2.2.1",)
+    assert (await partner.exchange("POST")).status_code == 201
+
+
+async def test_a_partner_can_not_say_that_it_is_somebody_else(adapter: RunningAdapter, partner: Emsp) -> None:
+    """It would see that one's tokens and sessions."""
+    await partner.register(adapter.versions_url, await adapter.invite("tnm"))
+
+    async with emsp(party_id="tnm") as impostor:
+        as_partner = await impostor.register(adapter.versions_url, await adapter.invite("impostor"))
+        impostor.country_code, impostor.party_id = "DE", "CIT"
+        as_us = await impostor.exchange("POST")
+
+    assert as_partner.json()["status_code"] == as_us.json()["status_code"] == 2001
+    assert not (await adapter.office.administration.get("impostor")).is_registered
+
+
+async def test_a_partner_that_is_suspended_is_refused_until_it_is_not(adapter: RunningAdapter, partner: Emsp) -> None:
+    await partner.register(adapter.versions_url, await adapter.invite("tnm"))
+
+    await adapter.office.administration.suspend("tnm", is_suspended=True)
+    refused = await partner.call("GET", adapter.versions_url)
+    await adapter.office.administration.suspend("tnm", is_suspended=False)
+
+    assert refused.status_code == 403
+    assert (await partner.call("GET", adapter.versions_url)).status_code == 200
+
+
+async def test_removing_a_partner_ends_the_registration_at_its_side(adapter: RunningAdapter, partner: Emsp) -> None:
+    await partner.register(adapter.versions_url, await adapter.invite("tnm"))
+
+    assert await adapter.office.administration.remove("tnm") == ""
+
+    assert partner.registered == {}
+    assert (await partner.call("GET", adapter.versions_url)).status_code == 401
+    assert await adapter.office.partners.list_all() == []
+
+
+async def test_a_partner_may_have_tokens_as_they_are(adapter: RunningAdapter) -> None:
+    async with emsp(is_raw=True) as partner:
+        answer = await partner.register(adapter.versions_url, await adapter.invite("tnm", is_raw=True))
+        assert answer.status_code == 201
+
+        partner.is_raw = False
+        assert (await partner.call("GET", adapter.versions_url)).status_code == 401
+        partner.is_raw = True
+
+
+async def test_no_token_is_stored_in_clear(adapter: RunningAdapter, partner: Emsp, tmp_path: Path) -> None:
+    token_a = await adapter.invite("tnm")
+    await partner.register(adapter.versions_url, token_a)
+    (given,) = partner.accepted
+
+    await adapter.office.close()
+
+    for file in tmp_path.glob("*.db*"):
+        content = file.read_bytes()
+        assert all(token.encode() not in content for token in (token_a, given, partner.token))

@@ -1,0 +1,73 @@
+"""An OCPI adapter in the process of the test, on a free port, with a database of its own."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from citrine_ocpi.adapter import Adapter, Office, office
+from citrine_ocpi.config import OcpiSettings
+from citrine_ocpi.partner import OwnParty
+from citrine_ocpi.transport import Party
+from citrine_sdk import Citrine
+from tests.support.serving import bound, serving
+
+__all__ = ["RunningAdapter", "running_adapter"]
+
+
+@dataclass
+class RunningAdapter:
+    """An adapter that serves."""
+
+    settings: OcpiSettings
+    url: str
+    office: Office
+    adapter: Adapter
+
+    @property
+    def versions_url(self) -> str:
+        """Where partners begin."""
+        return f"{self.url}/ocpi/versions"
+
+    async def invite(self, partner_id: str, *, is_raw: bool = False) -> str:
+        """Add a partner, and return the token A for it."""
+        return await self.office.administration.add(partner_id, is_raw=is_raw)
+
+
+@contextlib.asynccontextmanager
+async def running_adapter(
+    directory: Path,
+    *,
+    database: str = "",
+    core: str = "127.0.0.1:1",
+    key: str = "no key",
+    party: str = "DE-CIT",
+    **settings: Any,
+) -> AsyncIterator[RunningAdapter]:
+    """Run an adapter for the time of a block.
+
+    Args:
+        directory: Where its files go.
+        database: URL of its database. Empty: a file there.
+        core: Address of the core. That it has none is no matter of partners and registration.
+        key: Its API key.
+        party: Our party.
+        settings: Of the adapter.
+    """
+    values = {
+        "ocpi_database": database or f"sqlite+aiosqlite:///{directory / 'ocpi.db'}",
+        "ocpi_encryption_key_file": directory / "ocpi.keys",
+        "ocpi_allow_insecure_partners": True,
+        "ocpi_request_timeout": timedelta(seconds=10),
+        "core": core,
+        **settings,
+    }
+    opened_socket, url = bound()
+    made = OcpiSettings(**values)
+    async with Citrine(core, key=key) as citrine, office(made, url) as opened:
+        await opened.administration.set_party(OwnParty(Party.parse(party), "Citrine Charging"))
+        adapter = Adapter(made, opened, citrine, url)
+        async with serving(adapter.app, opened_socket):
+            yield RunningAdapter(made, url, opened, adapter)
