@@ -1,15 +1,17 @@
 """An OCPI adapter in the process of the test, on a free port, with a database of its own."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from citrine_ocpi.adapter import Adapter, Office, office
+from citrine_ocpi.adapter import MODULES, Adapter, Office, office
 from citrine_ocpi.config import OcpiSettings
 from citrine_ocpi.partner import OwnParty
+from citrine_ocpi.services import Module, Services
 from citrine_ocpi.transport import Party
 from citrine_sdk import Citrine
 from tests.support.serving import bound, serving
@@ -44,6 +46,7 @@ async def running_adapter(
     core: str = "127.0.0.1:1",
     key: str = "no key",
     party: str = "DE-CIT",
+    modules: Sequence[Callable[[Services], Module]] = MODULES,
     **settings: Any,
 ) -> AsyncIterator[RunningAdapter]:
     """Run an adapter for the time of a block.
@@ -54,6 +57,7 @@ async def running_adapter(
         core: Address of the core. That it has none is no matter of partners and registration.
         key: Its API key.
         party: Our party.
+        modules: Functional modules.
         settings: Of the adapter.
     """
     values = {
@@ -68,6 +72,11 @@ async def running_adapter(
     made = OcpiSettings(**values)
     async with Citrine(core, key=key) as citrine, office(made, url) as opened:
         await opened.administration.set_party(OwnParty(Party.parse(party), "Citrine Charging"))
-        adapter = Adapter(made, opened, citrine, url)
+        adapter = Adapter(made, opened, citrine, url, modules=modules)
+        working = asyncio.create_task(adapter.run(), name="deliveries and events")
         async with serving(adapter.app, opened_socket):
-            yield RunningAdapter(made, url, opened, adapter)
+            try:
+                yield RunningAdapter(made, url, opened, adapter)
+            finally:
+                working.cancel()
+                await asyncio.gather(working, return_exceptions=True)

@@ -1,5 +1,6 @@
 """The adapter, put together: what it is made of, and what runs while it serves."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.config import OcpiSettings
 from citrine_ocpi.db import Database, upgrade
+from citrine_ocpi.deliveries import Outbox, Sender
+from citrine_ocpi.deliveries.letters import Letters
 from citrine_ocpi.encryption import TokenCipher
+from citrine_ocpi.feed import Feed
 from citrine_ocpi.metrics import Metrics
 from citrine_ocpi.modules.credentials import CredentialsModule
 from citrine_ocpi.modules.versions import VersionsModule
@@ -50,6 +54,7 @@ class Office:
         self.administration = Administration(
             self.database, self.partners, cipher, self.registration, self.client, clock
         )
+        self.letters = Letters(self.database, clock)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -75,7 +80,7 @@ async def office(settings: OcpiSettings, public_url: str) -> AsyncIterator[Offic
 
 
 class Adapter:
-    """An ASGI application, and the state of what it needs.
+    """An ASGI application, and what runs beside it: what is sent to partners, and the events of the core.
 
     Args:
         settings: Of the adapter.
@@ -97,6 +102,7 @@ class Adapter:
     ) -> None:
         self._office = opened
         self.metrics = opened.metrics
+        self.outbox = Outbox(clock)
         services = Services(
             settings=settings,
             public_url=public_url,
@@ -104,11 +110,15 @@ class Adapter:
             database=opened.database,
             partners=opened.partners,
             client=opened.client,
+            outbox=self.outbox,
             metrics=opened.metrics,
             clock=clock,
         )
-        made = [CredentialsModule(opened.registration), *(make(services) for make in modules)]
-        endpoints = [endpoint for module in made for endpoint in module.endpoints()]
+        made = [make(services) for make in modules]
+        endpoints = [
+            *CredentialsModule(opened.registration).endpoints(),
+            *(endpoint for module in made for endpoint in module.endpoints()),
+        ]
         self.app = OcpiServer(
             [*VersionsModule(public_url, endpoints).endpoints(), *endpoints],
             opened.partners,
@@ -118,6 +128,28 @@ class Adapter:
             largest_page=settings.ocpi_page_size,
             clock=clock,
         )
+        self._sender = Sender(
+            opened.database,
+            self.outbox,
+            opened.partners,
+            opened.client,
+            opened.metrics,
+            timeout=settings.ocpi_request_timeout.total_seconds(),
+            retention=settings.ocpi_delivery_retention,
+            clock=clock,
+        )
+        listeners = [listener for module in made for listener in module.listeners()]
+        self._feed = Feed(citrine, opened.database, listeners, opened.metrics, clock) if listeners else None
+        self._tasks = [task for module in made for task in module.tasks()]
+
+    async def run(self) -> None:
+        """Do what is done beside serving, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sender.run(), name="deliveries")
+            if self._feed is not None:
+                tasks.create_task(self._feed.run(), name="feed")
+            for task in self._tasks:
+                tasks.create_task(task())
 
     async def missing(self) -> str:
         """Return what is missing for the adapter to serve. Empty: nothing."""
@@ -126,4 +158,15 @@ class Adapter:
                 await session.execute(text("SELECT 1"))
         except (SQLAlchemyError, OSError):
             return "the database can't be reached"
-        return ""
+        return self._feed.problem if self._feed is not None else ""
+
+    async def render_metrics(self) -> bytes:
+        """Return what /metrics shows."""
+        try:
+            waiting, dead = await self._office.letters.count()
+        except (SQLAlchemyError, OSError):
+            # What is counted in memory is shown all the same.
+            return self.metrics.render()
+        self.metrics.waiting.set(waiting)
+        self.metrics.dead.set(dead)
+        return self.metrics.render()

@@ -81,7 +81,7 @@ async def _serve(settings: OcpiSettings) -> int:
         opened = await stack.enter_async_context(office(settings, public_url))
         adapter = Adapter(settings, opened, citrine, public_url)
         config.app = adapter.app
-        health = HealthServer(adapter.missing, adapter.metrics.render)
+        health = HealthServer(adapter.missing, adapter.render_metrics)
         health_address = join_address(*await health.listen(*split_address(settings.ocpi_http_listen)))
         stack.callback(health.close)
         # Partners that come before the server accepts them wait.
@@ -90,12 +90,18 @@ async def _serve(settings: OcpiSettings) -> int:
         _logger.info("the OCPI adapter listens", extra={"address": address, "public_url": public_url})
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([socket]), name="serve")
+        working = asyncio.create_task(adapter.run(), name="deliveries and events")
         stopping = asyncio.create_task(stop.wait(), name="wait for a signal")
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
         await serving
-        stopping.cancel()
-    return 0
+        failed = working.done()
+        for task in (working, stopping):
+            task.cancel()
+        results = await asyncio.gather(working, stopping, return_exceptions=True)
+        if failed:
+            _logger.error("the adapter stops by an error", exc_info=results[0])
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

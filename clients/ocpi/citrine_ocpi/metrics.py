@@ -61,6 +61,6 @@ class Metrics:
             registry=self.registry,
         )
 
-    async def render(self) -> bytes:
+    def render(self) -> bytes:
         """Return what /metrics shows."""
         return generate_latest(self.registry)

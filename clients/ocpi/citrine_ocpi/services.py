@@ -1,12 +1,14 @@
 """What modules are made with, and what each of them is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from citrine_ocpi.clock import Clock
 from citrine_ocpi.config import OcpiSettings
 from citrine_ocpi.db import Database
+from citrine_ocpi.deliveries import Outbox
+from citrine_ocpi.feed import Listener
 from citrine_ocpi.metrics import Metrics
 from citrine_ocpi.partners import Partners
 from citrine_ocpi.transport.calls import Endpoint
@@ -28,6 +30,8 @@ class Services:
     database: Database
     partners: Partners
     client: PartnerClient
+    outbox: Outbox
+    """What is sent to partners is stored in it."""
     metrics: Metrics
     clock: Clock
 
@@ -37,3 +41,9 @@ class Module(Protocol):
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return what it serves."""
+
+    def listeners(self) -> Sequence[Listener]:
+        """Return what it makes of events of the core."""
+
+    def tasks(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+        """Return what it does all the time, until it is cancelled."""

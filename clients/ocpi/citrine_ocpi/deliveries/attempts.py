@@ -1,0 +1,94 @@
+"""What one attempt to deliver comes to, and when the next one is."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from citrine_ocpi.deliveries.tables import DeliveryRow
+from citrine_ocpi.partner import Partner
+from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
+from citrine_ocpi.transport.routing import Routing, TraceIds
+from citrine_ocpi.transport.status import InterfaceRole
+
+__all__ = ["FIRST_PAUSE", "Attempt", "Outcome", "attempt", "pause_after"]
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 900.0
+"""Seconds until something is tried again: after the first failure, and after many."""
+
+_OF_CREDENTIALS = frozenset({401, 403})
+"""Statuses of HTTP that say nothing of the object: the partner does not know us at present."""
+
+
+class Outcome(Enum):
+    """What became of an attempt."""
+
+    DELIVERED = auto()
+    FAILED = auto()
+    """It may succeed later."""
+    REFUSED = auto()
+    """It would be again."""
+    UNWANTED = auto()
+    """The partner has no endpoint for it any more."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt to deliver."""
+
+    outcome: Outcome
+    problem: str = ""
+    retry_after: float = 0.0
+    """Seconds that the partner wants to be left alone."""
+
+
+def pause_after(failures: int) -> timedelta:
+    """Return how long to wait after so many failures in a row: longer each time, and never as long as others wait."""
+    seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 20))
+    return timedelta(seconds=seconds * (0.5 + random.random() / 2))
+
+
+async def attempt(client: PartnerClient, partner: Partner, row: DeliveryRow, now: datetime) -> Attempt:
+    """Send something to a partner: what changed by PATCH, and the whole where that is refused."""
+    if row.expire_time is not None and row.expire_time <= now:
+        return Attempt(Outcome.REFUSED, "it came too late")
+    url = _url(partner, row)
+    if not url:
+        return Attempt(Outcome.UNWANTED)
+    try:
+        if row.changes and row.method == "PUT":
+            try:
+                await _send(client, partner, row, "PATCH", url, row.changes)
+                return Attempt(Outcome.DELIVERED)
+            except PartnerRefused as error:
+                if error.http_status in _OF_CREDENTIALS:
+                    raise
+        await _send(client, partner, row, row.method, url, row.body)
+    except PartnerFailed as error:
+        return Attempt(Outcome.FAILED, str(error), error.retry_after)
+    except PartnerRefused as error:
+        is_later = error.http_status in _OF_CREDENTIALS
+        return Attempt(Outcome.FAILED if is_later else Outcome.REFUSED, str(error))
+    return Attempt(Outcome.DELIVERED)
+
+
+def _url(partner: Partner, row: DeliveryRow) -> str:
+    """Return where something is sent. Empty: nowhere."""
+    if row.path.startswith(("http://", "https://")):
+        return row.path
+    endpoint = partner.endpoint(row.module, InterfaceRole.RECEIVER)
+    if endpoint is None:
+        return ""
+    return f"{endpoint.url.rstrip('/')}/{row.path}" if row.path else endpoint.url
+
+
+async def _send(client: PartnerClient, partner: Partner, row: DeliveryRow, method: str, url: str, body: str) -> None:
+    await client.send(
+        partner,
+        method,
+        url,
+        module=row.module,
+        body=body.encode() if body else None,
+        routing=Routing.of({name.lower(): value for name, value in row.routing.items()}),
+        trace=TraceIds(correlation_id=row.correlation_id),
+    )

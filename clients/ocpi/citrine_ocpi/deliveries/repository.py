@@ -1,0 +1,150 @@
+"""What is asked of the tables of deliveries, and written to them."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from citrine_ocpi.db.inserts import insert_missing
+from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow
+from citrine_ocpi.partners.tables import PartnerRow
+
+__all__ = ["DeliveryRepository"]
+
+
+def _is_free(row: type[DeliveryRow], now: datetime) -> ColumnElement[bool]:
+    return or_(row.lease_time.is_(None), row.lease_time <= now)
+
+
+class DeliveryRepository:
+    """The tables of deliveries within a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def waiting(self, places: Collection[tuple[str, str]]) -> Sequence[DeliveryRow]:
+        """Return what waits for partners of objects, locked until the end of the transaction."""
+        wanted = tuple_(DeliveryRow.partner_id, DeliveryRow.object_key).in_(sorted(places))
+        # In one order, so that two who lock the same rows don't wait for each other.
+        query = select(DeliveryRow).where(wanted, DeliveryRow.dead_time.is_(None)).order_by(DeliveryRow.delivery_id)
+        return (await self._session.scalars(query.with_for_update())).all()
+
+    async def insert(self, rows: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
+        """Insert rows but those that there are, and return the places of those that were inserted."""
+        columns = (DeliveryRow.partner_id, DeliveryRow.object_key)
+        return {
+            (str(one), str(other)) for one, other in await insert_missing(self._session, DeliveryRow, rows, columns)
+        }
+
+    async def due_partners(self, now: datetime) -> Sequence[str]:
+        """Return the partners for whom something is due that may be sent."""
+        query = (
+            select(DeliveryRow.partner_id)
+            .join(PartnerRow, PartnerRow.partner_id == DeliveryRow.partner_id)
+            .outerjoin(CircuitRow, CircuitRow.partner_id == DeliveryRow.partner_id)
+            .where(
+                DeliveryRow.dead_time.is_(None),
+                DeliveryRow.due_time <= now,
+                _is_free(DeliveryRow, now),
+                PartnerRow.version.is_not(None),
+                PartnerRow.suspend_time.is_(None),
+                or_(CircuitRow.open_time.is_(None), CircuitRow.open_time <= now),
+            )
+            .distinct()
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def claim(self, partner_id: str, limit: int, now: datetime, until: datetime) -> Sequence[DeliveryRow]:
+        """Return what is due for a partner, the first of each order, which nobody else sends until a time."""
+        before = aliased(DeliveryRow)
+        is_behind = exists().where(
+            before.partner_id == DeliveryRow.partner_id,
+            before.order_key == DeliveryRow.order_key,
+            before.delivery_id < DeliveryRow.delivery_id,
+            before.dead_time.is_(None),
+        )
+        found = (
+            select(DeliveryRow.delivery_id)
+            .where(
+                DeliveryRow.partner_id == partner_id,
+                DeliveryRow.dead_time.is_(None),
+                DeliveryRow.due_time <= now,
+                _is_free(DeliveryRow, now),
+                ~is_behind,
+            )
+            .order_by(DeliveryRow.due_time, DeliveryRow.delivery_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        ids = (await self._session.scalars(found)).all()
+        if not ids:
+            return []
+        claimed = (
+            update(DeliveryRow)
+            .where(DeliveryRow.delivery_id.in_(ids), _is_free(DeliveryRow, now))
+            .values(lease_time=until)
+            .returning(DeliveryRow)
+        )
+        rows = (await self._session.scalars(claimed)).all()
+        return sorted(rows, key=lambda row: row.delivery_id)
+
+    async def finish(self, delivery_id: int, revision: int, until: datetime) -> bool:
+        """Delete what a partner has got. Return False if there is a newer version of it."""
+        mine = (DeliveryRow.delivery_id == delivery_id, DeliveryRow.lease_time == until)
+        result = await self._session.execute(delete(DeliveryRow).where(*mine, DeliveryRow.revision == revision))
+        return bool(getattr(result, "rowcount", 0))
+
+    async def release(self, delivery_id: int, until: datetime, **values: Any) -> None:
+        """Have anybody send something again, with other values."""
+        mine = (DeliveryRow.delivery_id == delivery_id, DeliveryRow.lease_time == until)
+        await self._session.execute(update(DeliveryRow).where(*mine).values(lease_time=None, **values))
+
+    async def circuit(self, partner_id: str) -> CircuitRow | None:
+        """Return how well a partner is reached. None: nothing failed yet."""
+        return await self._session.get(CircuitRow, partner_id, with_for_update=True)
+
+    def add_circuit(self, row: CircuitRow) -> None:
+        """Add how well a partner is reached."""
+        self._session.add(row)
+
+    async def list_some(self, partner_id: str, *, is_dead: bool, limit: int) -> Sequence[DeliveryRow]:
+        """Return what waits, or what was given up, the oldest first.
+
+        Args:
+            partner_id: For this partner. Empty: for all.
+            is_dead: Whether it was given up.
+            limit: At most so many. 0: all.
+        """
+        query = select(DeliveryRow).order_by(DeliveryRow.delivery_id)
+        query = query.where(DeliveryRow.dead_time.is_not(None) if is_dead else DeliveryRow.dead_time.is_(None))
+        if partner_id:
+            query = query.where(DeliveryRow.partner_id == partner_id)
+        return (await self._session.scalars(query.limit(limit) if limit else query)).all()
+
+    async def find_all(self, delivery_ids: Collection[int]) -> Sequence[DeliveryRow]:
+        """Return deliveries by their ids."""
+        query = select(DeliveryRow).where(DeliveryRow.delivery_id.in_(delivery_ids))
+        return (await self._session.scalars(query)).all()
+
+    async def forget_dead(self, row: DeliveryRow) -> None:
+        """Delete what was given up of the object of a delivery: a newer version of it is, too."""
+        await self._session.execute(
+            delete(DeliveryRow).where(
+                DeliveryRow.partner_id == row.partner_id,
+                DeliveryRow.object_key == row.object_key,
+                DeliveryRow.dead_time.is_not(None),
+            )
+        )
+
+    async def delete(self, row: DeliveryRow) -> None:
+        """Delete a delivery."""
+        await self._session.delete(row)
+
+    async def count(self) -> tuple[int, int]:
+        """Return how many wait, and how many were given up."""
+        query = select(func.count(), func.count(DeliveryRow.dead_time)).select_from(DeliveryRow)
+        total, dead = (await self._session.execute(query)).one()
+        return total - dead, dead

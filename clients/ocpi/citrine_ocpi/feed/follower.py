@@ -1,0 +1,259 @@
+"""Follows the events of the core: what follows from an event is stored by the transaction that stores its position."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import grpc
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.events.v1.events_pb2 import Event
+from citrine_ocpi.clock import Clock, utc_now
+from citrine_ocpi.db import Database
+from citrine_ocpi.feed.repository import FeedRepository
+from citrine_ocpi.ids import new_id
+from citrine_ocpi.metrics import Metrics
+from citrine_sdk import Citrine
+
+__all__ = ["Effect", "Feed", "Listener"]
+
+LEASE = timedelta(seconds=15)
+"""How long a process follows the feed without a sign of life, until another one may."""
+
+BEAT = 5.0
+"""Seconds between signs of life, and between looks at whether another process stopped following."""
+
+MOST_AT_A_TIME = 200
+"""Events whose effects one transaction stores."""
+
+OVERLAP = timedelta(minutes=5)
+"""How much before the last event what changed is listed, where events are no longer retained."""
+
+_LATER = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+    }
+)
+"""What the core answers where it, or the adapter's key, is what is wrong, and not the event."""
+
+_logger = logging.getLogger(__name__)
+
+Effect = Callable[[AsyncSession], Awaitable[None]]
+"""Stores what follows from events, within the transaction that stores how far they were followed."""
+
+
+class Listener(Protocol):
+    """What makes something of events."""
+
+    kinds: Collection[str]
+    """Bodies of events, as "transaction_started"."""
+
+    async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
+        """Return what follows from events, in their order. It may ask the core, and stores nothing by itself."""
+
+    async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
+        """Return what follows from what changed since a time, where the events are no longer known.
+
+        Args:
+            since: When the last known event happened. None: nothing was followed yet.
+        """
+
+
+class _OtherFollower(Exception):
+    """Another process follows the feed."""
+
+
+class Feed:
+    """Follows events for all listeners. `run` goes on until it is cancelled; one replica at a time does so.
+
+    An event has its effects once: they are stored with the position of the event, by who has the lease. What a
+    listener can't make anything of is logged, and does not end the feed.
+
+    Args:
+        citrine: The core.
+        database: Where positions are.
+        listeners: What makes something of events.
+        metrics: What is counted.
+        clock: Returns the time now.
+        name: Of the feed.
+    """
+
+    def __init__(
+        self,
+        citrine: Citrine,
+        database: Database,
+        listeners: Sequence[Listener],
+        metrics: Metrics,
+        clock: Clock = utc_now,
+        name: str = "events",
+    ) -> None:
+        self._citrine = citrine
+        self._database = database
+        self._listeners = listeners
+        self._metrics = metrics
+        self._clock = clock
+        self._name = name
+        self._follower_id = new_id()
+        self._kinds = sorted({kind for listener in listeners for kind in listener.kinds})
+        self.problem = "the feed of events has not begun"
+        """Why events are not followed by this process. Empty: they are, or another one follows them."""
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._follow_once()
+                except _OtherFollower:
+                    self.problem = ""
+                except (grpc.aio.AioRpcError, SQLAlchemyError, OSError) as error:
+                    self.problem = f"events can't be followed: {_reason(error)}"
+                    _logger.warning("following events failed", extra={"problem": _reason(error)})
+                except Exception as error:
+                    self.problem = f"events can't be followed: {type(error).__name__}"
+                    _logger.exception("following events failed")
+                await asyncio.sleep(BEAT)
+        finally:
+            await self._release()
+
+    async def _follow_once(self) -> None:
+        async with self._database.writing() as session:
+            now = self._clock()
+            row = await FeedRepository(session).claim(self._name, self._follower_id, now, now + LEASE)
+        if row is None:
+            raise _OtherFollower
+        token = row.token or await self._begin(row.event_time)
+        following = asyncio.create_task(self._follow(token, row.event_time), name="events of the core")
+        beating = asyncio.create_task(self._beat(), name="lease of the feed")
+        try:
+            done, _ = await asyncio.wait({following, beating}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (following, beating):
+                task.cancel()
+            await asyncio.gather(following, beating, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _begin(self, event_time: datetime | None) -> str:
+        """Have listeners list what there is, and return the position from which events are news."""
+        token = await self._citrine.event_position()
+        effects: list[Effect] = []
+        since = None if event_time is None else event_time - OVERLAP
+        for listener in self._listeners:
+            effects += await listener.catch_up(since)
+        await self._store(effects, token, self._clock())
+        return token
+
+    async def _follow(self, token: str, event_time: datetime | None) -> None:
+        self.problem = ""
+        try:
+            async with aclosing(self._batches(token)) as batches:
+                async for batch, position in batches:
+                    if batch:
+                        await self._handle(batch)
+                        event_time = batch[-1].time.ToDatetime(UTC)
+                    if position:
+                        await self._store([], position, event_time)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
+                raise
+            _logger.warning("events are no longer retained: what changed is listed", extra={"since": str(event_time)})
+            await self._begin(event_time)
+
+    async def _batches(self, token: str) -> AsyncGenerator[tuple[list[Event], str], None]:
+        """Yield the events that are there, and how far the stream is behind them where it says so."""
+        queue: asyncio.Queue[Event | str] = asyncio.Queue(MOST_AT_A_TIME)
+
+        def reached(position: str) -> None:
+            with contextlib.suppress(asyncio.QueueFull):
+                queue.put_nowait(position)
+
+        async def read() -> None:
+            events = self._citrine.follow_events(kinds=self._kinds, from_token=token, on_position=reached)
+            async with aclosing(events) as stream:
+                async for event in stream:
+                    await queue.put(event)
+
+        reading = asyncio.create_task(read(), name="read events")
+        try:
+            while True:
+                first = asyncio.create_task(queue.get(), name="next event")
+                try:
+                    await asyncio.wait({reading, first}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    if not first.done():
+                        first.cancel()
+                if not first.done():
+                    # It ends only by an error.
+                    await reading
+                    return
+                batch, position = [first.result()], ""
+                while not queue.empty() and len(batch) < MOST_AT_A_TIME:
+                    batch.append(queue.get_nowait())
+                if isinstance(batch[-1], str):
+                    position = batch[-1]
+                yield [one for one in batch if not isinstance(one, str)], position
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _handle(self, events: Sequence[Event]) -> None:
+        effects: list[Effect] = []
+        for listener in self._listeners:
+            mine = [event for event in events if event.WhichOneof("body") in listener.kinds]
+            if mine:
+                effects += await self._effects(listener, mine)
+        await self._store(effects, events[-1].token, events[-1].time.ToDatetime(UTC))
+        self._metrics.feed_events.inc(len(events))
+
+    async def _effects(self, listener: Listener, events: Sequence[Event]) -> Sequence[Effect]:
+        try:
+            return await listener.happened(events)
+        except Exception as error:
+            if isinstance(error, grpc.aio.AioRpcError) and error.code() in _LATER:
+                raise
+            if len(events) == 1:
+                _logger.exception("an event is left out", extra={"event": events[0].token})
+                return []
+            # One of them: the others count.
+            return [effect for event in events for effect in await self._effects(listener, [event])]
+
+    async def _store(self, effects: Sequence[Effect], token: str, event_time: datetime | None) -> None:
+        async with self._database.writing() as session:
+            if not await FeedRepository(session).advance(self._name, self._follower_id, token, event_time):
+                raise _OtherFollower
+            for effect in effects:
+                await effect(session)
+
+    async def _beat(self) -> None:
+        """Renew the lease."""
+        while True:
+            await asyncio.sleep(BEAT)
+            async with self._database.writing() as session:
+                now = self._clock()
+                if await FeedRepository(session).claim(self._name, self._follower_id, now, now + LEASE) is None:
+                    raise _OtherFollower
+
+    async def _release(self) -> None:
+        try:
+            async with self._database.writing() as session:
+                await FeedRepository(session).release(self._name, self._follower_id, self._clock())
+        except (SQLAlchemyError, OSError):
+            _logger.info("the feed could not be given back; another process follows it after its lease")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return " ".join(str(error).split())
