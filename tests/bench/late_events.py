@@ -85,7 +85,7 @@ async def _send(
         if answer[0] != 3:
             raise RuntimeError(f"an event was refused: {answer}")
     async with asyncio.timeout(FOLD_TIME):
-        while (found := await _transaction(citrine, name)).is_behind:
+        while (found := await _transaction(citrine, name)).behind:
             await asyncio.sleep(0.5)
     if (found.energy_wh, found.missing_events) != (len(payloads) - 1, 0):
         raise RuntimeError(f"the transaction is not what its events say: {found}")

@@ -63,7 +63,7 @@ async def test_TC_E_30_CSMS(station: ConformanceStation, api: Citrine) -> None:
     assert asked == {"transactionId": station.transaction_id}
     found = await transaction_of(station, api)
     assert (found.check.ongoing, found.check.messages_in_queue) == (True, False)
-    assert not found.HasField("closed_time")
+    assert not found.HasField("close_time")
 
 
 async def test_TC_E_31_CSMS(station: ConformanceStation, api: Citrine) -> None:

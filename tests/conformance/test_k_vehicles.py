@@ -168,7 +168,7 @@ async def test_TC_K_52_CSMS(station: ConformanceStation, api: Citrine) -> None:
             request_id=sent["requestId"],
         )
     )
-    assert [part.is_last for part in parts.parts] == [True]
+    assert [part.last for part in parts.parts] == [True]
 
 
 async def _needs(station: ConformanceStation, *statuses: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ async def a_command_expires(deployment: Deployment, core: int) -> None:
         async with asyncio.timeout(MOVED_WITHIN):
             while command.state != COMMAND_STATE_EXPIRED:
                 await asyncio.sleep(0.2)
-                command = await citrine.commands.GetCommand(GetCommandRequest(id=command.id))
+                command = await citrine.commands.GetCommand(GetCommandRequest(command_id=command.command_id))
 
 
 async def test_what_either_core_stores_is_done_while_both_run(pair: Deployment) -> None:

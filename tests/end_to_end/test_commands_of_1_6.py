@@ -344,7 +344,7 @@ async def test_capacity_of_a_station_becomes_charging_profiles(core: RunningCore
 
 async def test_campaign_updates_a_station_and_sees_its_new_version(core: RunningCore, station: Station16) -> None:
     campaigns = core.stub(FirmwareCampaignsServiceStub)
-    campaign = firmware_campaigns_pb2.FirmwareCampaign(name="v2", firmware_version="2")
+    campaign = firmware_campaigns_pb2.FirmwareCampaign(display_name="v2", firmware_version="2")
     campaign.selection.station_ids.append(STATION)
     campaign.firmware.location = "https://files.example.com/v2.bin"
     created = await campaigns.CreateFirmwareCampaign(

@@ -202,7 +202,7 @@ async def test_commands_are_listed_by_what_finds_them(run: Run, core: RunningCor
         request = commands_pb2.CallStationRequest(target=target, action="ClearCache")
         await stub.CallStation(request)
     listed = commands_pb2.ListCommandsRequest()
-    ids = {command.id for command in (await stub.ListCommands(listed)).commands}
+    ids = {command.command_id for command in (await stub.ListCommands(listed)).commands}
 
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(quick_citrine(), "command", "list", stdout=theirs)

@@ -45,7 +45,7 @@ def _rank(
     whose = 2 if one.HasField("id_token") else 1 if one.group_id else 0
     places = (one.evse_id, one.station_id, one.location_id)
     where = (*map(bool, places), len(one.station_labels), bool(one.station_group))
-    begins = [_time(one.from_time)] if one.HasField("from_time") else []
+    begins = [_time(one.valid_from)] if one.HasField("valid_from") else []
     if one.tariff_id in valid_from:
         begins.append(_time(valid_from[one.tariff_id]))
     return whose, where, max(begins, default=_ALWAYS), _time(one.create_time)
@@ -95,11 +95,11 @@ def _meet_in_time(one: TariffAssignment, other: TariffAssignment) -> bool:
 
 
 def _begin(one: TariffAssignment) -> datetime:
-    return _time(one.from_time if one.HasField("from_time") else one.create_time)
+    return _time(one.valid_from if one.HasField("valid_from") else one.create_time)
 
 
 def _end(one: TariffAssignment) -> datetime:
-    return _time(one.to_time) if one.HasField("to_time") else _NEVER
+    return _time(one.valid_to) if one.HasField("valid_to") else _NEVER
 
 
 def _time(stamp: Timestamp) -> datetime:

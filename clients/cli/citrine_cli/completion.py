@@ -84,7 +84,7 @@ async def _commands(citrine: Any, prefix: str) -> AsyncIterator[str]:
     request = ListCommandsRequest(command_id_prefix=prefix, page_size=MOST)
     async for page in citrine.pages(citrine.commands.ListCommands, request):
         for command in page.commands:
-            yield command.id
+            yield command.command_id
 
 
 async def _campaigns(citrine: Any, prefix: str) -> AsyncIterator[str]:

@@ -80,7 +80,9 @@ def _place(evse_id: int, connector_id: int) -> str:
 # Any, because each function has its own type of body.
 _WORDS: Mapping[str, Callable[[Any], str]] = {
     "station_connected": lambda body: f"connected with OCPP {body.ocpp_version} from {body.remote_address}",
-    "station_disconnected": lambda body: f"disconnected ({body.code}{f' {body.reason}' if body.reason else ''})",
+    "station_disconnected": lambda body: (
+        f"disconnected ({body.close_code}{f' {body.close_reason}' if body.close_reason else ''})"
+    ),
     "station_booted": lambda body: (
         f"booted: {enum_word(body, 'status')}  {body.request.charging_station.vendor_name} "
         f"{body.request.charging_station.model}"
@@ -122,7 +124,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         + (f": {body.problem}" if body.problem else "")
     ),
     "station_clock_changed": lambda body: (
-        f"clock {skew_word(body, 'skew')}" + (", its transactions go by ours" if body.is_off else "")
+        f"clock {skew_word(body, 'clock_skew')}" + (", its transactions go by ours" if body.clock_off else "")
     ),
     "station_held": lambda body: f"held, because nobody knows it; from {body.remote_address}",
     "station_refused": refusal_words_of,
@@ -192,7 +194,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         + (", at risk" if body.at_risk else "")
     ),
     "transaction_cost_changed": lambda body: (
-        f"transaction costs {money(body.after_tax, body.currency)}{'' if body.is_final else ' so far'}"
+        f"transaction costs {money(body.after_tax, body.currency)}{'' if body.final else ' so far'}"
         f"  {short_id(body.transaction_id)}"
     ),
     "remote_start_changed": lambda body: (
@@ -205,7 +207,7 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
     ),
     "reservation_cost_changed": lambda body: (
         f"reservation {body.reservation_id} {enum_word(body, 'state')} costs "
-        f"{'nothing after all' if body.is_withdrawn else money(body.after_tax, body.currency)}"
+        f"{'nothing after all' if body.withdrawn else money(body.after_tax, body.currency)}"
     ),
     "charging_profile_changed": lambda body: (
         f"charging profile {body.charging_profile_id} of evse {body.evse_id} {enum_word(body, 'state')}"
@@ -241,10 +243,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         f"{f' {kind}' if (kind := enum_word(body, 'event_type')) else ''}, {body.code} {body.description}"
         f"{f' ({body.count} times)' if body.count > 1 else ''}"
     ),
-    "tolerance_rule_changed": lambda body: f"tolerance rule {body.rule_id} {'removed' if body.removed else 'set'}",
+    "tolerance_rule_changed": lambda body: f"tolerance rule {body.rule_id} {'removed' if body.deleted else 'set'}",
     "certificate_expiring": lambda body: (
         f"certificate {body.fingerprint[:SHORT]} of {body.subject} expires at "
-        f"{body.valid_until.ToDatetime(UTC).isoformat(timespec='seconds')}"
+        f"{body.valid_to.ToDatetime(UTC).isoformat(timespec='seconds')}"
     ),
     "security_profile_upgrade_changed": lambda body: (
         f"upgrade to security profile {body.security_profile} {enum_word(body, 'state')}"

@@ -206,7 +206,7 @@ async def _campaigns(client: Client, text: str) -> list[tuple[str, str]]:
 
     request = ListFirmwareCampaignsRequest(campaign_id_prefix=text, page_size=NAMED + 1)
     found = (await client.citrine.firmware_campaigns.ListFirmwareCampaigns(request)).campaigns
-    return [(one.campaign_id, one.name) for one in found]
+    return [(one.campaign_id, one.display_name) for one in found]
 
 
 async def _assignments(client: Client, text: str) -> list[tuple[str, str]]:
@@ -223,4 +223,4 @@ async def _commands(client: Client, text: str) -> list[tuple[str, str]]:
     found = (
         await client.citrine.commands.ListCommands(ListCommandsRequest(command_id_prefix=text, page_size=NAMED + 1))
     ).commands
-    return [(one.id, f"{one.action} to {one.station_id}") for one in found]
+    return [(one.command_id, f"{one.action} to {one.station_id}") for one in found]

@@ -58,7 +58,9 @@ def show_waiting(client: Client, command: Command) -> None:
     """Print that a command waits for its station. With --json the answer says so already."""
     if not client.out.as_json:
         expiry = time_word(command, "expire_time")
-        client.out.line(f"command {command.id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}")
+        client.out.line(
+            f"command {command.command_id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}"
+        )
 
 
 def show_answer(client: Client, answer: Any, good: tuple[str, ...] = ("Accepted",)) -> None:

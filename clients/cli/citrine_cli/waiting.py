@@ -86,7 +86,7 @@ class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
             return None
         with contextlib.suppress(grpc.aio.AioRpcError):
             before = await self._newest_commands(station_id, 1)
-            last = before[0].id if before else ""
+            last = before[0].command_id if before else ""
             return lambda: self._answered_messages(station_id, last)
         return None
 
@@ -102,7 +102,7 @@ class StationWait(grpc.aio.UnaryUnaryClientInterceptor):
 
         answered = 0
         for command in await self._newest_commands(station_id, 1000):
-            if command.id == last:
+            if command.command_id == last:
                 break
             answered += command.state == COMMAND_STATE_ANSWERED
         return f"{answered} message{'' if answered == 1 else 's'} answered"

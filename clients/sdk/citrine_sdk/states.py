@@ -72,14 +72,14 @@ async def wait_for_command(
 
     Args:
         get: `citrine.commands.GetCommand`.
-        command_id: Of the command: `command.id` of an answer with `when_online`, or the trailing metadata
+        command_id: Of the command: `command.command_id` of an answer with `when_online`, or the trailing metadata
             "citrine-command-id" of a call that failed.
         looks: Waiting times between two looks.
 
     Raises:
         grpc.aio.AioRpcError: When no core can be reached at first, or the core refuses, e.g. NOT_FOUND.
     """
-    request = GetCommandRequest(id=command_id)
+    request = GetCommandRequest(command_id=command_id)
     states = [one async for one in follow_states(get, request, lambda one: one.HasField("finish_time"), looks=looks)]
     return states[-1]
 

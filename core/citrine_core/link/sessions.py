@@ -217,7 +217,7 @@ def connected(session: Opened | HeldSession) -> Event:
 
 def disconnected(session: ClosedSession) -> Event:
     """Return the event of a websocket that is gone."""
-    body = StationDisconnected(epoch=session.epoch, code=session.code, reason=session.reason)
+    body = StationDisconnected(epoch=session.epoch, close_code=session.code, close_reason=session.reason)
     return Event(tenant_id=session.tenant_id, station_id=session.station_id, station_disconnected=body)
 
 

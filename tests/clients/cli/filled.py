@@ -61,7 +61,7 @@ def _value(field: Any, number: int, length: int) -> str | bytes | bool | int | f
         case FieldDescriptor.CPPTYPE_STRING if field.type == FieldDescriptor.TYPE_BYTES:
             return b"bytes"
         case FieldDescriptor.CPPTYPE_STRING:
-            is_command = field.full_name == "citrine.api.v1.Command.id"
+            is_command = field.full_name == "citrine.api.v1.Command.command_id"
             return _text("command_id" if is_command else field.name, number, length)
         case FieldDescriptor.CPPTYPE_BOOL:
             return True

@@ -47,7 +47,7 @@ def filled(core: ScriptedCore) -> ScriptedCore:
     assignments = [TariffAssignment(assignment_id=one) for one in ("A-1", "A-2")]
     core.on("ListTariffAssignments", ListTariffAssignmentsResponse(assignments=assignments))
     core.on("ListTariffs", ListTariffsResponse(tariffs=[Tariff(tariff_id="NIGHT")]))
-    core.on("ListCommands", ListCommandsResponse(commands=[Command(id="C-1")]))
+    core.on("ListCommands", ListCommandsResponse(commands=[Command(command_id="C-1")]))
     campaigns = [FirmwareCampaign(campaign_id="spring")]
     core.on("ListFirmwareCampaigns", ListFirmwareCampaignsResponse(campaigns=campaigns))
     return core

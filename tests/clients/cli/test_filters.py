@@ -159,13 +159,13 @@ def test_a_word_that_is_none_is_a_wrong_command_line(line: str, words: str, citr
 
 def test_a_command_is_shown_by_what_its_id_begins_with(citrine: Cli, core: ScriptedCore) -> None:
     whole = "0192a4c6-0000-7000-8000-000000000001"
-    found = Command(id=whole, station_id="CS-1", action="Reset", state=COMMAND_STATE_ANSWERED)
+    found = Command(command_id=whole, station_id="CS-1", action="Reset", state=COMMAND_STATE_ANSWERED)
     found.request.update({"type": "Immediate"})
     found.response.update({"status": "Accepted"})
 
     def get(request: GetCommandRequest, context: Any) -> Command:
-        if request.id != whole:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"command {request.id} does not exist")
+        if request.command_id != whole:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"command {request.command_id} does not exist")
         return found
 
     core.on("GetCommand", get)
@@ -181,7 +181,7 @@ def test_a_command_is_shown_by_what_its_id_begins_with(citrine: Cli, core: Scrip
 
 
 def test_a_command_that_waits_is_cancelled(citrine: Cli, core: ScriptedCore) -> None:
-    core.on("CancelCommand", Command(id="c-1", station_id="CS-1", state=COMMAND_STATE_CANCELLED))
+    core.on("CancelCommand", Command(command_id="c-1", station_id="CS-1", state=COMMAND_STATE_CANCELLED))
 
     ran = citrine("command", "cancel", "c-1")
 

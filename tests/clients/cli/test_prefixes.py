@@ -99,7 +99,7 @@ def test_a_key_that_may_not_list_transactions_gives_ids_whole(citrine: Cli, tran
 
 
 def test_campaigns_and_assignments_are_found_so_too(citrine: Cli, core: ScriptedCore) -> None:
-    campaign = FirmwareCampaign(campaign_id=WHOLE, name="spring")
+    campaign = FirmwareCampaign(campaign_id=WHOLE, display_name="spring")
     core.on("PauseFirmwareCampaign", only("campaign_id", WHOLE, campaign))
     core.on("ListFirmwareCampaigns", ListFirmwareCampaignsResponse(campaigns=[campaign]))
     core.on("UnassignTariff", only("assignment_id", WHOLE, Empty()))

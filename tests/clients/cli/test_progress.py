@@ -82,7 +82,7 @@ def held_until(core: ScriptedCore, looks: str, answers: list[Any], method: str, 
 
 def test_a_local_list_that_is_sent_says_how_far_it_is(core: ScriptedCore, tmp_path: Path) -> None:
     lists = [LocalList(station_id="CS-1", entries=1200, differences=left) for left in (900, 400, 0)]
-    sent = SyncLocalListResponse(local_list=lists[-1], commands=[Command(id="C")])
+    sent = SyncLocalListResponse(local_list=lists[-1], commands=[Command(command_id="C")])
     held_until(core, "GetLocalList", lists, "SyncLocalList", sent)
 
     ran = on_its_terminal(core, tmp_path, "locallist", "sync", "CS-1")
@@ -94,8 +94,12 @@ def test_a_local_list_that_is_sent_says_how_far_it_is(core: ScriptedCore, tmp_pa
 
 
 def test_what_takes_many_messages_says_how_many_are_answered(core: ScriptedCore, tmp_path: Path) -> None:
-    old = Command(id="old", state=COMMAND_STATE_ANSWERED)
-    now = [Command(id="2", state=COMMAND_STATE_SENT), Command(id="1", state=COMMAND_STATE_ANSWERED), old]
+    old = Command(command_id="old", state=COMMAND_STATE_ANSWERED)
+    now = [
+        Command(command_id="2", state=COMMAND_STATE_SENT),
+        Command(command_id="1", state=COMMAND_STATE_ANSWERED),
+        old,
+    ]
     looks = [ListCommandsResponse(commands=[old]), *[ListCommandsResponse(commands=now)] * 2]
     held_until(core, "ListCommands", looks, "GetVariables", GetVariablesResponse())
 

@@ -99,7 +99,7 @@ async def addresses(citrine: Citrine, tariff: str, charge_record: str) -> dict[s
         "transaction_id": transaction.transaction_id,
         "location_id": "harbour",
         "record_id": audit.record_id,
-        "command_id": command.id,
+        "command_id": command.command_id,
         "operation_id": operation.operation_id,
         "type": "ISO14443",
         "id_token": "DEADBEEF",
@@ -119,7 +119,7 @@ async def made(citrine: Citrine) -> dict[str, str]:
     if not (await campaigns.ListFirmwareCampaigns(ListFirmwareCampaignsRequest(page_size=1))).campaigns:
         campaign = FirmwareCampaign(
             campaign_id="november",
-            name="November",
+            display_name="November",
             selection=FirmwareSelection(station_ids=["DEMO-3"]),
             firmware=Firmware(location="https://firmware.example.com/1.0.0.bin"),
             firmware_version="1.0.0",

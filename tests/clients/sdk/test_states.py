@@ -15,9 +15,9 @@ from tests.clients.scripted_core import ScriptedCore
 
 AT_ONCE = Backoff(first=0.0, longest=0.0)
 
-QUEUED = Command(id="C-1", state=COMMAND_STATE_QUEUED)
-SENT = Command(id="C-1", state=COMMAND_STATE_SENT)
-ANSWERED = Command(id="C-1", state=COMMAND_STATE_ANSWERED, finish_time=Timestamp(seconds=1))
+QUEUED = Command(command_id="C-1", state=COMMAND_STATE_QUEUED)
+SENT = Command(command_id="C-1", state=COMMAND_STATE_SENT)
+ANSWERED = Command(command_id="C-1", state=COMMAND_STATE_ANSWERED, finish_time=Timestamp(seconds=1))
 
 
 class Life:
@@ -38,7 +38,7 @@ async def test_each_state_is_seen_once_and_what_fails_in_between_is_asked_again(
     async with Citrine(core.address, key="secret") as citrine:
         states = follow_states(
             citrine.commands.GetCommand,
-            GetCommandRequest(id="C-1"),
+            GetCommandRequest(command_id="C-1"),
             lambda command: command.HasField("finish_time"),
             looks=AT_ONCE,
         )
@@ -51,7 +51,7 @@ async def test_a_command_is_waited_for_to_its_end(core: ScriptedCore) -> None:
     async with Citrine(core.address, key="secret") as citrine:
         assert await wait_for_command(citrine.commands.GetCommand, "C-1", looks=AT_ONCE) == ANSWERED
 
-    assert core.requests("GetCommand")[0] == GetCommandRequest(id="C-1")
+    assert core.requests("GetCommand")[0] == GetCommandRequest(command_id="C-1")
 
 
 async def test_an_operation_is_followed_to_its_end_by_a_look_each_second_at_most(core: ScriptedCore) -> None:

@@ -119,7 +119,7 @@ async def test_another_key_encrypts_what_is_stored_anew_and_it_is_sent_as_ever(c
     async with core.edge() as edge:
         edge.on_command = lambda command: ocpp.SetVariablesResponse()
         await online(edge, boot=False)
-        await ended(core, queued.id)
+        await ended(core, queued.command_id)
     assert edge.commands[0].request.set_variables.set_variable_data[0].attribute_value == PASSWORD
 
 
@@ -140,7 +140,7 @@ async def test_what_was_stored_in_clear_is_encrypted_once_there_is_a_key(core: R
     async with core.edge() as edge:
         edge.on_command = lambda command: ocpp.SetVariablesResponse()
         await online(edge, boot=False)
-        await ended(core, queued.id)
+        await ended(core, queued.command_id)
     assert edge.commands[0].request.set_variables.set_variable_data[0].attribute_value == PASSWORD
 
 
@@ -153,7 +153,7 @@ async def test_without_its_key_a_command_alone_fails_and_says_so(core: RunningCo
     async with core.edge() as edge:
         edge.on_command = lambda command: ocpp.SetVariablesResponse()
         await online(edge, boot=False)
-        first, second = await ended(core, queued.id), await ended(core, behind.id)
+        first, second = await ended(core, queued.command_id), await ended(core, behind.command_id)
 
     assert (first.state, first.error_code) == (common.COMMAND_STATE_FAILED, "SecretUnreadable")
     assert f"key {lost}" in first.error_description

@@ -101,7 +101,7 @@ async def test_A00_FR_405_a_station_is_let_in_by_a_certificate_that_names_it(
     assert shown.security_profile == 3
     assert [one.sha256 for one in shown.certificates] == [certified.sha256.hex()]
     assert shown.certificates[0].subject == certified.certificate.subject.rfc4514_string()
-    assert shown.certificates[0].expire_time.ToDatetime().year == certified.certificate.not_valid_after_utc.year
+    assert shown.certificates[0].valid_to.ToDatetime().year == certified.certificate.not_valid_after_utc.year
 
 
 async def test_a_station_is_let_in_by_the_certificate_that_it_is_registered_with(core: RunningCore) -> None:

@@ -111,7 +111,9 @@ def _show(client: Client, command: Command, answer: dict[str, Any] | None) -> No
         client.out.json({"command": json_value(command)}, line=True)
     else:
         expiry = time_word(command, "expire_time")
-        client.out.line(f"command {command.id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}")
+        client.out.line(
+            f"command {command.command_id} waits for {command.station_id}{f' until {expiry}' if expiry else ''}"
+        )
 
 
 async def call(

@@ -127,7 +127,7 @@ async def list_issued(
                 one.fingerprint,
                 enum_word(one, "certificate_type") or "combined",
                 State(enum_word(one, "state")),
-                time_word(one, "valid_until"),
+                time_word(one, "valid_to"),
                 time_word(one, "revoke_time"),
                 time_word(one, "renew_time"),
             ]

@@ -120,7 +120,7 @@ async def list_certificates(
         client.out.messages(found)
         return
     rows = (
-        [PrefixId(one.fingerprint), one.subject, _uses(one), time_word(one, "valid_until"), one.description]
+        [PrefixId(one.fingerprint), one.subject, _uses(one), time_word(one, "valid_to"), one.description]
         for one in found
     )
     client.out.table(["fingerprint", "subject", "uses", "valid until", "description"], rows, empty="no certificates")
@@ -173,11 +173,11 @@ def _print(client: Client, found: StoredCertificate) -> None:
         {
             "fingerprint": found.fingerprint,
             "subject": found.subject,
-            "issuer": "itself" if found.is_root else found.issuer,
+            "issuer": "itself" if found.root else found.issuer,
             "serial number": found.serial_number,
             "uses": _uses(found),
             "valid from": time_word(found, "valid_from"),
-            "valid until": time_word(found, "valid_until"),
+            "valid until": time_word(found, "valid_to"),
             "description": found.description,
             "stored": time_word(found, "create_time"),
         }

@@ -74,7 +74,7 @@ async def list_commands(
         return
     rows = (
         [
-            PrefixId(one.id),
+            PrefixId(one.command_id),
             one.station_id,
             one.action,
             enum_word(one, "state"),
@@ -91,7 +91,7 @@ async def list_commands(
 async def show_command(client: Client, command_id: CommandId) -> None:
     """Show a command with its request and the station's answer. Passwords are masked."""
     found = await with_command(
-        client, command_id, lambda whole: client.citrine.commands.GetCommand(GetCommandRequest(id=whole))
+        client, command_id, lambda whole: client.citrine.commands.GetCommand(GetCommandRequest(command_id=whole))
     )
     _show(client, found)
 
@@ -112,13 +112,13 @@ async def wait_for_command(
         raise CliError(f"command {command_id} has not ended after {timeout:g} s") from None
     _show(client, found)
     if found.state not in (COMMAND_STATE_ANSWERED, COMMAND_STATE_ANSWER_REFUSED):
-        raise CliError(f"the station did not answer command {found.id}: it is {enum_word(found, 'state')}")
+        raise CliError(f"the station did not answer command {found.command_id}: it is {enum_word(found, 'state')}")
 
 
 async def cancel_command(client: Client, command_id: CommandId) -> None:
     """Cancel a command that waits for its station. The exit code is 1 if it was sent already."""
     found = await with_command(
-        client, command_id, lambda whole: client.citrine.commands.CancelCommand(CancelCommandRequest(id=whole))
+        client, command_id, lambda whole: client.citrine.commands.CancelCommand(CancelCommandRequest(command_id=whole))
     )
     _show(client, found)
 
@@ -132,7 +132,7 @@ def _show(client: Client, found: Command) -> None:
 
 def _facts(found: Command) -> Facts:
     return {
-        "command": found.id,
+        "command": found.command_id,
         "station": found.station_id,
         "tenant": found.tenant_id,
         "action": found.action,

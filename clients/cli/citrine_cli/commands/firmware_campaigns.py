@@ -121,7 +121,7 @@ async def create(
     first, last = parse_span("--start", start, "--end", end)
     campaign = pb.FirmwareCampaign(
         campaign_id=campaign_id,
-        name=name,
+        display_name=name,
         selection=selection,
         firmware=firmware_of(location, certificate, signature, retrieve, install),
         retries=retries,
@@ -160,7 +160,7 @@ async def list_campaigns(
     rows = (
         [
             PrefixId(campaign.campaign_id),
-            campaign.name,
+            campaign.display_name,
             enum_word(campaign, "state"),
             campaign.firmware_version,
             _progress(campaign),
@@ -194,7 +194,7 @@ async def show(
     client.out.facts(
         {
             "campaign": campaign.campaign_id,
-            "name": campaign.name,
+            "name": campaign.display_name,
             "state": enum_word(campaign, "state"),
             "because": campaign.reason,
             "stations": _progress(campaign),

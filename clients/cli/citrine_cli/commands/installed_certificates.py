@@ -157,7 +157,7 @@ def _print(client: Client, found: list[pb.InstalledCertificate]) -> None:
             one.subject,
             one.certificate_hash_data.serial_number,
             PrefixId(one.fingerprint),
-            time_word(one, "expire_time"),
+            time_word(one, "valid_to"),
             time_word(one, "install_time"),
             time_word(one, "report_time"),
             one.requested_by,

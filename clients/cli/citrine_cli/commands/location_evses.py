@@ -70,7 +70,7 @@ async def list_evses(
         location_id=location,
         station_id=station,
         public_id=public_id,
-        include_removed=removed,
+        include_deleted=removed,
         update_time=TimeRange(start=start) if start else None,
     )
     pages = collect(client.citrine.locations.ListLocationEvses, request, limit)
@@ -114,7 +114,7 @@ async def show_evse(client: Client, uid: Uid) -> None:
             "status": enum_word(one, "status"),
             "since": time_word(one, "status_time"),
             "offline since": time_word(one, "stale_since"),
-            "removed": time_word(one, "remove_time"),
+            "removed": time_word(one, "delete_time"),
             "floor": one.floor_level,
             "reference": one.physical_reference,
             "connectors": connector_words(one),

@@ -43,21 +43,24 @@ async def list_messages(
         return
     client.out.table(
         ["id", "station", "action", "failed", "error"],
-        ([one.id, one.station_id, one.action, time_word(one, "create_time"), one.error] for one in found),
+        (
+            [one.poisoned_message_id, one.station_id, one.action, time_word(one, "create_time"), one.error]
+            for one in found
+        ),
         empty="no poisoned messages",
     )
 
 
 async def show_message(client: Client, message_id: MessageId) -> None:
     """Show a poisoned message with what its station said. Secrets are masked."""
-    request = pb.GetPoisonedMessageRequest(id=message_id)
+    request = pb.GetPoisonedMessageRequest(poisoned_message_id=message_id)
     found = await client.citrine.poisoned_messages.GetPoisonedMessage(request)
     if client.out.as_json:
         client.out.message(found)
         return
     client.out.facts(
         {
-            "message": found.id,
+            "message": found.poisoned_message_id,
             "station": found.station_id,
             "action": found.action,
             "message id": PrefixId(found.message_id),
@@ -71,7 +74,7 @@ async def show_message(client: Client, message_id: MessageId) -> None:
 
 async def run_message(client: Client, message_id: MessageId) -> None:
     """Process a poisoned message again, and print what its station would have been answered. It is sent nothing."""
-    request = pb.RunPoisonedMessageRequest(id=message_id)
+    request = pb.RunPoisonedMessageRequest(poisoned_message_id=message_id)
     answer = await client.citrine.poisoned_messages.RunPoisonedMessage(request)
     if client.out.as_json:
         client.out.message(answer)
@@ -81,5 +84,7 @@ async def run_message(client: Client, message_id: MessageId) -> None:
 
 async def remove_message(client: Client, message_id: MessageId) -> None:
     """Remove a poisoned message that nobody needs."""
-    await client.citrine.poisoned_messages.DeletePoisonedMessage(pb.DeletePoisonedMessageRequest(id=message_id))
+    await client.citrine.poisoned_messages.DeletePoisonedMessage(
+        pb.DeletePoisonedMessageRequest(poisoned_message_id=message_id)
+    )
     client.out.line(f"message {message_id} removed")

@@ -191,7 +191,7 @@ async def show_plan(
                 quantity(share.given_a, "A") if share.HasField("given_a") else Figure("no limit"),
                 quantity(share.planned_a, "A"),
                 quantity(share.pending_a, "A") if share.HasField("pending_a") else "",
-                time_word(share, "since_time"),
+                time_word(share, "since"),
                 share.reason,
             ]
             for plan in plans

@@ -47,7 +47,7 @@ async def list_reservation_costs(
                 one.id_token.id_token,
                 time_word(one, "start_time"),
                 time_word(one, "end_time"),
-                f"{enum_word(one, 'state')}{', withdrawn' if one.is_withdrawn else ''}",
+                f"{enum_word(one, 'state')}{', withdrawn' if one.withdrawn else ''}",
                 money(one.cost.total.before_tax, one.cost.currency),
                 money(one.cost.total.after_tax, one.cost.currency),
                 f"{one.tariff_id} version {one.tariff_version}",
@@ -78,7 +78,7 @@ async def show_reservation_cost(
             "from": time_word(found, "start_time"),
             "until": time_word(found, "end_time"),
             "state": enum_word(found, "state"),
-            "withdrawn": "yes: nothing is to be paid" if found.is_withdrawn else "",
+            "withdrawn": "yes: nothing is to be paid" if found.withdrawn else "",
             "tariff": f"{found.tariff_id} version {found.tariff_version}",
             "computed": time_word(found, "update_time"),
         }

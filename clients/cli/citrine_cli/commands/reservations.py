@@ -103,7 +103,7 @@ async def cancel_reservation(
     """Cancel a reservation. The exit code is 1 if the station has no such reservation."""
     request = pb.CancelReservationRequest(target=target("", timeout, when_online))
     if reservation_id is None:
-        request.id = _own_id(station_id)
+        request.record_id = _own_id(station_id)
     else:
         request.target.station_id = station_id
         request.request.reservation_id = reservation_id
@@ -147,7 +147,7 @@ async def list_reservations(
         ["id", "station", "id at station", "evse", "token", "state", "until", "transaction"],
         (
             [
-                str(one.id),
+                str(one.record_id),
                 one.station_id,
                 str(one.request.id),
                 number(one.request, "evse_id") or one.request.connector_type or "any",
@@ -165,7 +165,7 @@ async def list_reservations(
 async def show_reservation(client: Client, station_id: StationOrId, reservation_id: IdAtStation = None) -> None:
     """Show a reservation."""
     if reservation_id is None:
-        request = pb.GetReservationRequest(id=_own_id(station_id))
+        request = pb.GetReservationRequest(record_id=_own_id(station_id))
     else:
         request = pb.GetReservationRequest(station_id=station_id, reservation_id=reservation_id)
     found = await client.citrine.reservation.GetReservation(request)
@@ -174,7 +174,7 @@ async def show_reservation(client: Client, station_id: StationOrId, reservation_
         return
     client.out.facts(
         {
-            "id": str(found.id),
+            "id": str(found.record_id),
             "station": found.station_id,
             "id at station": str(found.request.id),
             "evse": number(found.request, "evse_id"),

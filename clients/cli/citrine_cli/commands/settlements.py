@@ -210,7 +210,7 @@ async def key_of_settled(client: Client, transaction_id: str, station_id: str, *
     found = await find_transaction(client, transaction_id, station_id)
     ends = (
         found.HasField("end_time"),
-        found.HasField("closed_time"),
+        found.HasField("close_time"),
         found.HasField("over_time"),
         found.HasField("settle_time"),
     )

@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 def security_facts(station: Station) -> Mapping[str, str]:
     """Return what is known of the security profile and the certificate of a station."""
     newest = next(iter(station.certificates), None)
-    until = "" if newest is None else f"{newest.subject}, until {time_word(newest, 'expire_time')}"
+    until = "" if newest is None else f"{newest.subject}, until {time_word(newest, 'valid_to')}"
     revoked = newest is not None and newest.HasField("revoke_time")
     return {
         "security profile": _PROFILES.get(station.security_profile, ""),
@@ -89,7 +89,7 @@ async def certificate(
                 one.subject,
                 one.issuer,
                 one.serial_number,
-                time_word(one, "expire_time"),
+                time_word(one, "valid_to"),
                 time_word(one, "first_use_time"),
                 time_word(one, "revoke_time"),
                 one.sha256,

@@ -89,7 +89,7 @@ async def list_stations(
                 station.hardware.vendor_name,
                 station.hardware.model,
                 last_seen_word(station),
-                skew_word(station, "clock_skew") if station.clock_is_off else _clock_word(station),
+                skew_word(station, "clock_skew") if station.clock_off else _clock_word(station),
                 _refused_word(station),
             ]
             for station in stations

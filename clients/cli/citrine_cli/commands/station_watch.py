@@ -375,7 +375,7 @@ class _Watch:
     def _cost_changed(self, event: Event) -> None:
         body = event.transaction_cost_changed
         said = money(body.after_tax, body.currency)
-        if body.is_final and self._costs.get(body.transaction_id) != said:
+        if body.final and self._costs.get(body.transaction_id) != said:
             self._costs[body.transaction_id] = said
             self._line(event_words(event), event.time)
 

@@ -210,7 +210,7 @@ async def show_station(client: Client, station_id: StationId) -> None:
                 "booted": time_word(station, "boot_time"),
                 "last seen": last_seen_word(station),
                 "clock": (skew_word(station, "clock_skew") or "not measured: it spoke of no transaction yet")
-                + (", transactions go by ours" if station.clock_is_off else ""),
+                + (", transactions go by ours" if station.clock_off else ""),
                 "created": time_word(station, "create_time"),
             },
         }

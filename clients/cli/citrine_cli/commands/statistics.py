@@ -102,7 +102,7 @@ def build() -> typer.Typer:
     return app
 
 
-_NO_STATES = frozenset({"group_id", "power_w", "energy_wh"})
+_NO_STATES = frozenset({"group_key", "power_w", "energy_wh"})
 """Fields of StationCounts that count nothing."""
 
 
@@ -126,7 +126,7 @@ async def list_counts(
         [*([by] if by else []), *(name.replace("_", " ") for name in states), "power", "energy so far"],
         [
             [
-                *([one.group_id] if by else []),
+                *([one.group_key] if by else []),
                 *(count(getattr(one, name)) for name in states),
                 quantity(one.power_w / 1000, "kW"),
                 quantity(one.energy_wh / 1000, "kWh"),
@@ -227,7 +227,7 @@ async def _list(client: Client, request: ListSeriesRequest, begin: str, by: str,
         [*([by] if by else []), "from", *columns],
         [
             [
-                *([point.group_id] if by else []),
+                *([point.group_key] if by else []),
                 local_words(point.start_time.ToDatetime(UTC), shown, to="minutes"),
                 *(cell(point) for cell in columns.values()),
             ]

@@ -83,8 +83,8 @@ async def assign_tariff(
         station_labels=labels_of(labels),
         group_id=group,
         id_token=id_token_of(id_token, token_type),
-        from_time=first,
-        to_time=last,
+        valid_from=first,
+        valid_to=last,
     )
     if station:
         await check_station(client, station, [evse])
@@ -162,8 +162,8 @@ async def list_assignments(
                 PrefixId(one.assignment_id),
                 one.tariff_id,
                 _subject(one),
-                time_word(one, "from_time" if one.HasField("from_time") else "create_time"),
-                time_word(one, "to_time"),
+                time_word(one, "valid_from" if one.HasField("valid_from") else "create_time"),
+                time_word(one, "valid_to"),
                 time_word(one, "create_time"),
             ]
             for one in found
@@ -181,7 +181,7 @@ async def unassign_tariff(
     time = parse_time("--at", end) if end else None
 
     async def unassign(whole: str) -> Message:
-        return await client.citrine.tariffs.UnassignTariff(UnassignTariffRequest(assignment_id=whole, to_time=time))
+        return await client.citrine.tariffs.UnassignTariff(UnassignTariffRequest(assignment_id=whole, valid_to=time))
 
     answer = await with_assignment(client, assignment_id, unassign)
     if client.out.as_json:
@@ -212,8 +212,8 @@ async def check_unassigned(client: Client, tariff_id: str) -> None:
 
 
 def _when(one: TariffAssignment) -> str:
-    begin = f" from {time_word(one, 'from_time')}" if one.HasField("from_time") else ""
-    return begin + (f" until {time_word(one, 'to_time')}" if one.HasField("to_time") else "")
+    begin = f" from {time_word(one, 'valid_from')}" if one.HasField("valid_from") else ""
+    return begin + (f" until {time_word(one, 'valid_to')}" if one.HasField("valid_to") else "")
 
 
 def _subject(one: TariffAssignment) -> str:

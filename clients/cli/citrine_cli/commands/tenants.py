@@ -75,14 +75,14 @@ async def list_tenants(
     limit: Limit = 0,
 ) -> None:
     """List the tenants."""
-    pages = collect(client.citrine.tenants.ListTenants, ListTenantsRequest(removed=removed), limit)
+    pages = collect(client.citrine.tenants.ListTenants, ListTenantsRequest(deleted=removed), limit)
     tenants = [tenant async for page in pages for tenant in page.tenants]
     if client.out.as_json:
         client.out.messages(tenants)
         return
     if removed:
         of_removed = (
-            [tenant.tenant_id, tenant.display_name, time_word(tenant, "remove_time"), time_word(tenant, "purge_time")]
+            [tenant.tenant_id, tenant.display_name, time_word(tenant, "delete_time"), time_word(tenant, "purge_time")]
             for tenant in tenants
         )
         client.out.table(["tenant", "name", "removed", "data gone"], of_removed, empty="no tenant was removed")

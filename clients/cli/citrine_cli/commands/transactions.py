@@ -85,7 +85,7 @@ def build() -> typer.Typer:
 def _state(transaction: Transaction) -> str:
     if transaction.HasField("end_time"):
         return State("ended")
-    if transaction.HasField("closed_time"):
+    if transaction.HasField("close_time"):
         return State("closed")
     return State("orphaned") if transaction.orphaned else enum_word(transaction, "charging_state") or State("active")
 
@@ -169,7 +169,7 @@ def _facts(found: Transaction, currency: str) -> Facts:
         "token": found.id_token.id_token,
         "token is known as": " ".join(found.known_token_types),
         "state": _state(found),
-        "behind": "events wait to be taken in" if found.is_behind else "",
+        "behind": "events wait to be taken in" if found.behind else "",
         "remote start": number(found, "remote_start_id"),
         "reservation": number(found, "reservation_id"),
         "times": {
@@ -193,7 +193,7 @@ def _facts(found: Transaction, currency: str) -> Facts:
         },
         "bill": {
             "total cost": money(plain(found.total_cost), currency) if found.HasField("total_cost") else "",
-            "closed": time_word(found, "closed_time"),
+            "closed": time_word(found, "close_time"),
             "settled": time_word(found, "settle_time"),
             "settled because of": enum_word(found, "settlement") if found.settlement else "",
             "settled at the latest": time_word(found, "settle_due_time"),
@@ -209,7 +209,7 @@ def _facts(found: Transaction, currency: str) -> Facts:
 
 
 def _is_over(found: Transaction) -> bool:
-    return found.HasField("end_time") or found.HasField("closed_time")
+    return found.HasField("end_time") or found.HasField("close_time")
 
 
 async def _currency(client: Client, found: Transaction) -> str:

@@ -69,7 +69,9 @@ async def _campaigns(visit: Visit) -> Mapping[str, object]:
     heads = [_("Campaign"), _("State"), _("Progress"), _("Firmware"), Figure(_("Failed")), _("By"), _("Created")]
     rows = [
         [
-            two_lines(link(f"/campaigns/{segment(one.campaign_id)}", one.name or one.campaign_id), "", visit.zone),
+            two_lines(
+                link(f"/campaigns/{segment(one.campaign_id)}", one.display_name or one.campaign_id), "", visit.zone
+            ),
             enum_word(one, "state"),
             _bar(one.progress),
             one.firmware_version or Code(one.firmware.location),
@@ -130,7 +132,10 @@ async def _campaign(visit: Visit) -> Mapping[str, object]:
         (_("Created"), [one.requested_by, Ago(one.create_time)]),
         (_("Finished"), one.finish_time if one.HasField("finish_time") else ""),
     ]
-    return {"progress": one.progress, "cards": [Card(one.name or one.campaign_id, facts(visit.zone, pairs), buttons)]}
+    return {
+        "progress": one.progress,
+        "cards": [Card(one.display_name or one.campaign_id, facts(visit.zone, pairs), buttons)],
+    }
 
 
 def _selection(one: FirmwareSelection) -> str:
@@ -224,7 +229,7 @@ async def _create(visit: Visit, values: Values) -> Done:
     if not selection.ByteSize():
         raise Wrong("station_ids", _("Say which stations are meant."))
     campaign = FirmwareCampaign(
-        name=values["name"],
+        display_name=values["name"],
         selection=selection,
         firmware=Firmware(
             location=values["location"],

@@ -114,7 +114,7 @@ def _share_row(station_id: str, one: ChargingShare, limit: float) -> Sequence[ob
         _current(one.given_a) if one.HasField("given_a") else "",
         _current(one.planned_a),
         _current(one.pending_a) if one.HasField("pending_a") else "",
-        Ago(one.since_time),
+        Ago(one.since),
         one.reason,
     ]
 

@@ -59,8 +59,8 @@ async def _certificates(visit: Visit) -> Mapping[str, object]:
         [
             two_lines(link(f"/certificates/{one.fingerprint}", one.subject), Code(one.fingerprint[:16]), visit.zone),
             _words(one),
-            _("itself") if one.is_root else one.issuer,
-            one.valid_until,
+            _("itself") if one.root else one.issuer,
+            one.valid_to,
             one.description,
         ]
         for one in answer.certificates
@@ -85,11 +85,11 @@ async def _certificate(visit: Visit) -> Mapping[str, object]:
         buttons.append(Button(f"{path}/remove", _("Remove")))
     pairs = [
         (_("Used as"), _words(one)),
-        (_("Issuer"), _("itself") if one.is_root else one.issuer),
+        (_("Issuer"), _("itself") if one.root else one.issuer),
         (_("Serial number"), Code(one.serial_number)),
         (_("SHA-256"), Code(one.fingerprint)),
         (_("Valid from"), one.valid_from),
-        (_("Valid until"), one.valid_until),
+        (_("Valid until"), one.valid_to),
         (_("Description"), one.description),
         (_("Stored"), one.create_time),
     ]

@@ -56,7 +56,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
 
 
 async def _command(visit: Visit) -> Mapping[str, object]:
-    command = await visit.citrine.commands.GetCommand(GetCommandRequest(id=visit["command_id"]))
+    command = await visit.citrine.commands.GetCommand(GetCommandRequest(command_id=visit["command_id"]))
     return {
         "command": command,
         "request": _text(command.request) if command.HasField("request") else "",
@@ -78,7 +78,7 @@ def _concerns(visit: Visit, event: Event) -> bool:
 
 
 async def _cancel(visit: Visit, values: Values) -> Done:
-    await visit.citrine.commands.CancelCommand(CancelCommandRequest(id=visit["command_id"]))
+    await visit.citrine.commands.CancelCommand(CancelCommandRequest(command_id=visit["command_id"]))
     return Done(_("It is cancelled."))
 
 

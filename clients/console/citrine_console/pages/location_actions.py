@@ -33,7 +33,7 @@ _OUTPUT = frozenset({"location_id", "tenant_id", "evses", "create_time", "update
 
 _EVSE_OUTPUT = frozenset(
     {
-        "uid", "location_id", "status", "status_time", "stale_since", "filled", "remove_time", "create_time",
+        "uid", "location_id", "status", "status_time", "stale_since", "filled", "delete_time", "create_time",
         "update_time", "etag",
     }
 )  # fmt: skip

@@ -61,7 +61,7 @@ async def counts_by_location(visit: Visit, location_ids: Iterable[str] = ()) -> 
     if chosen:
         request.stations.CopyFrom(StationSelector(location_ids=chosen))
     answer = await visit.citrine.statistics.CountStations(request)
-    return {one.group_id: one for one in answer.counts}
+    return {one.group_key: one for one in answer.counts}
 
 
 def place_of(location: Location, counts: StationCounts) -> Place:

@@ -110,7 +110,7 @@ async def _poisoned(visit: Visit) -> Mapping[str, object]:
 
 
 def _poisoned_row(visit: Visit, one: PoisonedMessage) -> Sequence[object]:
-    path = f"/refused/held-back/{segment(one.id)}"
+    path = f"/refused/held-back/{segment(one.poisoned_message_id)}"
     return [
         one.action,
         station_link(one.station_id),
@@ -134,18 +134,20 @@ async def _forget(visit: Visit, values: Values) -> Done:
 
 
 async def _show(visit: Visit, values: Values) -> Done:
-    request = GetPoisonedMessageRequest(id=visit["id"])
+    request = GetPoisonedMessageRequest(poisoned_message_id=visit["id"])
     return Done(answer=await visit.citrine.poisoned_messages.GetPoisonedMessage(request))
 
 
 async def _run(visit: Visit, values: Values) -> Done:
-    request = RunPoisonedMessageRequest(id=visit["id"])
+    request = RunPoisonedMessageRequest(poisoned_message_id=visit["id"])
     answer = await visit.citrine.poisoned_messages.RunPoisonedMessage(request)
     return Done(_("It was processed. The station would have been answered:"), answer.response)
 
 
 async def _delete(visit: Visit, values: Values) -> Done:
-    await visit.citrine.poisoned_messages.DeletePoisonedMessage(DeletePoisonedMessageRequest(id=visit["id"]))
+    await visit.citrine.poisoned_messages.DeletePoisonedMessage(
+        DeletePoisonedMessageRequest(poisoned_message_id=visit["id"])
+    )
     return Done(_("Deleted."))
 
 

@@ -95,12 +95,12 @@ def _row(visit: Visit, one: Reservation) -> Sequence[object]:
         transaction_link(one.station_id, one.transaction_id),
         Ago(one.create_time),
         Ago(one.state_time),
-        [Button(f"/reservations/{one.id}/cancel", _("Cancel it")) if may_cancel else ""],
+        [Button(f"/reservations/{one.record_id}/cancel", _("Cancel it")) if may_cancel else ""],
     ]
 
 
 async def _cancel(visit: Visit, values: Values) -> Done:
-    answer = await visit.citrine.reservation.CancelReservation(CancelReservationRequest(id=int(visit["id"])))
+    answer = await visit.citrine.reservation.CancelReservation(CancelReservationRequest(record_id=int(visit["id"])))
     return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
 
 

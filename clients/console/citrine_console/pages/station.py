@@ -143,7 +143,7 @@ async def _facts(visit: Visit) -> Mapping[str, object]:
         (_("Security profile"), str(station.security_profile or "")),
         (_("Certificate"), Code(station.certificate_name) if station.certificate_name else ""),
         (_("Certificates seen"), len(certificates) or ""),
-        (_("First to expire"), min((one.expire_time for one in certificates), key=lambda t: t.seconds, default="")),
+        (_("First to expire"), min((one.valid_to for one in certificates), key=lambda t: t.seconds, default="")),
         (_("Expired ones are let in"), station.accept_expired_certificate or ""),
         (_("Without password"), badge(_("allowed"), "warn") if station.allow_no_password else ""),
         (_("Refused messages"), _refused(station)),
@@ -161,7 +161,7 @@ def _clock(station: Station) -> object:
     if not station.HasField("clock_skew"):
         return ""
     words = skew_word(station, "clock_skew")
-    return [badge(words, "warn") if station.clock_is_off else words]
+    return [badge(words, "warn") if station.clock_off else words]
 
 
 def _refused(station: Station) -> object:

@@ -42,8 +42,8 @@ async def _assign_fields(visit: Visit) -> Sequence[Field]:
         Field("group_id", _("Group of tokens"), hint=_("empty: all drivers")),
         Field("id_token", _("Token"), hint=_("empty: all drivers, or all of the group")),
         Field("type", _("Type of the token"), hint=_("empty: any")),
-        Field("from_time", _("From"), "datetime", hint=_("empty: from now on; in {zone}").format(zone=visit.zone.key)),
-        Field("to_time", _("Until"), "datetime", hint=_("empty: without end")),
+        Field("valid_from", _("From"), "datetime", hint=_("empty: from now on; in {zone}").format(zone=visit.zone.key)),
+        Field("valid_to", _("Until"), "datetime", hint=_("empty: without end")),
     ]
 
 
@@ -56,8 +56,8 @@ async def _assign(visit: Visit, values: Values) -> Done:
         evse_id=values.number("evse_id", 0),
         group_id=values["group_id"],
         id_token=IdToken(id_token=values["id_token"], type=values["type"]) if values["id_token"] else None,
-        from_time=values.time("from_time"),
-        to_time=values.time("to_time"),
+        valid_from=values.time("valid_from"),
+        valid_to=values.time("valid_to"),
     )
     for part in filter(None, (one.strip() for one in values["station_labels"].split(","))):
         key, equals, value = part.partition("=")
@@ -69,11 +69,11 @@ async def _assign(visit: Visit, values: Values) -> Done:
 
 
 async def _unassign_fields(visit: Visit) -> Sequence[Field]:
-    return [Field("to_time", _("When"), "datetime", hint=_("empty: now; in {zone}").format(zone=visit.zone.key))]
+    return [Field("valid_to", _("When"), "datetime", hint=_("empty: now; in {zone}").format(zone=visit.zone.key))]
 
 
 async def _unassign(visit: Visit, values: Values) -> Done:
-    request = UnassignTariffRequest(assignment_id=visit["assignment_id"], to_time=values.time("to_time"))
+    request = UnassignTariffRequest(assignment_id=visit["assignment_id"], valid_to=values.time("valid_to"))
     await visit.citrine.tariffs.UnassignTariff(request)
     return Done(_("The assignment ends."))
 

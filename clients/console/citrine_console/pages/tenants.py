@@ -33,7 +33,7 @@ PAGE_SIZE = 50
 
 async def _table(visit: Visit) -> Mapping[str, object]:
     request = ListTenantsRequest(
-        page_size=PAGE_SIZE, page_token=visit.query["page"], removed=bool(visit.query["removed"])
+        page_size=PAGE_SIZE, page_token=visit.query["page"], deleted=bool(visit.query["removed"])
     )
     answer = await visit.citrine.tenants.ListTenants(request)
     return {

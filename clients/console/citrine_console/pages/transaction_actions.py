@@ -288,7 +288,7 @@ DIALOGS = [
 
 def buttons(visit: Visit, transaction: Transaction) -> list[tuple[str, str]]:
     """Return what somebody may do about a transaction as it is: last part of the path, and text."""
-    is_over = transaction.HasField("end_time") or transaction.HasField("closed_time")
+    is_over = transaction.HasField("end_time") or transaction.HasField("close_time")
     is_settled = transaction.HasField("settle_time")
     names = []
     if not is_over:

@@ -96,7 +96,7 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
         request: pb.GetAuthorizationRecordRequest,
         context: grpc.aio.ServicerContext[pb.GetAuthorizationRecordRequest, pb.AuthorizationRecord],
     ) -> pb.AuthorizationRecord:
-        record_id = required("id", request.id)
+        record_id = required("record_id", request.record_id)
         async with self._services.unit_of_work(read_only=True) as work:
             return _to_proto(await AuthorizationRecords(work.session).get(caller(context).tenant_id, record_id))
 
@@ -134,7 +134,7 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
 
 def _to_proto(row: AuthorizationRecord) -> pb.AuthorizationRecord:
     return pb.AuthorizationRecord(
-        id=str(row.id),
+        record_id=str(row.id),
         station_id=row.station_id,
         evse_id=row.evse_id,
         transaction_id=row.transaction_id,

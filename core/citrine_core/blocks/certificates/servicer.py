@@ -163,9 +163,13 @@ def to_proto(row: InstalledCertificate) -> pb.InstalledCertificate:
         command_id=row.command_id,
     )
     set_time(shown.create_time, row.create_time)
-    for field in ("expire_time", "install_time", "report_time"):
-        if (time := getattr(row, field)) is not None:
-            set_time(getattr(shown, field), time.astimezone(UTC))
+    for field, time in (
+        (shown.valid_to, row.expire_time),
+        (shown.install_time, row.install_time),
+        (shown.report_time, row.report_time),
+    ):
+        if time is not None:
+            set_time(field, time.astimezone(UTC))
     return shown
 
 

@@ -27,9 +27,11 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
         request: pb.GetDataTransferRequest,
         context: grpc.aio.ServicerContext[pb.GetDataTransferRequest, pb.StoredDataTransfer],
     ) -> pb.StoredDataTransfer:
-        required("id", request.id)
+        required("data_transfer_id", request.data_transfer_id)
         async with self._services.unit_of_work(read_only=True) as work:
-            return to_proto(await DataTransferRepository(work.session).get(caller(context).tenant_id, request.id))
+            return to_proto(
+                await DataTransferRepository(work.session).get(caller(context).tenant_id, request.data_transfer_id)
+            )
 
     async def ListDataTransfers(
         self,
@@ -53,10 +55,10 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
         request: pb.GetCustomMessageRequest,
         context: grpc.aio.ServicerContext[pb.GetCustomMessageRequest, pb.CustomMessage],
     ) -> pb.CustomMessage:
-        required("id", request.id)
+        required("custom_message_id", request.custom_message_id)
         async with self._services.unit_of_work(read_only=True) as work:
             return custom_to_proto(
-                await CustomMessageRepository(work.session).get(caller(context).tenant_id, request.id)
+                await CustomMessageRepository(work.session).get(caller(context).tenant_id, request.custom_message_id)
             )
 
     async def ListCustomMessages(
@@ -88,7 +90,7 @@ class DataTransferServicer(data_transfer_pb2_grpc.DataTransferServiceServicer):
 def to_proto(row: DataTransfer) -> pb.StoredDataTransfer:
     """Return a DataTransfer as the API shows it."""
     shown = pb.StoredDataTransfer(
-        id=str(row.id),
+        data_transfer_id=str(row.id),
         station_id=row.station_id,
         request=ocpp.DataTransferRequest.FromString(row.request),
         response=ocpp.DataTransferResponse.FromString(row.response),
@@ -100,7 +102,10 @@ def to_proto(row: DataTransfer) -> pb.StoredDataTransfer:
 def custom_to_proto(row: CustomMessage) -> pb.CustomMessage:
     """Return a message with customData as the API shows it."""
     shown = pb.CustomMessage(
-        id=str(row.id), station_id=row.station_id, action=row.action, payload=json_to_struct(orjson.loads(row.payload))
+        custom_message_id=str(row.id),
+        station_id=row.station_id,
+        action=row.action,
+        payload=json_to_struct(orjson.loads(row.payload)),
     )
     shown.receive_time.FromDatetime(row.receive_time)
     shown.create_time.FromDatetime(row.create_time)

@@ -10,7 +10,9 @@ __all__ = ["alert_to_proto", "event_to_proto", "log_to_proto", "monitor_to_proto
 
 def event_to_proto(row: StationEvent) -> pb.StationEvent:
     """Return an event as the API shows it."""
-    shown = pb.StationEvent(id=str(row.id), station_id=row.station_id, event=ocpp.EventData.FromString(row.event))
+    shown = pb.StationEvent(
+        station_event_id=str(row.id), station_id=row.station_id, event=ocpp.EventData.FromString(row.event)
+    )
     shown.create_time.FromDatetime(row.create_time)
     return shown
 

@@ -48,9 +48,11 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         request: pb.GetStationEventRequest,
         context: grpc.aio.ServicerContext[pb.GetStationEventRequest, pb.StationEvent],
     ) -> pb.StationEvent:
-        required("id", request.id)
+        required("station_event_id", request.station_event_id)
         async with self._services.unit_of_work(read_only=True) as work:
-            return event_to_proto(await StationEventRepository(work.session).get(caller(context).tenant_id, request.id))
+            return event_to_proto(
+                await StationEventRepository(work.session).get(caller(context).tenant_id, request.station_event_id)
+            )
 
     async def ListStationEvents(
         self,

@@ -119,9 +119,9 @@ class ProvisioningServicer(provisioning_pb2_grpc.ProvisioningServiceServicer):
         request: pb.GetResetRequest,
         context: grpc.aio.ServicerContext[pb.GetResetRequest, pb.StationReset],
     ) -> pb.StationReset:
-        required("id", request.id)
+        required("reset_id", request.reset_id)
         async with self._services.unit_of_work(read_only=True) as work:
-            return reset_to_proto(await ResetRepository(work.session).get(caller(context).tenant_id, request.id))
+            return reset_to_proto(await ResetRepository(work.session).get(caller(context).tenant_id, request.reset_id))
 
     async def ListResets(
         self,

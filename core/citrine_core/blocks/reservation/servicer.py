@@ -45,7 +45,7 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
         request: pb.CancelReservationRequest,
         context: grpc.aio.ServicerContext[pb.CancelReservationRequest, pb.CancelReservationResponse],
     ) -> pb.CancelReservationResponse:
-        if request.id:
+        if request.record_id:
             await self._name(caller(context).tenant_id, request)
         return await self._services.commands.call(context, request, pb.CancelReservationResponse)
 
@@ -55,9 +55,9 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
         context: grpc.aio.ServicerContext[pb.GetReservationRequest, pb.Reservation],
     ) -> pb.Reservation:
         tenant_id = caller(context).tenant_id
-        if request.id:
+        if request.record_id:
             async with self._services.unit_of_work(read_only=True) as work:
-                return to_proto(await ReservationRepository(work.session).get_by_id(tenant_id, request.id))
+                return to_proto(await ReservationRepository(work.session).get_by_id(tenant_id, request.record_id))
         return await self._find(tenant_id, required("station_id", request.station_id), request.reservation_id)
 
     async def ListReservations(
@@ -84,7 +84,7 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
     async def _name(self, tenant_id: str, request: pb.CancelReservationRequest) -> None:
         """Fill in station and reservationId of the reservation to cancel."""
         async with self._services.unit_of_work(read_only=True) as work:
-            row = await ReservationRepository(work.session).get_by_id(tenant_id, request.id)
+            row = await ReservationRepository(work.session).get_by_id(tenant_id, request.record_id)
         if request.target.station_id not in ("", row.station_id):
             raise InvalidArgument("target.station_id", f"reservation {row.id} is of station {row.station_id}")
         if request.HasField("request") and request.request.reservation_id != row.reservation_id:
@@ -109,7 +109,7 @@ def to_proto(row: Reservation) -> pb.Reservation:
         status=row.status,  # type: ignore[arg-type]  # stored as the number
         detail=row.detail,
         transaction_id=row.transaction_id,
-        id=row.id,
+        record_id=row.id,
     )
     if row.status_update is not None:
         shown.status_update.CopyFrom(ocpp.ReservationStatusUpdateRequest.FromString(row.status_update))

@@ -34,9 +34,11 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
         request: pb.GetSecurityEventRequest,
         context: grpc.aio.ServicerContext[pb.GetSecurityEventRequest, pb.SecurityEvent],
     ) -> pb.SecurityEvent:
-        required("id", request.id)
+        required("security_event_id", request.security_event_id)
         async with self._services.unit_of_work(read_only=True) as work:
-            return to_proto(await SecurityEventRepository(work.session).get(caller(context).tenant_id, request.id))
+            return to_proto(
+                await SecurityEventRepository(work.session).get(caller(context).tenant_id, request.security_event_id)
+            )
 
     async def ListSecurityEvents(
         self,
@@ -132,7 +134,9 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
 def to_proto(row: SecurityEvent) -> pb.SecurityEvent:
     """Return a security event as the API shows it."""
     shown = pb.SecurityEvent(
-        id=str(row.id), station_id=row.station_id, request=SecurityEventNotificationRequest.FromString(row.request)
+        security_event_id=str(row.id),
+        station_id=row.station_id,
+        request=SecurityEventNotificationRequest.FromString(row.request),
     )
     shown.create_time.FromDatetime(row.create_time)
     return shown

@@ -49,10 +49,10 @@ def check_assignment(wanted: pb.TariffAssignment, now: datetime) -> None:
     check_length("assignment.group_id", wanted.group_id, 255)
     check_length("assignment.id_token.id_token", wanted.id_token.id_token, 255)
     check_length("assignment.id_token.type", wanted.id_token.type, 20)
-    if wanted.HasField("to_time"):
-        begins = wanted.from_time.ToDatetime(UTC) if wanted.HasField("from_time") else now
-        if wanted.to_time.ToDatetime(UTC) <= max(begins, now):
-            raise InvalidArgument("assignment.to_time", "must be after from_time, and in the future")
+    if wanted.HasField("valid_to"):
+        begins = wanted.valid_from.ToDatetime(UTC) if wanted.HasField("valid_from") else now
+        if wanted.valid_to.ToDatetime(UTC) <= max(begins, now):
+            raise InvalidArgument("assignment.valid_to", "must be after valid_from, and in the future")
 
 
 def check_preview(request: pb.PreviewCostRequest) -> None:
@@ -95,8 +95,8 @@ def assignment_row(tenant_id: str, wanted: pb.TariffAssignment, now: datetime) -
         "id_token_lookup": lookup_of(wanted.id_token.id_token, wanted.id_token.type),
         "id_token_type": type_of(wanted.id_token.type),
         "create_time": now,
-        "from_time": wanted.from_time.ToDatetime(UTC) if wanted.HasField("from_time") else None,
-        "to_time": wanted.to_time.ToDatetime(UTC) if wanted.HasField("to_time") else None,
+        "from_time": wanted.valid_from.ToDatetime(UTC) if wanted.HasField("valid_from") else None,
+        "to_time": wanted.valid_to.ToDatetime(UTC) if wanted.HasField("valid_to") else None,
     }
 
 

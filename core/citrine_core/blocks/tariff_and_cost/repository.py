@@ -261,14 +261,14 @@ class TariffRepository:
             InvalidArgument: When the time is past, or not after its start.
         """
         if time is not None and time <= now:
-            raise InvalidArgument("to_time", "must be in the future, or unset for now")
+            raise InvalidArgument("valid_to", "must be in the future, or unset for now")
         table = TariffAssignment
         query = select(table).where(table.tenant_id == tenant_id, table.assignment_id == assignment_id, _goes_on(now))
         found = (await self._session.scalars(query.with_for_update())).one_or_none()
         if found is None:
             raise NotFound("assignment", assignment_id)
         if time is not None and found.from_time is not None and time <= found.from_time:
-            raise InvalidArgument("to_time", "must be after from_time")
+            raise InvalidArgument("valid_to", "must be after valid_from")
         found.to_time = time or now
         return found
 

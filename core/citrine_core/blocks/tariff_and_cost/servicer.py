@@ -200,7 +200,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         self, request: pb.UnassignTariffRequest, context: grpc.aio.ServicerContext[pb.UnassignTariffRequest, Empty]
     ) -> Empty:
         tenant_id, assignment_id = caller(context).tenant_id, required("assignment_id", request.assignment_id)
-        time = request.to_time.ToDatetime(UTC) if request.HasField("to_time") else None
+        time = request.valid_to.ToDatetime(UTC) if request.HasField("valid_to") else None
         async with self._unit_of_work() as work:
             row = await TariffRepository(work.session).unassign(tenant_id, assignment_id, time, self._clock())
             publish_assignment(work, row, TariffChanged.KIND_UNASSIGNED)

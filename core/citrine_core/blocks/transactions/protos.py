@@ -66,7 +66,7 @@ def transaction_to_proto(
         update_time=row.update_time,
         orphaned=row.orphaned and row.end_time is None and row.closed_time is None,
         total_cost=row.total_cost,
-        closed_time=row.closed_time,
+        close_time=row.closed_time,
         check=_check_to_proto(row),
         start_trigger=row.start_trigger,
         end_trigger=row.end_trigger,
@@ -84,7 +84,7 @@ def transaction_to_proto(
         events_removed_time=row.events_removed_time,
         reported_transaction_id=row.reported_id or "",
         over_time=row.over_time,
-        is_behind=row.refold_due_time is not None and (row.settle_time is None or row.end_time is None),
+        behind=row.refold_due_time is not None and (row.settle_time is None or row.end_time is None),
         clock_skew=None if row.clock_skew_ms is None else to_duration(timedelta(milliseconds=row.clock_skew_ms)),
     )
 

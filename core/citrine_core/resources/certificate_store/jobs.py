@@ -29,7 +29,7 @@ class CertificateExpiry:
             for row in rows:
                 row.notice_due_time = None
                 body = CertificateExpiring(
-                    fingerprint=row.fingerprint, subject=row.subject, valid_until=to_timestamp(row.valid_until)
+                    fingerprint=row.fingerprint, subject=row.subject, valid_to=to_timestamp(row.valid_until)
                 )
                 work.emit(Event(tenant_id=row.tenant_id, certificate_expiring=body))
             await work.commit()

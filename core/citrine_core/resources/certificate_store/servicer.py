@@ -120,8 +120,8 @@ def _to_proto(row: StoredCertificate) -> pb.StoredCertificate:
         issuer=row.issuer,
         serial_number=row.serial_number,
         valid_from=to_timestamp(row.valid_from),
-        valid_until=to_timestamp(row.valid_until),
-        is_root=row.subject == row.issuer,
+        valid_to=to_timestamp(row.valid_until),
+        root=row.subject == row.issuer,
         create_time=to_timestamp(row.create_time),
         etag=str(row.version),
     )

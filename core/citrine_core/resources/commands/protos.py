@@ -19,7 +19,7 @@ _TIMES = ("create_time", "send_time", "finish_time", "expire_time")
 def to_proto(row: Any) -> common.Command:
     """Return a row of the commands as the API shows it."""
     command = common.Command(
-        id=row.command_id,
+        command_id=row.command_id,
         tenant_id=row.tenant_id,
         station_id=row.station_id,
         action=row.action,

@@ -53,7 +53,7 @@ class CommandsServicer(CommandsServiceServicer):
     async def GetCommand(
         self, request: pb.GetCommandRequest, context: "grpc.aio.ServicerContext[pb.GetCommandRequest, common.Command]"
     ) -> common.Command:
-        return to_proto(await self._get(caller(context).tenant_id, request.id))
+        return to_proto(await self._get(caller(context).tenant_id, request.command_id))
 
     async def ListCommands(self, request: pb.ListCommandsRequest, context: ListContext) -> pb.ListCommandsResponse:
         async with self._unit_of_work(read_only=True) as work:
@@ -76,10 +76,10 @@ class CommandsServicer(CommandsServiceServicer):
         context: "grpc.aio.ServicerContext[pb.CancelCommandRequest, common.Command]",
     ) -> common.Command:
         tenant_id = caller(context).tenant_id
-        row = await self._get(tenant_id, request.id)
+        row = await self._get(tenant_id, request.command_id)
         if row.state == common.COMMAND_STATE_QUEUED and not await self._cancel_waiting(row):
             await self._cancel_at_edge(row)
-        row = await self._get(tenant_id, request.id)
+        row = await self._get(tenant_id, request.command_id)
         if row.state != common.COMMAND_STATE_CANCELLED:
             raise FailedPrecondition("the command is past the point where it can be cancelled")
         return to_proto(row)
@@ -107,7 +107,7 @@ class CommandsServicer(CommandsServiceServicer):
 
     async def _get(self, tenant_id: str, command_id: str) -> StoredCommand:
         if not command_id:
-            raise InvalidArgument("id", "must not be empty")
+            raise InvalidArgument("command_id", "must not be empty")
         async with self._unit_of_work(read_only=True) as work:
             row = await CommandRepository(work.session).find(tenant_id, command_id)
         if row is None:

@@ -80,7 +80,7 @@ class CommandsStage:
         if work is not None:
             await self._run(work, [item], notify_blocks=False)
         elif not isinstance(item.content, CommandSent):
-            failed = Outcome(common.Command(id=item.content.id), error=StationError("InternalError", ""))
+            failed = Outcome(common.Command(command_id=item.content.id), error=StationError("InternalError", ""))
             self._pending.resolve(item.content.id, failed)
 
     async def _run(self, work: UnitOfWork, items: Sequence[Item], *, notify_blocks: bool) -> None:
@@ -248,7 +248,7 @@ class CommandsStage:
     def _settle(self, work: UnitOfWork, command_id: str, row: StoredCommand | None) -> None:
         """Notify the waiting caller of a command that ended elsewhere, or here by a commit without confirmation."""
         if row is None:
-            outcome = Outcome(common.Command(id=command_id), error=NotFound("command", command_id))
+            outcome = Outcome(common.Command(command_id=command_id), error=NotFound("command", command_id))
         elif row.state == common.COMMAND_STATE_ANSWERED:
             payload = orjson.loads(row.response)
             message = None if row.is_native else decode(_response_class(row.action), payload)
@@ -258,7 +258,7 @@ class CommandsStage:
         self._resolve_after_commit(work, outcome)
 
     def _resolve_after_commit(self, work: UnitOfWork, outcome: Outcome) -> None:
-        work.after_commit(lambda: self._pending.resolve(outcome.command.id, outcome))
+        work.after_commit(lambda: self._pending.resolve(outcome.command.command_id, outcome))
 
 
 def _without_secrets(message: Message, payload: Values, shown: Values) -> Message:

@@ -23,7 +23,7 @@ from citrine_core.services import Services
 
 __all__ = ["EvseRpcs"]
 
-_OUTPUT = {"uid", "location_id", "status", "status_time", "stale_since", "filled", "remove_time"}
+_OUTPUT = {"uid", "location_id", "status", "status_time", "stale_since", "filled", "delete_time"}
 _TIMES = {"create_time", "update_time", "etag"}
 
 CHANGEABLE = tuple(field.name for field in pb.LocationEvse.DESCRIPTOR.fields if field.name not in _OUTPUT | _TIMES)
@@ -58,7 +58,7 @@ class EvseRpcs(LocationsServiceServicer):
                 tenant_id,
                 open_page(request),
                 changed=span_of(request.update_time) if request.HasField("update_time") else None,
-                with_removed=request.include_removed,
+                with_removed=request.include_deleted,
                 location_id=request.location_id,
                 station_id=request.station_id,
                 public_key=public_key(request.public_id),

@@ -43,9 +43,6 @@ _UID = "uid"
 _PUBLISHED = frozenset({"publish_allowed_to", "publishAllowedTo"})
 """Keys of the PublishTokens of a location."""
 
-_OF_STATIONS = frozenset({"citrine.api.v1.StationCounts", "citrine.api.v1.SeriesPoint"})
-"""Messages whose group_id is that of a group of stations."""
-
 
 def _in_json(name: str) -> str:
     first, *others = name.split("_")
@@ -69,10 +66,9 @@ GROUP_KEYS = frozenset(name for name, kind in _KEYS.items() if kind == GROUP)
 def kind_of_field(field: FieldDescriptor) -> str | None:
     """Return of which kind the id in a text field of a message is; None: it has none."""
     assert field.containing_type is not None
-    message = field.containing_type.full_name
     if field.name == _UID:
-        return TOKEN if message == _PUBLISH_TOKEN else None
-    return None if message in _OF_STATIONS else _KINDS.get(field.name)
+        return TOKEN if field.containing_type.full_name == _PUBLISH_TOKEN else None
+    return _KINDS.get(field.name)
 
 
 def kind_of_key(keys: Sequence[str]) -> str | None:

@@ -45,7 +45,7 @@ class PoisonedMessagesServicer(PoisonedMessagesServiceServicer):
         request: pb.GetPoisonedMessageRequest,
         context: "grpc.aio.ServicerContext[pb.GetPoisonedMessageRequest, pb.PoisonedMessage]",
     ) -> pb.PoisonedMessage:
-        message_id = required("id", request.id)
+        message_id = required("poisoned_message_id", request.poisoned_message_id)
         async with self._unit_of_work(read_only=True) as work:
             return _to_proto(await PoisonedMessages(work.session).get(caller(context).tenant_id, message_id))
 
@@ -65,7 +65,7 @@ class PoisonedMessagesServicer(PoisonedMessagesServiceServicer):
     async def RunPoisonedMessage(
         self, request: pb.RunPoisonedMessageRequest, context: RunContext
     ) -> pb.RunPoisonedMessageResponse:
-        tenant_id, message_id = caller(context).tenant_id, required("id", request.id)
+        tenant_id, message_id = caller(context).tenant_id, required("poisoned_message_id", request.poisoned_message_id)
         async with self._unit_of_work() as work:
             row = await PoisonedMessages(work.session).get(tenant_id, message_id)
             # The audit has that it was asked for, whatever becomes of it.
@@ -81,7 +81,7 @@ class PoisonedMessagesServicer(PoisonedMessagesServiceServicer):
         request: pb.DeletePoisonedMessageRequest,
         context: "grpc.aio.ServicerContext[pb.DeletePoisonedMessageRequest, Empty]",
     ) -> Empty:
-        message_id = required("id", request.id)
+        message_id = required("poisoned_message_id", request.poisoned_message_id)
         async with self._unit_of_work() as work:
             repository = PoisonedMessages(work.session)
             await repository.remove(await repository.get(caller(context).tenant_id, message_id, for_update=True))
@@ -92,7 +92,7 @@ class PoisonedMessagesServicer(PoisonedMessagesServiceServicer):
 def _to_proto(row: PoisonedMessage) -> pb.PoisonedMessage:
     content = content_of(row)
     shown = pb.PoisonedMessage(
-        id=str(row.id),
+        poisoned_message_id=str(row.id),
         station_id=row.station_id,
         action=row.kind,
         message_id=content.message_id,

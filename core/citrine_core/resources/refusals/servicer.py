@@ -155,5 +155,5 @@ def _assign(row: ToleranceRuleRow, rule: pb.ToleranceRule) -> None:
 
 
 def _changed(row: ToleranceRuleRow, *, removed: bool = False) -> Event:
-    body = ToleranceRuleChanged(rule_id=row.rule_id, removed=removed)
+    body = ToleranceRuleChanged(rule_id=row.rule_id, deleted=removed)
     return Event(tenant_id=row.tenant_id, tolerance_rule_changed=body)

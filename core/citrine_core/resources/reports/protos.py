@@ -67,7 +67,7 @@ def run_to_proto(run: ReportRun, arrived: Sequence[int]) -> pb.ReportRun:
 
 def part_to_proto(part: ReportPart) -> pb.ReportPart:
     """Return a part, which was read with its message, as a message of the API."""
-    shown = pb.ReportPart(seq_no=part.seq_no, items=part.items, is_last=part.is_last)
+    shown = pb.ReportPart(seq_no=part.seq_no, items=part.items, last=part.is_last)
     shown.receive_time.FromDatetime(part.receive_time)
     if part.message is not None:
         message = getattr(shown, _MESSAGES[part.kind])

@@ -96,7 +96,7 @@ def client_certificate_to_proto(row: ClientCertificate) -> pb.StationCertificate
         subject=row.subject,
         issuer=row.issuer,
         serial_number=row.serial_number,
-        expire_time=to_timestamp(row.expire_time),
+        valid_to=to_timestamp(row.expire_time),
         first_use_time=to_timestamp(row.first_use_time),
         revoke_time=to_timestamp(row.revoke_time),
     )

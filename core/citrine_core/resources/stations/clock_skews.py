@@ -122,7 +122,7 @@ class ClockSkews:
 
     @staticmethod
     def _publish(work: UnitOfWork, key: StationKey, skew: timedelta, *, is_off: bool) -> None:
-        changed = StationClockChanged(skew=to_duration(skew), is_off=is_off)
+        changed = StationClockChanged(clock_skew=to_duration(skew), clock_off=is_off)
         work.emit(Event(tenant_id=key[0], station_id=key[1], station_clock_changed=changed))
         logger.warning(
             "the clock of a station is off" if is_off else "the clock of a station is right again",

@@ -66,7 +66,7 @@ def to_proto(
         evses=_evses(connectors, availabilities),
         create_time=to_timestamp(station.create_time),
         clock_skew_time=to_timestamp(station.clock_skew_time),
-        clock_is_off=station.clock_is_off,
+        clock_off=station.clock_is_off,
         etag=str(station.version),
         location_id=station.location_id or "",
         labels=tags.labels,

@@ -69,14 +69,14 @@ async def count_stations(
     if grouping == pb.STATISTICS_GROUPING_GROUP:
         in_group = and_(GROUPS.c.tenant_id == columns.tenant_id, GROUPS.c.station_id == columns.station_id)
         source = source.join(GROUPS, in_group)
-    query = select(group.label("group_id"), func.count().label("total"), *sums).select_from(source)
+    query = select(group.label("group_key"), func.count().label("total"), *sums).select_from(source)
     query = query.where(
         columns.tenant_id == tenant_id, *stations_selected(tenant_id, columns.station_id, selector)
-    ).group_by("group_id")
+    ).group_by("group_key")
     if grouping != pb.STATISTICS_GROUPING_UNSPECIFIED:
         query = page.within(query, group)
     rows = (await session.execute(query)).all()
-    found, token = page.close(rows, lambda row: (row.group_id,))
+    found, token = page.close(rows, lambda row: (row.group_key,))
     return [pb.StationCounts(**row._asdict()) for row in found], token
 
 

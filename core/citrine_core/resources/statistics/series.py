@@ -83,7 +83,7 @@ async def list_series(queries: SeriesQueries, page: Page, wanted: Wanted, now: d
 
 
 def _key_of(point: pb.SeriesPoint) -> tuple[str, datetime]:
-    return point.group_id, point.start_time.ToDatetime(UTC)
+    return point.group_key, point.start_time.ToDatetime(UTC)
 
 
 async def _points(
@@ -136,7 +136,7 @@ def _made(
             by_currency = sums.get((group_id, place), {})
             counts = by_currency.get("", dict.fromkeys(MEASURES, 0))
             point = pb.SeriesPoint(
-                group_id=group_id,
+                group_key=group_id,
                 energy_kwh=_decimal(counts["energy_mwh"]),
                 revenues=[_revenue(code, by_currency[code]) for code in sorted(by_currency) if code],
             )

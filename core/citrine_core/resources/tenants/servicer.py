@@ -62,7 +62,7 @@ class TenantsServicer(TenantsServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListTenantsRequest, pb.ListTenantsResponse],
     ) -> pb.ListTenantsResponse:
         async with self._unit_of_work(read_only=True) as work:
-            if request.removed:
+            if request.deleted:
                 removed, token = await RemovedTenants(work.session).list(open_page(request))
                 return pb.ListTenantsResponse(tenants=map(_to_removed, removed), next_page_token=token)
             rows, token = await TenantRepository(work.session).list(open_page(request))
@@ -167,7 +167,7 @@ def _to_removed(tenant: RemovedTenant) -> pb.Tenant:
         tenant_id=tenant.tenant_id,
         display_name=tenant.display_name,
         create_time=to_timestamp(tenant.create_time),
-        remove_time=to_timestamp(tenant.remove_time),
+        delete_time=to_timestamp(tenant.remove_time),
         purge_time=to_timestamp(tenant.purge_time),
     )
 

@@ -135,7 +135,7 @@ def test_the_version_of_a_local_list_is_asked_for(citrine: Cli, core: ScriptedCo
 
 def test_local_lists_are_sent(citrine: Cli, core: ScriptedCore) -> None:
     accepted = ocpp.SendLocalListResponse(status=ocpp.SEND_LOCAL_LIST_STATUS_ENUM_ACCEPTED)
-    core.on("SendLocalList", lists.SendLocalListResponse(command=Command(id="1"), response=accepted))
+    core.on("SendLocalList", lists.SendLocalListResponse(command=Command(command_id="1"), response=accepted))
     core.on("SyncLocalList", lists.SyncLocalListResponse())
     core.on("GetToken", Token(id_token="B", type="Central"))
 

@@ -81,7 +81,7 @@ def test_the_payload_comes_from_stdin(citrine: Cli, core: ScriptedCore, monkeypa
 
 
 def test_a_command_may_wait_for_an_offline_station(citrine: Cli, core: ScriptedCore) -> None:
-    command = Command(id="c-1", station_id="CS-1", state=COMMAND_STATE_QUEUED)
+    command = Command(command_id="c-1", station_id="CS-1", state=COMMAND_STATE_QUEUED)
     command.expire_time.FromJsonString("2030-01-01T00:00:00Z")
     core.on("Reset", ResetResponse(command=command))
     arguments = ["call", "CS-1", "Reset", '{"type": "OnIdle"}', "--when-online", "--expires", "2030-01-01T00:00:00Z"]
@@ -95,7 +95,10 @@ def test_a_command_may_wait_for_an_offline_station(citrine: Cli, core: ScriptedC
 
 def test_what_is_valid_of_an_answer_that_we_refuse_is_printed_and_said_so(citrine: Cli, core: ScriptedCore) -> None:
     command = Command(
-        id="c-1", state=COMMAND_STATE_ANSWER_REFUSED, error_code="FormatViolation", error_description="/x is odd"
+        command_id="c-1",
+        state=COMMAND_STATE_ANSWER_REFUSED,
+        error_code="FormatViolation",
+        error_description="/x is odd",
     )
     core.on(
         "Reset", ResetResponse(command=command, response=ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED))

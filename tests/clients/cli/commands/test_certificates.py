@@ -18,7 +18,7 @@ ROOT = store.StoredCertificate(
     fingerprint=FINGERPRINT,
     subject="CN=Root",
     issuer="CN=Root",
-    is_root=True,
+    root=True,
     uses=[store.CERTIFICATE_USE_V2G_ROOT],
     etag="3",
 )

@@ -20,8 +20,8 @@ COMMAND = "018f2d4e-0000-7000-8000-000000000001"
     ],
 )
 def test_a_command_is_waited_for_and_shown(citrine: Cli, core: ScriptedCore, end: int, code: int, said: str) -> None:
-    queued = Command(id=COMMAND, state=COMMAND_STATE_QUEUED)
-    ended = Command(id=COMMAND, state=end, finish_time=Timestamp(seconds=1))  # type: ignore[arg-type]
+    queued = Command(command_id=COMMAND, state=COMMAND_STATE_QUEUED)
+    ended = Command(command_id=COMMAND, state=end, finish_time=Timestamp(seconds=1))  # type: ignore[arg-type]
     core.on("GetCommand", lambda request, context: ended if len(core.requests("GetCommand")) > 1 else queued)
 
     ran = citrine("command", "wait", COMMAND, "--json")
@@ -31,7 +31,7 @@ def test_a_command_is_waited_for_and_shown(citrine: Cli, core: ScriptedCore, end
 
 
 def test_waiting_has_a_limit(citrine: Cli, core: ScriptedCore) -> None:
-    core.on("GetCommand", Command(id=COMMAND, state=COMMAND_STATE_QUEUED))
+    core.on("GetCommand", Command(command_id=COMMAND, state=COMMAND_STATE_QUEUED))
 
     ran = citrine("command", "wait", COMMAND, "--timeout", "0.3")
 

@@ -80,7 +80,7 @@ def test_what_the_station_did_not_do_is_a_failure(
     action = "SendLocalList" if rpc == "SyncLocalList" else rpc
     message = GetMessageClass(method.response)()
     field = "commands" if rpc == "SyncLocalList" else "command"
-    command = {"id": "1", "stationId": "CS-1", "request": {"requestId": 7}}
+    command = {"commandId": "1", "stationId": "CS-1", "request": {"requestId": 7}}
     ParseDict({field: [command] if field == "commands" else command}, message)
     response = ACTIONS[action].response
     assert response is not None

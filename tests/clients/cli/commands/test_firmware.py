@@ -14,7 +14,7 @@ URL = "https://firmware.example/one.bin"
 
 MD5 = "0cc175b9c0f1b6a831c399e269772661"
 
-COMMAND = Command(id="c-1", station_id="CS-1")
+COMMAND = Command(command_id="c-1", station_id="CS-1")
 
 CAMPAIGN = campaigns.FirmwareCampaign(
     campaign_id="spring",

@@ -9,7 +9,7 @@ from citrine.ocpp.v2.types_pb2 import HASH_ALGORITHM_ENUM_SHA256, CertificateHas
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
-COMMAND = Command(id="c-1", station_id="CS-1")
+COMMAND = Command(command_id="c-1", station_id="CS-1")
 
 
 def certificate(serial_number: str, fingerprint: str = "") -> pb.InstalledCertificate:

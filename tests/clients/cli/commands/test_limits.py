@@ -101,6 +101,6 @@ def test_what_becomes_of_charging_without_authorization_is_set(citrine: Cli, cor
 
 
 def test_a_clock_that_is_off_is_shown(citrine: Cli, core: ScriptedCore) -> None:
-    core.on("GetStation", Station(station_id="CS-1", clock_skew=Duration(seconds=-7200), clock_is_off=True))
+    core.on("GetStation", Station(station_id="CS-1", clock_skew=Duration(seconds=-7200), clock_off=True))
 
     assert "2 h behind, transactions go by ours" in citrine("station", "show", "CS-1").out

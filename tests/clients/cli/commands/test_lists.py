@@ -227,7 +227,9 @@ def test_a_poisoned_message_is_shown_run_and_removed(citrine: Cli, core: Scripte
     request, response = Struct(), Struct()
     request.update({"vendorId": "acme"})
     response.update({"status": "Accepted"})
-    message = poisoned.PoisonedMessage(id="7", station_id="CS-1", action="DataTransfer", request=request, error="a bug")
+    message = poisoned.PoisonedMessage(
+        poisoned_message_id="7", station_id="CS-1", action="DataTransfer", request=request, error="a bug"
+    )
     core.on("GetPoisonedMessage", message)
     core.on("ListPoisonedMessages", poisoned.ListPoisonedMessagesResponse(messages=[message]))
     core.on("DeletePoisonedMessage", Empty())
@@ -237,4 +239,4 @@ def test_a_poisoned_message_is_shown_run_and_removed(citrine: Cli, core: Scripte
     assert '"vendorId"' in citrine("poisoned", "show", "7").out
     assert "message 7 is processed" in citrine("poisoned", "run", "7").out
     assert citrine("poisoned", "remove", "7").lines == ["message 7 removed"]
-    assert [one.id for one in core.requests("DeletePoisonedMessage")] == ["7"]
+    assert [one.poisoned_message_id for one in core.requests("DeletePoisonedMessage")] == ["7"]

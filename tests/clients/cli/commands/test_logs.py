@@ -21,7 +21,7 @@ URL = "https://logs.example/inbox"
 def command() -> Command:
     request = Struct()
     request.update({"requestId": 7})
-    return Command(id="c-1", station_id="CS-1", request=request)
+    return Command(command_id="c-1", station_id="CS-1", request=request)
 
 
 def test_a_log_is_asked_for(citrine: Cli, core: ScriptedCore) -> None:

@@ -28,7 +28,7 @@ def test_a_message_is_set(citrine: Cli, core: ScriptedCore) -> None:
     core.on(
         "SetDisplayMessage",
         pb.SetDisplayMessageResponse(
-            command=Command(id="c-1", station_id="CS-1"),
+            command=Command(command_id="c-1", station_id="CS-1"),
             response=ocpp.SetDisplayMessageResponse(status=ocpp.DISPLAY_MESSAGE_STATUS_ENUM_ACCEPTED),
             display_message=message(5, "Hello"),
         ),
@@ -47,7 +47,7 @@ def test_a_message_that_is_not_there_is_an_error(citrine: Cli, core: ScriptedCor
     unknown = ocpp.ClearDisplayMessageResponse(status=ocpp.CLEAR_MESSAGE_STATUS_ENUM_UNKNOWN)
     core.on(
         "ClearDisplayMessage",
-        pb.ClearDisplayMessageResponse(command=Command(id="c-1", station_id="CS-1"), response=unknown),
+        pb.ClearDisplayMessageResponse(command=Command(command_id="c-1", station_id="CS-1"), response=unknown),
     )
 
     ran = citrine("message", "clear", "CS-1", "5")
@@ -62,7 +62,7 @@ def test_messages_are_got_from_the_station(citrine: Cli, core: ScriptedCore) -> 
     core.on(
         "GetDisplayMessages",
         pb.GetDisplayMessagesResponse(
-            command=Command(id="c-1", request=request),
+            command=Command(command_id="c-1", request=request),
             response=ocpp.GetDisplayMessagesResponse(status=ocpp.GET_DISPLAY_MESSAGES_STATUS_ENUM_ACCEPTED),
         ),
     )

@@ -266,9 +266,9 @@ def test_limits_of_others_and_capacities_are_shown(citrine: Cli, core: ScriptedC
 
 def test_a_plan_shows_who_is_given_how_much(citrine: Cli, core: ScriptedCore) -> None:
     shares = [
-        pb.ChargingShare(evse_id=0, given_a=0, planned_a=0, since_time=NOON),
-        pb.ChargingShare(evse_id=1, transaction_id="T-1", given_a=32, planned_a=16, pending_a=16, since_time=NOON),
-        pb.ChargingShare(evse_id=2, transaction_id="T-2", reason="waits", since_time=NOON),
+        pb.ChargingShare(evse_id=0, given_a=0, planned_a=0, since=NOON),
+        pb.ChargingShare(evse_id=1, transaction_id="T-1", given_a=32, planned_a=16, pending_a=16, since=NOON),
+        pb.ChargingShare(evse_id=2, transaction_id="T-2", reason="waits", since=NOON),
     ]
     plan = pb.ChargingPlan(
         station_id="CS-1",

@@ -28,7 +28,7 @@ def requested() -> GetBaseReportResponse:
     request = Struct()
     request.update({"requestId": 7})
     return GetBaseReportResponse(
-        command=Command(id="c-1", request=request),
+        command=Command(command_id="c-1", request=request),
         response=ocpp.GetBaseReportResponse(status=GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED),
     )
 

@@ -26,7 +26,7 @@ def reservation(**fields: object) -> pb.Reservation:
 def reserved(status: ocpp.ReserveNowStatusEnum.ValueType) -> pb.ReserveNowResponse:
     info = StatusInfo(reason_code="InUse") if status != ocpp.RESERVE_NOW_STATUS_ENUM_ACCEPTED else None
     return pb.ReserveNowResponse(
-        command=Command(id="c-1", station_id="CS-1"),
+        command=Command(command_id="c-1", station_id="CS-1"),
         response=ocpp.ReserveNowResponse(status=status, status_info=info),
         reservation=reservation(state=pb.RESERVATION_STATE_ACTIVE),
     )
@@ -62,7 +62,7 @@ def test_a_refusal_is_an_error(citrine: Cli, core: ScriptedCore) -> None:
 
 def test_a_reservation_is_cancelled(citrine: Cli, core: ScriptedCore) -> None:
     accepted = ocpp.CancelReservationResponse(status=ocpp.CANCEL_RESERVATION_STATUS_ENUM_ACCEPTED)
-    answer = pb.CancelReservationResponse(command=Command(id="c-1", station_id="CS-1"), response=accepted)
+    answer = pb.CancelReservationResponse(command=Command(command_id="c-1", station_id="CS-1"), response=accepted)
     core.on("CancelReservation", answer)
 
     ran = citrine("reservation", "cancel", "CS-1", "7", "--json")
@@ -72,8 +72,8 @@ def test_a_reservation_is_cancelled(citrine: Cli, core: ScriptedCore) -> None:
     unknown = citrine("reservation", "cancel", "CS-1")
 
     at_station, own = core.requests("CancelReservation")
-    assert (at_station.target.station_id, at_station.request.reservation_id, at_station.id) == ("CS-1", 7, 0)
-    assert (own.target.station_id, own.id, own.HasField("request")) == ("", 12, False)
+    assert (at_station.target.station_id, at_station.request.reservation_id, at_station.record_id) == ("CS-1", 7, 0)
+    assert (own.target.station_id, own.record_id, own.HasField("request")) == ("", 12, False)
     assert (unknown.code, "'CS-1' is no id of a reservation" in unknown.err) == (2, True)
 
 
@@ -88,7 +88,7 @@ def test_reservations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> 
 
     assert core.requests("GetReservation") == [
         pb.GetReservationRequest(station_id="CS-1", reservation_id=7),
-        pb.GetReservationRequest(id=12),
+        pb.GetReservationRequest(record_id=12),
     ]
     assert listed.lines[1].split() == ["12", "CS-1", "7", "2", "AA", "used", "2099-01-01", "00:00:00", "UTC", "T-1"]
     (request,) = core.requests("ListReservations")

@@ -25,7 +25,7 @@ def station(*, revoked: bool = False) -> Station:
         subject="CN=SN-1,O=Example",
         issuer="CN=Sub-CA",
         serial_number="4f",
-        expire_time=at(2031),
+        valid_to=at(2031),
         first_use_time=at(2026),
         revoke_time=at(2027) if revoked else None,
     )

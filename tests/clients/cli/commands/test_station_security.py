@@ -26,7 +26,7 @@ def test_a_password_is_sent(citrine: Cli, core: ScriptedCore) -> None:
 
 
 def test_a_password_waits_for_a_station_that_is_offline(citrine: Cli, core: ScriptedCore) -> None:
-    waiting = Command(id="01", station_id="CS-1")
+    waiting = Command(command_id="01", station_id="CS-1")
     core.on("SetStationPassword", SetStationPasswordResponse(generated_password="new-one", command=waiting))
 
     ran = citrine("station", "set-password", "CS-1", "--send", "--when-online")

@@ -11,7 +11,7 @@ from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
 POINT = pb.SeriesPoint(
-    group_id="L-1",
+    group_key="L-1",
     start_time=Timestamp(seconds=1_893_452_400),
     end_time=Timestamp(seconds=1_893_538_800),
     transactions_started=3,
@@ -25,7 +25,7 @@ POINT = pb.SeriesPoint(
 
 
 def test_stations_are_counted_and_series_shown_in_their_time_zone(citrine: Cli, core: ScriptedCore) -> None:
-    counts = pb.StationCounts(group_id="L-1", total=4, online=3, charging=1)
+    counts = pb.StationCounts(group_key="L-1", total=4, online=3, charging=1)
     core.on("CountStations", pb.CountStationsResponse(counts=[counts]))
     core.on("ListSeries", pb.ListSeriesResponse(points=[POINT]))
 

@@ -211,7 +211,7 @@ def test_a_tariff_has_several_taxes_and_a_price_below_zero(citrine: Cli, core: S
 
 def test_an_assignment_has_a_beginning_and_an_end(citrine: Cli, core: ScriptedCore) -> None:
     begin, end = Timestamp(seconds=4070908800), Timestamp(seconds=4070995200)
-    dated = pb.TariffAssignment(assignment_id="A-1", tariff_id="DAY", from_time=begin, to_time=end)
+    dated = pb.TariffAssignment(assignment_id="A-1", tariff_id="DAY", valid_from=begin, valid_to=end)
     core.on("AssignTariff", dated)
     core.on("ListTariffAssignments", pb.ListTariffAssignmentsResponse(assignments=[dated]))
     core.on("UnassignTariff", Empty())
@@ -221,7 +221,7 @@ def test_an_assignment_has_a_beginning_and_an_end(citrine: Cli, core: ScriptedCo
     citrine("tariff", "unassign", "A-1", "--at", "2099-01-01T12:00:00Z")
 
     (request,) = core.requests("AssignTariff")
-    assert request.assignment == pb.TariffAssignment(tariff_id="DAY", from_time=begin, to_time=end)
+    assert request.assignment == pb.TariffAssignment(tariff_id="DAY", valid_from=begin, valid_to=end)
     assert "from 2099-01-01 00:00:00 UTC until 2099-01-02 00:00:00 UTC" in made.lines[0]
     assert "2099-01-02 00:00:00 UTC" in listed.lines[1]
     # The first one looks for what else applies to these drivers.
@@ -230,5 +230,5 @@ def test_an_assignment_has_a_beginning_and_an_end(citrine: Cli, core: ScriptedCo
         pb.ListTariffAssignmentsRequest(include_ended=True, page_size=1000),
     ]
     assert core.requests("UnassignTariff") == [
-        pb.UnassignTariffRequest(assignment_id="A-1", to_time=Timestamp(seconds=4070908800 + 43200))
+        pb.UnassignTariffRequest(assignment_id="A-1", valid_to=Timestamp(seconds=4070908800 + 43200))
     ]

@@ -165,7 +165,7 @@ def test_the_station_of_a_transaction_is_asked_what_it_knows(citrine: Cli, core:
 
 def test_what_a_station_said_of_a_closed_transaction_is_shown(citrine: Cli, core: ScriptedCore) -> None:
     found = Transaction(transaction_id="T-1", station_id="CS-1")
-    found.closed_time.FromJsonString("2030-01-01T00:00:00Z")
+    found.close_time.FromJsonString("2030-01-01T00:00:00Z")
     found.check.CopyFrom(TransactionCheck(ongoing=False, messages_in_queue=False))
     found.check.answer_time.FromJsonString("2030-01-01T00:00:00Z")
     core.on("GetTransaction", found)

@@ -77,7 +77,7 @@ def test_variables_are_set(citrine: Cli, core: ScriptedCore) -> None:
 
 
 def test_what_waits_for_its_station_is_told(citrine: Cli, core: ScriptedCore) -> None:
-    core.on("SetVariables", SetVariablesResponse(command=Command(id="c-1", station_id="CS-1")))
+    core.on("SetVariables", SetVariablesResponse(command=Command(command_id="c-1", station_id="CS-1")))
 
     ran = citrine("variable", "set", "CS-1", "OCPPCommCtrlr.HeartbeatInterval=60", "--when-online")
 

@@ -50,7 +50,7 @@ async def test_it_is_known_how_it_was_decided_on_tokens(core: RunningCore) -> No
     assert await listed(refused_only=True) == [typed, unknown]
     assert await listed(status=AUTHORIZATION_STATUS_ENUM_UNKNOWN, station_id="CS-2") == [unknown]
     assert await listed(purpose=pb.AUTHORIZATION_PURPOSE_START) == [start]
-    assert await api.GetAuthorizationRecord(pb.GetAuthorizationRecordRequest(id=start.id)) == start
+    assert await api.GetAuthorizationRecord(pb.GetAuthorizationRecordRequest(record_id=start.record_id)) == start
     with pytest.raises(grpc.aio.AioRpcError) as error:
-        await api.GetAuthorizationRecord(pb.GetAuthorizationRecordRequest(id="x"))
+        await api.GetAuthorizationRecord(pb.GetAuthorizationRecordRequest(record_id="x"))
     assert error.value.code() == grpc.StatusCode.NOT_FOUND

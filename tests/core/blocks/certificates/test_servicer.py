@@ -43,7 +43,7 @@ async def test_M05_FR_02_an_installed_certificate_is_in_the_record(certificates:
     assert status == "ACCEPTED"
     assert found.certificate_type == ocpp.GET_CERTIFICATE_ID_USE_ENUM_CSMS_ROOT_CERTIFICATE
     assert (found.subject, found.requested_by) == ("CN=CSMS root", "operator (key file)")
-    assert found.expire_time.ToDatetime(UTC) == root.certificate.not_valid_after_utc
+    assert found.valid_to.ToDatetime(UTC) == root.certificate.not_valid_after_utc
     assert found.HasField("install_time")
     assert not found.HasField("report_time")
     assert found.command_id

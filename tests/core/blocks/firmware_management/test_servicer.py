@@ -65,7 +65,7 @@ async def test_the_core_chooses_the_request_id_and_the_time(garage: Garage, stat
     assert sent.firmware.HasField("retrieve_date_time")
     found = await garage.get()
     assert found.request.firmware.location == "ftp://user:********@firmware.example/one.bin"
-    assert (found.request.retries, found.command_id) == (3, response.command.id)
+    assert (found.request.retries, found.command_id) == (3, response.command.command_id)
 
 
 async def test_a_request_id_is_used_once(garage: Garage, station: FakeSession) -> None:

@@ -196,7 +196,7 @@ async def test_D01_FR_11_lists_are_split_as_the_station_says(
     await report(session, ItemsPerMessage=3, BytesPerMessage=100_000)
     sent = await api.SendLocalList(sending(FULL, *(entry(f"T{n}") for n in range(7))))
     assert station.sent == [(FULL, 1, 3), (DIFFERENTIAL, 2, 3), (DIFFERENTIAL, 3, 1)]
-    assert (len(sent.commands), sent.command.id, len(station.held)) == (3, sent.commands[2].id, 7)
+    assert (len(sent.commands), sent.command.command_id, len(station.held)) == (3, sent.commands[2].command_id, 7)
 
     # With an entry of some 70 bytes, two of them fit.
     await report(session, ItemsPerMessage=100, BytesPerMessage=320)

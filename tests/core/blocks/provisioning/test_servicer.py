@@ -172,7 +172,7 @@ async def test_secrets_that_a_station_tells_are_stored_and_shown_nowhere(
         pb.GetVariablesRequest(target=TARGET, request=ocpp.GetVariablesRequest(get_variable_data=[data]))
     )
 
-    stored = await core.stub(CommandsServiceStub).GetCommand(GetCommandRequest(id=read.command.id))
+    stored = await core.stub(CommandsServiceStub).GetCommand(GetCommandRequest(command_id=read.command.command_id))
     [variable_of_station] = (await api.ListVariables(pb.ListVariablesRequest(station_id="CS-1"))).variables
     assert read.response.get_variable_result[0].attribute_value == "********"
     assert "hush-hush" not in f"{read.command}{stored}{variable_of_station}"

@@ -97,7 +97,7 @@ async def test_F02_a_start_is_followed_to_its_transaction(
     assert sent.group_id_token == IdToken(id_token="FLEET", type="Central")
     assert sent.charging_profile == profile
     accepted = await found(api, sent.remote_start_id)
-    assert (accepted.state, accepted.command_id) == (pb.REMOTE_START_STATE_ACCEPTED, answer.command.id)
+    assert (accepted.state, accepted.command_id) == (pb.REMOTE_START_STATE_ACCEPTED, answer.command.command_id)
     assert (accepted.id_token, accepted.evse_id, accepted.charging_profile_id) == (CARD, 1, 7)
 
     info = {"remote_start_id": sent.remote_start_id}

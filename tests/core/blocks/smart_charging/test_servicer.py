@@ -132,7 +132,7 @@ async def test_a_profile_gets_an_id_and_stays_on_record(
     [page] = (await api.ListChargingProfiles(pb.ListChargingProfilesRequest(page_size=1))).profiles
     assert (page.profile.charging_schedule[0].charging_schedule_period[0].limit, page.command_id) == (
         8.0,
-        third.command.id,
+        third.command.command_id,
     )
 
 

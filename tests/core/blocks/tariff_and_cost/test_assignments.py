@@ -128,7 +128,7 @@ async def test_prices_change_at_a_date_without_anybody_doing_anything(core: Runn
     api, now = Costs(core), utc_now()
     await core.add_station("CS-1", registration=1)
     await api.assign(OLD)
-    await api.assign(NEW, from_time=stamp(now + HOUR), to_time=stamp(now + 2 * HOUR))
+    await api.assign(NEW, valid_from=stamp(now + HOUR), valid_to=stamp(now + 2 * HOUR))
 
     found = [await tariff_of(core, now + hours * HOUR) for hours in (0.5, 1, 1.5, 2)]
 
@@ -140,18 +140,18 @@ async def test_an_assignment_ends_at_a_date_and_is_listed_until_then(core: Runni
     api, now = Costs(core), utc_now()
     made, gone = await api.assign(OLD), await api.assign(NEW)
 
-    await unassign(api, made, to_time=stamp(now + HOUR))
+    await unassign(api, made, valid_to=stamp(now + HOUR))
     await unassign(api, gone)
 
     listed = await api.tariffs.ListTariffAssignments(pb.ListTariffAssignmentsRequest())
     whole = await api.tariffs.ListTariffAssignments(pb.ListTariffAssignmentsRequest(include_ended=True))
-    assert [(one.tariff_id, one.to_time) for one in listed.assignments] == [("OLD", stamp(now + HOUR))]
+    assert [(one.tariff_id, one.valid_to) for one in listed.assignments] == [("OLD", stamp(now + HOUR))]
     assert [one.tariff_id for one in whole.assignments] == ["OLD", "NEW"]
     for one in whole.assignments:
         named = pb.ListTariffAssignmentsRequest(include_ended=True, assignment_id_prefix=one.assignment_id[:30])
         assert list((await api.tariffs.ListTariffAssignments(named)).assignments) == [one]
     assert await code_of(unassign(api, gone)) is grpc.StatusCode.NOT_FOUND
-    assert await code_of(unassign(api, made, to_time=stamp(now))) is grpc.StatusCode.INVALID_ARGUMENT
+    assert await code_of(unassign(api, made, valid_to=stamp(now))) is grpc.StatusCode.INVALID_ARGUMENT
     assert await code_of(api.tariffs.DeleteTariff(pb.DeleteTariffRequest(tariff_id="OLD"))) is (
         grpc.StatusCode.FAILED_PRECONDITION
     )
@@ -161,7 +161,7 @@ async def test_an_assignment_ends_at_a_date_and_is_listed_until_then(core: Runni
 @pytest.mark.parametrize("hours", [-1, 0.5], ids=["in the past", "before its beginning"])
 async def test_an_assignment_can_not_end_before_it_begins(core: RunningCore, hours: float) -> None:
     api, now = Costs(core), utc_now()
-    wrong = {"from_time": stamp(now + HOUR), "to_time": stamp(now + hours * HOUR)}
+    wrong = {"valid_from": stamp(now + HOUR), "valid_to": stamp(now + hours * HOUR)}
 
     assert await code_of(api.assign(OLD, **wrong)) is grpc.StatusCode.INVALID_ARGUMENT
 

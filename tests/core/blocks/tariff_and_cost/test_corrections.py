@@ -132,7 +132,7 @@ async def test_what_comes_late_changes_no_final_cost_but_makes_a_correction(bill
     assert (transaction.energy_wh, transaction.late_events, transaction.events) == (0, 1, 4)
     assert transaction.missing_events == 0
     assert not late.HasField("total_cost")
-    assert [event.is_final for event in await bills.events("transaction_cost_changed")] == [True]
+    assert [event.final for event in await bills.events("transaction_cost_changed")] == [True]
     listed = await bills.transactions.ListTransactionEvents(
         pb.ListTransactionEventsRequest(station_id="CS-1", transaction_id="T-1")
     )
@@ -233,7 +233,7 @@ async def test_a_closed_transaction_is_settled_at_once_and_its_driver_told_nothi
     cost = await bills.cost()
     assert (cost.state, cost.cost.total.after_tax) == (FINAL, "3.50")
     assert [name_in(event, "settlement") for event in await bills.events("transaction_settled")] == ["OPERATOR"]
-    assert [event.is_final for event in await bills.events("transaction_cost_changed")] == [True]
+    assert [event.final for event in await bills.events("transaction_cost_changed")] == [True]
 
 
 async def test_what_goes_on_after_it_was_closed_is_corrected_once_it_ends(bills: Bills, station: FakeSession) -> None:
@@ -244,7 +244,7 @@ async def test_what_goes_on_after_it_was_closed_is_corrected_once_it_ends(bills:
     going_on = await bills.transaction()
     end = await station.call(ended(3, 20000))
 
-    assert (going_on.HasField("closed_time"), going_on.HasField("settle_time")) == (False, False)
+    assert (going_on.HasField("close_time"), going_on.HasField("settle_time")) == (False, False)
     assert len(await bills.events("transaction_reopened")) == 1
     assert end.total_cost == 6.5
     cost = await bills.cost()
@@ -434,7 +434,7 @@ async def test_I03_FR_04_a_price_of_an_energy_that_is_not_known_is_not_known(
     cost = await bills.cost()
     assert (cost.state, cost.unknown, cost.HasField("cost")) == (FINAL, True, False)
     (event,) = await bills.events("transaction_cost_changed")
-    assert (event.unknown, event.after_tax, event.is_final) == (True, "", True)
+    assert (event.unknown, event.after_tax, event.final) == (True, "", True)
     listed = await bills.costs.ListTransactionCosts(cost_pb.ListTransactionCostsRequest())
     assert [one.unknown for one in listed.costs] == [True]
 

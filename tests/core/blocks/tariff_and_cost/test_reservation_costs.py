@@ -69,7 +69,7 @@ async def bill(desk: Desk) -> list[pb.ReservationCost]:
 async def told(desk: Desk) -> list[tuple[str, str, bool]]:
     """Return what events said: state, total, and whether it is withdrawn."""
     bodies = [one.reservation_cost_changed for one in await events(desk.core.core.unit_of_work)]
-    return [(name_in(one, "state"), one.after_tax, one.is_withdrawn) for one in bodies if one.state]
+    return [(name_in(one, "state"), one.after_tax, one.withdrawn) for one in bodies if one.state]
 
 
 async def test_a_reservation_that_expired_is_billed_by_its_own_elements(desk: Desk) -> None:
@@ -133,8 +133,8 @@ async def test_a_transaction_that_is_reported_late_takes_the_cost_of_its_reserva
     await desk.session.call(started(reservation_id=1, offline=True))
     after = await bill(desk)
 
-    assert [one.is_withdrawn for one in before] == [False]
-    assert [(one.is_withdrawn, one.state) for one in after] == [(True, ReservationState.RESERVATION_STATE_USED)]
+    assert [one.withdrawn for one in before] == [False]
+    assert [(one.withdrawn, one.state) for one in after] == [(True, ReservationState.RESERVATION_STATE_USED)]
     assert [one[0] for one in await told(desk)] == ["EXPIRED", "USED"]
     assert [one[2] for one in await told(desk)] == [False, True]
 

@@ -82,7 +82,7 @@ async def test_subscribers_are_told_of_each_change_of_a_tariff(core: RunningCore
         ("DELETED", False, False),
     ]
     assert [told[0].tariff, told[1].tariff, told[2].assignment] == [created, updated, made]
-    assert told[3].assignment.HasField("to_time")
+    assert told[3].assignment.HasField("valid_to")
 
 
 async def test_a_tariff_is_removed_but_for_its_versions(tariffs: Any) -> None:

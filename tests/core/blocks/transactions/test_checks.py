@@ -112,7 +112,7 @@ async def test_E14_a_transaction_without_its_beginning_is_asked_for(
     found = await transaction_of(api)
     assert (found.missing_events, found.check.messages_in_queue) == (1, False)
     assert not found.check.HasField("due_time")
-    assert not found.HasField("closed_time")
+    assert not found.HasField("close_time")
 
 
 async def test_a_transaction_that_its_station_forgot_is_closed_until_it_is_heard_of(
@@ -135,7 +135,7 @@ async def test_a_transaction_that_its_station_forgot_is_closed_until_it_is_heard
     assert event.transaction_closed.transaction.transaction_id in ("T-1", "T-2")
     await until(core, lambda event: event.transaction_closed.transaction.transaction_id == "T-1")
     found = await transaction_of(api)
-    assert found.HasField("closed_time")
+    assert found.HasField("close_time")
     assert (found.orphaned, found.energy_wh, found.HasField("end_time")) == (False, 500.0, False)
     assert found.check.reason == pb.TransactionCheck.REASON_BACK
     active = await api.ListTransactions(pb.ListTransactionsRequest(active_only=True))
@@ -144,7 +144,7 @@ async def test_a_transaction_that_its_station_forgot_is_closed_until_it_is_heard
     await back.call(ended(2, 1700.0))
 
     found = await transaction_of(api)
-    assert (found.HasField("closed_time"), found.HasField("end_time"), found.energy_wh) == (False, True, 700.0)
+    assert (found.HasField("close_time"), found.HasField("end_time"), found.energy_wh) == (False, True, 700.0)
 
 
 async def test_a_station_that_can_not_say_is_not_asked_again(
@@ -207,7 +207,7 @@ async def test_an_operator_closes_what_will_not_end(
 
     closed = await api.CloseTransaction(request)
 
-    assert closed.HasField("closed_time")
+    assert closed.HasField("close_time")
     await until(core, lambda event: event.transaction_closed.transaction.transaction_id == "T-1")
     with pytest.raises(grpc.aio.AioRpcError) as again:
         await api.CloseTransaction(request)
@@ -226,7 +226,7 @@ async def test_what_a_removed_station_left_open_is_closed(
     await core.stub(StationsServiceStub).DeleteStation(DeleteStationRequest(station_id="CS-1"))
 
     listed = await api.ListTransactions(pb.ListTransactionsRequest())
-    assert [(one.transaction_id, one.HasField("closed_time")) for one in listed.transactions] == [
+    assert [(one.transaction_id, one.HasField("close_time")) for one in listed.transactions] == [
         ("T-2", False),
         ("T-1", True),
     ]

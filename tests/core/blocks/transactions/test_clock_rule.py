@@ -69,7 +69,7 @@ class Clocks:
         """Store what was measured, and return what subscribers were told: whether the clock is off."""
         await ClockSkews.of(self.core.core.services).store()
         told = await events(self.core.core.unit_of_work)
-        return [one.station_clock_changed.is_off for one in told if one.HasField("station_clock_changed")]
+        return [one.station_clock_changed.clock_off for one in told if one.HasField("station_clock_changed")]
 
 
 async def assign(core: RunningCore, wanted: pb.Tariff) -> None:
@@ -210,10 +210,10 @@ async def test_the_skew_of_a_station_is_measured_and_shown_and_told(core: Runnin
         right = await station.station()
 
     assert told == [True]
-    assert (off.clock_is_off, off.clock_skew.ToTimedelta()) == (True, timedelta(hours=2))
+    assert (off.clock_off, off.clock_skew.ToTimedelta()) == (True, timedelta(hours=2))
     assert off.HasField("clock_skew_time")
     assert told_later == [True, False]
-    assert (right.clock_is_off, right.clock_skew.ToTimedelta()) == (False, timedelta(0))
+    assert (right.clock_off, right.clock_skew.ToTimedelta()) == (False, timedelta(0))
 
 
 async def test_one_message_that_was_delayed_is_no_clock_that_is_off(core: RunningCore) -> None:
@@ -224,7 +224,7 @@ async def test_one_message_that_was_delayed_is_no_clock_that_is_off(core: Runnin
         told = await station.skews_are_stored()
 
     assert told == []
-    assert not (await station.station()).clock_is_off
+    assert not (await station.station()).clock_off
 
 
 async def test_a_core_that_was_restarted_knows_the_skew(core: RunningCore) -> None:

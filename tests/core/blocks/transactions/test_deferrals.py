@@ -451,12 +451,12 @@ async def test_a_core_folds_by_itself_and_says_what_waits(core: RunningCore) -> 
         await station.call_all(whole()[1:])
         await station.call(whole()[0])
         found = await stub.GetTransaction(GetTransactionRequest(transaction_id="T-1"))
-        assert (found.events, found.missing_events, found.is_behind) == (MANY, 1, True)
+        assert (found.events, found.missing_events, found.behind) == (MANY, 1, True)
 
         async with asyncio.timeout(WAIT):
-            while found.is_behind:
+            while found.behind:
                 found = await stub.GetTransaction(GetTransactionRequest(transaction_id="T-1"))
                 await asyncio.sleep(0.01)
 
-    assert (found.energy_wh, found.missing_events, found.is_behind) == (6400.0, 0, False)
+    assert (found.energy_wh, found.missing_events, found.behind) == (6400.0, 0, False)
     assert found.settlement == cost_pb.SETTLEMENT_COMPLETE

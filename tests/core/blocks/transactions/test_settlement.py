@@ -100,10 +100,10 @@ async def test_an_available_connector_proves_that_a_transaction_is_over(
     over = await transaction(api)
     await settle_all(core)
 
-    assert (over.HasField("over_time"), over.HasField("closed_time")) == (True, False)
+    assert (over.HasField("over_time"), over.HasField("close_time")) == (True, False)
     assert [event.transaction_id for event in await events(core, "transaction_over")] == ["T-1"]
     settled = await transaction(api)
-    assert (settled.HasField("closed_time"), settled.settlement) == (True, cost_pb.SETTLEMENT_OVER)
+    assert (settled.HasField("close_time"), settled.settlement) == (True, cost_pb.SETTLEMENT_OVER)
     assert [name_in(event, "settlement") for event in await events(core, "transaction_settled")] == ["OVER"]
 
 
@@ -160,7 +160,7 @@ async def test_what_a_station_says_of_a_transaction_goes_before_what_proves_its_
     await settle_all(core)
 
     found = await transaction(api)
-    assert (found.HasField("over_time"), found.HasField("closed_time"), found.energy_wh) == (False, False, 900.0)
+    assert (found.HasField("over_time"), found.HasField("close_time"), found.energy_wh) == (False, False, 900.0)
     assert found.settlement == cost_pb.SETTLEMENT_COMPLETE
 
 
@@ -226,9 +226,9 @@ async def test_what_was_closed_is_reopened_and_closed_again_if_nothing_comes(
     reopened = await api.ReopenTransaction(pb.ReopenTransactionRequest(**NAMES, reason="it still charges"))
     await settle_all(core)
 
-    assert (reopened.HasField("closed_time"), reopened.HasField("settle_due_time")) == (False, True)
+    assert (reopened.HasField("close_time"), reopened.HasField("settle_due_time")) == (False, True)
     found = await transaction(api)
-    assert (found.HasField("closed_time"), found.settlement) == (True, cost_pb.SETTLEMENT_TIMED_OUT)
+    assert (found.HasField("close_time"), found.settlement) == (True, cost_pb.SETTLEMENT_TIMED_OUT)
     assert [event.requested_by != "" for event in await events(core, "transaction_reopened")] == [True]
 
 
@@ -290,7 +290,7 @@ async def test_stations_are_sent_their_own_ids(
     assert [one.transaction_id for one in sent] == ["T-1", "T-1"]
     again = await transaction(api, "T-1#2")
     assert (again.settlement, again.reported_transaction_id) == (cost_pb.SETTLEMENT_FORGOTTEN, "T-1")
-    assert not (await transaction(api)).HasField("closed_time")
+    assert not (await transaction(api)).HasField("close_time")
 
 
 async def test_a_settlement_needs_a_reason(api: Any, station: FakeSession) -> None:
@@ -302,4 +302,4 @@ async def test_a_settlement_needs_a_reason(api: Any, station: FakeSession) -> No
     with pytest.raises(Exception, match="settled"):
         await api.SettleTransaction(pb.SettleTransactionRequest(**NAMES, reason="it is gone"))
 
-    assert (settled.settlement, settled.HasField("closed_time")) == (cost_pb.SETTLEMENT_OPERATOR, True)
+    assert (settled.settlement, settled.HasField("close_time")) == (cost_pb.SETTLEMENT_OPERATOR, True)

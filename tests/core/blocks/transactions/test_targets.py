@@ -126,14 +126,14 @@ async def test_a_reservation_is_cancelled_by_its_id_in_the_core(core: RunningCor
     stub = core.stub(ReservationServiceStub)
     target = CommandTarget(station_id="CS-1")
     made = (await stub.ReserveNow(reservation_pb2.ReserveNowRequest(target=target, request=reserve_now()))).reservation
-    shown = await stub.GetReservation(reservation_pb2.GetReservationRequest(id=made.id))
+    shown = await stub.GetReservation(reservation_pb2.GetReservationRequest(record_id=made.record_id))
 
-    await stub.CancelReservation(reservation_pb2.CancelReservationRequest(id=made.id))
+    await stub.CancelReservation(reservation_pb2.CancelReservationRequest(record_id=made.record_id))
 
     assert shown == made
     assert last(edge) == ("CS-1", reservations.CancelReservationRequest(reservation_id=made.request.id))
-    unknown = stub.CancelReservation(reservation_pb2.CancelReservationRequest(id=made.id + 1))
+    unknown = stub.CancelReservation(reservation_pb2.CancelReservationRequest(record_id=made.record_id + 1))
     assert (await refused(unknown))[0] is grpc.StatusCode.NOT_FOUND
     other = CommandTarget(station_id="CS-2")
-    wrong = stub.CancelReservation(reservation_pb2.CancelReservationRequest(target=other, id=made.id))
+    wrong = stub.CancelReservation(reservation_pb2.CancelReservationRequest(target=other, record_id=made.record_id))
     assert (await refused(wrong))[0] is grpc.StatusCode.INVALID_ARGUMENT

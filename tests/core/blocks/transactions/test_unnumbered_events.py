@@ -232,7 +232,7 @@ async def test_the_order_in_which_many_readings_arrive_does_not_matter(station: 
     await station.stop(number, 61, 4100)
 
     found = await transaction(api, number)
-    assert (found.energy_wh, found.events, found.is_behind) == (3100, 62, False)
+    assert (found.energy_wh, found.events, found.behind) == (3100, 62, False)
     assert list(found.anomalies) == []
 
 

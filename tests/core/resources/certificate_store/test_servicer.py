@@ -60,9 +60,9 @@ async def test_a_stored_certificate_says_what_it_is(core: RunningCore, store: An
     request = pb.GetStoredCertificateRequest(fingerprint=root.certificate.fingerprint(hashes.SHA256()).hex())
     found = await store.GetStoredCertificate(request)
     assert found == created
-    assert (found.subject, found.issuer, found.is_root) == ("CN=V2G root", "CN=V2G root", True)
+    assert (found.subject, found.issuer, found.root) == ("CN=V2G root", "CN=V2G root", True)
     assert found.serial_number == f"{root.certificate.serial_number:x}"
-    assert found.valid_until.ToDatetime(UTC) == root.certificate.not_valid_after_utc
+    assert found.valid_to.ToDatetime(UTC) == root.certificate.not_valid_after_utc
     assert (list(found.uses), found.description, found.pem) == ([V2G_ROOT], "of the test", pem(root))
 
 
@@ -176,7 +176,7 @@ async def test_a_certificate_that_expires_soon_is_told_of_once(core: RunningCore
     stream.cancel()
     told = event.certificate_expiring
     assert (told.fingerprint, told.subject) == (created.fingerprint, "CN=root")
-    assert told.valid_until == created.valid_until
+    assert told.valid_to == created.valid_to
     async with core.core.unit_of_work(read_only=True) as work:
         counted = await count_certificates(work.session)
     assert counted == {"valid": 1, "expiring": 1, "expired": 0}

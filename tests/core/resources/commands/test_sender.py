@@ -73,7 +73,7 @@ async def ended(core: RunningCore, command_id: str) -> common.Command:
     stub = core.stub(CommandsServiceStub)
     async with asyncio.timeout(WAIT):
         while True:
-            command = await stub.GetCommand(pb.GetCommandRequest(id=command_id))
+            command = await stub.GetCommand(pb.GetCommandRequest(command_id=command_id))
             if command.HasField("finish_time"):
                 return command
             await asyncio.sleep(0.01)
@@ -112,7 +112,7 @@ async def test_the_station_answers(core: RunningCore) -> None:
     assert MessageToDict(command.response) == {"status": "Accepted"}
     assert command.HasField("send_time")
     assert command.HasField("finish_time")
-    assert ("citrine-command-id", command.id) in [tuple(pair) for pair in await call.trailing_metadata()]
+    assert ("citrine-command-id", command.command_id) in [tuple(pair) for pair in await call.trailing_metadata()]
     assert await commands(core) == [command]
 
 
@@ -185,7 +185,7 @@ async def test_a_failure_is_told_and_stored(
     assert common.CommandState.Name(command.state) == f"COMMAND_STATE_{state}"
     assert command.error_code == code
     assert command.error_description
-    assert ("citrine-command-id", command.id) in [tuple(pair) for pair in failure.value.trailing_metadata()]
+    assert ("citrine-command-id", command.command_id) in [tuple(pair) for pair in failure.value.trailing_metadata()]
 
 
 async def test_the_path_of_a_defect_is_in_the_error(core: RunningCore) -> None:
@@ -249,7 +249,7 @@ async def test_no_word_from_the_edge_ends_in_time(core: RunningCore) -> None:
     (command,) = await commands(core)
     assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert time.monotonic() - started < 30
-    assert (cancelled.id, command.state) == (command.id, common.COMMAND_STATE_TIMED_OUT)
+    assert (cancelled.id, command.state) == (command.command_id, common.COMMAND_STATE_TIMED_OUT)
 
 
 async def test_a_caller_that_goes_away_cancels_what_was_not_sent(core: RunningCore) -> None:
@@ -302,9 +302,9 @@ async def test_a_command_waits_for_a_station_that_is_off(core: RunningCore) -> N
 
         await session.call(BOOT)
 
-        done = [await ended(core, answer.command.id) for answer in queued]
+        done = [await ended(core, answer.command.command_id) for answer in queued]
     assert {command.state for command in done} == {common.COMMAND_STATE_ANSWERED}
-    assert [command.id for command in edge.commands] == [answer.command.id for answer in queued]
+    assert [command.id for command in edge.commands] == [answer.command.command_id for answer in queued]
 
 
 async def test_waiting_commands_follow_a_mere_reconnect(core: RunningCore) -> None:
@@ -315,7 +315,7 @@ async def test_waiting_commands_follow_a_mere_reconnect(core: RunningCore) -> No
 
         await online(edge, boot=False)
 
-        assert (await ended(core, queued.command.id)).state == common.COMMAND_STATE_ANSWERED
+        assert (await ended(core, queued.command.command_id)).state == common.COMMAND_STATE_ANSWERED
 
 
 async def test_nothing_is_sent_to_a_station_that_nobody_asked_for(core: RunningCore) -> None:
@@ -349,7 +349,7 @@ async def test_a_command_expires_where_the_station_does_not_come_back(core: Runn
 
     await core.core.queue.sweep()
 
-    assert (await ended(core, queued.command.id)).state == common.COMMAND_STATE_EXPIRED
+    assert (await ended(core, queued.command.command_id)).state == common.COMMAND_STATE_EXPIRED
 
 
 async def test_a_command_whose_core_died_times_out(core: RunningCore) -> None:
@@ -362,7 +362,7 @@ async def test_a_command_whose_core_died_times_out(core: RunningCore) -> None:
 
     await core.core.queue.sweep()
 
-    assert (await ended(core, queued.command.id)).state == common.COMMAND_STATE_TIMED_OUT
+    assert (await ended(core, queued.command.command_id)).state == common.COMMAND_STATE_TIMED_OUT
 
 
 async def test_a_waiting_command_is_cancelled(core: RunningCore) -> None:
@@ -370,10 +370,10 @@ async def test_a_waiting_command_is_cancelled(core: RunningCore) -> None:
     stub = core.stub(CommandsServiceStub)
     queued = await reset(core, when_online=True)
 
-    cancelled = await stub.CancelCommand(pb.CancelCommandRequest(id=queued.command.id))
+    cancelled = await stub.CancelCommand(pb.CancelCommandRequest(command_id=queued.command.command_id))
 
     assert cancelled.state == common.COMMAND_STATE_CANCELLED
-    assert await stub.CancelCommand(pb.CancelCommandRequest(id=queued.command.id)) == cancelled
+    assert await stub.CancelCommand(pb.CancelCommandRequest(command_id=queued.command.command_id)) == cancelled
 
 
 async def test_an_answered_command_can_not_be_cancelled(core: RunningCore) -> None:
@@ -384,7 +384,9 @@ async def test_an_answered_command_can_not_be_cancelled(core: RunningCore) -> No
         answered = await reset(core)
 
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await core.stub(CommandsServiceStub).CancelCommand(pb.CancelCommandRequest(id=answered.command.id))
+        await core.stub(CommandsServiceStub).CancelCommand(
+            pb.CancelCommandRequest(command_id=answered.command.command_id)
+        )
     assert failure.value.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
@@ -395,7 +397,7 @@ async def test_a_command_at_the_edge_is_cancelled(core: RunningCore) -> None:
         waiting = asyncio.ensure_future(reset(core))
         sent = await edge.next("command")
         cancelling = asyncio.ensure_future(
-            core.stub(CommandsServiceStub).CancelCommand(pb.CancelCommandRequest(id=sent.id))
+            core.stub(CommandsServiceStub).CancelCommand(pb.CancelCommandRequest(command_id=sent.id))
         )
         await edge.next("cancel_command")
         edge.put(link.Upstream(command_failure=failure_of(sent, link.CommandFailure.REASON_CANCELLED)))
@@ -426,7 +428,7 @@ async def test_commands_are_listed_by_station_and_state(core: RunningCore) -> No
     assert [command.station_id for command in of_station.commands] == ["CS-2", "CS-2"]
     assert len(failed.commands) == 1
     for command in first.commands:
-        named = await stub.ListCommands(pb.ListCommandsRequest(command_id_prefix=command.id[:30]))
+        named = await stub.ListCommands(pb.ListCommandsRequest(command_id_prefix=command.command_id[:30]))
         assert list(named.commands) == [command]
 
 
@@ -486,7 +488,7 @@ async def test_a_password_that_waits_is_sent_in_clear_and_then_forgotten(core: R
     async with core.edge() as edge:
         edge.on_command = lambda command: SET
         await online(edge, boot=False)
-        await ended(core, queued.command.id)
+        await ended(core, queued.command.command_id)
         again = await edge.admit("CS-1", "a-new-password-for-it")
 
     assert edge.commands[0].request.set_variables.set_variable_data[0].attribute_value == "a-new-password-for-it"

@@ -405,7 +405,7 @@ async def test_a_command_that_does_not_tell_the_whole_answer_answers_no_call_who
             running.cancel()
             await refused(first)
             edge.put(link.Upstream(command_result=edge.result(command, answer)))
-            request = commands_pb2.GetCommandRequest(id=command.id)
+            request = commands_pb2.GetCommandRequest(command_id=command.id)
             async with asyncio.timeout(WAIT):
                 while not (await core.stub(CommandsServiceStub).GetCommand(request)).HasField("finish_time"):
                     await asyncio.sleep(0.02)

@@ -134,15 +134,15 @@ async def test_evses_of_a_station_are_those_of_its_location(core: RunningCore) -
     assert {one.uid for one in moved}.isdisjoint({first.uid, second.uid})
     removed = await site.evse(first.uid)
     assert removed.status == pb.EVSE_STATUS_REMOVED
-    assert removed.HasField("remove_time")
+    assert removed.HasField("delete_time")
     location = await site.locations.GetLocation(pb.GetLocationRequest(location_id="south"))
     assert [one.uid for one in location.evses] == [one.uid for one in moved]
 
     since = TimeRange(start=removed.update_time)
-    assert {one.uid for one in await site.evses(include_removed=True, update_time=since)} >= {first.uid, moved[0].uid}
+    assert {one.uid for one in await site.evses(include_deleted=True, update_time=since)} >= {first.uid, moved[0].uid}
     await site.stations.DeleteStation(DeleteStationRequest(station_id="CS-1"))
     assert await site.evses() == []
-    assert len(await site.evses(include_removed=True, station_id="CS-1")) == 4
+    assert len(await site.evses(include_deleted=True, station_id="CS-1")) == 4
     assert await site.refused(location_id="north", uid=first.uid) is grpc.StatusCode.ALREADY_EXISTS
 
 

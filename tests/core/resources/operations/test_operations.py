@@ -192,7 +192,7 @@ async def test_stations_are_asked_some_at_a_time_and_one_that_stands_still_delay
         ("Accepted", COMMAND_STATE_ANSWERED, 1)
     ] * 3
     commands: Any = yard.core.stub(CommandsServiceStub)
-    command = await commands.GetCommand(GetCommandRequest(id=results[0].command_id))
+    command = await commands.GetCommand(GetCommandRequest(command_id=results[0].command_id))
     assert (command.station_id, command.action, command.reason) == ("CS-1", "Reset", "new year")
     assert command.requested_by == shown.requested_by
     audit: Any = yard.core.stub(AuditServiceStub)
@@ -315,7 +315,7 @@ async def test_a_question_for_limits_before_the_action_is_not_the_action(yard: Y
 
     commands: Any = yard.core.stub(CommandsServiceStub)
     sent = (await commands.ListCommands(ListCommandsRequest(station_id="CS-1"))).commands
-    by_action = {command.action: command.id for command in sent}
+    by_action = {command.action: command.command_id for command in sent}
     assert by_action.keys() == {"GetVariables", "SetVariables"}
     assert [one.command_id for one in await yard.results(operation)] == [by_action["SetVariables"]]
 
@@ -396,7 +396,7 @@ def withdrawn(sent: Command) -> link.Upstream:
 async def cancel_command(yard: Yard, sent: Command) -> None:
     """Cancel a command that the edge has, as a user does."""
     commands: Any = yard.core.stub(CommandsServiceStub)
-    cancelling = asyncio.ensure_future(commands.CancelCommand(CancelCommandRequest(id=sent.id)))
+    cancelling = asyncio.ensure_future(commands.CancelCommand(CancelCommandRequest(command_id=sent.id)))
     # Those that the core withdrew as it stopped name the session.
     while (await yard.edge.next("cancel_command")).HasField("session"):
         pass

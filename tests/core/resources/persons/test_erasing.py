@@ -232,10 +232,10 @@ async def test_an_operation_and_a_command_that_name_the_person_are_waited_for(co
     async with asyncio.timeout(WAIT):
         while (second := await waits_for(core, erasure_id)) == first:
             await asyncio.sleep(0.02)
-    await commands.CancelCommand(commands_pb2.CancelCommandRequest(id=queued.command.id))
+    await commands.CancelCommand(commands_pb2.CancelCommandRequest(command_id=queued.command.command_id))
     await finish(core, erasure_id)
 
-    assert (first, second) == (f"operation {operation.operation_id}", f"command {queued.command.id} to CS-1")
+    assert (first, second) == (f"operation {operation.operation_id}", f"command {queued.command.command_id} to CS-1")
 
 
 async def test_an_erasure_that_an_older_core_began_is_begun_anew(core: RunningCore, station: Any) -> None:
@@ -285,7 +285,7 @@ async def test_secrets_of_commands_are_decrypted_once_and_not_where_what_is_show
         request = DataTransferRequest(vendor_id="Example", data=Value(struct_value=data))
         target = CommandTarget(station_id=f"CS-{number}", when_online=True)
         sent = data_transfer_pb2.DataTransferRequest(target=target, request=request)
-        queued.append((await transfers.DataTransfer(sent)).command.id)
+        queued.append((await transfers.DataTransfer(sent)).command.command_id)
     begun = await persons.ErasePerson(pb.ErasePersonRequest(id_token=PERSON))
     cipher = CountingCipher(core.core.services.cipher)
     erasing = Erasing(replace(core.core.services, cipher=cipher))
@@ -294,7 +294,7 @@ async def test_secrets_of_commands_are_decrypted_once_and_not_where_what_is_show
         while (found := await look(core, begun.erasure_id, erasing=erasing)).waits_for == "":
             await asyncio.sleep(0.02)
     assert (found.waits_for, cipher.asked) == (f"command {queued[2]} to CS-3", [])
-    await commands.CancelCommand(commands_pb2.CancelCommandRequest(id=queued[2]))
+    await commands.CancelCommand(commands_pb2.CancelCommandRequest(command_id=queued[2]))
     async with asyncio.timeout(WAIT):
         while len(cipher.asked) < 3:
             await look(core, begun.erasure_id, erasing=erasing)

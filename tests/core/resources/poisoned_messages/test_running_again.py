@@ -68,13 +68,15 @@ async def test_a_poisoned_message_is_shown_and_run_again(database_url: str, tmp_
         second, first = (await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest())).messages
         others = await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest(action="Heartbeat"))
         with pytest.raises(grpc.aio.AioRpcError) as again:
-            await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(id=first.id))
+            await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(poisoned_message_id=first.poisoned_message_id))
         vendor.has_defect = False
-        answer = await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(id=first.id))
-        await api.DeletePoisonedMessage(pb.DeletePoisonedMessageRequest(id=second.id))
+        answer = await api.RunPoisonedMessage(
+            pb.RunPoisonedMessageRequest(poisoned_message_id=first.poisoned_message_id)
+        )
+        await api.DeletePoisonedMessage(pb.DeletePoisonedMessageRequest(poisoned_message_id=second.poisoned_message_id))
         left = await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest())
         with pytest.raises(grpc.aio.AioRpcError) as gone:
-            await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(id=first.id))
+            await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(poisoned_message_id=first.poisoned_message_id))
 
     assert (first.station_id, first.action, first.error) == ("CS-1", "DataTransfer", "LookupError: no such drawer")
     assert dict(first.request) == {"vendorId": "acme", "messageId": "first"}
@@ -100,9 +102,9 @@ async def test_a_message_that_can_not_be_shown_hides_no_other_one(database_url: 
         await send(core, "odd", data=Value(number_value=math.nan))
         listed = await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest())
         [odd] = listed.messages
-        got = await api.GetPoisonedMessage(pb.GetPoisonedMessageRequest(id=odd.id))
+        got = await api.GetPoisonedMessage(pb.GetPoisonedMessageRequest(poisoned_message_id=odd.poisoned_message_id))
         vendor.has_defect = False
-        answer = await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(id=odd.id))
+        answer = await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(poisoned_message_id=odd.poisoned_message_id))
         left = await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest())
 
     assert (odd.station_id, odd.action, odd.HasField("request")) == ("CS-1", "DataTransfer", False)
@@ -125,9 +127,13 @@ async def test_what_has_happened_since_is_not_overwritten(core: RunningCore) -> 
             await work.commit()
         [message] = (await api.ListPoisonedMessages(pb.ListPoisonedMessagesRequest())).messages
         try:
-            answer = await api.RunPoisonedMessage(pb.RunPoisonedMessageRequest(id=message.id))
+            answer = await api.RunPoisonedMessage(
+                pb.RunPoisonedMessageRequest(poisoned_message_id=message.poisoned_message_id)
+            )
         except grpc.aio.AioRpcError as error:
-            await api.DeletePoisonedMessage(pb.DeletePoisonedMessageRequest(id=message.id))
+            await api.DeletePoisonedMessage(
+                pb.DeletePoisonedMessageRequest(poisoned_message_id=message.poisoned_message_id)
+            )
             return f"{error.code().name}: {error.details()}"
         return str(answer.response["status"])
 

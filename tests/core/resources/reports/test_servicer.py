@@ -101,7 +101,7 @@ async def test_report_is_followed_from_its_request_to_its_end(
     assert isinstance(first, pb.ReportRun)
     assert isinstance(second, pb.ReportRun)
     assert (first.state, first.status, first.parts) == (pb.REPORT_STATE_REQUESTED, "Accepted", 0)
-    assert first.command_id == asked.command.id
+    assert first.command_id == asked.command.command_id
     assert (second.state, second.parts, second.items) == (pb.REPORT_STATE_RECEIVING, 1, 2)
     assert [(run.state, run.items, run.complete) for run in rest] == [(pb.REPORT_STATE_COMPLETE, 3, True)]
     assert rest[0].HasField("finish_time")
@@ -199,7 +199,7 @@ async def test_parts_are_read_as_they_were_sent(station: FakeSession, api: "Repo
 
     shown = [*first.parts, *second.parts]
     assert [part.device_model for part in shown] == parts
-    assert [(part.seq_no, part.items, part.is_last) for part in shown] == [(0, 1, False), (1, 1, False), (2, 1, True)]
+    assert [(part.seq_no, part.items, part.last) for part in shown] == [(0, 1, False), (1, 1, False), (2, 1, True)]
     assert second.next_page_token == ""
 
 

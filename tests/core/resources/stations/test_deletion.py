@@ -96,7 +96,9 @@ async def test_successor_has_nothing_of_its_predecessor(core: RunningCore) -> No
         )
         assert not [*variables.variables, *runs.report_runs, *statuses.statuses]
 
-        command = await core.stub(CommandsServiceStub).GetCommand(commands_pb2.GetCommandRequest(id=queued.id))
+        command = await core.stub(CommandsServiceStub).GetCommand(
+            commands_pb2.GetCommandRequest(command_id=queued.command_id)
+        )
         assert command.state == common_pb2.COMMAND_STATE_CANCELLED
         assert command.error_description == "the station was deleted"
         kept = await core.stub(TransactionsServiceStub).ListTransactions(

@@ -165,7 +165,7 @@ async def test_a_password_waits_for_a_station_that_is_offline(core: RunningCore)
         edge.on_command = lambda command: answer("ACCEPTED")
         assert await opens(edge, changed.generated_password) == [False]
         await online(edge, boot=False)
-        await ended(core, changed.command.id)
+        await ended(core, changed.command.command_id)
         assert said(edge.commands[0]) == changed.generated_password
         assert await opens(edge, PASSWORD, changed.generated_password) == [False, True]
 

@@ -133,7 +133,7 @@ class States:
         """Return the counts above 0 by group."""
         response = await self.api.CountStations(pb.CountStationsRequest(**fields))
         return {
-            one.group_id: {field.name: value for field, value in one.ListFields() if field.name != "group_id"}
+            one.group_key: {field.name: value for field, value in one.ListFields() if field.name != "group_key"}
             for one in response.counts
         }
 
@@ -232,7 +232,7 @@ async def test_an_evse_that_stays_faulted_is_so_once_and_as_long_whatever_clock_
         )
         points = (await states.api.ListSeries(request)).points
 
-    assert [(one.group_id, one.faults) for one in points] == [("CS-1", 1), ("CS-2", 1)]
+    assert [(one.group_key, one.faults) for one in points] == [("CS-1", 1), ("CS-2", 1)]
     assert all(one.faulted_time.ToTimedelta() > timedelta(0) for one in points)
 
 

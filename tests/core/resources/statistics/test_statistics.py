@@ -138,7 +138,7 @@ def expected(
 def returned(points: Iterable[pb.SeriesPoint]) -> Counter[tuple[str, datetime, str]]:
     found: Counter[tuple[str, datetime, str]] = Counter()
     for point in points:
-        key = (point.group_id, point.start_time.ToDatetime(UTC))
+        key = (point.group_key, point.start_time.ToDatetime(UTC))
         found[*key, "started"] += point.transactions_started
         found[*key, "ended"] += point.transactions_ended
         found[*key, "failed"] += point.transactions_failed
@@ -205,7 +205,7 @@ async def test_series_equal_what_transactions_and_charge_records_say_whatever_co
                 time_zone=name,
                 group_by=f"STATISTICS_GROUPING_{grouping}",
             )
-            places = [(point.group_id, point.start_time.ToDatetime()) for point in points]
+            places = [(point.group_key, point.start_time.ToDatetime()) for point in points]
             assert places == sorted(set(places))
             wanted = expected(records, transactions, group_of, lambda time: begins(time, interval, zone))  # noqa: B023
             found = Counter({key: value for key, value in returned(points).items() if key[0] != "all"})

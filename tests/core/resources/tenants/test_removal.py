@@ -124,7 +124,7 @@ async def test_a_tenant_goes_with_all_that_happened_but_what_is_billed(core: Run
     assert await rows_of(core, "other") <= RETAINED
     found = await records.ListChargeRecords(charge_records_pb2.ListChargeRecordsRequest(), metadata=who)
     assert {one.transaction_id: one.energy_kwh for one in found.records} == {"T-1": "1.5", "T-2": "0.7"}
-    [removed] = (await tenants.ListTenants(tenants_pb2.ListTenantsRequest(removed=True))).tenants
+    [removed] = (await tenants.ListTenants(tenants_pb2.ListTenantsRequest(deleted=True))).tenants
     assert (removed.tenant_id, removed.HasField("purge_time")) == ("other", True)
     with pytest.raises(grpc.aio.AioRpcError, match="tenant other does not exist"):
         await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token), metadata=who)

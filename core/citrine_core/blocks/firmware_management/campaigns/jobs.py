@@ -267,7 +267,7 @@ def _order(
         message.retries = definition.retries
     if definition.HasField("retry_interval"):
         message.retry_interval = definition.retry_interval
-    name = definition.name or campaign.campaign_id
+    name = definition.display_name or campaign.campaign_id
     return UpdateOrder(
         campaign.tenant_id,
         station.station_id,

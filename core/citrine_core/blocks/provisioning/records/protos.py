@@ -11,7 +11,7 @@ __all__ = ["network_profile_to_proto", "reset_to_proto"]
 def reset_to_proto(row: Reset) -> pb.StationReset:
     """Return a reset as the API shows it."""
     return pb.StationReset(
-        id=str(row.id),
+        reset_id=str(row.id),
         station_id=row.station_id,
         evse_id=row.evse_id,
         type=ocpp.ResetEnum.ValueType(row.type),

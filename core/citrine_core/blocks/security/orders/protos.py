@@ -53,7 +53,7 @@ def certificate_to_proto(row: IssuedCertificate, now: datetime) -> pb.IssuedCert
         common_name=row.common_name,
         serial_number=row.serial_number,
         valid_from=to_timestamp(row.valid_from),
-        valid_until=to_timestamp(row.valid_until),
+        valid_to=to_timestamp(row.valid_until),
         state=state_of(row, now),
         order_id=row.order_id,
         install_time=to_timestamp(row.install_time),

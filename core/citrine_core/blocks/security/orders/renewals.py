@@ -112,6 +112,6 @@ async def _ask(commands: CommandSender, tenant_id: str, station_id: str, certifi
 
 def _expiring(row: IssuedCertificate) -> Event:
     body = CertificateExpiring(
-        fingerprint=row.fingerprint, subject=f"CN={row.common_name}", valid_until=to_timestamp(row.valid_until)
+        fingerprint=row.fingerprint, subject=f"CN={row.common_name}", valid_to=to_timestamp(row.valid_until)
     )
     return Event(tenant_id=row.tenant_id, station_id=row.station_id, certificate_expiring=body)

@@ -124,9 +124,9 @@ def _carry_over_times(plan: pb.ChargingPlan, before: pb.ChargingPlan, now: datet
         old = known.get((share.evse_id, share.transaction_id))
         same = old is not None and old.HasField("given_a") == share.HasField("given_a") and old.given_a == share.given_a
         if same and old is not None:
-            share.since_time.CopyFrom(old.since_time)
+            share.since.CopyFrom(old.since)
         else:
-            share.since_time.FromDatetime(now)
+            share.since.FromDatetime(now)
 
 
 def says_the_same(one: pb.ChargingPlan, other: pb.ChargingPlan) -> bool:

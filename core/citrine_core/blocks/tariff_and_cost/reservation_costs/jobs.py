@@ -174,6 +174,6 @@ def _changed(row: ReservationCost) -> Event:
         currency=cost.currency,
         before_tax=cost.total.before_tax,
         after_tax=cost.total.after_tax,
-        is_withdrawn=row.is_withdrawn,
+        withdrawn=row.is_withdrawn,
     )
     return Event(tenant_id=row.tenant_id, station_id=row.station_id, reservation_cost_changed=changed)

@@ -62,7 +62,7 @@ def _to_proto(row: ReservationCost) -> pb.ReservationCost:
         cost=tariffs_pb2.Cost.FromString(row.breakdown),
         tariff_id=row.tariff_id,
         tariff_version=row.tariff_version,
-        is_withdrawn=row.is_withdrawn,
+        withdrawn=row.is_withdrawn,
         create_time=to_timestamp(row.create_time),
         update_time=to_timestamp(row.update_time),
     )

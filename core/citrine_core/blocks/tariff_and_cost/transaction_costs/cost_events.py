@@ -24,7 +24,7 @@ def publish_cost(work: UnitOfWork, row: CostRow | None, computed: CostRow) -> No
         currency=cost.currency,
         before_tax=cost.total.before_tax,
         after_tax=cost.total.after_tax,
-        is_final=computed.state == cost_pb.COST_STATE_FINAL,
+        final=computed.state == cost_pb.COST_STATE_FINAL,
         unknown=computed.breakdown is None,
     )
     work.emit(Event(tenant_id=computed.tenant_id, station_id=computed.station_id, transaction_cost_changed=changed))

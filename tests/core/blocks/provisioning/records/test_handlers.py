@@ -69,7 +69,7 @@ async def test_B12_FR_01_scheduled_reset_is_followed_to_the_boot(
     assert (refused.problem, refused.HasField("boot_time")) == ("Rejected: FwUpdateInProgress", False)
     assert (of_evse.evse_id, of_evse.HasField("boot_time")) == (2, False)
     assert scheduled.status == ocpp.RESET_STATUS_ENUM_SCHEDULED
-    assert (scheduled.command_id, scheduled.HasField("boot_time")) == (command.id, True)
+    assert (scheduled.command_id, scheduled.HasField("boot_time")) == (command.command_id, True)
     page = await api.ListResets(pb.ListResetsRequest(station_id="CS-1", page_size=2))
     page = await api.ListResets(pb.ListResetsRequest(station_id="CS-1", page_size=2, page_token=page.next_page_token))
     assert list(page.resets) == [scheduled]

@@ -117,7 +117,7 @@ async def test_A02_FR_11_a_station_is_sent_the_certificate_that_it_ordered(setup
     (certificate,) = await setup.certificates()
     assert (certificate.fingerprint, certificate.order_id) == (order.fingerprint, order.order_id)
     assert certificate.state == pb.ISSUED_CERTIFICATE_STATE_INSTALLED
-    assert certificate.valid_until.ToDatetime(UTC) == leaf.not_valid_after_utc
+    assert certificate.valid_to.ToDatetime(UTC) == leaf.not_valid_after_utc
 
 
 async def test_A02_FR_25_the_request_id_comes_back(setup: Setup) -> None:
