@@ -16,6 +16,8 @@ from citrine_ocpi.encryption import TokenCipher
 from citrine_ocpi.feed import Feed
 from citrine_ocpi.metrics import Metrics
 from citrine_ocpi.modules.credentials import CredentialsModule
+from citrine_ocpi.modules.hub_client_info import HubClientInfoModule
+from citrine_ocpi.modules.tariffs import TariffsModule
 from citrine_ocpi.modules.versions import VersionsModule
 from citrine_ocpi.partners import Partners, Registration
 from citrine_ocpi.partners.administration import Administration
@@ -26,7 +28,7 @@ from citrine_sdk import Citrine
 
 __all__ = ["MODULES", "Adapter", "Office", "office"]
 
-MODULES: Sequence[Callable[[Services], Module]] = ()
+MODULES: Sequence[Callable[[Services], Module]] = (TariffsModule, HubClientInfoModule)
 """Functional modules, each made with the services."""
 
 

@@ -72,6 +72,10 @@ class Emsp:
     endpoints: dict[tuple[str, str], str] = field(default_factory=dict)
     """Of the adapter, by module and role."""
     partner_versions_url: str = ""
+    senders: tuple[str, ...] = SENDERS
+    """Modules that it offers lists of."""
+    hub_party_id: str = ""
+    """Its party as a hub, in 2.3.0."""
     registered: dict[str, Any] = field(default_factory=dict)
     """Credentials that the adapter gave. Empty: it is not registered."""
     validate: Callable[[str, str, str, Any], list[str]] = lambda version, module, path, value: []
@@ -86,7 +90,8 @@ class Emsp:
             "party_id": self.party_id,
             "business_details": {"name": self.name},
         }
-        return {"token": token, "url": f"{self.url}/versions", "roles": [role]}
+        hub = {"hub_party_id": self.hub_party_id} if self.hub_party_id else {}
+        return {"token": token, "url": f"{self.url}/versions", **hub, "roles": [role]}
 
     # What it serves.
 
@@ -142,7 +147,7 @@ class Emsp:
             self.complaints.append(f"{where} has routing headers")
 
     def _own_endpoints(self, version: str) -> list[dict[str, str]]:
-        sides = [("SENDER", one) for one in SENDERS] + [("RECEIVER", one) for one in RECEIVERS]
+        sides = [("SENDER", one) for one in self.senders] + [("RECEIVER", one) for one in RECEIVERS]
         found = [
             {"identifier": module, "role": role, "url": f"{self.url}/{version}/{role.lower()}/{module}"}
             for role, module in sides

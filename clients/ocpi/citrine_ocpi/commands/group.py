@@ -5,13 +5,14 @@ import typer
 from citrine_cli.processes import run_process
 from citrine_ocpi.commands.parties import build_parties
 from citrine_ocpi.commands.partners import build_partners
+from citrine_ocpi.commands.tariffs import build_tariffs
 
 __all__ = ["build"]
 
 
 def build() -> typer.Typer:
     """Return the commands of `citrine ocpi`."""
-    app = typer.Typer(help="Roaming by OCPI: serve, partner, party.")
+    app = typer.Typer(help="Roaming by OCPI: serve, partner, party, tariff.")
 
     # The process parses its own flags, including --help.
     @app.command(
@@ -25,4 +26,5 @@ def build() -> typer.Typer:
 
     app.add_typer(build_partners(), name="partner")
     app.add_typer(build_parties(), name="party")
+    app.add_typer(build_tariffs(), name="tariff")
     return app

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
 
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
 from citrine_ocpi.encryption import TokenCipher
 from citrine_ocpi.partner import OwnParty, Partner, PartnerEndpoint, PartnerParty
+from citrine_ocpi.partners.hub_clients import HubClientRow
 from citrine_ocpi.partners.repository import PartnerRepository
 from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, PartnerPartyRow, PartnerRow
 from citrine_ocpi.transport.authorization import fingerprint, presented_tokens
@@ -15,6 +17,8 @@ from citrine_ocpi.transport.routing import Party
 from citrine_ocpi.transport.status import InterfaceRole, Version
 
 __all__ = ["Partners"]
+
+RowT = TypeVar("RowT", PartnerPartyRow, HubClientRow)
 
 _logger = logging.getLogger(__name__)
 
@@ -98,10 +102,11 @@ class Partners:
     ) -> list[Partner]:
         ids = [row.partner_id for row in rows]
         parties, endpoints = await repository.parties(ids), await repository.endpoints(ids)
+        clients = await repository.hub_clients(ids)
         return [
             self._partner(
                 row,
-                (one for one in parties if one.partner_id == row.partner_id),
+                [*_of(row, parties), *_of(row, clients)],
                 (one for one in endpoints if one.partner_id == row.partner_id),
                 used,
             )
@@ -111,7 +116,7 @@ class Partners:
     def _partner(
         self,
         row: PartnerRow,
-        parties: Iterable[PartnerPartyRow],
+        parties: Iterable[PartnerPartyRow | HubClientRow],
         endpoints: Iterable[EndpointRow],
         used: IssuedTokenRow | None,
     ) -> Partner:
@@ -123,11 +128,17 @@ class Partners:
             versions_url=row.versions_url,
             token=self._cipher.decrypt(row.token, row.partner_id) if row.token else "",
             hub=Party(row.hub_country_code, row.hub_party_id) if row.hub_party_id else None,
-            parties=[
-                PartnerParty(Party(one.country_code, one.party_id), one.role, str(one.business_details.get("name", "")))
-                for one in parties
-            ],
+            parties=[PartnerParty(Party(one.country_code, one.party_id), one.role, _name(one)) for one in parties],
             endpoints=[PartnerEndpoint(one.module, InterfaceRole(one.role), one.url) for one in endpoints],
             register_time=row.register_time,
             is_restricted=row.version is None or used is None or used.is_invitation,
         )
+
+
+def _of(partner: PartnerRow, rows: Sequence[RowT]) -> list[RowT]:
+    return [one for one in rows if one.partner_id == partner.partner_id]
+
+
+def _name(party: PartnerPartyRow | HubClientRow) -> str:
+    """Return the name of a party. A hub says none of those behind it."""
+    return str(party.business_details.get("name", "")) if isinstance(party, PartnerPartyRow) else ""

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine_ocpi.partners.hub_clients import HubClientRepository, HubClientRow
 from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, OwnPartyRow, PartnerPartyRow, PartnerRow
 from citrine_ocpi.transport.routing import Party
 
@@ -32,6 +33,10 @@ class PartnerRepository:
         wanted = PartnerPartyRow.partner_id.in_(partner_ids)
         order = (PartnerPartyRow.country_code, PartnerPartyRow.party_id, PartnerPartyRow.role)
         return (await self._session.scalars(select(PartnerPartyRow).where(wanted).order_by(*order))).all()
+
+    async def hub_clients(self, partner_ids: Collection[str]) -> Sequence[HubClientRow]:
+        """Return the parties behind partners that are hubs."""
+        return await HubClientRepository(self._session).owned(partner_ids)
 
     async def endpoints(self, partner_ids: Collection[str]) -> Sequence[EndpointRow]:
         """Return the endpoints of partners."""

@@ -1,0 +1,116 @@
+"""Sends tariffs to partners when they change, and when partners are shown others than before."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+import grpc
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.events.v1.events_pb2 import Event
+from citrine_ocpi.deliveries import Push
+from citrine_ocpi.feed import Effect
+from citrine_ocpi.models import OcpiModel
+from citrine_ocpi.modules.tariffs.catalog import Catalog, Shown
+from citrine_ocpi.modules.tariffs.repository import SentTariffRepository
+from citrine_ocpi.partner import Partner
+from citrine_ocpi.services import Services
+from citrine_ocpi.transport.routing import Party
+from citrine_ocpi.transport.status import InterfaceRole
+
+__all__ = ["MODULE", "TariffPushes"]
+
+MODULE = "tariffs"
+
+REFRESH = 300.0
+"""Seconds after which what partners are shown is compared with what they were sent: assignments begin and end without
+an event, tokens come into groups, and partners register."""
+
+_logger = logging.getLogger(__name__)
+
+
+class TariffPushes:
+    """Makes pushes of changed tariffs.
+
+    Args:
+        services: Of the adapter.
+        catalog: Knows who is shown what.
+    """
+
+    kinds: Collection[str] = ("tariff_changed",)
+
+    def __init__(self, services: Services, catalog: Catalog) -> None:
+        self._services = services
+        self._catalog = catalog
+
+    async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
+        """Return what partners are to be sent of the tariffs that changed."""
+        return await self._effects({event.tariff_changed.tariff_id for event in events})
+
+    async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
+        """Return what partners are to be sent of all tariffs."""
+        return await self._effects(None)
+
+    async def refresh(self) -> None:
+        """Compare all tariffs with what partners were sent, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH)
+            try:
+                effects = await self._effects(None)
+                async with self._services.database.writing() as session:
+                    for effect in effects:
+                        await effect(session)
+            except (grpc.aio.AioRpcError, SQLAlchemyError, OSError) as error:
+                _logger.warning("tariffs of partners can't be compared", extra={"problem": type(error).__name__})
+
+    async def _effects(self, tariff_ids: Collection[str] | None) -> list[Effect]:
+        partners = [
+            one
+            for one in await self._services.partners.list_active()
+            if one.endpoint(MODULE, InterfaceRole.RECEIVER) is not None
+        ]
+        if not partners:
+            return []
+        offers = await self._catalog.read(tariff_ids)
+        return [
+            self._effect(partner, offers.party, tariff_ids, await self._catalog.shown_to(partner, version, offers))
+            for partner in partners
+            if (version := partner.version) is not None and offers.party is not None
+        ]
+
+    def _effect(self, partner: Partner, party: Party, tariff_ids: Collection[str] | None, shown: Shown) -> Effect:
+        async def store(session: AsyncSession) -> None:
+            repository = SentTariffRepository(session)
+            pushes = []
+            for tariff_id, expressed in shown.tariffs.items():
+                text = f"{partner.register_time} {expressed.tariff.model_dump_json()}"
+                digest = hashlib.sha256(text.encode()).hexdigest()
+                if await repository.store(partner.partner_id, tariff_id, digest, str(party)):
+                    if expressed.approximations:
+                        said = {"partner": partner.partner_id, "tariff": tariff_id, "rules": expressed.approximations}
+                        _logger.info("a tariff is approximated", extra=said)
+                    pushes.append(_push(partner, party, tariff_id, expressed.tariff))
+            for tariff_id, of in await repository.remove(partner.partner_id, tariff_ids, shown.tariffs.keys()):
+                pushes.append(_push(partner, Party.parse(of), tariff_id, None))
+            await self._services.outbox.add(session, pushes)
+            for tariff_id, error in shown.refused.items():
+                said = {"partner": partner.partner_id, "tariff": tariff_id, "problem": str(error)}
+                _logger.warning("a tariff is not shown: OCPI can't say it", extra=said)
+
+        return store
+
+
+def _push(partner: Partner, party: Party, tariff_id: str, tariff: OcpiModel | None) -> Push:
+    return Push(
+        partner_id=partner.partner_id,
+        module=MODULE,
+        object_key=f"{MODULE}/{party}/{tariff_id}",
+        path=f"{party.country_code}/{party.party_id}/{quote(tariff_id, safe='')}",
+        body=tariff,
+        routing=partner.routing(party),
+        method="PUT" if tariff is not None else "DELETE",
+    )

@@ -1,0 +1,80 @@
+"""Parties behind a hub, as it says by its module hubclientinfo."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, aliased, mapped_column
+
+from citrine_ocpi.db import Table
+from citrine_ocpi.partners.tables import PartnerPartyRow
+from citrine_ocpi.transport.routing import Party
+
+__all__ = ["HubClientRepository", "HubClientRow"]
+
+
+class HubClientRow(Table):
+    """A party behind a hub, and whether the hub reaches it."""
+
+    __tablename__ = "hub_clients"
+    __table_args__ = (Index(None, "country_code", "party_id"),)
+
+    partner_id: Mapped[str] = mapped_column(ForeignKey("partners.partner_id", ondelete="CASCADE"), primary_key=True)
+    """The hub."""
+    country_code: Mapped[str] = mapped_column(String(2), primary_key=True)
+    party_id: Mapped[str] = mapped_column(String(3), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20))
+    status: Mapped[str] = mapped_column(String(20))
+    """CONNECTED, OFFLINE, PLANNED, SUSPENDED, or what the hub said otherwise."""
+    update_time: Mapped[datetime]
+    """When it became so, by the hub."""
+    create_time: Mapped[datetime]
+    """When the hub told of it first."""
+
+
+class HubClientRepository:
+    """The table of parties behind hubs within a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, partner_id: str, party: Party) -> HubClientRow | None:
+        """Return a party behind a hub."""
+        return await self._session.get(HubClientRow, (partner_id, party.country_code, party.party_id))
+
+    async def store(self, partner_id: str, party: Party, role: str, status: str, time: datetime, now: datetime) -> None:
+        """Store what a hub says of a party, unless something newer is known."""
+        row = await self.find(partner_id, party)
+        if row is None:
+            row = HubClientRow(
+                partner_id=partner_id, country_code=party.country_code, party_id=party.party_id, create_time=now
+            )
+            self._session.add(row)
+        elif row.update_time > time:
+            return
+        row.role, row.status, row.update_time = role, status, time
+
+    async def owned(self, partner_ids: Collection[str]) -> Sequence[HubClientRow]:
+        """Return the parties whose objects hubs may see.
+
+        A party that is connected without a hub, or was behind another hub before, is not the hub's: nobody gets to see
+        what is somebody else's by saying that they are behind them.
+        """
+        other = aliased(HubClientRow)
+        same = (other.country_code == HubClientRow.country_code) & (other.party_id == HubClientRow.party_id)
+        earlier = or_(
+            other.create_time < HubClientRow.create_time,
+            (other.create_time == HubClientRow.create_time) & (other.partner_id < HubClientRow.partner_id),
+        )
+        direct = (PartnerPartyRow.country_code == HubClientRow.country_code) & (
+            PartnerPartyRow.party_id == HubClientRow.party_id
+        )
+        query = (
+            select(HubClientRow)
+            .where(HubClientRow.partner_id.in_(partner_ids))
+            .where(~exists().where(direct, PartnerPartyRow.partner_id != HubClientRow.partner_id))
+            .where(~exists().where(same, other.partner_id != HubClientRow.partner_id, earlier))
+            .order_by(HubClientRow.country_code, HubClientRow.party_id)
+        )
+        return (await self._session.scalars(query)).all()

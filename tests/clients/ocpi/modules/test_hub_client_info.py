@@ -1,0 +1,131 @@
+"""Module hubclientinfo: what a hub tells and lists of the parties behind it, and whose objects it may then see."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from citrine_ocpi.modules.hub_client_info import HubClientInfoModule
+from citrine_ocpi.transport.routing import Party
+from tests.support.emsp import Emsp, emsp
+from tests.support.emsp.validation import faults, received_faults
+from tests.support.ocpi import RunningAdapter, running_adapter
+from tests.support.waiting import WAIT
+
+MODULES = [partial(HubClientInfoModule, look=0.1)]
+VERSIONS = pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+
+
+@pytest.fixture
+async def adapter(tmp_path: Path) -> AsyncIterator[RunningAdapter]:
+    """An adapter."""
+    async with running_adapter(tmp_path, modules=MODULES) as running:
+        yield running
+
+
+@pytest.fixture
+async def adapter_of_each(empty_database_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
+    """An adapter on an empty database of each kind in turn."""
+    async with running_adapter(tmp_path, database=empty_database_url, modules=MODULES) as running:
+        yield running
+
+
+async def registered(adapter: RunningAdapter, partner: Emsp, version: str = "2.2.1") -> Emsp:
+    token = await adapter.invite(partner.party_id)
+    assert (await partner.register(adapter.versions_url, token, version)).status_code == 201
+    await partner.fetch_endpoints(version)
+    return partner
+
+
+def info(party: str, status: str = "CONNECTED", time: str = "2026-11-30T08:00:00Z") -> dict[str, Any]:
+    country_code, _, party_id = party.partition("-")
+    return {
+        "country_code": country_code,
+        "party_id": party_id,
+        "role": "EMSP",
+        "status": status,
+        "last_updated": time,
+    }
+
+
+async def put(hub: Emsp, one: dict[str, Any]) -> dict[str, Any]:
+    url = f"{hub.endpoints['hubclientinfo', 'RECEIVER']}/{one['country_code']}/{one['party_id']}"
+    answer: dict[str, Any] = (await hub.call("PUT", url, one)).json()
+    return answer
+
+
+async def owned(adapter: RunningAdapter, partner_id: str) -> set[str]:
+    partner = await adapter.office.partners.find(partner_id)
+    assert partner is not None
+    return {str(party) for party in partner.owned_parties()}
+
+
+def hub_peer(version: str, party_id: str = "HUB") -> Any:
+    return emsp(party_id=party_id, role="HUB", validate=received_faults)
+
+
+async def test_a_hub_tells_who_is_behind_it_and_the_newest_counts(adapter: RunningAdapter) -> None:
+    async with hub_peer("2.2.1") as hub:
+        await registered(adapter, hub)
+        assert (await put(hub, info("de-prv", "PLANNED")))["status_code"] == 1000
+        assert (await put(hub, info("DE-PRV", "OFFLINE", "2026-11-30T09:00:00Z")))["status_code"] == 1000
+        assert (await put(hub, info("DE-PRV", "CONNECTED", "2026-11-30T08:30:00Z")))["status_code"] == 1000
+
+        shown = await hub.get(f"{hub.endpoints['hubclientinfo', 'RECEIVER']}/DE/PRV")
+
+        assert shown == info("DE-PRV", "OFFLINE", "2026-11-30T09:00:00Z")
+        assert faults(shown, "ClientInfo", "2.2.1") == []
+        assert await owned(adapter, "HUB") == {"NL-HUB", "DE-PRV"}
+        missing = await hub.call("GET", f"{hub.endpoints['hubclientinfo', 'RECEIVER']}/DE/XXX")
+        assert missing.status_code == 404
+
+
+async def test_nobody_sees_what_is_anothers_by_saying_that_they_are_behind_a_hub(
+    adapter_of_each: RunningAdapter,
+) -> None:
+    adapter = adapter_of_each
+    async with hub_peer("2.2.1") as hub, hub_peer("2.2.1", "HU2") as other, emsp(party_id="TNM") as direct:
+        for peer in (hub, other, direct):
+            await registered(adapter, peer)
+        for peer in (hub, other):
+            assert (await put(peer, info("NL-TNM")))["status_code"] == 1000
+            assert (await put(peer, info("DE-PRV")))["status_code"] == 1000
+            assert (await put(peer, info("DE-CIT")))["status_code"] == 1000
+
+        # DE-CIT is we ourselves.
+        assert await owned(adapter, "HUB") == {"NL-HUB", "DE-PRV"}
+        assert await owned(adapter, "HU2") == {"NL-HU2"}
+        assert await owned(adapter, "TNM") == {"NL-TNM"}
+
+        refused = await direct.call("PUT", f"{direct.endpoints['hubclientinfo', 'RECEIVER']}/DE/OTH", info("DE-OTH"))
+        assert (refused.status_code, await owned(adapter, "TNM")) == (405, {"NL-TNM"})
+
+
+async def test_what_is_no_party_or_another_than_the_path_says_is_refused(adapter: RunningAdapter) -> None:
+    async with hub_peer("2.2.1") as hub:
+        await registered(adapter, hub)
+        url = f"{hub.endpoints['hubclientinfo', 'RECEIVER']}/DE/PRV"
+
+        bodies: list[Any] = [info("DE-XXX"), {**info("DE-PRV"), "last_updated": "soon"}, {}, []]
+        for wrong in bodies:
+            assert (await hub.call("PUT", url, wrong)).json()["status_code"] == 2001
+        assert await owned(adapter, "HUB") == {"NL-HUB"}
+
+
+@VERSIONS
+async def test_the_list_of_a_hub_is_read_once_it_is_registered(adapter: RunningAdapter, version: str) -> None:
+    async with hub_peer(version) as hub:
+        hub.senders = ("tokens", "hubclientinfo")
+        if version == "2.3.0":
+            hub.role, hub.hub_party_id = "NSP", "NLHUB"
+        hub.lists["hubclientinfo"] = [info(f"DE-P0{number}") for number in range(5)] + [{"country_code": "?"}]
+        await registered(adapter, hub, version)
+
+        async with asyncio.timeout(WAIT):
+            while len(await owned(adapter, "HUB")) < 6:
+                await asyncio.sleep(0.1)
+        assert await owned(adapter, "HUB") == {"NL-HUB", *(f"DE-P0{number}" for number in range(5))}
+        assert Party("de", "p00") in {Party.parse(one) for one in await owned(adapter, "HUB")}
