@@ -15,8 +15,11 @@ from citrine_ocpi.deliveries.letters import Letters
 from citrine_ocpi.encryption import TokenCipher
 from citrine_ocpi.feed import Feed
 from citrine_ocpi.metrics import Metrics
+from citrine_ocpi.modules.cdrs import CdrsModule
 from citrine_ocpi.modules.credentials import CredentialsModule
 from citrine_ocpi.modules.hub_client_info import HubClientInfoModule
+from citrine_ocpi.modules.locations import LocationsModule
+from citrine_ocpi.modules.sessions import SessionsModule
 from citrine_ocpi.modules.tariffs import TariffsModule
 from citrine_ocpi.modules.versions import VersionsModule
 from citrine_ocpi.partners import Partners, Registration
@@ -28,7 +31,13 @@ from citrine_sdk import Citrine
 
 __all__ = ["MODULES", "Adapter", "Office", "office"]
 
-MODULES: Sequence[Callable[[Services], Module]] = (TariffsModule, HubClientInfoModule)
+MODULES: Sequence[Callable[[Services], Module]] = (
+    LocationsModule,
+    SessionsModule,
+    CdrsModule,
+    TariffsModule,
+    HubClientInfoModule,
+)
 """Functional modules, each made with the services."""
 
 

@@ -184,9 +184,8 @@ class Emsp:
                 return self._envelope(None, 2000, "no such object", http_status=404)
             return self._envelope(self.objects[place])
         if request.method == "PATCH":
-            if place not in self.objects:
+            if not self._patch(module, path, value or {}):
                 return self._envelope(None, 2000, "no such object", http_status=404)
-            self.objects[place] = {**self.objects[place], **(value or {})}
         elif request.method == "POST" and module == "cdrs":
             self._complain_about(version, module, path, value)
             path = value["id"]
@@ -200,6 +199,25 @@ class Emsp:
         async with self.changed:
             self.changed.notify_all()
         return self._envelope(None, headers=headers)
+
+    def _patch(self, module: str, path: str, changes: dict[str, Any]) -> bool:
+        """Change an object, or an EVSE of a location. Return False if there is none."""
+        whole, place = self.objects.get((module, path)), (module, path)
+        if whole is None and module == "locations":
+            above, _, uid = path.rpartition("/")
+            location = self.objects.get((module, above), {})
+            whole = next((one for one in location.get("evses", []) if one["uid"] == uid), None)
+        if whole is None:
+            return False
+        if module == "sessions" and "charging_periods" in changes:
+            # Those of a PATCH are added.
+            added = [*whole.get("charging_periods", []), *changes["charging_periods"]]
+            changes = {**changes, "charging_periods": added}
+        if place in self.objects:
+            self.objects[place] = {**whole, **changes}
+        else:
+            whole.update(changes)
+        return True
 
     def _list(self, request: Request, version: str, module: str) -> Response:
         offset, limit = (int(request.query_params.get(name, most)) for name, most in (("offset", 0), ("limit", 2)))

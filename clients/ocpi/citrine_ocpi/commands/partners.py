@@ -10,6 +10,7 @@ import typer
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, UsageError
 from citrine_ocpi.adapter import Office
+from citrine_ocpi.commands.locations import locations
 from citrine_ocpi.commands.running import JsonFlag, output_of, run
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.transport.authorization import is_credentials_token
@@ -29,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 def build_partners() -> typer.Typer:
     """Return the commands of `citrine ocpi partner`."""
     app = typer.Typer(
-        help="Partners of roaming: add, list, show, register, rotate, invite, suspend, resume, remove.",
+        help="Partners of roaming: add, list, show, register, rotate, invite, suspend, resume, remove, locations.",
     )
     app.command("add")(add)
     app.command("list")(list_partners)
@@ -40,6 +41,7 @@ def build_partners() -> typer.Typer:
     app.command("suspend")(suspend)
     app.command("resume")(resume)
     app.command("remove")(remove)
+    app.command("locations")(locations)
     return app
 
 

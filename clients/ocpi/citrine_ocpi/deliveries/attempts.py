@@ -40,6 +40,8 @@ class Attempt:
     problem: str = ""
     retry_after: float = 0.0
     """Seconds that the partner wants to be left alone."""
+    location: str = ""
+    """URL at which the partner has what was posted. Empty: it did not say."""
 
 
 def pause_after(failures: int) -> timedelta:
@@ -63,13 +65,13 @@ async def attempt(client: PartnerClient, partner: Partner, row: DeliveryRow, now
             except PartnerRefused as error:
                 if error.http_status in _OF_CREDENTIALS:
                     raise
-        await _send(client, partner, row, row.method, url, row.body)
+        location = await _send(client, partner, row, row.method, url, row.body)
     except PartnerFailed as error:
         return Attempt(Outcome.FAILED, str(error), error.retry_after)
     except PartnerRefused as error:
         is_later = error.http_status in _OF_CREDENTIALS
         return Attempt(Outcome.FAILED if is_later else Outcome.REFUSED, str(error))
-    return Attempt(Outcome.DELIVERED)
+    return Attempt(Outcome.DELIVERED, location=location)
 
 
 def _url(partner: Partner, row: DeliveryRow) -> str:
@@ -82,8 +84,8 @@ def _url(partner: Partner, row: DeliveryRow) -> str:
     return f"{endpoint.url.rstrip('/')}/{row.path}" if row.path else endpoint.url
 
 
-async def _send(client: PartnerClient, partner: Partner, row: DeliveryRow, method: str, url: str, body: str) -> None:
-    await client.send(
+async def _send(client: PartnerClient, partner: Partner, row: DeliveryRow, method: str, url: str, body: str) -> str:
+    answer = await client.send(
         partner,
         method,
         url,
@@ -92,3 +94,4 @@ async def _send(client: PartnerClient, partner: Partner, row: DeliveryRow, metho
         routing=Routing.of({name.lower(): value for name, value in row.routing.items()}),
         trace=TraceIds(correlation_id=row.correlation_id),
     )
+    return str(answer.headers.get("location", ""))

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,8 @@ from citrine_ocpi.models import OcpiModel
 from citrine_ocpi.transport.routing import Routing
 
 __all__ = ["Outbox", "Push", "merged"]
+
+Acknowledged = Callable[[AsyncSession, DeliveryRow, str], Awaitable[None]]
 
 TRIES = 10
 """How often rows are looked for that somebody else inserts and removes at the same time."""
@@ -64,6 +66,8 @@ class Outbox:
         self._clock = clock
         self.filled = asyncio.Event()
         """Set after a commit that stored something."""
+        self.acknowledged: list[Acknowledged] = []
+        """Are told where a partner has what it got, in the transaction that stores that it did."""
 
     async def add(self, session: AsyncSession, pushes: Iterable[Push]) -> None:
         """Store objects to be sent, those of one object in their order; what waits of an object is replaced."""

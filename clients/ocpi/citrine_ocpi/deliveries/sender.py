@@ -151,6 +151,9 @@ class Sender:
             repository = DeliveryRepository(session)
             for row, result in done:
                 await self._store_one(repository, row, result, until, now)
+                if result.location:
+                    for notify in self._outbox.acknowledged:
+                        await notify(session, row, result.location)
             await self._store_circuit(repository, partner_id, [result for _, result in done], now)
 
     async def _store_one(

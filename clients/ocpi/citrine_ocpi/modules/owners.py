@@ -1,0 +1,85 @@
+"""Whose a token is: the party that the core knows it to belong to, remembered for a while."""
+
+import time
+from collections.abc import Iterable
+
+import grpc
+
+from citrine.api.v1.locations_pb2 import PublishToken
+from citrine.api.v1.tokens_pb2 import TOKEN_WHITELIST_ALWAYS, GetTokenRequest, ListTokensRequest, Token
+from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_ocpi.modules.charging import Owner
+from citrine_ocpi.transport import Party
+from citrine_sdk import Citrine
+
+__all__ = ["Owners"]
+
+REMEMBERED = 60.0
+"""Seconds: most tokens are the operator's own, and each message of theirs would be another question."""
+
+MOST = 50_000
+"""Tokens that are remembered."""
+
+
+class Owners:
+    """Finds the parties of tokens.
+
+    Args:
+        citrine: The core.
+    """
+
+    def __init__(self, citrine: Citrine) -> None:
+        self._citrine = citrine
+        self._known: dict[tuple[str, str], tuple[float, Owner | None]] = {}
+
+    async def of(self, token: IdToken) -> Owner | None:
+        """Return whose a token is. None: it is the operator's own, or not known."""
+        key = (token.id_token.lower(), token.type)
+        known = self._known.get(key)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        if len(self._known) >= MOST:
+            self._known.clear()
+        found = await self._ask(token.id_token, token.type)
+        self._known[key] = (time.monotonic() + REMEMBERED, found)
+        return found
+
+    def forget(self, token: IdToken) -> None:
+        """Ask about a token again, because it changed."""
+        self._known.pop((token.id_token.lower(), token.type), None)
+
+    async def shown_to(self, tokens: Iterable[PublishToken]) -> set[Party]:
+        """Return the parties whose tokens a location may be shown to.
+
+        A token that is named by nothing but its number in print can't be found.
+        """
+        found: set[Party] = set()
+        for token in tokens:
+            if token.uid:
+                owner = await self._ask(token.uid, "")
+                found |= {owner.party} if owner is not None else set()
+            elif token.group_id:
+                async for page in self._citrine.pages(
+                    self._citrine.tokens.ListTokens, ListTokensRequest(group_id=token.group_id)
+                ):
+                    found |= {owner.party for one in page.tokens if (owner := _owner(one)) is not None}
+        return found
+
+    async def _ask(self, id_token: str, type_name: str) -> Owner | None:
+        try:
+            return _owner(await self._citrine.tokens.GetToken(GetTokenRequest(id_token=id_token, type=type_name)))
+        except grpc.aio.AioRpcError as error:
+            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                return None
+            raise
+
+
+def _owner(token: Token) -> Owner | None:
+    if not (token.country_code and token.party_id):
+        return None
+    return Owner(
+        Party(token.country_code, token.party_id),
+        contract_id=token.contract_id,
+        uid=token.id_token,
+        is_whitelisted=token.whitelist == TOKEN_WHITELIST_ALWAYS,
+    )

@@ -1,0 +1,164 @@
+"""What is asked of the tables of published objects, and written to them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, exists, func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_ocpi.db.inserts import insert_missing
+from citrine_ocpi.published.tables import EVERYBODY, AudienceRow, PositionRow, PublishedRow, ReceiptRow
+from citrine_ocpi.transport import Party
+from citrine_ocpi.transport.paging import PageRequest
+
+__all__ = ["Published", "PublishedRepository"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """An object to be stored."""
+
+    module: str
+    object_id: str
+    source: str
+    party: Party
+    """Of ours, that owns it."""
+    bodies: Mapping[str, Any]
+    """JSON by version."""
+    audience: Collection[Party]
+    last_updated: datetime
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+class PublishedRepository:
+    """The tables of published objects within a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, module: str, object_id: str) -> PublishedRow | None:
+        """Return an object by its id, in any case."""
+        exact = await self.find_exact(module, object_id)
+        if exact is not None:
+            return exact
+        folded = (PublishedRow.module == module, func.lower(PublishedRow.object_id) == object_id.lower())
+        return (await self._session.scalars(select(PublishedRow).where(*folded).limit(1))).first()
+
+    async def find_exact(self, module: str, object_id: str) -> PublishedRow | None:
+        """Return an object by its id."""
+        same = (PublishedRow.module == module, PublishedRow.object_id == object_id)
+        return (await self._session.scalars(select(PublishedRow).where(*same))).one_or_none()
+
+    async def ids(self, module: str) -> Sequence[str]:
+        """Return the ids of all objects of a module."""
+        return (await self._session.scalars(select(PublishedRow.object_id).where(PublishedRow.module == module))).all()
+
+    async def find_by_source(self, module: str, source: str) -> Sequence[PublishedRow]:
+        """Return the objects that were made of something, the first one first."""
+        same = select(PublishedRow).where(PublishedRow.module == module, PublishedRow.source == source)
+        return (await self._session.scalars(same.order_by(PublishedRow.published_id))).all()
+
+    async def audience(self, row: PublishedRow) -> set[Party]:
+        """Return who may see an object."""
+        rows = await self._session.scalars(select(AudienceRow).where(AudienceRow.published_id == row.published_id))
+        return {Party(one.country_code, one.party_id) for one in rows}
+
+    async def store(self, published: Published) -> PublishedRow:
+        """Store an object in the place of what was stored of it."""
+        row = await self.find_exact(published.module, published.object_id)
+        if row is None:
+            row = PublishedRow(module=published.module, object_id=published.object_id)
+            self._session.add(row)
+        row.source, row.last_updated = published.source, published.last_updated
+        row.country_code, row.party_id = published.party.country_code, published.party.party_id
+        row.bodies, row.state = {**published.bodies}, {**published.state}
+        await self._session.flush()
+        await self._set_audience(row, published.audience)
+        return row
+
+    async def _set_audience(self, row: PublishedRow, audience: Iterable[Party]) -> None:
+        wanted, known = {*audience}, await self.audience(row)
+        for party in known - wanted:
+            own = (AudienceRow.country_code == party.country_code, AudienceRow.party_id == party.party_id)
+            await self._session.execute(delete(AudienceRow).where(AudienceRow.published_id == row.published_id, *own))
+        for party in wanted - known:
+            one = AudienceRow(published_id=row.published_id, country_code=party.country_code, party_id=party.party_id)
+            self._session.add(one)
+        await self._session.flush()
+
+    async def page(
+        self, module: str, parties: Collection[Party], request: PageRequest, only: Collection[str] | None = None
+    ) -> tuple[Sequence[PublishedRow], int]:
+        """Return a page of what parties may see, by the time of the last change, and how much there is in all.
+
+        Args:
+            module: Of the objects.
+            parties: Behind the connection of who asks.
+            request: Which page.
+            only: Ids of all that is to be seen, whoever its audience is. None: the audience counts.
+        """
+        wanted = [
+            PublishedRow.module == module,
+            _seen_by(parties) if only is None else PublishedRow.object_id.in_(only),
+            *([PublishedRow.last_updated >= request.date_from] if request.date_from else []),
+            *([PublishedRow.last_updated < request.date_to] if request.date_to else []),
+        ]
+        total = await self._session.scalar(select(func.count()).select_from(PublishedRow).where(*wanted))
+        rows = await self._session.scalars(
+            select(PublishedRow)
+            .where(*wanted)
+            .order_by(PublishedRow.last_updated, PublishedRow.published_id)
+            .offset(request.offset)
+            .limit(request.limit)
+        )
+        return rows.all(), total or 0
+
+    async def recipients(self, row: PublishedRow) -> set[str]:
+        """Return the partners who were sent an object."""
+        rows = await self._session.scalars(
+            select(ReceiptRow.partner_id).where(ReceiptRow.published_id == row.published_id)
+        )
+        return {*rows}
+
+    async def add_recipients(self, row: PublishedRow, partner_ids: Iterable[str]) -> None:
+        """Store that partners are sent an object."""
+        rows = [{"published_id": row.published_id, "partner_id": one, "url": ""} for one in partner_ids]
+        if rows:
+            await insert_missing(self._session, ReceiptRow, rows, [ReceiptRow.published_id, ReceiptRow.partner_id])
+
+    async def remove_recipients(self, row: PublishedRow, partner_ids: Collection[str]) -> None:
+        """Store that partners see an object no more."""
+        own = (ReceiptRow.published_id == row.published_id, ReceiptRow.partner_id.in_(partner_ids))
+        await self._session.execute(delete(ReceiptRow).where(*own))
+
+    async def position(self, name: str) -> int:
+        """Return how far a list of the core was read. 0: not at all."""
+        row = await self._session.get(PositionRow, name)
+        return 0 if row is None else row.position
+
+    async def set_position(self, name: str, position: int) -> None:
+        """Store how far a list of the core was read."""
+        row = await self._session.get(PositionRow, name)
+        if row is None:
+            self._session.add(PositionRow(name=name, position=position))
+        else:
+            row.position = max(row.position, position)
+
+    async def set_url(self, module: str, object_id: str, partner_id: str, url: str) -> None:
+        """Store where a partner has an object."""
+        same = select(PublishedRow.published_id).where(
+            PublishedRow.module == module, PublishedRow.object_id == object_id
+        )
+        own = (ReceiptRow.published_id.in_(same.scalar_subquery()), ReceiptRow.partner_id == partner_id)
+        await self._session.execute(update(ReceiptRow).where(*own).values(url=url))
+
+
+def _seen_by(parties: Collection[Party]) -> ColumnElement[bool]:
+    everybody = [(EVERYBODY, EVERYBODY)]
+    allowed = [*everybody, *((one.country_code, one.party_id) for one in parties)]
+    return exists().where(
+        AudienceRow.published_id == PublishedRow.published_id,
+        tuple_(AudienceRow.country_code, AudienceRow.party_id).in_(allowed),
+    )
