@@ -123,7 +123,7 @@ def reservation_cdr(
             "id": cdr_id,
             "start_date_time": start,
             "end_date_time": end,
-            "session_id": session_id,
+            "session_id": session_id or None,
             "cdr_token": cdr_token(cost.id_token, owner, version),
             "auth_method": "COMMAND",
             "cdr_location": {

@@ -186,10 +186,13 @@ class CdrsListener:
                 # Each change of the cost is another one.
                 revision=cost.update_time.ToMicroseconds(),
                 updated=cost.update_time,
-                session_of=reservation_session_id(reservation.id),
+                # An id of a station may be of another reservation by now.
+                session_of=(
+                    reservation_session_id(reservation.record_id) if reservation.accept_time == cost.start_time else ""
+                ),
                 owner=owner,
                 party=at.party,
-                make=None if cost.is_withdrawn else make,
+                make=None if cost.withdrawn else make,
                 partners=await self._services.partners.list_active(),
             )
         ]

@@ -62,7 +62,7 @@ class LocationsListener:
         stations = {one.station_id for one in events if one.station_id and not one.HasField("location_changed")}
         for station_id in stations:
             # The place where it was counts as well.
-            request = ListLocationEvsesRequest(station_id=station_id, include_removed=True)
+            request = ListLocationEvsesRequest(station_id=station_id, include_deleted=True)
             async for page in self._citrine.pages(self._citrine.locations.ListLocationEvses, request):
                 location_ids |= {one.location_id for one in page.evses}
         limit = asyncio.Semaphore(AT_A_TIME)

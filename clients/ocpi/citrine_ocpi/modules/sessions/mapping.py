@@ -24,7 +24,7 @@ def session_status(transaction: Transaction) -> str:
 
     PENDING until there is an EV, INVALID where it ended without any energy because the token was refused.
     """
-    if transaction.HasField("end_time") or transaction.HasField("closed_time"):
+    if transaction.HasField("end_time") or transaction.HasField("close_time"):
         is_refused = transaction.stopped_reason == ReasonEnum.REASON_ENUM_DE_AUTHORIZED
         return "INVALID" if is_refused and not transaction.energy_wh else "COMPLETED"
     is_idle = transaction.charging_state == ChargingStateEnum.CHARGING_STATE_ENUM_IDLE
@@ -60,8 +60,8 @@ def transaction_session(
         updated: When it was last updated.
         version: Of OCPI.
     """
-    over = transaction.end_time if transaction.HasField("end_time") else transaction.closed_time
-    is_over = transaction.HasField("end_time") or transaction.HasField("closed_time")
+    over = transaction.end_time if transaction.HasField("end_time") else transaction.close_time
+    is_over = transaction.HasField("end_time") or transaction.HasField("close_time")
     known = cost is not None and cost.HasField("cost") and not cost.unknown
     start = transaction.start_time if transaction.HasField("start_time") else transaction.update_time
     return session_model(

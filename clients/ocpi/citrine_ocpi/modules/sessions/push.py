@@ -160,7 +160,7 @@ class SessionsListener:
             )
             used = await _found(partial(self._citrine.reservation.GetReservation, wanted))
             if used is not None and used.transaction_id == transaction.transaction_id:
-                reservation_source = f"reservation/{used.id}"
+                reservation_source = f"reservation/{used.record_id}"
         partners = await self._services.partners.list_active()
         charging = _Charging(transaction, cost, owner, place, reservation_source, partners)
         return [partial(self._store_transaction, charging=charging)]
@@ -183,7 +183,7 @@ class SessionsListener:
             parse_time(state["reached"]) if state.get("reached") else None,
             cost.cost.periods if cost is not None else (),
             cost.tariff.tariff_id if cost is not None else "",
-            is_over=transaction.HasField("end_time") or transaction.HasField("closed_time"),
+            is_over=transaction.HasField("end_time") or transaction.HasField("close_time"),
             now=when(cost.reckoned_time) if cost is not None and cost.HasField("reckoned_time") else now,
         )
         made = {
@@ -244,12 +244,12 @@ class SessionsListener:
         place: Place,
         partners: Sequence[Partner],
     ) -> None:
-        source = f"reservation/{reservation.id}"
+        source = f"reservation/{reservation.record_id}"
         rows = await PublishedRepository(session).find_by_source(MODULE, source)
         if not rows and reservation.state != reservations.RESERVATION_STATE_ACTIVE:
             # It never was one.
             return
-        session_id = reservation_session_id(reservation.id)
+        session_id = reservation_session_id(reservation.record_id)
         now = self._services.clock()
         made = {
             version: reservation_session(session_id, reservation, cost, owner, place, written_time(now), version)
