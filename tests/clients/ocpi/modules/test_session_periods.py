@@ -24,9 +24,9 @@ def cost(begin: float, end: float, kwh: str, charging: float | None = None) -> C
     start.FromDatetime(at(begin))
     stop.FromDatetime(at(end))
     minutes = end - begin if charging is None else charging
-    time = {"charging_time": Duration(seconds=int(minutes * 60))}
+    charged = Duration(seconds=int(minutes * 60))
     idle = Duration(seconds=int((end - begin - minutes) * 60))
-    return CostPeriod(start_time=start, end_time=stop, energy_kwh=kwh, idle_time=idle, **time)
+    return CostPeriod(start_time=start, end_time=stop, energy_kwh=kwh, charging_time=charged, idle_time=idle)
 
 
 class Session:
