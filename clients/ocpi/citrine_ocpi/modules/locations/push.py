@@ -161,8 +161,8 @@ class LocationsListener:
                 pushes += _pushes(partner, row, changes)
         seeing = {one.partner_id for one in viewers}
         await repository.add_recipients(row, seeing - recipients)
-        lost = [one for one in partners if one.partner_id in recipients - seeing]
-        for partner in lost:
+        former = [one for one in partners if one.partner_id in recipients - seeing]
+        for partner in former:
             assert partner.version is not None
             gone = stamped(
                 row.bodies[partner.version],
