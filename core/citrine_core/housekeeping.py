@@ -63,6 +63,12 @@ FILE_KEY_RETENTION = timedelta(days=30)
 EARLY_STATE_RETENTION = timedelta(days=30)
 """How long a charging state is retained whose transaction does not come: a station may be offline for weeks."""
 
+MONTH = timedelta(days=31)
+"""How old a month of events is at least when it is dropped, although none of its transactions needs it any more."""
+
+WAITING = timedelta(days=7)
+"""How long a month of events waits for transactions that were settled late, before those that wait leave it."""
+
 MAX_ROWS = 2000
 """Largest number of rows deleted in one transaction, except with a partition."""
 
@@ -113,6 +119,8 @@ class Housekeeping:
             _Sweep(settings.command_retention, _remove_commands),
             _Sweep(settings.command_retention, _remove_operations),
             _Sweep(settings.transaction_event_retention, self._remove_transaction_events),
+            _Sweep(_and(settings.transaction_event_retention, WAITING), _move_transaction_events),
+            _Sweep(MONTH, partial(_drop_oldest, "transaction_events")),
             _Sweep(settings.transaction_event_retention, _remove_unmatched_ends),
             _Sweep(settings.audit_retention, _remove_audit_records),
             _Sweep(settings.history_retention, _remove_connection_records),
@@ -211,6 +219,14 @@ async def _remove_commands(work: UnitOfWork, before: datetime) -> bool:
 
 async def _remove_operations(work: UnitOfWork, before: datetime) -> bool:
     return await OperationRepository(work.session).remove_before(before, MAX_ROWS)
+
+
+def _and(retention: timedelta | None, more: timedelta) -> timedelta | None:
+    return None if retention is None else retention + more
+
+
+async def _move_transaction_events(work: UnitOfWork, before: datetime) -> bool:
+    return await SettlementRepository(work.session).move_events_before(before)
 
 
 async def _remove_unmatched_ends(work: UnitOfWork, before: datetime) -> bool:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Table, TextClause, delete, select, text, tuple_
+from sqlalchemy import ColumnElement, Table, TextClause, delete, select, text, true, tuple_
 
 from citrine_core.blocks.transactions.settlement import SettlementRepository
+from citrine_core.blocks.transactions.stored_events import within_months
 from citrine_core.db import UnitOfWork
 from citrine_core.db.one_of import one_of
 from citrine_core.db.tables import metadata
@@ -169,10 +170,11 @@ async def remove_transactions(work: UnitOfWork, before: datetime, limit: int) ->
     for tenant_id in (*await list_tenant_ids(session), *await RemovedTenants(session).list_ids()):
         keys = await SettlementRepository(session).find_settled_of(tenant_id, before, limit)
         if keys:
+            in_partitions = {"transaction_events": await within_months(session, tenant_id, keys)}
             for name in OF_TRANSACTIONS:
                 table = metadata().tables[name]
-                of_them = one_of((table.c.station_id, table.c.transaction_id), keys)
-                await session.execute(delete(table).where(table.c.tenant_id == tenant_id, of_them))
+                of_them = one_of((table.c.station_id, table.c.transaction_id), keys), in_partitions.get(name, true())
+                await session.execute(delete(table).where(table.c.tenant_id == tenant_id, *of_them))
             logger.info(
                 "transactions that are older than their retention were removed, and their charge records",
                 extra={"tenant_id": tenant_id, "count": len(keys)},

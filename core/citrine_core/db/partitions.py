@@ -1,11 +1,12 @@
 """Partitions of tables that grow without end, by day or month, on PostgreSQL only.
 
 Old rows are dropped by the partition. A table is partitioned by a column of its key, so that a key stays unique over
-all partitions: by a time, or by an id that begins with the time (ADR 20).
+all partitions: by a time, or by an id that begins with the time (ADR 20). The events of a transaction are in the
+partition that the transaction names (ADR NN).
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,9 +25,12 @@ __all__ = [
     "add_partitions",
     "advance_sequences",
     "drop_partition",
+    "exclude_writers",
     "find_old_partition",
     "find_rows_before",
     "is_partition",
+    "month_of",
+    "months_without_partition",
     "outside_of_partitions",
     "remove_rows_before",
 ]
@@ -40,7 +44,7 @@ class Partitioning:
     """How a table is partitioned.
 
     Each table also has a partition `<table>_default` for rows of periods without a partition: clocks of stations may
-    show any year.
+    show any year. One may have a partition `<table>_lasting` for rows of no period, which is never dropped.
     """
 
     column: str
@@ -49,8 +53,8 @@ class Partitioning:
     first: Callable[[datetime], object]
     """Returns the first value of the column from a time on."""
     needed: str = ""
-    """Query of one row of `{partition}` that was stored since `:time` or has no end yet, although its period is over.
-    Empty: the period tells."""
+    """Query of one row of `{partition}` that was stored since `:time` or has no end yet, although its period is over;
+    or of what else needs the partition, whose first value is `{first}`. Empty: the period tells."""
     sequence: str = ""
     """Sequence that assigns the column, and is advanced to the first value of each period."""
 
@@ -76,6 +80,12 @@ def _first_number(time: datetime) -> int:
     return (time - datetime(1970, 1, 1, tzinfo=UTC)).days << DAY_BITS
 
 
+def month_of(time: datetime) -> int:
+    """Return the number of the month of a time, such as 202611."""
+    time = time.astimezone(UTC)
+    return 100 * time.year + time.month
+
+
 PARTITIONED = {
     "commands": Partitioning(
         "command_id",
@@ -93,10 +103,17 @@ PARTITIONED = {
         sequence="outbox_id_seq",
     ),
     "samples": Partitioning("sample_time", False, datetime.isoformat),
+    "transaction_events": Partitioning(
+        "events_month",
+        False,
+        month_of,
+        needed="SELECT 1 FROM transactions WHERE events_month > 0 AND events_month = {first} LIMIT 1",
+    ),
 }
 """Partitioned tables."""
 
-_PARTITION = re.compile(rf"(?:{'|'.join(PARTITIONED)})_(?:default|\d{{4}}_\d\d(?:_\d\d)?)")
+_PERIOD = r"\d{4}_\d\d(?:_\d\d)?"
+_PARTITION = re.compile(rf"({'|'.join(PARTITIONED)})_(default|lasting|{_PERIOD})")
 
 _LOCK = 0x6369_7472_0001
 """Advisory lock that prevents two cores from creating the same partition."""
@@ -124,9 +141,9 @@ async def add_partitions(session: AsyncSession, now: datetime, *, ahead: int = 3
     await _lock(session)
     created = []
     for table, partitioning in PARTITIONED.items():
-        present = await _partitions_of(session, table)
+        present = await _periods_of(session, table)
         # The oldest one may hold all of before; and a core whose clock is behind must not add periods that are over.
-        oldest = min(present - {f"{table}_default"}, default="")
+        oldest = min(present, default="")
         for number in range(ahead + 1):
             start = partitioning.start(now, number)
             name = f"{table}_{partitioning.suffix(start)}"
@@ -146,7 +163,7 @@ async def advance_sequences(session: AsyncSession, now: datetime) -> None:
     await _lock(session)
     for table, partitioning in PARTITIONED.items():
         start = partitioning.start(now)
-        if partitioning.sequence and f"{table}_{partitioning.suffix(start)}" in await _partitions_of(session, table):
+        if partitioning.sequence and f"{table}_{partitioning.suffix(start)}" in await _periods_of(session, table):
             await session.execute(
                 text(
                     f"SELECT setval('{partitioning.sequence}', :first, false) FROM {partitioning.sequence}"
@@ -167,15 +184,15 @@ async def find_old_partition(session: AsyncSession, table: str, time: datetime) 
     if not database_of(session).has_partitions:
         return None
     partitioning = PARTITIONED[table]
-    for name in sorted(await _partitions_of(session, table)):
-        if name == f"{table}_default" or name >= f"{table}_{partitioning.suffix(time)}":
-            continue
+    for name in sorted(await _periods_of(session, table)):
+        if name >= f"{table}_{partitioning.suffix(time)}":
+            break
         if await _is_needed(session, partitioning, name, time):
             continue
         await _lock(session)
         # The table first, as everybody else does. Nobody uses a partition by another way.
         await session.execute(text(f"LOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE"))
-        if name in await _partitions_of(session, table) and not await _is_needed(session, partitioning, name, time):
+        if name in await _periods_of(session, table) and not await _is_needed(session, partitioning, name, time):
             return name
     return None
 
@@ -183,6 +200,29 @@ async def find_old_partition(session: AsyncSession, table: str, time: datetime) 
 async def drop_partition(session: AsyncSession, name: str) -> None:
     """Drop a partition that `find_old_partition` found, with all its rows."""
     await session.execute(text(f"DROP TABLE {name}"))
+
+
+async def months_without_partition(session: AsyncSession, table: str, months: Collection[int]) -> set[int]:
+    """Return those of the months whose rows are in the default partition of a table that is partitioned by `month_of`.
+
+    Where a table has no partitions, rows have no month.
+    """
+    if not months:
+        return set()
+    present = await _periods_of(session, table)
+    return {month for month in months if f"{table}_{month // 100:04}_{month % 100:02}" not in present}
+
+
+async def exclude_writers(session: AsyncSession, table: str) -> None:
+    """Have nobody else write a partitioned table until the commit, so that rows can move to another partition.
+
+    Who changes a row while it moves would not find it.
+
+    Raises:
+        DatabaseUnavailable: When the table is not free for the moment.
+    """
+    await session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+    await session.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def outside_of_partitions(session: AsyncSession, table: str) -> str:
@@ -218,19 +258,23 @@ async def _lock(session: AsyncSession) -> None:
     await session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
-async def _partitions_of(session: AsyncSession, table: str) -> set[str]:
+async def _periods_of(session: AsyncSession, table: str) -> set[str]:
+    """Return the names of the partitions of periods."""
     rows = await session.scalars(
         text("SELECT inhrelid\\:\\:regclass\\:\\:text FROM pg_inherits WHERE inhparent = to_regclass(:of)"),
         {"of": table},
     )
-    return set(rows)
+    return {name for name in rows if re.fullmatch(f"{table}_{_PERIOD}", name)}
 
 
 async def _is_needed(session: AsyncSession, partitioning: Partitioning, name: str, time: datetime) -> bool:
     if not partitioning.needed:
         return False
-    query = _with_time(partitioning.needed.format(partition=name))
-    return await session.scalar(query, {"time": time}) is not None
+    # The name ends with the month, of which the first value of a month is the number.
+    query = partitioning.needed.format(partition=name, first=name[-7:].replace("_", ""))
+    if ":time" not in query:
+        return await session.scalar(text(query)) is not None
+    return await session.scalar(_with_time(query), {"time": time}) is not None
 
 
 async def _create(session: AsyncSession, table: str, name: str, start: datetime, end: datetime) -> None:
@@ -240,7 +284,8 @@ async def _create(session: AsyncSession, table: str, name: str, start: datetime,
     moved = f"{partitioning.column} >= {first} AND {partitioning.column} < {last}"
     # No further row of the period may be inserted meanwhile.
     await session.execute(text(f"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE"))
-    await session.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
+    # With its key, which of some tables only the partitions have.
+    await session.execute(text(f"CREATE TABLE {name} (LIKE {table}_default INCLUDING ALL)"))
     await session.execute(
         text(
             f"WITH moved AS (DELETE FROM {table}_default WHERE {moved} RETURNING *) "

@@ -21,6 +21,7 @@ from citrine_core.connection_failures import reason_of
 from citrine_core.db.databases import database_of
 from citrine_core.db.engine import create_engine
 from citrine_core.db.late_indexes import build_late_indexes
+from citrine_core.db.migrations.event_months import prepare_events
 from citrine_core.db.migrations.indexes import LATE
 from citrine_core.db.migrations.station_hardware import fill_stations
 from citrine_core.db.outages import is_deadlock, is_outage
@@ -85,8 +86,8 @@ async def upgrade(url: str, settings: CoreSettings | None = None, progress: Upgr
     """Upgrade a database to the newest schema, and create missing tables of plug-ins.
 
     All in one transaction: a failure or a cancellation leaves the database unchanged. Concurrent upgrades are
-    serialised. What takes long with large tables on PostgreSQL follows behind its commit, in steps that cores write
-    beside (ADR 46); where it was interrupted, the next upgrade goes on.
+    serialised. What takes long with large tables on PostgreSQL precedes it or follows behind its commit, in steps that
+    cores write beside (ADR 46); where it was interrupted, the next upgrade goes on.
 
     Raises:
         ValueError: When the URL is not of a supported database.
@@ -97,6 +98,7 @@ async def upgrade(url: str, settings: CoreSettings | None = None, progress: Upgr
     engine = create_engine(url, busy_timeout=LOCK_TIMEOUT, limited=False)
     try:
         tables = _plug_in_tables(engine, settings or CoreSettings(database=url))
+        await prepare_events(engine)
         await _migrate(engine, tables, progress)
         await _finish(engine, (lambda _: None) if progress is None else progress.say)
     finally:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event, MeterValuesReceived
 from citrine_core.blocks.meter_values.queries import StoredMessage, find_meter_values
-from citrine_core.blocks.transactions.queries import find_meter_values_of_events
+from citrine_core.blocks.transactions.stored_events.queries import find_meter_values_of_events
 
 __all__ = ["count_readable", "put_samples"]
 

@@ -39,14 +39,18 @@ async def test_months_and_days_to_come_are_created_once(postgres_engine: AsyncEn
         second = await add_partitions(session, datetime(2031, 12, 1, tzinfo=UTC), ahead=2)
         await session.commit()
 
-    months = ["commands", "connector_statuses"]
+    months, more = ["commands", "connector_statuses"], ["samples", "transaction_events"]
     days = ["outbox_2031_11_30", "outbox_2031_12_01", "outbox_2031_12_02"]
     assert first == [
         *(f"{table}_{month}" for table in months for month in ("2031_11", "2031_12", "2032_01")),
         *days,
-        *(f"samples_{month}" for month in ("2031_11", "2031_12", "2032_01")),
+        *(f"{table}_{month}" for table in more for month in ("2031_11", "2031_12", "2032_01")),
     ]
-    assert second == ["commands_2032_02", "connector_statuses_2032_02", "outbox_2031_12_03", "samples_2032_02"]
+    assert second == [
+        *(f"{table}_2032_02" for table in months),
+        "outbox_2031_12_03",
+        *(f"{table}_2032_02" for table in more),
+    ]
 
 
 async def test_rows_of_a_month_move_out_of_the_default_partition(postgres_engine: AsyncEngine) -> None:

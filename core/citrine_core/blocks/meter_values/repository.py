@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.ocpp.v2.types_pb2 import LocationEnum, ReadingContextEnum
 from citrine_core.blocks.meter_values.models import Sample
 from citrine_core.blocks.meter_values.readings import SIGNED, SIGNED_IN_EVENT, SampleRow
-from citrine_core.blocks.transactions.queries import find_event_requests, sample_times
+from citrine_core.blocks.transactions.queries import sample_times
+from citrine_core.blocks.transactions.stored_events.queries import find_event_requests
 from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkInsert
 

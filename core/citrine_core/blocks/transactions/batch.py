@@ -79,7 +79,7 @@ async def read_batch(
         if (state := states.get((occurrence.station_id, occurrence.transaction_id))) is not None
         and (state.late_events is not None or state.last_order is None or occurrence.order <= state.last_order)
     }
-    stored = await repository.find_responses(tenant_id, doubtful)
+    stored = await repository.find_responses(tenant_id, doubtful, states.values())
     responses = {key: TransactionEventResponse.FromString(content) for key, content in stored.items()}
     batch = Batch(occurrences, {}, responses, states, reuse=reuse)
     batch.unplaced = {key for key, state in states.items() if state.evse_id is None}
@@ -118,7 +118,7 @@ async def store_batch(work: UnitOfWork, repository: TransactionRepository, batch
     touched: dict[TransactionKey, TransactionState] = {}
     for key, occurrence in batch.fresh.items():
         station_id, transaction_id, seq_no, digest = key
-        touched[station_id, transaction_id] = batch.states[station_id, transaction_id]
+        state = touched[station_id, transaction_id] = batch.states[station_id, transaction_id]
         samples += occurrence.samples
         rows.append(
             EventRow(
@@ -134,6 +134,7 @@ async def store_batch(work: UnitOfWork, repository: TransactionRepository, batch
                 batch.responses[key].SerializeToString(deterministic=True),
                 occurrence.receive_time or now,
                 occurrence.late or None,
+                state.events_month,
             )
         )
     touched |= {key: batch.states[key] for key in (*batch.reuse.lives, *batch.reuse.over)}

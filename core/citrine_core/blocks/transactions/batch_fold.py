@@ -24,7 +24,8 @@ from citrine_core.blocks.transactions.remote_starts import (
 )
 from citrine_core.blocks.transactions.repository import TransactionKey, TransactionRepository
 from citrine_core.blocks.transactions.summaries import events_of
-from citrine_core.db import UnitOfWork
+from citrine_core.db import UnitOfWork, database_of
+from citrine_core.db.partitions import month_of
 from citrine_core.steps import run_cooperatively
 
 __all__ = ["BatchFold"]
@@ -138,6 +139,7 @@ class BatchFold:
 
     def _begin_new(self) -> None:
         batch, sequence = self.batch, int(self.now.timestamp() * 1_000_000)
+        month = month_of(self.now) if database_of(self.work.session).has_partitions else 0
         for occurrence in batch.fresh.values():
             key = (occurrence.station_id, occurrence.transaction_id)
             if key not in batch.states:
@@ -147,12 +149,14 @@ class BatchFold:
                     sequence + len(batch.new),
                     reported_id=batch.reuse.reported.get(key),
                     unnumbered=key in batch.unnumbered,
+                    events_month=month,
                 )
                 batch.new.add(key)
 
     async def _fold_anew(self) -> None:
         states = self.batch.states
-        for key, stored in (await self.repository.load_events(self.tenant_id, self.anew)).items():
+        stored_events = await self.repository.load_events(self.tenant_id, [states[key] for key in self.anew])
+        for key, stored in stored_events.items():
             before = states[key]
             folded = await run_cooperatively(fold_in_steps(before, [*stored, *self._fresh_of(key)]))
             retain_remote_start(before, folded)
@@ -164,7 +168,9 @@ class BatchFold:
     async def _find_numbers(self) -> None:
         self._asked = {*self.deferred, *(key for key in self.settled if self.batch.states[key].missing)}
         self._numbers = await self.repository.find_numbers(
-            self.tenant_id, {(*key[:2], key[2]) for key in self.batch.fresh if key[:2] in self._asked}
+            self.tenant_id,
+            {(*key[:2], key[2]) for key in self.batch.fresh if key[:2] in self._asked},
+            [self.batch.states[key] for key in self._asked],
         )
 
     async def _doubt(

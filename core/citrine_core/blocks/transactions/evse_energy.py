@@ -93,7 +93,7 @@ async def _measured(work: UnitOfWork, one: Unmeasured, readings: Sequence[Regist
     state.register_state = memory.dump()
     whole, key = one.whole, (state.station_id, state.transaction_id)
     if whole is None:
-        stored = await TransactionRepository(work.session).load_events(state.tenant_id, {key})
+        stored = await TransactionRepository(work.session).load_events(state.tenant_id, [state])
         whole = [*stored[key], *one.fresh]
     folded = await run_cooperatively(fold_in_steps(state, whole))
     if folded.energy_wh is None:

@@ -202,6 +202,7 @@ class TransactionState:
     refold_due_time: datetime | None = None
     events_removed_time: datetime | None = None
     unnumbered: bool = False
+    events_month: int = 0
 
     @property
     def missing(self) -> int:
@@ -235,6 +236,7 @@ _NOT_OF_EVENTS = (
     "refold_due_time",
     "events_removed_time",
     "unnumbered",
+    "events_month",
 )
 """Columns that are not derived from events."""
 

@@ -181,14 +181,13 @@ async def _load(
     for life, following in pairwise(lives):
         life.yield_to(following.start)
     keys = {(station_id, life.transaction_id, event.seq_no, event.digest) for life in lives for event in events}
-    stored = await repository.find_responses(tenant_id, keys)
+    stored = await repository.find_responses(tenant_id, keys, known)
     for life in lives:
         life.contents = {(seq_no, digest) for _, name, seq_no, digest in stored if name == life.transaction_id}
     new = [one for one in events if not any((one.seq_no, one.digest) in life.contents for life in lives)]
     times = {one.event_time for one in new if one.event_type == _STARTED}
     if times:
-        keys_of_lives = {(station_id, life.transaction_id) for life in lives}
-        loaded = await repository.load_starts(tenant_id, keys_of_lives, times)
+        loaded = await repository.load_starts(tenant_id, known, times)
         for life in lives:
             life.starts = loaded[station_id, life.transaction_id]
     return lives

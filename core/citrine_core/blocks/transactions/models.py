@@ -31,6 +31,7 @@ _UNSETTLED = text("settle_time IS NULL")
 _SETTLED_WITH_EVENTS = text("settle_time IS NOT NULL AND events_removed_time IS NULL")
 _REFERRED = text("reference IS NOT NULL")
 _AGAIN = text("reported_id IS NOT NULL")
+_OF_MONTH = text("events_month > 0")
 
 
 class Transaction(Model):
@@ -60,6 +61,7 @@ class Transaction(Model):
         PartialIndex("ix_transactions_settle_due", "settle_due_time", where=_DUE),
         PartialIndex("ix_transactions_refold_due", "refold_due_time", where=_REFOLD_DUE),
         PartialIndex("ix_transactions_settled_with_events", "settle_time", where=_SETTLED_WITH_EVENTS),
+        PartialIndex("ix_transactions_events_month", "events_month", where=_OF_MONTH),
         PartialIndex(
             "ix_transactions_reported",
             "tenant_id",
@@ -182,6 +184,9 @@ class Transaction(Model):
     """When its events were removed, some time after it was settled. It is final since then. None: they are stored."""
     unnumbered: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether its station numbers no events: seq_no is 0, 1 or 2, and whether one is missing is not known."""
+    events_month: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Month in whose partition its events are, such as 202611: that of `sequence`. 0: they are in that of no month, as
+    they are once it waits for longer than others, or its other events were removed."""
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:
@@ -195,6 +200,11 @@ class TransactionEvent(Model):
     The request is retained in full, with its meter values, although `samples` has the numbers as well. It is the
     record behind each cost, byte for byte what was signed. Samples serve for reading series, and are dropped by month.
     Signed data and customData, which are large, are stored only here.
+
+    On PostgreSQL the table is partitioned by events_month, and months are dropped whose transactions need no events any
+    more (ADR NN). An event is in the partition of the month that its transaction names, or in that of none: a core of
+    before wrote it there. Within a partition the key is unique without the month. That there is no other copy in
+    another one follows from the lock of the transaction, under which both are searched before an event is stored.
     """
 
     __tablename__ = "transaction_events"
@@ -207,6 +217,10 @@ class TransactionEvent(Model):
     seq_no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     digest: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     """Of what the station said: `request`, before a token got its type and id."""
+    events_month: Mapped[int] = mapped_column(
+        Integer, primary_key=True, autoincrement=False, default=0, server_default="0"
+    )
+    """That of its transaction when it was stored, or 0."""
     event_type: Mapped[int] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.TransactionEventEnum"""
     event_time: Mapped[datetime]

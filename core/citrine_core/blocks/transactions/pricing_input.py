@@ -120,7 +120,8 @@ class TransactionCosts:
         repository = TransactionRepository(work.session)
 
         async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
-            stored = await repository.load_events(heard.tenant_id, [key for key in keys if key not in heard.whole])
+            others = [heard.states[key] for key in keys if key not in heard.whole]
+            stored = await repository.load_events(heard.tenant_id, others)
             found = {
                 key: sorted([*events, *(one for _, one in by_transaction[key])], key=lambda one: one.order)
                 for key, events in stored.items()
@@ -177,12 +178,12 @@ class TransactionCosts:
 
         async def load(keys: Collection[TransactionKey]) -> Mapping[TransactionKey, Sequence[Occurrence]]:
             missing = [key for key in keys if key not in at_hand]
-            small = [key for key in missing if not is_large(by_key[key], ends=False)]
+            small = [by_key[key] for key in missing if not is_large(by_key[key], ends=False)]
             stored = {key: at_hand[key].ordered for key in keys if key in at_hand}
             found = await repository.load_events(tenant_id, small, with_late=True)
             for key in missing:
                 if key not in found:
-                    pages = repository.load_pages(tenant_id, key, with_late=True)
+                    pages = repository.load_pages(tenant_id, by_key[key], with_late=True)
                     found[key] = [one async for page in pages for one in page]
                 ours = (one for one in (*found[key], *fresh.get(key, ())) if counts(by_key[key], one))
                 stored[key] = sorted(ours, key=lambda one: one.order)

@@ -1,6 +1,6 @@
 """Queries into the transactions for other modules, and the one column that another package writes."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.transactions_pb2 import TransactionAnomaly
-from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, TransactionEventEnum, TransactionEventRequest
-from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, MeterValue
-from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
+from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
+from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.blocks.transactions.protos import anomalies_of, missing_events_of
 from citrine_core.db import Listed, Page
 from citrine_core.db.one_of import one_of
@@ -24,10 +24,7 @@ __all__ = [
     "UnsettledTransaction",
     "count_running",
     "find_after",
-    "find_boundary_events",
     "find_ends",
-    "find_event_requests",
-    "find_meter_values_of_events",
     "find_next_starts",
     "find_open",
     "find_open_of_tokens",
@@ -44,7 +41,6 @@ __all__ = [
 ]
 
 _TABLE = Transaction.__table__.c
-_EVENTS = TransactionEvent.__table__.c
 
 _CHARGING_STATES = {
     value.number: value.name.removeprefix("CHARGING_STATE_ENUM_").lower()
@@ -215,19 +211,6 @@ async def find_unnumbered_registers(
     return {(station_id, transaction_id): wh for station_id, transaction_id, wh in rows}
 
 
-async def find_event_requests(
-    session: AsyncSession, tenant_id: str, station_id: str, keys: Collection[tuple[str, int, int]]
-) -> dict[tuple[str, int, int], bytes]:
-    """Return the serialised requests of events of a station, by transaction, seqNo and digest."""
-    key = (_EVENTS.transaction_id, _EVENTS.seq_no, _EVENTS.digest)
-    rows = await session.execute(
-        select(*key, _EVENTS.request).where(
-            _EVENTS.tenant_id == tenant_id, _EVENTS.station_id == station_id, one_of(key, keys)
-        )
-    )
-    return {(transaction_id, seq_no, digest): request for transaction_id, seq_no, digest, request in rows}
-
-
 @dataclass(frozen=True, slots=True)
 class UnsettledTransaction:
     """A transaction that is not settled."""
@@ -306,34 +289,6 @@ async def find_rows(
     return {(row.station_id, row.transaction_id): row for row in rows}
 
 
-async def find_boundary_events(
-    session: AsyncSession, tenant_id: str, transactions: Iterable[SettledTransaction]
-) -> dict[tuple[str, str], list[Any]]:
-    """Return the events that begin and end transactions, by station and transaction, in their order.
-
-    Returns:
-        For each: station_id, transaction_id, event_type, offline and request.
-    """
-    numbers = {(*one.key, seq_no) for one in transactions for seq_no in (one.row.first_seq_no, one.row.last_seq_no)}
-    if not numbers:
-        return {}
-    ends = (TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED, TransactionEventEnum.TRANSACTION_EVENT_ENUM_ENDED)
-    rows = await session.execute(
-        select(_EVENTS.station_id, _EVENTS.transaction_id, _EVENTS.event_type, _EVENTS.offline, _EVENTS.request)
-        .where(
-            _EVENTS.tenant_id == tenant_id,
-            one_of((_EVENTS.station_id, _EVENTS.transaction_id, _EVENTS.seq_no), numbers),
-            _EVENTS.event_type.in_([int(one) for one in ends]),
-            _EVENTS.late.is_not(True),
-        )
-        .order_by(_EVENTS.seq_no, _EVENTS.event_time)
-    )
-    found: dict[tuple[str, str], list[Any]] = {}
-    for row in rows:
-        found.setdefault((row.station_id, row.transaction_id), []).append(row)
-    return found
-
-
 async def list_unsettled(
     session: AsyncSession,
     tenant_id: str,
@@ -386,15 +341,3 @@ async def store_total_cost(
 
 def _is(tenant_id: Any, station_id: Any, transaction_id: Any) -> tuple[ColumnElement[bool], ...]:
     return _TABLE.tenant_id == tenant_id, _TABLE.station_id == station_id, _TABLE.transaction_id == transaction_id
-
-
-async def find_meter_values_of_events(
-    session: AsyncSession, tenant_id: str, keys: Collection[tuple[Any, ...]]
-) -> dict[tuple[Any, ...], list[MeterValue]]:
-    """Return the meter values of events, by station, transaction and seqNo; of events with one seqNo together."""
-    columns = (_EVENTS.station_id, _EVENTS.transaction_id, _EVENTS.seq_no)
-    query = select(*columns, _EVENTS.request).where(_EVENTS.tenant_id == tenant_id, tuple_(*columns).in_(keys))
-    found: dict[tuple[Any, ...], list[MeterValue]] = {}
-    for *key, request in await session.execute(query.order_by(_EVENTS.event_time)):
-        found.setdefault(tuple(key), []).extend(TransactionEventRequest.FromString(request).meter_value)
-    return found

@@ -88,11 +88,11 @@ async def _load_whole(
 ) -> list[Sequence[Occurrence]]:
     """Return all stored events of transactions: those of small ones by one query, those of large ones in pages."""
     repository = TransactionRepository(work.session)
-    small = [_key(state) for state in states if not is_large(state, ends=False)]
+    small = [state for state in states if not is_large(state, ends=False)]
     stored = await repository.load_events(tenant_id, small, with_late=True)
     for state in states:
         if is_large(state, ends=False):
-            pages = repository.load_pages(tenant_id, _key(state), with_late=is_settled(state))
+            pages = repository.load_pages(tenant_id, state, with_late=is_settled(state))
             stored[_key(state)] = [one async for page in pages for one in page]
     return [[one for one in stored[_key(state)] if not one.late or is_settled(state)] for state in states]
 
@@ -176,7 +176,7 @@ async def refold(
         occurrence: The event.
     """
     key = (state.station_id, state.transaction_id)
-    stored = await repository.load_events(state.tenant_id, {key})
+    stored = await repository.load_events(state.tenant_id, [state])
     folded = await run_cooperatively(fold_in_steps(state, [*stored[key], *accepted, occurrence]))
     retain_remote_start(state, folded)
     return folded

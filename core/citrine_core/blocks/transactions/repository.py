@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.transactions_pb2 import (
@@ -97,7 +97,8 @@ class EventRow(NamedTuple):
     request: bytes
     response: bytes
     receive_time: datetime
-    late: bool | None = None
+    late: bool | None
+    events_month: int
 
 
 _ADD_EVENTS = BulkInsert(_EVENTS, EventRow._fields)
@@ -112,6 +113,18 @@ _OF_OCCURRENCES = [
 
 PAGE = 100
 """Events that are read at a time where there may be many."""
+
+
+def _of(states: Collection[TransactionState]) -> ColumnElement[bool]:
+    """Return the condition that an event is in a partition in which those of some transactions may be.
+
+    It leaves out no event of them, and spares PostgreSQL to look into the partitions of all months.
+    """
+    return _EVENTS.c.events_month.in_(sorted({0, *(state.events_month for state in states)}))
+
+
+def _keys(states: Collection[TransactionState]) -> list[TransactionKey]:
+    return [(state.station_id, state.transaction_id) for state in states]
 
 
 def _occurrence(tenant_id: str, row: Row[Any]) -> Occurrence:
@@ -207,48 +220,52 @@ class TransactionRepository:
         )
         return {row[0]: row[1] for row in rows}
 
-    async def find_responses(self, tenant_id: str, keys: Collection[EventKey]) -> dict[EventKey, bytes]:
-        """Return the answers to those events that are already stored."""
+    async def find_responses(
+        self, tenant_id: str, keys: Collection[EventKey], states: Collection[TransactionState]
+    ) -> dict[EventKey, bytes]:
+        """Return the answers to those events, of some transactions, that are already stored."""
         if not keys:
             return {}
         table = _EVENTS.c
         columns = (table.station_id, table.transaction_id, table.seq_no, table.digest)
         rows = await self._session.execute(
-            select(*columns, table.response).where(table.tenant_id == tenant_id, one_of(columns, keys))
+            select(*columns, table.response).where(table.tenant_id == tenant_id, one_of(columns, keys), _of(states))
         )
         return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
     async def load_events(
-        self, tenant_id: str, keys: Collection[TransactionKey], *, with_late: bool = False
+        self, tenant_id: str, states: Collection[TransactionState], *, with_late: bool = False
     ) -> dict[TransactionKey, list[Occurrence]]:
         """Return all stored events of transactions, for a refold.
 
         Args:
             tenant_id: Tenant of the stations.
-            keys: The transactions.
+            states: The transactions.
             with_late: Whether to include late events.
         """
+        keys = _keys(states)
         found: dict[TransactionKey, list[Occurrence]] = {key: [] for key in keys}
         if not keys:
             return found
         table = _EVENTS.c
         query = select(*_OF_OCCURRENCES).where(
-            table.tenant_id == tenant_id, one_of((table.station_id, table.transaction_id), keys)
+            table.tenant_id == tenant_id, one_of((table.station_id, table.transaction_id), keys), _of(states)
         )
         for row in await self._session.execute(query if with_late else query.where(table.late.is_(None))):
             found[row[0], row[1]].append(_occurrence(tenant_id, row))
         return found
 
     async def load_pages(
-        self, tenant_id: str, key: TransactionKey, *, with_late: bool = False
+        self, tenant_id: str, state: TransactionState, *, with_late: bool = False
     ) -> AsyncIterator[Sequence[Occurrence]]:
         """Yield all stored events of one transaction in small pages, so that other tasks run in between."""
         table, place = _EVENTS.c, (-1, 0)
         while True:
             query = select(*_OF_OCCURRENCES).where(
                 table.tenant_id == tenant_id,
-                table.station_id == key[0],
-                table.transaction_id == key[1],
+                table.station_id == state.station_id,
+                table.transaction_id == state.transaction_id,
+                _of([state]),
                 tuple_(table.seq_no, table.digest) > tuple_(*place),
             )
             if not with_late:
@@ -261,14 +278,16 @@ class TransactionRepository:
             place = (rows[-1].seq_no, rows[-1].digest)
 
     async def load_starts(
-        self, tenant_id: str, keys: Collection[TransactionKey], times: Collection[datetime]
+        self, tenant_id: str, states: Collection[TransactionState], times: Collection[datetime]
     ) -> dict[TransactionKey, list[Occurrence]]:
         """Return the stored events of type Started with one of some times, late ones included."""
+        keys = _keys(states)
         found: dict[TransactionKey, list[Occurrence]] = {key: [] for key in keys}
         table = _EVENTS.c
         query = select(*_OF_OCCURRENCES).where(
             table.tenant_id == tenant_id,
             one_of((table.station_id, table.transaction_id), keys),
+            _of(states),
             table.event_type == int(TransactionEventEnum.TRANSACTION_EVENT_ENUM_STARTED),
             table.event_time.in_(sorted(times)),
         )
@@ -277,15 +296,15 @@ class TransactionRepository:
         return found
 
     async def find_numbers(
-        self, tenant_id: str, numbers: Collection[tuple[str, str, int]]
+        self, tenant_id: str, numbers: Collection[tuple[str, str, int]], states: Collection[TransactionState]
     ) -> set[tuple[str, str, int]]:
-        """Return those of the stations, transactions and sequence numbers of which an event is stored."""
+        """Return those of the stations, transactions and sequence numbers, of some transactions, that are stored."""
         if not numbers:
             return set()
         table = _EVENTS.c
         columns = (table.station_id, table.transaction_id, table.seq_no)
         rows = await self._session.execute(
-            select(*columns).where(table.tenant_id == tenant_id, one_of(columns, numbers)).distinct()
+            select(*columns).where(table.tenant_id == tenant_id, one_of(columns, numbers), _of(states)).distinct()
         )
         return {(row[0], row[1], row[2]) for row in rows}
 

@@ -10,7 +10,8 @@ from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.events.v1.events_pb2 import ChargeRecordMade, Event
 from citrine_core.background import defect
 from citrine_core.blocks.tariff_and_cost.queries import SettledCost, find_settled_costs
-from citrine_core.blocks.transactions.queries import SettledTransaction, find_boundary_events, find_settled
+from citrine_core.blocks.transactions.queries import SettledTransaction, find_settled
+from citrine_core.blocks.transactions.stored_events.queries import find_boundary_events
 from citrine_core.db import UnitOfWork
 from citrine_core.ids import new_id
 from citrine_core.resources.charge_records.boundaries import boundaries_of

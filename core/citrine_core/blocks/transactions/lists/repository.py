@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
+from citrine_core.blocks.transactions.stored_events import within_months
 from citrine_core.db import ANY_TIME, Listed, Page, Span, begins_with
 from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
@@ -113,6 +114,7 @@ class TransactionLists:
             columns.tenant_id == tenant_id,
             columns.station_id == station_id,
             columns.transaction_id == transaction_id,
+            await within_months(self._session, tenant_id, [(station_id, transaction_id)]),
         )
         key = (columns.seq_no, columns.event_time, columns.digest)
         return await page.read_rows(self._session, query, *key, descending=newest_first)

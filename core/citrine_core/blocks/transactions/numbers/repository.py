@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.ocpp.v2.transactions_pb2 import TRANSACTION_EVENT_ENUM_ENDED
 from citrine_core.blocks.transactions.models import TransactionEvent
 from citrine_core.blocks.transactions.numbers.models import TransactionNumber
+from citrine_core.blocks.transactions.stored_events import within_months
 from citrine_core.db import UnitOfWork, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 
@@ -87,11 +88,10 @@ async def find_end_receipts(
 ) -> dict[tuple[str, str], datetime]:
     """Return when the first end of each transaction arrived, by station and transaction; none without one."""
     key = (_EVENTS.c.station_id, _EVENTS.c.transaction_id)
+    is_within = await within_months(session, tenant_id, keys)
     rows = await session.execute(
         select(*key, func.min(_EVENTS.c.receive_time))
-        .where(
-            _EVENTS.c.tenant_id == tenant_id, one_of(key, keys), _EVENTS.c.event_type == TRANSACTION_EVENT_ENUM_ENDED
-        )
+        .where(_EVENTS.c.tenant_id == tenant_id, one_of(key, keys), is_within, _EVENTS.c.event_type == _ENDED)
         .group_by(*key)
     )
     return {(station_id, transaction_id): time for station_id, transaction_id, time in rows}

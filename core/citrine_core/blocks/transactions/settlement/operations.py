@@ -77,9 +77,9 @@ class SettlementOperations:
         repository = TransactionRepository(work.session)
         key = (operation.station_id, operation.transaction_id)
         if state.late_events:
-            await SettlementRepository(work.session).fold_late_events(operation.tenant_id, *key)
+            await SettlementRepository(work.session).fold_late_events(state)
             state.late_events = None
-            update_time, stored = state.update_time, await repository.load_events(operation.tenant_id, {key})
+            update_time, stored = state.update_time, await repository.load_events(operation.tenant_id, [state])
             state = fold(state, stored[key])
             state.update_time = update_time
         work.emit(reopen(state, int(cost_pb.CostCorrection.REASON_REOPENED), operation.author))
@@ -161,7 +161,7 @@ class SettlementOperations:
         memory.confirmed.append(register_wh)
         before.register_state = memory.dump()
         repository = TransactionRepository(work.session)
-        events = await repository.load_events(operation.tenant_id, {key})
+        events = await repository.load_events(operation.tenant_id, [before])
         state = fold(before, events[key])
         if any(one.kind in left_out and one.register_wh == register_wh for one in load_anomalies(state.anomalies)):
             raise FailedPrecondition("the readings around it speak against it: later ones are lower")

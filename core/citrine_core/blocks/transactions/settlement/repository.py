@@ -1,19 +1,21 @@
 """Queries of due settlements, of events that are no longer retained, and of operators' actions."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine_core.blocks.transactions.fold import TransactionState
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.settlement.models import SettlementAction
 from citrine_core.db import ANY_TIME, Due, Listed, LockedQuery, Page, Span, database_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of, one_of_packed, pack
+from citrine_core.db.partitions import exclude_writers, month_of, months_without_partition
 
 __all__ = ["EVSEProof", "SettlementRepository"]
 
@@ -28,6 +30,9 @@ MOST_TRANSACTIONS = 200
 """Largest number of transactions whose events are removed in one transaction of the database."""
 
 _LAST = 2**62
+
+_OF_MONTH = text("events_month > 0")
+"""The condition of an index."""
 
 _FIND_OVER = LockedQuery(
     select(
@@ -47,6 +52,17 @@ _FIND_OVER = LockedQuery(
     _TRANSACTIONS.c.station_id,
     _TRANSACTIONS.c.transaction_id,
 )
+
+
+def _by_tenant(keys: Iterable[Any]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield each tenant with station and id of its transactions."""
+    for tenant_id, found in groupby(sorted(keys), key=itemgetter(0)):
+        yield tenant_id, [(one[1], one[2]) for one in found]
+
+
+def _are(table: Table, tenant_id: str, ids: Collection[tuple[str, str]]) -> tuple[ColumnElement[bool], ...]:
+    columns = table.c
+    return columns.tenant_id == tenant_id, one_of((columns.station_id, columns.transaction_id), ids)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
@@ -147,15 +163,16 @@ class SettlementRepository:
             .values(over_time=now, settle_due_time=due_time)
         )
 
-    async def fold_late_events(self, tenant_id: str, station_id: str, transaction_id: str) -> None:
+    async def fold_late_events(self, state: TransactionState) -> None:
         """Make the late events of a transaction ordinary ones."""
         columns = _EVENTS.c
         await self._session.execute(
             update(_EVENTS)
             .where(
-                columns.tenant_id == tenant_id,
-                columns.station_id == station_id,
-                columns.transaction_id == transaction_id,
+                columns.tenant_id == state.tenant_id,
+                columns.station_id == state.station_id,
+                columns.transaction_id == state.transaction_id,
+                columns.events_month.in_(sorted({0, state.events_month})),
                 columns.late.is_(True),
             )
             .values(late=None)
@@ -165,7 +182,8 @@ class SettlementRepository:
         """Remove the events of transactions that were settled before a time; return False if there were none.
 
         All events of a transaction are removed together, and the transaction is marked, whose row is locked meanwhile.
-        A transaction that is not settled, or is to be refolded, retains its events.
+        A transaction that is not settled, or is to be refolded, retains its events. Where events are in the partition
+        of a month, the transaction only stops to name it, and they go with the month (`find_old_partition`).
 
         Args:
             time: Transactions that were settled later retain their events.
@@ -173,16 +191,42 @@ class SettlementRepository:
             limit: Largest number of events removed at a time, except for one transaction that has more.
         """
         keys = await self._find_settled_before(time, limit)
-        for tenant_id, found in groupby(sorted(keys), key=itemgetter(0)):
-            ids = [(station_id, transaction_id) for _, station_id, transaction_id in found]
-            for table, statement in (
-                (_EVENTS, delete(_EVENTS)),
-                (_TRANSACTIONS, update(_TRANSACTIONS).values(events_removed_time=now)),
-            ):
-                columns = table.c
-                is_of_them = one_of((columns.station_id, columns.transaction_id), ids)
-                await self._session.execute(statement.where(columns.tenant_id == tenant_id, is_of_them))
+        months = {month for *_, month in keys if month}
+        rows_of = [0, *sorted(await months_without_partition(self._session, _EVENTS.name, months))]
+        for tenant_id, ids in _by_tenant(keys):
+            removed = delete(_EVENTS).where(*_are(_EVENTS, tenant_id, ids), _EVENTS.c.events_month.in_(rows_of))
+            await self._session.execute(removed)
+            marked = update(_TRANSACTIONS).where(*_are(_TRANSACTIONS, tenant_id, ids))
+            await self._session.execute(marked.values(events_removed_time=now, events_month=0))
         return bool(keys)
+
+    async def move_events_before(self, time: datetime) -> bool:
+        """Move the events of transactions out of the months before that of a time; return False if there were none.
+
+        So that a month can be dropped, although some of its transactions still wait.
+
+        Raises:
+            DatabaseUnavailable: When the table is not free for the moment.
+        """
+        columns = _TRANSACTIONS.c
+        query = (
+            select(columns.tenant_id, columns.station_id, columns.transaction_id, columns.events_month)
+            .where(columns.events_month > 0, columns.events_month < month_of(time), _OF_MONTH)
+            .order_by(columns.events_month)
+            .limit(MOST_TRANSACTIONS)
+        )
+        keys = (await self._session.execute(database_of(self._session).claim(query))).all()
+        if not keys:
+            return False
+        # In the order in which messages are handled: transactions first.
+        await exclude_writers(self._session, _EVENTS.name)
+        months = sorted({month for *_, month in keys})
+        for tenant_id, ids in _by_tenant(keys):
+            moved = update(_EVENTS).where(*_are(_EVENTS, tenant_id, ids), _EVENTS.c.events_month.in_(months))
+            await self._session.execute(moved.values(events_month=0))
+            named = update(_TRANSACTIONS).where(*_are(_TRANSACTIONS, tenant_id, ids))
+            await self._session.execute(named.values(events_month=0))
+        return True
 
     async def find_settled_of(self, tenant_id: str, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """Return station and id of transactions of a tenant that were settled before a time, the earliest first."""
@@ -195,21 +239,23 @@ class SettlementRepository:
         )
         return [(row[0], row[1]) for row in await self._session.execute(database_of(self._session).claim(query))]
 
-    async def _find_settled_before(self, time: datetime, limit: int) -> list[tuple[str, str, str]]:
+    async def _find_settled_before(self, time: datetime, limit: int) -> list[tuple[str, str, str, int]]:
         columns = _TRANSACTIONS.c
+        key = (columns.tenant_id, columns.station_id, columns.transaction_id)
         query = (
-            select(columns.tenant_id, columns.station_id, columns.transaction_id, columns.events)
+            select(*key, columns.events_month, columns.events)
             .where(columns.settle_time < time, columns.events_removed_time.is_(None), columns.refold_due_time.is_(None))
             .order_by(columns.settle_time)
             .limit(MOST_TRANSACTIONS)
         )
         query = database_of(self._session).claim(query)
-        keys: list[tuple[str, str, str]] = []
-        for tenant_id, station_id, transaction_id, events in await self._session.execute(query):
-            limit -= events
+        keys: list[tuple[str, str, str, int]] = []
+        for tenant_id, station_id, transaction_id, month, events in await self._session.execute(query):
+            # Those of a month are not removed one by one.
+            limit -= 0 if month else events
             if keys and limit < 0:
                 break
-            keys.append((tenant_id, station_id, transaction_id))
+            keys.append((tenant_id, station_id, transaction_id, month))
         return keys
 
     async def add_action(self, action: Mapping[str, Any]) -> None:
