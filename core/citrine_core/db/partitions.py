@@ -2,7 +2,7 @@
 
 Old rows are dropped by the partition. A table is partitioned by a column of its key, so that a key stays unique over
 all partitions: by a time, or by an id that begins with the time (ADR 20). The events of a transaction are in the
-partition that the transaction names (ADR NN).
+partition that the transaction names (ADR 58).
 """
 
 import re

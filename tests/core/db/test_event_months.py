@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +16,7 @@ from citrine_core.db.migrations.event_months import prepare_events
 from citrine_core.db.partitions import month_of
 from citrine_core.db.upgrade import upgrade
 from citrine_core.events import write_events
+from citrine_core.resources.persons.places import places
 from tests.core.db.test_growth import stored, to
 
 NOW = datetime.now(UTC)
@@ -58,6 +60,14 @@ async def numbers(engine: AsyncEngine) -> tuple[int, list[int]]:
     return state.events_month, sorted(one.seq_no for one in events)
 
 
+async def behind(engine: AsyncEngine, after: list[Any]) -> list[int]:
+    """Return the numbers of the events behind a key at which the erasure of a person stopped."""
+    [place] = [one for one in places() if one.name == "transaction_events"]
+    async with UnitOfWorkFactory(engine, write_events)(read_only=True) as work:
+        rows = await place.read(work.session, "default", orjson.dumps(after).decode(), 10)
+    return [row.key_seq_no for row in rows]
+
+
 async def test_events_of_before_are_found_and_unique_and_a_downgrade_loses_none(empty_database_url: str) -> None:
     engine = create_engine(empty_database_url)
     async with engine.begin() as connection:
@@ -84,6 +94,8 @@ async def test_events_of_before_are_found_and_unique_and_a_downgrade_loses_none(
         await connection.execute(text(f"UPDATE transactions SET events_month = {month}"))
         await connection.execute(text(f"UPDATE transaction_events SET events_month = {month} WHERE seq_no < 3"))
     assert await numbers(engine) == (month, [0, 1, 2, 3, 4])
+    key = ["default", *KEY, 1, 1]
+    assert await behind(engine, key) == await behind(engine, [*key, month]) == [2, 3, 4]
     async with engine.begin() as connection:
         await connection.run_sync(lambda sync: to(sync, "0071", down=True))
         rows = await connection.execute(text("SELECT seq_no FROM transaction_events ORDER BY seq_no"))

@@ -202,7 +202,7 @@ class TransactionEvent(Model):
     Signed data and customData, which are large, are stored only here.
 
     On PostgreSQL the table is partitioned by events_month, and months are dropped whose transactions need no events any
-    more (ADR NN). An event is in the partition of the month that its transaction names, or in that of none: a core of
+    more (ADR 58). An event is in the partition of the month that its transaction names, or in that of none: a core of
     before wrote it there. Within a partition the key is unique without the month. That there is no other copy in
     another one follows from the lock of the transaction, under which both are searched before an event is stored.
     """

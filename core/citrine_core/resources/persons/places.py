@@ -51,9 +51,10 @@ class Place:
         query = select(*keys, *(self.table.columns if whole else self.columns))
         query = query.where(self.table.c.tenant_id == tenant_id)
         if after:
-            values = [_restored(one, value) for one, value in zip(self.key, orjson.loads(after), strict=True)]
-            behind = tuple_(*(literal(value, one.type) for one, value in zip(self.key, values, strict=True)))
-            query = query.where(tuple_(*self.key) > behind)
+            # A core of before may have stored it, whose key had fewer columns.
+            place = list(zip(self.key, orjson.loads(after), strict=False))
+            behind = tuple_(*(literal(_restored(one, value), one.type) for one, value in place))
+            query = query.where(tuple_(*(one for one, _ in place)) > behind)
         if self.name == "samples":
             query = query.where(self.table.c.extra.is_not(None))
         return (await session.execute(query.order_by(*self.key).limit(limit))).all()

@@ -59,12 +59,9 @@ async def listed(api: Any, transaction_id: str) -> list[int]:
     return [one.request.seq_no for one in (await api.ListTransactionEvents(request)).events]
 
 
-async def execute(core: RunningCore, statement: str) -> list[Any]:
-    async with core.core.unit_of_work() as work:
-        result = await work.session.execute(text(statement))
-        rows = list(result.all()) if result.returns_rows else []
-        await work.commit()
-    return rows
+async def query(core: RunningCore, statement: str) -> list[Any]:
+    async with core.core.unit_of_work(read_only=True) as work:
+        return list(await work.session.execute(text(statement)))
 
 
 def has_partitions(core: RunningCore) -> bool:
@@ -74,7 +71,7 @@ def has_partitions(core: RunningCore) -> bool:
 async def places(core: RunningCore) -> dict[str, set[str]]:
     """Return the partitions in which the events of each transaction are."""
     found: dict[str, set[str]] = {}
-    for name, partition in await execute(
+    for name, partition in await query(
         core, "SELECT DISTINCT transaction_id, tableoid\\:\\:regclass\\:\\:text FROM transaction_events"
     ):
         found.setdefault(name, set()).add(partition)
@@ -102,7 +99,7 @@ async def test_a_month_is_dropped_once_it_is_old_and_what_waits_leaves_it_before
 
     if has_partitions(core):
         assert await places(core) == {"OPEN": {LASTING}}
-        assert await execute(core, f"SELECT to_regclass('{month}')") == [(None,)]
+        assert await query(core, f"SELECT to_regclass('{month}')") == [(None,)]
     assert (await listed(api, "T-1"), await listed(api, "OPEN")) == ([], [0, 1])
     repeated, end = (
         updated(1, 500.0, transaction_id="OPEN", evse=(2, 1)),
@@ -119,7 +116,7 @@ async def test_a_month_is_dropped_once_it_is_old_and_what_waits_leaves_it_before
         assert (await places(core))["NEXT"] == {"transaction_events_default"}
     assert await listed(api, "NEXT") == [0, 1]
     await tidy(core, 110)
-    assert await execute(core, "SELECT count(*) FROM transaction_events") == [(0,)]
+    assert await query(core, "SELECT count(*) FROM transaction_events") == [(0,)]
 
 
 async def test_events_that_a_core_of_before_stored_count_like_all_others(
@@ -127,7 +124,9 @@ async def test_events_that_a_core_of_before_stored_count_like_all_others(
 ) -> None:
     """It knows no months: what it adds is in none, and it finds all that is there."""
     await station.call_all([started(0, 0.0), updated(1, 500.0)])
-    await execute(core, "UPDATE transaction_events SET events_month = 0 WHERE seq_no = 1")
+    async with core.core.unit_of_work() as work:
+        await work.session.execute(text("UPDATE transaction_events SET events_month = 0 WHERE seq_no = 1"))
+        await work.commit()
 
     # A repetition, and one out of order, for which all are read.
     await station.call_all([updated(1, 500.0), updated(3, 4_000.0), updated(2, 3_000.0), ended(4, 5_000.0)])
@@ -135,14 +134,14 @@ async def test_events_that_a_core_of_before_stored_count_like_all_others(
     assert await listed(api, "T-1") == [0, 1, 2, 3, 4]
     found = await transaction(api, "T-1")
     assert (found.energy_wh, found.missing_events, found.settlement) == (5_000, 0, SETTLEMENT_COMPLETE)
-    assert await execute(core, "SELECT events FROM transactions") == [(5,)]
+    assert await query(core, "SELECT events FROM transactions") == [(5,)]
     if has_partitions(core):
         assert len((await places(core))["T-1"]) == 2
 
     await tidy(core, 31)
     assert await listed(api, "T-1") == []
     await tidy(core, 75)
-    assert await execute(core, "SELECT count(*) FROM transaction_events") == [(0,)]
+    assert await query(core, "SELECT count(*) FROM transaction_events") == [(0,)]
 
 
 async def test_who_reads_the_events_of_a_transaction_looks_into_its_month_only(
