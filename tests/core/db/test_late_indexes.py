@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from typing import Any
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from citrine_core.db import create_engine
 from citrine_core.db.migrations.env import compare_options
@@ -58,14 +59,22 @@ async def _write(engine: AsyncEngine, first: int, last: int) -> None:
             await connection.execute(text(statement), {"first": first, "last": last})
 
 
+@contextlib.asynccontextmanager
+async def patient_reader(url: str) -> AsyncIterator[AsyncConnection]:
+    """Connect somebody who sees the database as it is now, however long the upgrade takes until it waits for that."""
+    engine = create_engine(url, limited=False)
+    async with engine.execution_options(isolation_level="REPEATABLE READ").connect() as connection:
+        yield connection
+    await engine.dispose()
+
+
 async def test_cores_of_before_write_while_indexes_are_built(empty_postgres_url: str) -> None:
     engine = create_engine(empty_postgres_url)
     async with engine.begin() as connection:
         await connection.run_sync(_to, "0044")
     await _write(engine, 1, ROWS)
-    reader = engine.execution_options(isolation_level="REPEATABLE READ")
 
-    async with reader.connect() as old:
+    async with patient_reader(empty_postgres_url) as old:
         # An index is not complete as long as somebody sees the database as it was before.
         await old.execute(text("SELECT 1"))
         upgrading = asyncio.create_task(upgrade(empty_postgres_url))
@@ -95,9 +104,8 @@ async def test_assignments_are_written_while_indexes_of_their_lists_are_built(em
     async with engine.begin() as connection:
         await connection.run_sync(_to, "0068")
         await connection.execute(text(ASSIGN), {"id": "A-1"})
-    reader = engine.execution_options(isolation_level="REPEATABLE READ")
 
-    async with reader.connect() as old:
+    async with patient_reader(empty_postgres_url) as old:
         await old.execute(text("SELECT 1"))
         upgrading = asyncio.create_task(upgrade(empty_postgres_url))
         await somebody_waits(engine)
