@@ -21,6 +21,7 @@ from citrine_ocpi.modules.hub_client_info import HubClientInfoModule
 from citrine_ocpi.modules.locations import LocationsModule
 from citrine_ocpi.modules.sessions import SessionsModule
 from citrine_ocpi.modules.tariffs import TariffsModule
+from citrine_ocpi.modules.tokens import TokensModule
 from citrine_ocpi.modules.versions import VersionsModule
 from citrine_ocpi.partners import Partners, Registration
 from citrine_ocpi.partners.administration import Administration
@@ -36,6 +37,7 @@ MODULES: Sequence[Callable[[Services], Module]] = (
     SessionsModule,
     CdrsModule,
     TariffsModule,
+    TokensModule,
     HubClientInfoModule,
 )
 """Functional modules, each made with the services."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from citrine_process import settings
 from citrine_process.addresses import split_address
@@ -70,15 +70,36 @@ class OcpiSettings(BaseModel):
     ocpi_delivery_retention: Duration = timedelta(days=7)
     """How long something is tried to be delivered to a partner who can't be reached, until it is a dead letter."""
 
+    ocpi_token_pull_interval: Duration = timedelta(hours=1)
+    """How often partners are asked which of their tokens changed. 0: only once they registered."""
+
+    ocpi_authorizer_listen: str = ""
+    """Host and port at which cores ask about tokens, which their owners decide on (real-time authorization):
+    `citrine authorization settings --authorizer HOST:PORT`. Empty: nobody is asked."""
+
+    ocpi_authorizer_credential_file: Path | None = None
+    """File with the credential that cores present there. Unset: they need none."""
+
+    ocpi_authorizer_certificate_file: Path | None = None
+    """Certificate of that port, PEM. Unset: no TLS."""
+
+    ocpi_authorizer_certificate_key_file: Path | None = None
+    """Its key, PEM."""
+
+    ocpi_ask_about_unknown_tokens: bool = True
+    """Whether partners are asked about tokens that the core does not know: not all of them say which ones they have."""
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     """DEBUG, INFO, WARNING or ERROR."""
 
     ready_file: Path | None = None
     """File that is written once the adapter listens: JSON with its addresses and process id. Unset: none."""
 
-    @field_validator("ocpi_listen", "ocpi_http_listen")
+    @field_validator("ocpi_listen", "ocpi_http_listen", "ocpi_authorizer_listen")
     @classmethod
-    def _is_address(cls, address: str) -> str:
+    def _is_address(cls, address: str, info: ValidationInfo) -> str:
+        if not address and info.field_name == "ocpi_authorizer_listen":
+            return address
         try:
             split_address(address)
         except InvalidSetting as error:

@@ -1,0 +1,128 @@
+"""Reads the lists of tokens of partners: whole once they registered, then what changed."""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+import grpc
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from citrine_ocpi.clock import Clock
+from citrine_ocpi.db import Database
+from citrine_ocpi.modules.tokens.mapping import AnyToken, token_models
+from citrine_ocpi.modules.tokens.repository import TokenRepository
+from citrine_ocpi.modules.tokens.store import TokenStore
+from citrine_ocpi.partner import Partner
+from citrine_ocpi.partners import Partners
+from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
+from citrine_ocpi.transport.envelope import time_text
+from citrine_ocpi.transport.errors import OcpiError
+from citrine_ocpi.transport.status import InterfaceRole
+
+__all__ = ["TokenPull"]
+
+LOOK = 5.0
+"""Seconds between looks at whether a list is due."""
+
+LEASE = timedelta(minutes=10)
+"""How long a process may read a list until another one may."""
+
+OVERLAP = timedelta(minutes=5)
+"""How much before the last reading what changed is asked for: clocks of partners differ."""
+
+AFTER_FAILURE = timedelta(minutes=5)
+
+_logger = logging.getLogger(__name__)
+
+
+class TokenPull:
+    """Reads lists of tokens, one replica at a time for each partner. `run` goes on until it is cancelled.
+
+    Args:
+        database: Where it is stored how far lists were read.
+        partners: Who there is.
+        client: Calls them.
+        store: Where tokens are stored.
+        interval: Between two readings of a list. 0: only once they registered.
+        clock: Returns the time now.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        partners: Partners,
+        client: PartnerClient,
+        store: TokenStore,
+        interval: timedelta,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._partners = partners
+        self._client = client
+        self._store = store
+        self._interval = interval or timedelta(days=36500)
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Read what is due until cancelled."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    for partner in await self._partners.list_active():
+                        # One that is slow holds up no other.
+                        tasks.create_task(self._pull(partner))
+            except* (SQLAlchemyError, OSError) as errors:
+                _logger.warning("tokens of partners can't be read", extra={"problem": str(errors.exceptions[0])})
+            await asyncio.sleep(LOOK)
+
+    async def _pull(self, partner: Partner) -> None:
+        endpoint = partner.endpoint("tokens", InterfaceRole.SENDER)
+        if endpoint is None or partner.register_time is None:
+            return
+        began = self._clock()
+        async with self._database.writing() as session:
+            repository = TokenRepository(session)
+            row = await repository.claim_pull(partner.partner_id, partner.register_time, began, began + LEASE)
+            since = None if row is None else row.until_time
+        if row is None:
+            return
+        problem, due = "", began + self._interval
+        try:
+            count = await self._read(partner, endpoint.url, None if since is None else since - OVERLAP)
+            _logger.info("read tokens of a partner", extra={"partner": partner.partner_id, "count": count})
+        except (PartnerFailed, PartnerRefused, OcpiError) as error:
+            problem = str(error)
+        except grpc.aio.AioRpcError as error:
+            problem = f"the core: {error.code().name}"
+        if problem:
+            due = self._clock() + AFTER_FAILURE
+            extra = {"partner": partner.partner_id, "problem": problem}
+            _logger.warning("the tokens of a partner could not be read", extra=extra)
+        async with self._database.writing() as session:
+            until = None if problem else began
+            await TokenRepository(session).end_pull(partner.partner_id, until, due, problem)
+
+    async def _read(self, partner: Partner, url: str, since: datetime | None) -> int:
+        assert partner.version is not None
+        model = token_models(partner.version)[0]
+        query = None if since is None else {"date_from": time_text(since)}
+        own = await self._partners.own()
+        routing = partner.routing(own[0].party) if own else None
+        count = 0
+        async for page in self._client.pages(partner, url, module="tokens", query=query, routing=routing):
+            tokens: dict[tuple[str, str], AnyToken] = {}
+            for value in page.data if isinstance(page.data, list) else ():
+                try:
+                    token = model.model_validate(value)
+                except ValidationError as error:
+                    extra = {"partner": partner.partner_id, "problem": str(error).replace("\n", " ")[:300]}
+                    _logger.warning("a token of a partner is malformed, and left out", extra=extra)
+                    continue
+                tokens[str(token.uid).lower(), str(token.type)] = token
+            stored = await self._store.put(partner, [*tokens.values()])
+            for uid, reason in stored.refused.items():
+                extra = {"partner": partner.partner_id, "uid_end": uid[-4:], "problem": reason}
+                _logger.warning("a token of a partner is left out", extra=extra)
+            count += len(tokens) - len(stored.refused)
+        return count

@@ -1,0 +1,107 @@
+"""What is asked of the tables of tokens, and written to them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_ocpi.db.inserts import insert_missing
+from citrine_ocpi.modules.tokens.tables import AuthorizationRow, TokenPullRow, TokenRow
+
+__all__ = ["TokenKey", "TokenRepository"]
+
+TokenKey = tuple[str, str, str, str]
+"""Country, party, uid in small letters, type."""
+
+_KEY = (TokenRow.country_code, TokenRow.party_id, TokenRow.lookup, TokenRow.type)
+
+
+class TokenRepository:
+    """The tables of tokens within a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find(self, keys: Collection[TokenKey]) -> dict[TokenKey, TokenRow]:
+        """Return tokens."""
+        rows = await self._session.scalars(select(TokenRow).where(tuple_(*_KEY).in_([*keys])))
+        return {(row.country_code, row.party_id, row.lookup, row.type): row for row in rows}
+
+    async def replace(self, key: TokenKey, known: datetime, time: datetime, body: dict[str, Any]) -> bool:
+        """Store a change of what was last updated at a known time. Return False if it is another by now."""
+        same = (tuple_(*_KEY) == key, TokenRow.last_updated == known)
+        result = await self._session.execute(update(TokenRow).where(*same).values(last_updated=time, body=body))
+        return bool(getattr(result, "rowcount", 0))
+
+    async def store(self, tokens: Mapping[TokenKey, tuple[datetime, dict[str, Any]]]) -> None:
+        """Store those that are not older than what is there."""
+        rows = [
+            {**dict(zip((one.key for one in _KEY), key, strict=True)), "last_updated": time, "body": body}
+            for key, (time, body) in sorted(tokens.items())
+        ]
+        new = await insert_missing(self._session, TokenRow, rows, _KEY)
+        for key in tokens.keys() - {tuple(one) for one in new}:
+            time, body = tokens[key]
+            older = (tuple_(*_KEY) == key, TokenRow.last_updated <= time)
+            await self._session.execute(update(TokenRow).where(*older).values(last_updated=time, body=body))
+
+    async def claim_pull(
+        self, partner_id: str, register_time: datetime, now: datetime, until: datetime
+    ) -> TokenPullRow | None:
+        """Return how far the list of a partner was read, if it is due, and let nobody else read it until a time."""
+        row = {"partner_id": partner_id, "register_time": register_time, "due_time": now, "problem": ""}
+        await insert_missing(self._session, TokenPullRow, [row], [TokenPullRow.partner_id])
+        own = TokenPullRow.partner_id == partner_id
+        registered_anew = TokenPullRow.register_time != register_time
+        result = await self._session.execute(
+            update(TokenPullRow).where(own, or_(TokenPullRow.due_time <= now, registered_anew)).values(due_time=until)
+        )
+        if not getattr(result, "rowcount", 0):
+            return None
+        found = await self._session.get(TokenPullRow, partner_id, populate_existing=True)
+        if found is not None and found.register_time != register_time:
+            found.register_time, found.until_time = register_time, None
+        return found
+
+    async def end_pull(self, partner_id: str, until_time: datetime | None, due_time: datetime, problem: str) -> None:
+        """Store that a list was read up to a time, or why it could not be."""
+        values: dict[str, Any] = {"due_time": due_time, "problem": problem[:500]}
+        if until_time is not None:
+            values["until_time"] = until_time
+        await self._session.execute(update(TokenPullRow).where(TokenPullRow.partner_id == partner_id).values(**values))
+
+    async def add_authorization(
+        self, partner_id: str, uid: str, station_id: str, reference: str, now: datetime, retention: timedelta
+    ) -> None:
+        """Store what a provider calls its answer, and remove what is older than any session that still begins."""
+        await self._session.execute(delete(AuthorizationRow).where(AuthorizationRow.create_time < now - retention))
+        self._session.add(
+            AuthorizationRow(
+                partner_id=partner_id,
+                lookup=uid.lower(),
+                station_id=station_id,
+                reference=reference,
+                create_time=now,
+            )
+        )
+
+    async def find_reference(self, uid: str, station_id: str, began: datetime, before: timedelta) -> str:
+        """Return what a provider called its last answer about a token before a session began. Empty: nothing."""
+        query = (
+            select(AuthorizationRow.reference)
+            .where(
+                AuthorizationRow.lookup == uid.lower(),
+                AuthorizationRow.station_id == station_id,
+                AuthorizationRow.create_time <= began + before,
+                AuthorizationRow.create_time >= began - before,
+            )
+            .order_by(AuthorizationRow.create_time.desc())
+            .limit(1)
+        )
+        return await self._session.scalar(query) or ""
+
+    async def pulls(self) -> Sequence[TokenPullRow]:
+        """Return how far the lists of all partners were read."""
+        return (await self._session.scalars(select(TokenPullRow).order_by(TokenPullRow.partner_id))).all()

@@ -1,0 +1,193 @@
+"""Stores tokens of partners: what they said last in the adapter's database, what decides on them in the core."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from citrine.api.v1 import tokens_pb2 as pb
+from citrine_ocpi.db import Database
+from citrine_ocpi.modules.tokens.mapping import PARTNERS_FIELDS, AnyToken, core_type, to_core, token_models
+from citrine_ocpi.modules.tokens.repository import TokenKey, TokenRepository
+from citrine_ocpi.partner import Partner
+from citrine_ocpi.transport.errors import InvalidParameters, Unavailable
+from citrine_ocpi.transport.routing import Party
+from citrine_ocpi.transport.status import Version
+from citrine_sdk import Citrine
+
+__all__ = ["Stored", "TokenStore", "key_of"]
+
+AT_A_TIME = 500
+"""Tokens that one call passes on to the core."""
+
+ASKED_AT_A_TIME = 20
+"""Tokens that the core is asked about at the same time."""
+
+TRIES = 5
+"""How often the same token may change while it is passed on."""
+
+
+@dataclass
+class Stored:
+    """What became of tokens."""
+
+    created: int = 0
+    """How many the adapter did not know."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why a token could not be stored, by its uid."""
+
+
+def key_of(party: Party, uid: str, token_type: str) -> TokenKey:
+    """Return by what a token is found."""
+    return party.country_code, party.party_id, uid.lower(), token_type
+
+
+class TokenStore:
+    """Stores tokens. A newer version of a token is never replaced by an older one, in whichever order they come.
+
+    The row of the adapter decides which version counts; what it says is then passed on to the core, and again where it
+    has changed meanwhile. So who repeats a request that had no answer ends with the same.
+
+    Args:
+        database: Where what partners said is.
+        citrine: The core.
+    """
+
+    def __init__(self, database: Database, citrine: Citrine) -> None:
+        self._database = database
+        self._citrine = citrine
+
+    async def find(self, key: TokenKey, version: Version) -> AnyToken | None:
+        """Return a token as its owner said it last."""
+        async with self._database.reading() as session:
+            row = (await TokenRepository(session).find([key])).get(key)
+        return None if row is None else token_models(version)[0].model_validate(row.body)
+
+    async def put(self, partner: Partner, tokens: Sequence[AnyToken]) -> Stored:
+        """Store tokens of a partner.
+
+        Args:
+            partner: Whose parties they must belong to.
+            tokens: Each once.
+
+        Raises:
+            grpc.aio.AioRpcError: When the core can't be reached, or may store no more.
+        """
+        found = Stored()
+        by_key: dict[TokenKey, AnyToken] = {}
+        for token in tokens:
+            party = Party(str(token.country_code), str(token.party_id))
+            if partner.owns(party):
+                by_key[key_of(party, str(token.uid), str(token.type))] = token
+            else:
+                found.refused[str(token.uid)] = f"{party} is no party of this connection"
+        known = await self._known(by_key)
+        found.refused |= await self._foreign([token for key, token in by_key.items() if key not in known])
+        valid = {key: token for key, token in by_key.items() if str(token.uid) not in found.refused}
+        found.refused |= await self._invalid([*valid.values()])
+        rows = {
+            key: (token.last_updated, token.wire())
+            for key, token in valid.items()
+            if str(token.uid) not in found.refused
+        }
+        async with self._database.writing() as session:
+            await TokenRepository(session).store(rows)
+        await self._pass_on(rows)
+        found.created = sum(key not in known for key in rows)
+        return found
+
+    async def patch(self, key: TokenKey, changes: Mapping[str, Any], version: Version) -> AnyToken | None:
+        """Change fields of a token, and return it. None: it is not known.
+
+        Raises:
+            InvalidParameters: When a field is wrong.
+            pydantic.ValidationError: When a field is wrong.
+            Unavailable: When it changes all the time.
+            grpc.aio.AioRpcError: When the core can't be reached.
+        """
+        for _ in range(TRIES):
+            async with self._database.reading() as session:
+                row = (await TokenRepository(session).find([key])).get(key)
+            if row is None:
+                return None
+            token: AnyToken = token_models(version)[0].model_validate(row.body)
+            changed: AnyToken = token.patched(changes)
+            if changed.last_updated < row.last_updated:
+                # It was overtaken by what came since.
+                return token
+            if refused := await self._invalid([changed]):
+                raise InvalidParameters("; ".join(refused.values()))
+            async with self._database.writing() as session:
+                repository = TokenRepository(session)
+                done = await repository.replace(key, row.last_updated, changed.last_updated, changed.wire())
+            if done:
+                await self._pass_on({key: (changed.last_updated, changed.wire())})
+                return changed
+        raise Unavailable("the token changes all the time")
+
+    async def _known(self, keys: Mapping[TokenKey, object]) -> set[TokenKey]:
+        async with self._database.reading() as session:
+            return {*await TokenRepository(session).find([*keys])} if keys else set()
+
+    async def _foreign(self, tokens: Sequence[AnyToken]) -> dict[str, str]:
+        """Return the tokens that the core has already, and that belong to somebody else."""
+        limit = asyncio.Semaphore(ASKED_AT_A_TIME)
+
+        async def owner(token: AnyToken) -> tuple[str, Party | None]:
+            request = pb.GetTokenRequest(id_token=str(token.uid), type=core_type(str(token.uid), str(token.type)))
+            async with limit:
+                try:
+                    found = await self._citrine.tokens.GetToken(request)
+                except grpc.aio.AioRpcError as error:
+                    if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                        return str(token.uid), Party(str(token.country_code), str(token.party_id))
+                    raise
+            party = Party(found.country_code, found.party_id) if found.country_code else None
+            return str(token.uid), party
+
+        owners = dict(await asyncio.gather(*map(owner, tokens)))
+        return {
+            str(token.uid): "there is a token of this uid that belongs to another party"
+            for token in tokens
+            if owners[str(token.uid)] != Party(str(token.country_code), str(token.party_id))
+        }
+
+    async def _invalid(self, tokens: Sequence[AnyToken]) -> dict[str, str]:
+        """Return the tokens that the core would not store, with what is wrong."""
+        refused: dict[str, str] = {}
+        for first in range(0, len(tokens), AT_A_TIME):
+            page = tokens[first : first + AT_A_TIME]
+            async for answer in self._import(page, pb.TOKEN_IMPORT_MODE_PREVIEW):
+                for error in answer.errors:
+                    refused[str(page[error.index].uid)] = f"{error.field}: {error.description}"
+        return refused
+
+    async def _pass_on(self, rows: Mapping[TokenKey, tuple[datetime, object]]) -> None:
+        """Have the core say what the adapter's rows say, also where another request changes them meanwhile."""
+        left: Mapping[TokenKey, datetime | None] = dict.fromkeys(rows)
+        for _ in range(TRIES):
+            keys = [*left]
+            async with self._database.reading() as session:
+                found = await TokenRepository(session).find(keys) if keys else {}
+            changed = {key: row for key, row in found.items() if row.last_updated != left[key]}
+            if not changed:
+                return
+            model = token_models(Version.V2_3_0)[0]
+            tokens = [model.model_validate(row.body) for row in changed.values()]
+            for first in range(0, len(tokens), AT_A_TIME):
+                async for _answer in self._import(tokens[first : first + AT_A_TIME], pb.TOKEN_IMPORT_MODE_VALID_TOKENS):
+                    pass
+            left = {key: row.last_updated for key, row in changed.items()}
+        raise Unavailable("the token changes all the time")
+
+    def _import(
+        self, tokens: Sequence[AnyToken], mode: pb.TokenImportMode.ValueType
+    ) -> "grpc.aio.StreamStreamCall[pb.ImportTokensRequest, pb.ImportTokensResponse]":
+        request = pb.ImportTokensRequest(
+            tokens=map(to_core, tokens), mode=mode, update_mask=FieldMask(paths=PARTNERS_FIELDS)
+        )
+        return self._citrine.tokens.ImportTokens(iter([request]))
