@@ -206,10 +206,11 @@ def _decide_known(token: Token, presented: Presented, asked: Asked | None, facts
     if token.whitelist not in ASKED_EACH_TIME:
         is_asked = asked is not None and asked.ask == Authorizer.ASK_ALL_TOKENS
         return _asked(asked, known, facts) if asked and is_asked and token.whitelist != _ALWAYS else known
-    if asked is not None and asked.answered:
-        return _uncached(asked.info or known, facts)
+    if asked is not None and asked.info is not None:
+        return _uncached(asked.info, facts)
     goes_on = presented.purpose is Purpose.STOP or presented.transaction_goes_on
     if token.whitelist == _NEVER and not goes_on:
+        # Nobody decided on it: to have no opinion is no decision.
         return _uncached(IdTokenInfo(status=_INVALID), facts)
     return known
 

@@ -13,7 +13,7 @@ import grpc
 from pydantic import ValidationError
 
 from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest
-from citrine.api.v1.tokens_pb2 import TOKEN_WHITELIST_NEVER, GetTokenRequest, Token
+from citrine.api.v1.tokens_pb2 import GetTokenRequest, Token
 from citrine.authorizer.v1 import authorizer_pb2 as pb
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
 from citrine_ocpi.models import v2_2_1, v2_3_0
@@ -36,10 +36,10 @@ RETENTION = timedelta(days=2)
 
 _TYPES = ("RFID", "APP_USER", "AD_HOC_USER", "EMAID", "OTHER")
 
-_INVALID = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID)
 _UNKNOWN = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_UNKNOWN)
 
 _Answer = v2_2_1.AuthorizationInfo | v2_3_0.AuthorizationInfo
+_ANSWERS = (v2_2_1.AuthorizationInfo, v2_3_0.AuthorizationInfo)
 
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Questions:
         self._places: dict[str, tuple[float, _Place]] = {}
 
     async def ask(self, presented: pb.Presentation, timeout: float) -> IdTokenInfo | None:
-        """Return what the owner of a token says. None: it has none, or does not answer, and the token decides.
+        """Return what the owner of a token says. None: it has none, or does not answer.
 
         Raises:
             grpc.aio.AioRpcError: When the core can't be asked about it.
@@ -80,19 +80,11 @@ class Questions:
             return await self._ask_all(presented, partners, place, timeout)
         party = Party(token.country_code, token.party_id)
         partner = next((one for one in partners if one.owns(party)), None)
-        # To have no opinion lets the token decide, which is right for all but one that its owner decides on each time.
-        silence = _INVALID if token.whitelist == TOKEN_WHITELIST_NEVER else None
         if partner is None:
-            return silence
-        try:
-            async with asyncio.timeout(timeout):
-                token_type = await self._type_of(party, token)
-                answer = await self._ask(partner, party, token.id_token, token_type, presented, place, timeout)
-        except TimeoutError:
-            answer = None
-        if answer is None:
-            return silence
-        return answer if isinstance(answer, IdTokenInfo) else info_of(answer, place.evse_ids)
+            return None
+        token_type = await self._type_of(party, token)
+        answer = await self._ask(partner, party, token.id_token, token_type, presented, place, timeout)
+        return info_of(answer, place.evse_ids) if isinstance(answer, _ANSWERS) else answer
 
     async def _ask_all(
         self, presented: pb.Presentation, partners: Sequence[Partner], place: _Place, timeout: float

@@ -38,8 +38,8 @@ _logger = logging.getLogger(__name__)
 class RealTimeAuthorizer(AuthorizerServiceServicer):
     """Serves `citrine.authorizer.v1` where the settings say so. `run` goes on until it is cancelled.
 
-    Of a token of nobody's, and where its owner does not answer in time, it has no opinion, so that the token decides;
-    but one that its owner decides on each time (NEVER) is invalid then.
+    Of a token of nobody's, and where its owner does not answer in time, it has no opinion: then the token decides, or
+    is refused if its owner decides on it each time.
 
     Args:
         services: What it uses.
