@@ -1,5 +1,7 @@
 """Module tariffs with a strict partner by real HTTP, and a real core behind the adapter: pull and push."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.api.v1 import tokens_pb2
+from citrine_cli.main import main
 from citrine_ocpi.modules.tariffs import TariffsModule
 from citrine_sdk import Citrine
 from tests.support.core import running_core
@@ -142,7 +145,9 @@ async def test_a_tariff_for_drivers_of_one_partner_is_shown_to_no_other(roaming:
         assert {path for module, path in partner.objects if module == "tariffs"} == {place(one)[1] for one in shown}
 
 
-async def test_a_tariff_that_ocpi_can_not_say_is_shown_to_nobody_and_the_others_are(roaming: Roaming) -> None:
+async def test_a_tariff_that_ocpi_can_not_say_is_shown_to_nobody_and_the_operator_is_told_why(
+    roaming: Roaming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     older, _ = roaming.partners
     component = pb.PriceComponent(dimension=pb.TARIFF_DIMENSION_FLAT, price="1")
     limits = pb.TariffRestrictions(reservation=pb.RESERVATION_RESTRICTION_RESERVATION_CANCELLED)
@@ -155,3 +160,18 @@ async def test_a_tariff_that_ocpi_can_not_say_is_shown_to_nobody_and_the_others_
     await older.wait_for(lambda peer: place("DAY") in peer.objects)
     assert [one["id"] for one in await roaming.listed(older)] == ["DAY"]
     assert place("NOSHOW") not in older.objects
+
+    settings = roaming.adapter.settings
+    for name, value in (
+        ("CITRINE_OCPI_DATABASE", settings.ocpi_database),
+        ("CITRINE_OCPI_ENCRYPTION_KEY_FILE", str(settings.ocpi_encryption_key_file)),
+        ("CITRINE_OCPI_KEY_FILE", str(tmp_path / "operator.key")),
+        ("CITRINE_CORE", settings.core),
+    ):
+        monkeypatch.setenv(name, value)
+    capsys.readouterr()
+    assert await asyncio.to_thread(main, ["ocpi", "tariff", "list", "--json"]) == 0
+    listed = {(one["tariff_id"], one["version"]): one for one in json.loads(capsys.readouterr().out)}
+    assert listed["DAY", "2.2.1"]["state"] == "shown"
+    assert listed["NOSHOW", "2.3.0"]["state"] == "not shown"
+    assert listed["NOSHOW", "2.3.0"]["reasons"] == ["cancelled reservations have a price"]
