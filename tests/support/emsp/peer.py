@@ -10,6 +10,7 @@ from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from tests.support.emsp.validation import received_faults
 from tests.support.serving import bound, serving
 from tests.support.waiting import WAIT
 
@@ -78,7 +80,7 @@ class Emsp:
     """Its party as a hub, in 2.3.0."""
     registered: dict[str, Any] = field(default_factory=dict)
     """Credentials that the adapter gave. Empty: it is not registered."""
-    validate: Callable[[str, str, str, Any], list[str]] = lambda version, module, path, value: []
+    validate: Callable[..., list[str]] = received_faults
     """Returns what is wrong with an object that it received."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -163,7 +165,7 @@ class Emsp:
         if (method == "POST") is bool(self.registered):
             return self._envelope(None, 2000, "not now", http_status=405)
         said = json.loads(body)
-        self._complain_about(version, "credentials", "", said)
+        self._complain_about(version, "credentials", "", body)
         # The receiver asks the sender for its endpoints before it answers.
         self.partner_versions_url, self.token = said["url"], said["token"]
         await self.fetch_endpoints(version)
@@ -186,15 +188,16 @@ class Emsp:
         if request.method == "PATCH":
             if not self._patch(module, path, value or {}):
                 return self._envelope(None, 2000, "no such object", http_status=404)
+            self._complain_about(version, module, path, body, partial=True)
         elif request.method == "POST" and module == "cdrs":
-            self._complain_about(version, module, path, value)
+            self._complain_about(version, module, path, body)
             path = value["id"]
             headers["Location"] = f"{self.url}/{version}/receiver/cdrs/{path}"
             self.objects[module, path] = value
         elif request.method == "DELETE":
             self.objects.pop(place, None)
         else:
-            self._complain_about(version, module, path, value)
+            self._complain_about(version, module, path, body)
             self.objects[place] = value
         async with self.changed:
             self.changed.notify_all()
@@ -229,8 +232,11 @@ class Emsp:
             headers["Link"] = f'<{following}>; rel="next"'
         return self._envelope(found[offset : offset + limit], headers=headers)
 
-    def _complain_about(self, version: str, module: str, path: str, value: Any) -> None:
-        self.complaints += [f"{module} {path}: {one}" for one in self.validate(version, module, path, value)]
+    def _complain_about(self, version: str, module: str, path: str, body: bytes, *, partial: bool = False) -> None:
+        # With the decimals as they were written.
+        value = json.loads(body, parse_float=Decimal)
+        found = self.validate(version, module, path, value, partial=partial)
+        self.complaints += [f"{module} {path}: {one}" for one in found]
 
     def _envelope(
         self,
@@ -320,7 +326,7 @@ class Emsp:
         answer = await self.call(method, self.endpoints["credentials", "SENDER"], self.credentials(token, version))
         if answer.status_code < 300 and answer.json()["status_code"] == 1000:
             self.registered = answer.json()["data"]
-            self._complain_about(version, "credentials", "", self.registered)
+            self._complain_about(version, "credentials", "", json.dumps(self.registered).encode())
             self.token, self.accepted = self.registered["token"], {token}
         else:
             self.accepted = before

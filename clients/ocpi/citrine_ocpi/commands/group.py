@@ -3,6 +3,7 @@
 import typer
 
 from citrine_cli.processes import run_process
+from citrine_ocpi.commands.deliveries import build_deliveries
 from citrine_ocpi.commands.parties import build_parties
 from citrine_ocpi.commands.partners import build_partners
 from citrine_ocpi.commands.tariffs import build_tariffs
@@ -12,7 +13,7 @@ __all__ = ["build"]
 
 def build() -> typer.Typer:
     """Return the commands of `citrine ocpi`."""
-    app = typer.Typer(help="Roaming by OCPI: serve, partner, party, tariff.")
+    app = typer.Typer(help="Roaming by OCPI: serve, partner, party, tariff, delivery.")
 
     # The process parses its own flags, including --help.
     @app.command(
@@ -27,4 +28,5 @@ def build() -> typer.Typer:
     app.add_typer(build_partners(), name="partner")
     app.add_typer(build_parties(), name="party")
     app.add_typer(build_tariffs(), name="tariff")
+    app.add_typer(build_deliveries(), name="delivery")
     return app

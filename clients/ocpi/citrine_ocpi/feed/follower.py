@@ -166,9 +166,10 @@ class Feed:
                     if position:
                         await self._store([], position, event_time)
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.OUT_OF_RANGE:
+            # The second one is of a core whose database is another one now.
+            if error.code() not in (grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.INVALID_ARGUMENT):
                 raise
-            _logger.warning("events are no longer retained: what changed is listed", extra={"since": str(event_time)})
+            _logger.warning("events are no longer known: what changed is listed", extra={"since": str(event_time)})
             await self._begin(event_time)
 
     async def _batches(self, token: str) -> AsyncGenerator[tuple[list[Event], str], None]:

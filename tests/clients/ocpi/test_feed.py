@@ -1,0 +1,149 @@
+"""Events of a real core, followed by one adapter at a time, with their effects stored once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
+from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
+from citrine.events.v1.events_pb2 import Event
+from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_ocpi.feed import Effect, Listener
+from citrine_ocpi.feed.tables import FeedRow
+from citrine_ocpi.services import Services
+from citrine_ocpi.transport.calls import Endpoint
+from tests.support.core import RunningCore, running_core
+from tests.support.ocpi import RunningAdapter, running_adapter
+from tests.support.waiting import WAIT
+
+
+class Seen:
+    """A module that notes the tokens of drivers that changed."""
+
+    kinds = ("token_changed",)
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.caught_up: list[datetime | None] = []
+        self.changed = asyncio.Event()
+
+    def __call__(self, services: Services) -> "Seen":
+        return self
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        return ()
+
+    def listeners(self) -> Sequence[Listener]:
+        return (self,)
+
+    def tasks(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+        return ()
+
+    async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
+        ids = [event.token_changed.token.id_token.id_token for event in events]
+        if "broken" in ids:
+            raise RuntimeError("this one can't be understood")
+
+        async def note(session: AsyncSession) -> None:
+            self.ids += ids
+            self.changed.set()
+
+        return [note]
+
+    async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
+        async def note(session: AsyncSession) -> None:
+            self.caught_up.append(since)
+            self.changed.set()
+
+        return [note]
+
+    async def wait_for(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(WAIT):
+            while not is_so():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+@pytest.fixture
+async def core(sqlite_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
+    """A core on SQLite: what is followed is the same on each database."""
+    async with running_core(sqlite_url, tmp_path) as running:
+        yield running
+
+
+async def add_token(core: RunningCore, id_token: str) -> None:
+    """Add a token of a driver, which is an event."""
+    token = Token(id_token=IdToken(id_token=id_token, type="ISO14443"))
+    await core.stub(TokensServiceStub).CreateToken(CreateTokenRequest(token=token))
+
+
+def adapter(core: RunningCore, directory: Path, seen: Seen) -> Any:
+    """Run an adapter that follows a core."""
+    return running_adapter(directory, core=core.address, key=core.key, modules=[seen])
+
+
+async def test_events_are_followed_from_where_an_adapter_stopped(core: RunningCore, tmp_path: Path) -> None:
+    seen = Seen()
+    async with adapter(core, tmp_path, seen):
+        await seen.wait_for(lambda: seen.caught_up == [None])
+        await add_token(core, "01")
+        await seen.wait_for(lambda: seen.ids == ["01"])
+    await add_token(core, "02")
+
+    again = Seen()
+    async with adapter(core, tmp_path, again):
+        await add_token(core, "03")
+        await again.wait_for(lambda: again.ids == ["02", "03"])
+
+    assert again.caught_up == []
+
+
+async def test_an_event_that_can_not_be_understood_ends_nothing(core: RunningCore, tmp_path: Path) -> None:
+    seen = Seen()
+    async with adapter(core, tmp_path, seen):
+        await seen.wait_for(lambda: seen.caught_up == [None])
+        for id_token in ("01", "broken", "02"):
+            await add_token(core, id_token)
+
+        await seen.wait_for(lambda: seen.ids == ["01", "02"])
+
+
+async def test_one_of_several_adapters_follows_and_another_one_goes_on(core: RunningCore, tmp_path: Path) -> None:
+    first, second = Seen(), Seen()
+    async with AsyncExitStack() as stack:
+        async with adapter(core, tmp_path, first):
+            await first.wait_for(lambda: first.caught_up == [None])
+            other: RunningAdapter = await stack.enter_async_context(adapter(core, tmp_path, second))
+            await add_token(core, "01")
+            await first.wait_for(lambda: first.ids == ["01"])
+            assert await other.adapter.missing() in ("", "the feed of events has not begun")
+        await add_token(core, "02")
+
+        await second.wait_for(lambda: second.ids == ["02"])
+
+    assert first.ids == ["01"]
+    assert second.caught_up == []
+
+
+async def test_what_changed_is_listed_where_events_are_no_longer_retained(core: RunningCore, tmp_path: Path) -> None:
+    seen = Seen()
+    async with adapter(core, tmp_path, seen) as running:
+        await seen.wait_for(lambda: seen.caught_up == [None])
+        await add_token(core, "01")
+        await seen.wait_for(lambda: seen.ids == ["01"])
+    async with running_adapter(tmp_path) as idle, idle.office.database.writing() as session:
+        await session.execute(update(FeedRow).values(token="never was"))
+    assert running.settings.ocpi_database == idle.settings.ocpi_database
+
+    again = Seen()
+    async with adapter(core, tmp_path, again):
+        await again.wait_for(lambda: len(again.caught_up) == 1)
+        await add_token(core, "02")
+        await again.wait_for(lambda: again.ids == ["02"])
