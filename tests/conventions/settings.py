@@ -15,6 +15,7 @@ from citrine_console.config import ConsoleSettings
 from citrine_core.config import CoreSettings
 from citrine_edge.config import EdgeSettings
 from citrine_ocpi.config import OcpiSettings
+from citrine_ocpi.simulated_emsp.config import EmspSettings
 from citrine_process.settings import descriptions
 
 __all__ = ["DOCUMENT", "page"]
@@ -36,6 +37,7 @@ _PROCESSES = (
     ("Edge", EdgeSettings, "What `citrine edge` reads."),
     ("Console", ConsoleSettings, "What `citrine console` reads."),
     ("OCPI adapter", OcpiSettings, "What `citrine ocpi serve` and the other commands of `citrine ocpi` read."),
+    ("Simulated eMSP", EmspSettings, "What `citrine ocpi emsp` reads."),
 )
 
 _TABLE = "| variable | flag | form | default | meaning |\n|---|---|---|---|---|\n"

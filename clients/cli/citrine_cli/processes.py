@@ -18,6 +18,7 @@ PROCESSES = {
     ("simulate",): "simulate",
     ("console",): "console",
     ("ocpi", "serve"): "ocpi",
+    ("ocpi", "emsp"): "ocpi-emsp",
     ("db", "upgrade"): "upgrade",
     ("db", "rotate-key"): "rotate-key",
 }
@@ -29,6 +30,7 @@ _EXTRAS = {
     "simulate": "simulator",
     "console": "console",
     "ocpi": "ocpi",
+    "ocpi-emsp": "ocpi",
     "upgrade": "core",
     "rotate-key": "core",
 }

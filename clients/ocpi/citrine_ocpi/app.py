@@ -6,24 +6,21 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from citrine_ocpi.adapter import Adapter, office
 from citrine_ocpi.config import OcpiSettings, read_settings
 from citrine_ocpi.db import SchemaTooNew
 from citrine_ocpi.encryption import EncryptionKeyError
+from citrine_ocpi.serving import listening_socket, serve_until_stopped
 from citrine_process.addresses import join_address, split_address
 from citrine_process.http import HealthServer
 from citrine_process.logs import set_up_logging
-from citrine_process.running import announce_ready, loop_factory, stop_by_signal
+from citrine_process.running import announce_ready, loop_factory
 from citrine_process.settings import InvalidSetting
 from citrine_sdk import Citrine
 
 __all__ = ["main"]
-
-STOP_TIMEOUT = 5
-"""Seconds that requests which are under way have when the adapter stops."""
 
 _logger = logging.getLogger(__name__)
 
@@ -51,57 +48,23 @@ def _key(settings: OcpiSettings) -> str:
 
 
 async def _serve(settings: OcpiSettings) -> int:
-    stop = stop_by_signal()
     key = _key(settings)
     async with AsyncExitStack() as stack:
         citrine = await stack.enter_async_context(
             Citrine(settings.core, key=key, tenant=settings.ocpi_tenant or None, ca_file=settings.core_ca_file)
         )
-        host, port = split_address(settings.ocpi_listen)
         # The application needs the port, which may be any free one.
-        config = uvicorn.Config(
-            "",
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            timeout_graceful_shutdown=STOP_TIMEOUT,
-            lifespan="off",
-        )
-        try:
-            socket = config.bind_socket()
-        except SystemExit as error:
-            raise OSError(f"cannot listen on {settings.ocpi_listen}") from error
-        stack.callback(socket.close)
-        address = join_address(*socket.getsockname()[:2])
+        opened_socket = stack.enter_context(listening_socket(settings.ocpi_listen))
+        address = join_address(*opened_socket.getsockname()[:2])
         public_url = settings.public_url(address)
         opened = await stack.enter_async_context(office(settings, public_url))
         adapter = Adapter(settings, opened, citrine, public_url)
-        config.app = adapter.app
         health = HealthServer(adapter.missing, adapter.render_metrics)
         health_address = join_address(*await health.listen(*split_address(settings.ocpi_http_listen)))
         stack.callback(health.close)
-        # Partners that come before the server accepts them wait.
-        socket.listen(config.backlog)
         announce_ready(settings.ready_file, {"ocpi": address, "http": health_address})
         _logger.info("the OCPI adapter listens", extra={"address": address, "public_url": public_url})
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve([socket]), name="serve")
-        working = asyncio.create_task(adapter.run(), name="deliveries and events")
-        stopping = asyncio.create_task(stop.wait(), name="wait for a signal")
-        await asyncio.wait({serving, working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
-        failed = working.done()
-        for task in (working, stopping):
-            task.cancel()
-        results = await asyncio.gather(working, stopping, return_exceptions=True)
-        if failed:
-            _logger.error("the adapter stops by an error", exc_info=results[0])
-    return 1 if failed else 0
+        return await serve_until_stopped(adapter.app, opened_socket, adapter.run())
 
 
 if __name__ == "__main__":

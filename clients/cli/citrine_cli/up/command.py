@@ -69,6 +69,26 @@ def up(
             "--console-listen", envvar="CITRINE_CONSOLE_LISTEN", metavar="HOST:PORT", help="For browsers; empty: none."
         ),
     ] = "127.0.0.1:8080",
+    ocpi: Annotated[
+        bool, typer.Option("--ocpi", help="Run the OCPI adapter, too, and a simulated eMSP that roams at the demo.")
+    ] = False,
+    ocpi_listen: Annotated[
+        str,
+        typer.Option("--ocpi-listen", envvar="CITRINE_OCPI_LISTEN", metavar="HOST:PORT", help="For partners, by OCPI."),
+    ] = "127.0.0.1:8090",
+    ocpi_http_listen: Annotated[
+        str,
+        typer.Option(
+            "--ocpi-http-listen",
+            envvar="CITRINE_OCPI_HTTP_LISTEN",
+            metavar="HOST:PORT",
+            help="Health of the OCPI adapter.",
+        ),
+    ] = "127.0.0.1:9003",
+    emsp_listen: Annotated[
+        str,
+        typer.Option("--emsp-listen", envvar="CITRINE_EMSP_LISTEN", metavar="HOST:PORT", help="The simulated eMSP."),
+    ] = "127.0.0.1:8091",
     no_demo: Annotated[bool, typer.Option("--no-demo", help="No demo tenant and no simulated stations.")] = False,
     show: Annotated[
         bool, typer.Option("--show", help="Print addresses and credentials of the one that runs, and start nothing.")
@@ -96,6 +116,10 @@ def up(
             core_http_listen=core_http_listen,
             edge_http_listen=edge_http_listen,
             console_listen=console_listen,
+            ocpi=ocpi,
+            ocpi_listen=ocpi_listen,
+            ocpi_http_listen=ocpi_http_listen,
+            emsp_listen=emsp_listen,
             demo=not no_demo,
         )
     except ValidationError as error:

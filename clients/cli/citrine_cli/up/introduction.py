@@ -36,6 +36,7 @@ def introduction(
     groups: Sequence[Group],
     demo: Demo | None,
     console: str,
+    emsp: str,
 ) -> Introduction:
     """Return the introduction.
 
@@ -48,6 +49,7 @@ def introduction(
         groups: The simulated stations.
         demo: Credentials of the demo. None: there is no demo.
         console: Address that logs a browser in. Empty: there is no console.
+        emsp: Address of the simulated eMSP. Empty: there is none.
     """
     tenant = f"--tenant {TENANT} " if demo is not None else ""
     citrine = f".venv/bin/citrine {options}{tenant}"
@@ -55,6 +57,7 @@ def introduction(
     show = f".venv/bin/citrine up --show{_data_dir(settings)}"
     whole = [
         *([f"  console    {console}"] if console else []),
+        *([f"  eMSP       {emsp} shows what a partner gets by OCPI"] if emsp else []),
         f"  stations   {urls[1]}/STATION and {urls[1]}/TENANT/STATION",
         *_tls_lines(settings, urls),
         f"  gRPC       {grpc}, with the operator's key in {settings.operator_key_file}",
@@ -65,6 +68,7 @@ def introduction(
     brief = [
         f"Citrine is up. Ctrl-C stops it. Passwords: {show}",
         *([f"  console   {console}"] if console else []),
+        *([f"  eMSP      {emsp}"] if emsp else []),
         f"  stations  {', '.join(f'{url}/TENANT/STATION' for url in list(urls.values())[:2])}",
         f"  gRPC      {grpc}, key in {settings.operator_key_file}",
     ]

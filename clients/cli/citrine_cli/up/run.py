@@ -21,6 +21,7 @@ from citrine_cli.up.files import ensure_secret, locked_directory
 from citrine_cli.up.introduction import forget, introduction, remember
 from citrine_cli.up.patience import said_while_slow
 from citrine_cli.up.ports import check_free, reachable
+from citrine_cli.up.roaming import start_roaming
 from citrine_cli.up.screen import Screen
 from citrine_cli.up.settings import UpSettings
 from citrine_cli.up.simulators import Group, groups, simulator_arguments
@@ -79,7 +80,8 @@ class _Up:
                 demo = await seed(clients["default"], clients[TENANT], settings.demo_file) if settings.demo else None
             except grpc.aio.AioRpcError as error:
                 raise CliError(f"the demo can't be made: {sentence(error, grpc_address)}") from error
-            self._introduce(grpc_address, urls, demo, console)
+            emsp = await self._start_roaming(grpc_address, tasks) if settings.ocpi else ""
+            self._introduce(grpc_address, urls, demo, console, emsp)
             for tenant, citrine in clients.items():
                 tasks.create_task(self._follow(citrine), name=f"follow {tenant}")
             if demo is not None:
@@ -131,6 +133,20 @@ class _Up:
             self.children.remove(console)
             self._notice(f"there is no console: {error}")
             return {}
+
+    async def _start_roaming(self, core: str, tasks: asyncio.TaskGroup) -> str:
+        """Start the OCPI adapter and the eMSP; return where one sees what that gets."""
+        self._screen.line("the OCPI adapter …")
+        before = len(self.children)
+        try:
+            return await start_roaming(self._settings, core, self.children, self._notice)
+        except CliError as error:
+            # Stations charge without it.
+            self._notice(f"there is no roaming: {error}")
+            return ""
+        finally:
+            for child in self.children[before:]:
+                tasks.create_task(child.supervise(), name=f"keep {child.name}")
 
     async def stop(self) -> None:
         """Stop the children, the last one first: stations, then the edge, then the core."""
@@ -241,7 +257,9 @@ class _Up:
             *("--ocpps-client-ca-file", str(self._tls.ca_file)),
         ]
 
-    def _introduce(self, grpc_address: str, urls: Mapping[int, str], demo: Demo | None, console: Ready) -> None:
+    def _introduce(
+        self, grpc_address: str, urls: Mapping[int, str], demo: Demo | None, console: Ready, emsp: str
+    ) -> None:
         said = introduction(
             self._settings,
             grpc=grpc_address,
@@ -251,6 +269,7 @@ class _Up:
             groups=[] if demo is None else list(groups(demo, urls)),
             demo=demo,
             console=login_link(self._settings.console_login_file, reachable(console["http"])) if console else "",
+            emsp=emsp,
         )
         remember(self._settings.data_dir, said)
         self._screen.introduce(said)

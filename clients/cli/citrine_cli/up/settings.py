@@ -42,10 +42,26 @@ class UpSettings(BaseModel):
     """HOST:PORT for health and metrics of the edge."""
     console_listen: str
     """HOST:PORT of the web console; empty: none."""
+    ocpi: bool
+    """Whether to run the OCPI adapter, and with the demo a simulated eMSP."""
+    ocpi_listen: str
+    """HOST:PORT of the OCPI adapter."""
+    ocpi_http_listen: str
+    """HOST:PORT for health and metrics of the OCPI adapter."""
+    emsp_listen: str
+    """HOST:PORT of the simulated eMSP."""
     demo: bool
     """Whether to create and run the demo."""
 
-    @field_validator("ocpp_listen", "grpc_listen", "core_http_listen", "edge_http_listen")
+    @field_validator(
+        "ocpp_listen",
+        "grpc_listen",
+        "core_http_listen",
+        "edge_http_listen",
+        "ocpi_listen",
+        "ocpi_http_listen",
+        "emsp_listen",
+    )
     @classmethod
     def _is_address(cls, address: str) -> str:
         host_and_port(address)

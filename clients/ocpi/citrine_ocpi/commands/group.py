@@ -10,20 +10,23 @@ from citrine_ocpi.commands.tariffs import build_tariffs
 
 __all__ = ["build"]
 
+# The processes parse their own flags, including --help.
+_UNTOUCHED = {"allow_extra_args": True, "ignore_unknown_options": True}
+
 
 def build() -> typer.Typer:
     """Return the commands of `citrine ocpi`."""
-    app = typer.Typer(help="Roaming by OCPI: serve, partner, party, tariff, delivery.")
+    app = typer.Typer(help="Roaming by OCPI: serve, partner, party, tariff, delivery, emsp.")
 
-    # The process parses its own flags, including --help.
-    @app.command(
-        "serve",
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-        add_help_option=False,
-    )
+    @app.command("serve", context_settings=_UNTOUCHED, add_help_option=False)
     def serve(ctx: typer.Context) -> None:
         """Start the OCPI adapter; its own flags follow."""
         raise typer.Exit(run_process("ocpi", ctx.args))
+
+    @app.command("emsp", context_settings=_UNTOUCHED, add_help_option=False)
+    def emsp(ctx: typer.Context) -> None:
+        """Start a simulated eMSP, which registers and shows what it gets; its own flags follow."""
+        raise typer.Exit(run_process("ocpi-emsp", ctx.args))
 
     app.add_typer(build_partners(), name="partner")
     app.add_typer(build_parties(), name="party")

@@ -9,6 +9,8 @@ import typer
 
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.output import Output
+from citrine_cli.up.files import write_private
 from citrine_ocpi.adapter import Office
 from citrine_ocpi.commands.locations import locations
 from citrine_ocpi.commands.running import JsonFlag, output_of, run
@@ -20,6 +22,10 @@ from citrine_ocpi.transport.status import Version
 __all__ = ["build_partners"]
 
 PartnerArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the partner is called here.")]
+FileOption = Annotated[
+    Path | None,
+    typer.Option("--file", metavar="FILE", help="Write the token there, for you alone, and do not print it."),
+]
 VersionOption = Annotated[
     str, typer.Option("--version", metavar="VERSION", help="One of 2.2.1, 2.3.0; unset: the newest of both sides.")
 ]
@@ -54,6 +60,7 @@ def add(
     token_file: Annotated[
         Path | None, typer.Option("--token-file", metavar="PATH", help="File with the partner's token A; - is stdin.")
     ] = None,
+    file: FileOption = None,
     raw_token: Annotated[
         bool, typer.Option("--raw-token", help="Tokens stand in headers as they are, and not in base64.")
     ] = False,
@@ -76,13 +83,22 @@ def add(
         if not issued:
             out.line(f"citrine ocpi partner register {name} registers us there", style="dim")
             return
-        _print_invitation(out, office, issued)
+        _print_invitation(out, office, issued, file)
 
     run(work)
 
 
-def _print_invitation(out: Any, office: Office, token: str) -> None:
+def _print_invitation(out: Output, office: Office, token: str, file: Path | None) -> None:
     out.line(f"versions URL: {office.registration.versions_url}", is_whole=True)
+    if file is not None:
+        try:
+            write_private(file, f"{token}\n")
+        except OSError as error:
+            raise CliError(
+                f"--file: {file} can't be written: citrine ocpi partner invite prints another token"
+            ) from error
+        out.line(f"token A: in {file}")
+        return
     out.line(f"token A: {token}", is_whole=True)
     out.line("It is shown only now, and good until the partner has registered.", style="dim")
 
@@ -196,7 +212,7 @@ def rotate(ctx: typer.Context, name: PartnerArgument, version: VersionOption = "
     run(work)
 
 
-def invite(ctx: typer.Context, name: PartnerArgument, yes: Yes = False) -> None:
+def invite(ctx: typer.Context, name: PartnerArgument, file: FileOption = None, yes: Yes = False) -> None:
     """Print a new token A for a partner. If it was registered, it has to do so again."""
     out = output_of(ctx, False)
 
@@ -204,7 +220,7 @@ def invite(ctx: typer.Context, name: PartnerArgument, yes: Yes = False) -> None:
         partner = await office.administration.get(name)
         if partner.is_registered:
             await _ask(f"end the registration of {name}, so that it registers anew?", yes=yes)
-        _print_invitation(out, office, await office.administration.invite(name))
+        _print_invitation(out, office, await office.administration.invite(name), file)
 
     run(work)
 
