@@ -1,7 +1,7 @@
 """Events of a real core, followed by one adapter at a time, with their effects stored once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.events.v1.events_pb2 import Event
-from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_ocpi.feed import Effect, Listener
 from citrine_ocpi.feed.tables import FeedRow
 from citrine_ocpi.services import Services
@@ -27,7 +26,7 @@ from tests.support.waiting import WAIT
 class Seen:
     """A module that notes the tokens of drivers that changed."""
 
-    kinds = ("token_changed",)
+    kinds: Collection[str] = ("token_changed",)
 
     def __init__(self) -> None:
         self.ids: list[str] = []
@@ -47,7 +46,7 @@ class Seen:
         return ()
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
-        ids = [event.token_changed.token.id_token.id_token for event in events]
+        ids = [event.token_changed.token.id_token for event in events]
         if "broken" in ids:
             raise RuntimeError("this one can't be understood")
 
@@ -80,7 +79,7 @@ async def core(sqlite_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
 
 async def add_token(core: RunningCore, id_token: str) -> None:
     """Add a token of a driver, which is an event."""
-    token = Token(id_token=IdToken(id_token=id_token, type="ISO14443"))
+    token = Token(id_token=id_token, type="Central")
     await core.stub(TokensServiceStub).CreateToken(CreateTokenRequest(token=token))
 
 

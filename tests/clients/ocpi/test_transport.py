@@ -150,9 +150,12 @@ async def test_an_answer_goes_back_to_who_asked(partner: Emsp, url: str) -> None
     }
 
     answer = await partner.call("GET", f"{url}/1", headers=routing)
+    open_routing = {name: value for name, value in routing.items() if "from" in name}
+    of_open = await partner.call("GET", f"{url}/1", headers=open_routing)
     unknown = await partner.call("GET", f"{url}/1", headers={**routing, "OCPI-to-party-id": "XXX"})
     of_configuration = await partner.call("GET", partner.partner_versions_url)
 
+    assert of_open.headers["ocpi-from-party-id"] == "CIT"
     assert {name: value for name, value in answer.headers.items() if name.startswith("ocpi-")} == {
         "ocpi-from-country-code": "DE",
         "ocpi-from-party-id": "CIT",

@@ -46,6 +46,12 @@ class Received:
     version: str
 
 
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Emsp:
     """A partner of the adapter, with state that tests read and change."""
@@ -82,6 +88,8 @@ class Emsp:
     """Credentials that the adapter gave. Empty: it is not registered."""
     validate: Callable[..., list[str]] = received_faults
     """Returns what is wrong with an object that it received."""
+    answers: asyncio.Event = field(default_factory=_set_event)
+    """Cleared: it does not answer."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def credentials(self, token: str, version: str = "2.2.1") -> dict[str, Any]:
@@ -101,6 +109,7 @@ class Emsp:
         """Answer a request."""
         request = Request(scope, receive)
         body = await request.body()
+        await self.answers.wait()
         answer = self.fault(request)
         if answer is None:
             answer = await self._answer(request, body)

@@ -182,7 +182,7 @@ class SimulatedEmsp:
         if request.method == "GET":
             found = self._objects.get(place)
             return _envelope(request, found) if found is not None else _envelope(request, None, 2000, "unknown", 404)
-        value = json.loads(body) if body else None
+        value: Any = json.loads(body) if body else None
         shown = json.dumps(value, indent=1, ensure_ascii=False)
         self._newest.appendleft((time_text(utc_now()), request.method, place, shown))
         _logger.info("received", extra={"method": request.method, "object": place, "bytes": len(body)})

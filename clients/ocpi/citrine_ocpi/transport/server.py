@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import grpc
@@ -112,6 +113,9 @@ class OcpiServer:
         endpoint, handler, version, path, problem = self._find(scope)
         routing = Routing() if endpoint is None or endpoint.is_configuration else Routing.of(request.headers)
         try:
+            if routing.sender is not None and routing.receiver is None:
+                # Who asked left it to the hub whom; the answer says who answers.
+                routing = replace(routing, receiver=next(iter(await self._surroundings.own_parties()), None))
             reply = await self._answer(request, endpoint, handler, version, path, problem, routing, trace)
         except OcpiError as error:
             reply = Reply(None, error.status, str(error), error.http_status, error.headers)

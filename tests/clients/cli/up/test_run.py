@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,12 @@ LISTEN = [
     *("--core-http-listen", "127.0.0.1:0"),
     *("--edge-http-listen", "127.0.0.1:0"),
     *("--console-listen", "127.0.0.1:0"),
+]
+ROAMING = [
+    "--ocpi",
+    *("--ocpi-listen", "127.0.0.1:0"),
+    *("--ocpi-http-listen", "127.0.0.1:0"),
+    *("--emsp-listen", "127.0.0.1:0"),
 ]
 TIMEOUT = 120.0
 
@@ -91,9 +98,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def up(directory: Path) -> Iterator[Running]:
+def up(directory: Path, *arguments: str) -> Iterator[Running]:
     """Start it, and leave nothing of it behind."""
-    running = Running(directory)
+    running = Running(directory, *arguments)
     try:
         yield running
     finally:
@@ -148,14 +155,17 @@ def test_it_charges_survives_and_a_second_start_shows_the_same_and_leaves_nobody
     with up(tmp_path) as first:
         shown = charges_survives_a_killed_core_and_stops_cleanly(first)
 
-    with up(tmp_path) as second:
+    with up(tmp_path, *ROAMING) as second:
+        page = second.wait_for(r"eMSP       (http://\S+/) shows what a partner gets").group(1)
         assert passwords(second) == shown
+        with urllib.request.urlopen(page, timeout=TIMEOUT) as answer:
+            assert b"Simulated eMSP" in answer.read()
         second.wait_for("DEMO-1  connected")
         children = psutil.Process(second.process.pid).children()
         second.end(signal.SIGKILL)
         _, alive = psutil.wait_procs(children, timeout=TIMEOUT)
 
-    assert len(children) == 6
+    assert len(children) == 8
     assert alive == []
 
 
