@@ -12,7 +12,7 @@ from citrine_ocpi.adapter import Adapter, office
 from citrine_ocpi.config import OcpiSettings, read_settings
 from citrine_ocpi.db import SchemaTooNew
 from citrine_ocpi.encryption import EncryptionKeyError
-from citrine_ocpi.serving import listening_socket, serve_until_stopped
+from citrine_ocpi.serving import listening_socket, quieten, serve_until_stopped
 from citrine_process.addresses import join_address, split_address
 from citrine_process.http import HealthServer
 from citrine_process.logs import set_up_logging
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = read_settings(arguments)
         set_up_logging(settings.log_level)
+        quieten()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(settings))
     except (InvalidSetting, EncryptionKeyError, SchemaTooNew, OSError) as error:

@@ -1,8 +1,10 @@
 """How a process serves an ASGI application until it is told to stop."""
 
 import asyncio
+import logging
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -11,12 +13,18 @@ from starlette.types import ASGIApp
 from citrine_process.addresses import split_address
 from citrine_process.running import stop_by_signal
 
-__all__ = ["listening_socket", "serve_until_stopped"]
+__all__ = ["listening_socket", "quieten", "serve_until_stopped"]
 
 STOP_TIMEOUT = 5
 """Seconds that requests which are under way have when the process stops."""
 
 BACKLOG = 2048
+
+
+def quieten() -> None:
+    """Have the libraries of HTTP not log each request and each step: we log what we call, and what is wrong."""
+    for name in ("httpx2", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def listening_socket(address: str) -> socket.socket:
@@ -33,6 +41,15 @@ def listening_socket(address: str) -> socket.socket:
         )
     except OSError as error:
         raise OSError(f"cannot listen on {address}: {error.strerror or error}") from error
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: a signal that both know would count twice."""
+        yield
 
 
 async def serve_until_stopped(app: ASGIApp, opened: socket.socket, beside: Coroutine[Any, Any, None]) -> int:
@@ -54,7 +71,7 @@ async def serve_until_stopped(app: ASGIApp, opened: socket.socket, beside: Corou
         timeout_graceful_shutdown=STOP_TIMEOUT,
         lifespan="off",
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     serving = asyncio.create_task(server.serve([opened]), name="serve")
     working = asyncio.create_task(beside, name="beside serving")
     stopping = asyncio.create_task(stop.wait(), name="wait for a signal")

@@ -93,14 +93,14 @@ class DeliveryRepository:
 
     async def finish(self, delivery_id: int, revision: int, until: datetime) -> bool:
         """Delete what a partner has got. Return False if there is a newer version of it."""
-        mine = (DeliveryRow.delivery_id == delivery_id, DeliveryRow.lease_time == until)
-        result = await self._session.execute(delete(DeliveryRow).where(*mine, DeliveryRow.revision == revision))
+        is_own = (DeliveryRow.delivery_id == delivery_id, DeliveryRow.lease_time == until)
+        result = await self._session.execute(delete(DeliveryRow).where(*is_own, DeliveryRow.revision == revision))
         return bool(getattr(result, "rowcount", 0))
 
     async def release(self, delivery_id: int, until: datetime, **values: Any) -> None:
         """Have anybody send something again, with other values."""
-        mine = (DeliveryRow.delivery_id == delivery_id, DeliveryRow.lease_time == until)
-        await self._session.execute(update(DeliveryRow).where(*mine).values(lease_time=None, **values))
+        is_own = (DeliveryRow.delivery_id == delivery_id, DeliveryRow.lease_time == until)
+        await self._session.execute(update(DeliveryRow).where(*is_own).values(lease_time=None, **values))
 
     async def circuit(self, partner_id: str) -> CircuitRow | None:
         """Return how well a partner is reached. None: nothing failed yet."""

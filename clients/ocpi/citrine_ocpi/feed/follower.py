@@ -212,9 +212,9 @@ class Feed:
     async def _handle(self, events: Sequence[Event]) -> None:
         effects: list[Effect] = []
         for listener in self._listeners:
-            mine = [event for event in events if event.WhichOneof("body") in listener.kinds]
-            if mine:
-                effects += await self._effects(listener, mine)
+            own_events = [event for event in events if event.WhichOneof("body") in listener.kinds]
+            if own_events:
+                effects += await self._effects(listener, own_events)
         await self._store(effects, events[-1].token, events[-1].time.ToDatetime(UTC))
         self._metrics.feed_events.inc(len(events))
 

@@ -29,11 +29,11 @@ class FeedRepository:
     async def advance(self, name: str, follower_id: str, token: str, event_time: datetime | None) -> bool:
         """Store how far a feed was followed. Return False if another process follows it now."""
         values = {"token": token, **({} if event_time is None else {"event_time": event_time})}
-        mine = (FeedRow.name == name, FeedRow.follower_id == follower_id)
-        result = await self._session.execute(update(FeedRow).where(*mine).values(**values))
+        is_own = (FeedRow.name == name, FeedRow.follower_id == follower_id)
+        result = await self._session.execute(update(FeedRow).where(*is_own).values(**values))
         return bool(getattr(result, "rowcount", 0))
 
     async def release(self, name: str, follower_id: str, now: datetime) -> None:
         """Have another process follow a feed at once."""
-        mine = (FeedRow.name == name, FeedRow.follower_id == follower_id)
-        await self._session.execute(update(FeedRow).where(*mine).values(lease_time=now))
+        is_own = (FeedRow.name == name, FeedRow.follower_id == follower_id)
+        await self._session.execute(update(FeedRow).where(*is_own).values(lease_time=now))

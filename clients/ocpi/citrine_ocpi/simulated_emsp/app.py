@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from citrine_ocpi.serving import listening_socket, serve_until_stopped
+from citrine_ocpi.serving import listening_socket, quieten, serve_until_stopped
 from citrine_ocpi.simulated_emsp.config import EmspSettings, read_settings
 from citrine_ocpi.simulated_emsp.peer import EmspFailed, SimulatedEmsp
 from citrine_process.addresses import join_address
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         settings = read_settings(arguments)
         set_up_logging(settings.log_level)
+        quieten()
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_serve(settings))
     except (InvalidSetting, EmspFailed, OSError) as error:
