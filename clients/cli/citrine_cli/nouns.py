@@ -106,7 +106,9 @@ GROUPS: Mapping[str, Noun] = {
     "refused": _group(
         "refusals", "Messages of stations that were refused, dropped, mended or tolerated: list, forget."
     ),
-    "ocpi": Noun("citrine_ocpi.commands", "Roaming by OCPI: serve, partner, party, delivery, emsp.", extra="ocpi"),
+    "ocpi": Noun(
+        "citrine_ocpi.commands", "Roaming by OCPI: serve, partner, party, tariff, delivery, emsp.", extra="ocpi"
+    ),
     "person": _group("persons", "What is stored of a driver: export, erase, erasures."),
     "poisoned": _group("poisoned", "Messages of stations that the core could not process: list, show, run, remove."),
     "tolerance": _group(

@@ -105,5 +105,12 @@ def test_what_lists_something_lists_at_most_so_many() -> None:
 
     assert len(listing) > 20
     # A station has a handful of slots and of certificates, which come in one piece; roles and partners are as few.
-    few = {"key roles", "station certificate", "station network", "ocpi partner list", "ocpi party list"}
+    few = {
+        "key roles",
+        "station certificate",
+        "station network",
+        "ocpi partner list",
+        "ocpi party list",
+        "ocpi tariff list",
+    }
     assert without == few
