@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
@@ -46,22 +48,23 @@ class Seen:
         return ()
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
-        ids = [event.token_changed.token.id_token for event in events]
+        ids = [one.token_changed.token.id_token for one in events]
         if "broken" in ids:
             raise RuntimeError("this one can't be understood")
 
-        async def note(session: AsyncSession) -> None:
-            self.ids += ids
-            self.changed.set()
-
-        return [note]
+        return [lambda session: self._note(session, partial(self.ids.extend, ids))]
 
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
-        async def note(session: AsyncSession) -> None:
-            self.caught_up.append(since)
+        return [lambda session: self._note(session, partial(self.caught_up.append, since))]
+
+    async def _note(self, session: AsyncSession, noted: Callable[[], None]) -> None:
+        """Note something once it is stored."""
+
+        def stored(_: Session) -> None:
+            noted()
             self.changed.set()
 
-        return [note]
+        event.listen(session.sync_session, "after_commit", stored, once=True)
 
     async def wait_for(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(WAIT):
@@ -137,7 +140,7 @@ async def test_what_changed_is_listed_where_events_are_no_longer_retained(core: 
         await seen.wait_for(lambda: seen.caught_up == [None])
         await add_token(core, "01")
         await seen.wait_for(lambda: seen.ids == ["01"])
-    async with running_adapter(tmp_path) as idle, idle.office.database.writing() as session:
+    async with running_adapter(tmp_path, modules=[]) as idle, idle.office.database.writing() as session:
         await session.execute(update(FeedRow).values(token="never was"))
     assert running.settings.ocpi_database == idle.settings.ocpi_database
 
