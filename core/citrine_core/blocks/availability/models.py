@@ -24,6 +24,8 @@ class ConnectorState(Model):
             *("tenant_id", "status", "station_id", "evse_id", "connector_id"),
             where=text("status <> 1"),
         ),
+        # For counts of stations.
+        PartialIndex("ix_connectors_available", "tenant_id", "status", "station_id", where=text("status = 1")),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)

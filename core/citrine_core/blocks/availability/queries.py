@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, column, exists, func, select, text, values
+from sqlalchemy import ColumnElement, Select, String, TextClause, and_, case, column, exists, func, select, text, values
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.availability_pb2 import ConnectorDetail
@@ -33,6 +33,7 @@ __all__ = [
     "find_reported_evses",
     "find_status_history",
     "is_faulted",
+    "stations_by_status",
     "statuses_of_stations",
 ]
 
@@ -101,6 +102,27 @@ def is_faulted(tenant_id: str, station_id: Any) -> ColumnElement[bool]:
     """Return the condition that a connector of the station of a column is Faulted."""
     connector = ConnectorState
     return exists().where(connector.tenant_id == tenant_id, connector.station_id == station_id, text(_IS_FAULTED))
+
+
+def stations_by_status(tenant_id: str) -> list[tuple[int, Select[int, int]]]:
+    """Return queries of how many stations have a connector of each status, with what counts how often: 1 or -1.
+
+    The last one is of stations that were connected and are not.
+    """
+    connector = ConnectorState
+
+    def counted(*where: ColumnElement[bool] | TextClause) -> Select[int, int]:
+        stations = select(connector.status, connector.station_id).where(connector.tenant_id == tenant_id, *where)
+        distinct = stations.distinct().subquery("stations_by_status")
+        return select(distinct.c.status, func.count()).group_by(distinct.c.status)
+
+    closed = select(SESSIONS.c.station_id).where(SESSIONS.c.tenant_id == tenant_id, SESSIONS.c.is_open.is_(False))
+    # Each by the index of its condition.
+    return [
+        (1, counted(text("connectors.status = 1"))),
+        (1, counted(text("connectors.status <> 1"))),
+        (-1, counted(connector.station_id.in_(closed))),
+    ]
 
 
 _WORDS = {

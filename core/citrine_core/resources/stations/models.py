@@ -23,6 +23,7 @@ class Station(Model):
         PartialIndex(
             "ix_stations_location", "tenant_id", "location_id", "station_id", where=text("location_id IS NOT NULL")
         ),
+        PartialIndex("ix_stations_disabled", "tenant_id", "station_id", where=text("NOT enabled")),
         PartialIndex("ix_stations_held", "tenant_id", "station_id", where=text("held_time IS NOT NULL")),
         PartialIndex("ix_stations_never_booted", "tenant_id", "station_id", where=text("boot_time IS NULL")),
         Index(None, "tenant_id", "registration", "station_id"),

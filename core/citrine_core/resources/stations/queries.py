@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
@@ -16,7 +16,7 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     ChargingStation,
 )
 from citrine_core.db.one_of import one_of
-from citrine_core.resources.connections.queries import SESSIONS
+from citrine_core.resources.connections.queries import SESSIONS, was_admitted
 from citrine_core.resources.stations.client_certificates import ClientCertificates
 from citrine_core.resources.stations.models import Station, StationGroup, StationLabel
 from citrine_core.resources.stations.selection import stations_selected
@@ -24,6 +24,7 @@ from citrine_core.resources.stations.selection import stations_selected
 __all__ = [
     "BOOTS",
     "GROUPS",
+    "IS_DISABLED",
     "LABELS",
     "PLACES",
     "STATES",
@@ -46,6 +47,7 @@ __all__ = [
     "lock_station",
     "may_be_sent_to",
     "names_configuration",
+    "never_connected",
     "order_time_of",
     "revoke_client_certificate",
     "tenant_has_stations",
@@ -74,6 +76,9 @@ STATES = select(
 ).subquery("states")
 """What counts of each station, to be joined by tenant_id and station_id."""
 
+IS_DISABLED = text("NOT states.enabled")
+"""The condition of `STATES` that a station may not connect, as an index has it."""
+
 _STATES = ("connected", "pending", "rejected", "not_booted", "offline", "never_seen", "held", "disabled")
 
 
@@ -98,6 +103,13 @@ async def count_stations(session: AsyncSession) -> dict[str, int]:
         select(state, func.count()).select_from(Station.__table__.outerjoin(SESSIONS, of_station)).group_by(state)
     )
     return dict.fromkeys(_STATES, 0) | {row[0]: row[1] for row in rows}
+
+
+def never_connected(tenant_id: str) -> Select[int]:
+    """Return the query of how many stations of a tenant never connected."""
+    # Nothing boots without a connection: few stations have not booted.
+    query = select(func.count()).select_from(Station.__table__).where(_TABLE.tenant_id == tenant_id)
+    return query.where(_TABLE.boot_time.is_(None), ~was_admitted(_TABLE.tenant_id, _TABLE.station_id))
 
 
 def is_accepted(tenant_id: Any, station_id: Any) -> ColumnElement[bool]:

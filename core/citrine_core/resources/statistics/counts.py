@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import statistics_pb2 as pb
 from citrine.api.v1.station_selector_pb2 import StationSelector
-from citrine.ocpp.v2 import availability_pb2 as ocpp
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine_core.blocks.availability.queries import statuses_of_stations
 from citrine_core.blocks.transactions.queries import stations_with_open
@@ -15,16 +14,9 @@ from citrine_core.db import Listed, Page
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.queries import GROUPS, STATES
 from citrine_core.resources.stations.selection import stations_selected
+from citrine_core.resources.statistics.totals import STATUSES, count_all_stations
 
 __all__ = ["count_stations"]
-
-_STATUSES = {
-    "available": ocpp.CONNECTOR_STATUS_ENUM_AVAILABLE,
-    "occupied": ocpp.CONNECTOR_STATUS_ENUM_OCCUPIED,
-    "reserved": ocpp.CONNECTOR_STATUS_ENUM_RESERVED,
-    "unavailable": ocpp.CONNECTOR_STATUS_ENUM_UNAVAILABLE,
-    "faulted": ocpp.CONNECTOR_STATUS_ENUM_FAULTED,
-}
 
 _OF_TRANSACTIONS = {"transactions": BigInteger, "power_w": Double, "energy_wh": Double}
 """Sums over the open transactions of stations."""
@@ -38,9 +30,12 @@ async def count_stations(
     stations: StationSelector | None,
 ) -> Listed[pb.StationCounts]:
     """Return how many stations there are by state, in the order of the groups."""
+    if grouping == pb.STATISTICS_GROUPING_UNSPECIFIED and stations is None:
+        counts = await count_all_stations(session, tenant_id)
+        return [counts] if counts.total else [], ""
     columns = STATES.c
     selector = stations or StationSelector()
-    connectors = statuses_of_stations(tenant_id, selector, _STATUSES).subquery("connectors_of_stations")
+    connectors = statuses_of_stations(tenant_id, selector, STATUSES).subquery("connectors_of_stations")
     charging = stations_with_open(tenant_id, selector).subquery("charging_stations")
     is_online = and_(SESSIONS.c.is_open.is_(True))
     is_offline = and_(SESSIONS.c.station_id.is_not(None), SESSIONS.c.is_open.is_(False))
@@ -52,7 +47,7 @@ async def count_stations(
         "held": columns.held_time.is_not(None),
         "not_accepted": func.coalesce(columns.registration, 0) != REGISTRATION_STATUS_ENUM_ACCEPTED,
         "charging": charging.c.station_id.is_not(None),
-        **{name: and_(is_online, connectors.c[name] > 0) for name in _STATUSES},
+        **{name: and_(is_online, connectors.c[name] > 0) for name in STATUSES},
     }
     group = _group(grouping)
     sums = [func.sum(case((condition, 1), else_=0)).label(name) for name, condition in conditions.items()]

@@ -11,6 +11,8 @@ from sqlalchemy import insert, update
 from citrine.api.v1 import statistics_pb2 as pb
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.station_selector_pb2 import StationSelector
+from citrine.api.v1.stations_pb2 import DeleteStationRequest, Station, UpdateStationRequest
+from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.statistics_pb2_grpc import StatisticsServiceStub
 from citrine.ocpp.v2 import availability_pb2 as ocpp
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
@@ -259,7 +261,21 @@ async def test_stations_are_counted_by_state_and_refused_tokens_by_the_time_of_t
         await count_all(core)
         request = pb.ListSeriesRequest(time=TimeRange(start=timestamp(MIDNIGHT)))
         (point,) = (await states.api.ListSeries(request)).points
+        await second.close()
+        # What follows on the link is handled after the close.
+        await first.call(AuthorizeRequest(id_token=IdToken(id_token="CAFEBABE", type="ISO14443")))
+        await core.core.lanes.drained()
+        stations: Any = core.stub(StationsServiceStub)
+        await stations.UpdateStation(UpdateStationRequest(station=Station(station_id="CS-3", enabled=False)))
+        # By what is selected each station is looked at; all together are counted by indexes.
+        each = StationSelector(station_ids=["CS-1", "CS-2", "CS-3"])
+        later = await states.counts()
+        assert later == await states.counts(stations=each)
+        await stations.DeleteStation(DeleteStationRequest(station_id="CS-1"))
+        assert await states.counts() == await states.counts(stations=each)
 
+    names = ("online", "offline", "disabled", "faulted", "charging")
+    assert [later[""].get(name) for name in names] == [1, 1, 1, None, 1]
     charging = {"transactions": 1, "power_w": 11_000.0, "energy_wh": 2_500.0}
     assert everything == {
         "": {
