@@ -6,8 +6,8 @@ from citrine_core.db.migrations.indexes import create_index
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 
-revision = "0072"
-down_revision = "0071"
+revision = "0073"
+down_revision = "0072"
 
 
 def upgrade() -> None:
