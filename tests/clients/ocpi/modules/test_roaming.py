@@ -328,7 +328,7 @@ async def test_a_reservation_is_a_session_that_goes_on_as_charging_or_ends_with_
     cdr = await roaming.tnm.wait_for(lambda one: next((x.body for x in one.received if x.module == "cdrs"), None))
     assert charging["id"] == cdr["session_id"] == reserved["id"]
     assert _sum(cdr["total_cost"])[1] == Decimal(record.total.after_tax)
-    assert _sum(cdr["total_reservation_cost"]) == (2, Decimal("2.38"))
+    assert _sum(cdr["total_reservation_cost"]) == (Decimal(2), Decimal("2.38"))
 
     await desk.reserve(id=8, evse_id=1, id_token=token)
     await roaming.tnm.wait_for(lambda one: [x["status"] for x in sessions(one)] == ["COMPLETED", "RESERVATION"])
@@ -338,7 +338,7 @@ async def test_a_reservation_is_a_session_that_goes_on_as_charging_or_ends_with_
     unused = await roaming.tnm.wait_for(
         lambda one: (found := [x.body for x in one.received if x.module == "cdrs"])[1:] and found[1]
     )
-    assert _sum(unused["total_cost"]) == (2, Decimal("2.38"))
+    assert _sum(unused["total_cost"]) == (Decimal(2), Decimal("2.38"))
     assert (unused["total_energy"], unused["session_id"]) == (0, sessions(roaming.tnm)[1]["id"])
     place = unused["cdr_location"]
     assert (place["evse_uid"], place["evse_id"], place["connector_id"]) == ("E-1", "#NA", "#NA")

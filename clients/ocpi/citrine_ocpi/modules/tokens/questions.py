@@ -173,9 +173,9 @@ class Questions:
         keys = {key_of(party, token.id_token, one): one for one in _TYPES}
         async with self._services.database.reading() as session:
             found = await TokenRepository(session).find([*keys])
-        told = [keys[key] for key in found if core_type(token.id_token, keys[key]) == token.type]
+        known = [keys[key] for key in found if core_type(token.id_token, keys[key]) == token.type]
         guessed = [one for one in _TYPES if core_type(token.id_token, one) == token.type]
-        return next(iter([*told, *guessed]), "OTHER")
+        return next(iter([*known, *guessed]), "OTHER")
 
     async def _place(self, station_id: str) -> _Place:
         known = self._places.get(station_id)
