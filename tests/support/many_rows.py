@@ -17,7 +17,7 @@ from citrine_core.events import write_events
 from tests.support.renewed_database import run_statements
 from tests.support.statements import statements
 
-__all__ = ["ROWS", "Sql", "fill", "work_of"]
+__all__ = ["ROWS", "Sql", "fill", "indexed_later", "work_of"]
 
 ROWS = 500_000
 
@@ -89,14 +89,25 @@ def _filling(engine: AsyncEngine, table: Table, columns: Mapping[str, str], sql:
         if not column.nullable and column.server_default is None and column.autoincrement is not True
     }
     values |= {"tenant_id": "'default'", **columns}
-    # An index is made of all rows faster than row by row. Of two alike, SQLite uses the later one: migrations add the
-    # partial ones behind the others.
-    indexes = sorted(table.indexes, key=lambda one: (isinstance(one, PartialIndex), one.name))
-    yield from (str(DropIndex(index).compile(dialect=engine.dialect)) for index in indexes)
-    yield f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM {sql.numbers(rows)}"
-    yield from (str(CreateIndex(index).compile(dialect=engine.dialect)) for index in indexes)
+    inserting = f"INSERT INTO {table.name} ({', '.join(values)}) SELECT {', '.join(values.values())}"
+    yield from indexed_later(engine, [table.name], [f"{inserting} FROM {sql.numbers(rows)}"])
     if not sql.is_sqlite:
         yield f"ANALYZE {table.name}"
+
+
+def indexed_later(engine: AsyncEngine, names: Sequence[str], inserts: Sequence[str]) -> Iterator[str]:
+    """Yield statements that insert into tables of those names.
+
+    An index is made of all rows faster than row by row.
+    """
+    # Of two alike, SQLite uses the later one: migrations add the partial ones behind the others.
+    indexes = sorted(
+        (index for name in names for index in metadata().tables[name].indexes),
+        key=lambda one: (isinstance(one, PartialIndex), one.name),
+    )
+    yield from (str(DropIndex(index).compile(dialect=engine.dialect)) for index in indexes)
+    yield from inserts
+    yield from (str(CreateIndex(index).compile(dialect=engine.dialect)) for index in indexes)
 
 
 def _run_on_file(path: str, statements: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """A demo with its console, and a browser that is logged in. Both are of a file of tests, whose loop is one."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,9 +18,11 @@ SIZE = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, commands: Path) -> Iterator[Demo]:
-    """A `citrine up` with its demo."""
-    with demo(tmp_path_factory.mktemp("demo"), commands) as found:
+def running(tmp_path_factory: pytest.TempPathFactory, commands: Path, sqlite_template: Path) -> Iterator[Demo]:
+    """A `citrine up` with its demo, which has the tables that a first start would make."""
+    directory = tmp_path_factory.mktemp("demo")
+    shutil.copy(sqlite_template, directory / "citrine.db")
+    with demo(directory, commands) as found:
         yield found
 
 

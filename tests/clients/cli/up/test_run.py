@@ -1,4 +1,7 @@
-"""`citrine up` as a user starts it: real processes, a real database, a demo that charges."""
+"""`citrine up` as a user starts it: real processes, a real database, a demo that charges.
+
+The first test starts the program that is installed; to the others a fork that starts at once is as good.
+"""
 
 import contextlib
 import json
@@ -45,10 +48,10 @@ TIMEOUT = 120.0
 class Running:
     """A `citrine up` and what it prints."""
 
-    def __init__(self, directory: Path, *arguments: str) -> None:
+    def __init__(self, directory: Path, *arguments: str, citrine: Path | None = None) -> None:
         self.directory = directory
         self.process = subprocess.Popen(
-            [CITRINE, "up", *LISTEN, *arguments],
+            [citrine or quick_citrine(), "up", *LISTEN, *arguments],
             cwd=directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -99,8 +102,8 @@ class Running:
 
 @contextlib.contextmanager
 def up(directory: Path, *arguments: str) -> Iterator[Running]:
-    """Start it, and leave nothing of it behind."""
-    running = Running(directory, *arguments)
+    """Start what is installed, and leave nothing of it behind."""
+    running = Running(directory, *arguments, citrine=CITRINE)
     try:
         yield running
     finally:
@@ -173,7 +176,7 @@ def test_it_runs_without_a_demo_and_refuses_a_second_one(tmp_path: Path) -> None
     running = Running(tmp_path, "--no-demo")
     running.wait_for("What happens")
 
-    second = subprocess.run([CITRINE, "up", *LISTEN], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT)
+    second = subprocess.run([quick_citrine(), "up", *LISTEN], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT)
 
     assert (second.returncode, second.stderr) == (1, "error: citrine up runs already with .citrine\n")
     assert running.end(signal.SIGTERM) == 0
@@ -184,7 +187,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         ran = subprocess.run(
-            [CITRINE, "up", *LISTEN, "--ocpp-listen", address],
+            [quick_citrine(), "up", *LISTEN, "--ocpp-listen", address],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -222,7 +225,7 @@ def test_a_start_that_takes_long_says_what_it_waits_for(tmp_path: Path) -> None:
 
 def test_a_database_that_can_not_be_used_is_one_clear_line(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [CITRINE, "up", *LISTEN, "--database", "sqlite+aiosqlite:////nowhere/citrine.db"],
+        [quick_citrine(), "up", *LISTEN, "--database", "sqlite+aiosqlite:////nowhere/citrine.db"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -45,9 +45,9 @@ def show(directory: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def start(directory: Path, rows: int, columns: int, term: str = "xterm-256color") -> Terminal:
+def start(citrine: Path, directory: Path, rows: int, columns: int, term: str) -> Terminal:
     environment = {**ENVIRONMENT, "TERM": term, "PYTHONIOENCODING": "utf-8"}
-    return Terminal([CITRINE, "up", *LISTEN], directory, rows, columns, environment)
+    return Terminal([citrine, "up", *LISTEN], directory, rows, columns, environment)
 
 
 @pytest.fixture
@@ -58,7 +58,8 @@ def made_before(sqlite_template: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def terminal(tmp_path: Path, made_before: None) -> Iterator[Terminal]:
-    running = start(tmp_path, 24, 80)
+    # What is installed: a fork does not hear that its terminal has another size.
+    running = start(CITRINE, tmp_path, 24, 80, "xterm-256color")
     yield running
     if running.process.poll() is None:
         running.process.kill()
@@ -127,7 +128,7 @@ def test_one_that_was_killed_is_not_shown(terminal: Terminal, tmp_path: Path) ->
 
 @pytest.mark.usefixtures("made_before")
 def test_a_terminal_that_can_not_gets_plain_lines(tmp_path: Path) -> None:
-    plain = start(tmp_path, 24, 80, "dumb")
+    plain = start(quick_citrine(), tmp_path, 24, 80, "dumb")
     try:
         plain.wait_for("What happens")
         assert "\x1b" not in plain.raw

@@ -13,6 +13,7 @@ from citrine_core.events import write_events
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
 from citrine_core.resources.stations.lists import LookedStations, list_stations
 from citrine_core.resources.stations.tags import StationTags
+from tests.support.many_rows import indexed_later
 from tests.support.renewed_database import run_statements
 from tests.support.statements import statements
 
@@ -65,11 +66,12 @@ FILL = (
 async def fill(engine: AsyncEngine) -> None:
     """Fill the tables, without the limits of time of a core's connections."""
     # Foreign keys that are checked row by row take as long as all the rest.
-    fills = ["SET session_replication_role = replica"]
-    fills += [
+    settings = ["SET session_replication_role = replica", "SET maintenance_work_mem = '256MB'"]
+    inserts = [
         f"INSERT INTO {table} SELECT {values} FROM generate_series(1, {rows}) AS n" for rows, table, values in FILL
     ]
-    fills += [f"ANALYZE {table.partition(' ')[0]}" for _, table, _ in FILL]
+    names = sorted({table.partition(" ")[0] for _, table, _ in FILL})
+    fills = [*settings, *indexed_later(engine, names, inserts), *(f"ANALYZE {name}" for name in names)]
     await run_statements(engine.url.render_as_string(hide_password=False), fills)
 
 

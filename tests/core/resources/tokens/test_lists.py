@@ -23,7 +23,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.renewed_database import TEMPLATE
 from tests.support.statements import statements
 
-ROWS = 500_000
+ROWS = 100_000
 
 FIRST = 1767225600
 """When the first of them changed, in seconds since 1970; each other one a second later than the one before."""
@@ -160,11 +160,11 @@ async def plan(engine: AsyncEngine, statement: str, parameters: Any) -> str:
         pytest.param({"group_id": "G-500"}, "ix_tokens_group", id="group"),
         pytest.param({"status": BLOCKED}, "ix_tokens_status", id="status"),
         pytest.param({"valid": False}, "ix_tokens_invalid", id="invalid"),
-        pytest.param({"contract_id": "C-300000"}, "ix_tokens_contract", id="contract"),
+        pytest.param({"contract_id": "C-30000"}, "ix_tokens_contract", id="contract"),
         pytest.param({"country_code": "NL", "party_id": "P10"}, "ix_tokens_owner", id="owner"),
-        pytest.param({"id_token_prefix": "T-4000"}, "pk_tokens|sqlite_autoindex_tokens_1", id="prefix"),
+        pytest.param({"id_token_prefix": "T-400"}, "pk_tokens|sqlite_autoindex_tokens_1", id="prefix"),
         pytest.param(
-            {"update_time": TimeRange(start=Timestamp(seconds=1767225600 + 400_000))},
+            {"update_time": TimeRange(start=Timestamp(seconds=FIRST + 50_000))},
             "ix_tokens_update_time",
             id="time",
         ),
