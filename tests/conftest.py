@@ -9,6 +9,7 @@ from tests.support.examples import MORE
 pytest_plugins = [
     "tests.support.closed_loops",
     "tests.support.garbage",
+    "tests.support.root_logger",
     "tests.conformance.report",
     "tests.support.progress",
     "tests.support.quick",

@@ -66,7 +66,9 @@ class Program:
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     # A registry that does not answer is given up at once, not after minutes.
-    quick = {"npm_config_fetch_retries": "0", "npm_config_fetch_timeout": "20000", "GOFLAGS": "-mod=readonly"}
+    quick = {"npm_config_fetch_retries": "0", "npm_config_fetch_timeout": "20000"}
+    # What was compiled in another folder is used again only without that folder's path in it.
+    quick |= {"GOFLAGS": "-mod=readonly -trimpath"}
     return subprocess.run(
         command.split(), cwd=folder, env={**os.environ, **quick}, capture_output=True, text=True, check=False
     )

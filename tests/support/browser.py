@@ -1,13 +1,13 @@
 """A browser that tests drive: the chromium that `make test` unpacks, headless."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
 
-__all__ = ["SCREENSHOTS", "axe_findings", "open_browser"]
+__all__ = ["COLOURS", "SCREENSHOTS", "axe_findings", "open_browser"]
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / ".browser"
@@ -17,6 +17,9 @@ SCREENSHOTS = _ROOT / ".screenshots"
 
 GRAVE = frozenset({"serious", "critical"})
 """Findings of axe that no page may have."""
+
+COLOURS = ("color-contrast", "link-in-text-block")
+"""The rules of axe that are about colours."""
 
 
 @asynccontextmanager
@@ -35,11 +38,20 @@ async def open_browser() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def axe_findings(page: Page) -> list[str]:
-    """Return the grave findings of axe-core on a page, each with the elements that it is about."""
+async def axe_findings(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """Return the grave findings of axe-core on a page, each with the elements that it is about.
+
+    Args:
+        page: Which is shown.
+        rules: By some of its rules; empty: by all.
+    """
     # By the debugger of the browser, which no Content-Security-Policy binds.
-    await page.evaluate((_FOLDER / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
-    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate((_FOLDER / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8"))
+    found = await page.evaluate(
+        "rules => axe.run(document, {resultTypes: ['violations'], ...(rules.length ? {runOnly: rules} : {})})",
+        list(rules),
+    )
     return [
         f"{one['id']}: {one['help']} ({', '.join(str(node['target'][0]) for node in one['nodes'][:5])})"
         for one in found["violations"]

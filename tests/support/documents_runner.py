@@ -27,6 +27,9 @@ BIN = Path(sys.executable).parent
 TIMEOUT = 150.0
 """Seconds that anything may take."""
 
+PATIENCE = 0.5
+"""Seconds until a command that does not show yet what it will is typed again: a process each time."""
+
 _LISTEN = [
     *("--ocpp-listen", "127.0.0.1:0"),
     *("--ocpps-listen", "127.0.0.1:0"),
@@ -99,7 +102,7 @@ class Demo:
 
     def _first(self, words: str) -> dict[str, object]:
         """Return the first object of a list, waiting until there is one."""
-        _wait_until(lambda: bool(self._list(words)), lambda: f"citrine {words} has nothing")
+        _wait_until(lambda: bool(self._list(words)), lambda: f"citrine {words} has nothing", PATIENCE)
         return self._list(words)[0]
 
     def _list(self, words: str) -> list[dict[str, object]]:
@@ -194,7 +197,7 @@ class Reader:
         """Do one, and return what is wrong with it, or nothing."""
         end = time.monotonic() + TIMEOUT
         while (problem := self._do(step)) and step.by_and_by and time.monotonic() < end:
-            time.sleep(0.1)
+            time.sleep(PATIENCE)
         return problem
 
     def _do(self, step: Step) -> str:
@@ -303,8 +306,8 @@ def _pattern(line: str) -> re.Pattern[str]:
     return re.compile(".*".join(re.escape(one) for one in _plain(line).split("…")))
 
 
-def _wait_until(done: Callable[[], bool], problem: Callable[[], str]) -> None:
+def _wait_until(done: Callable[[], bool], problem: Callable[[], str], interval: float = 0.1) -> None:
     end = time.monotonic() + TIMEOUT
     while not done():
         assert time.monotonic() < end, problem()
-        time.sleep(0.1)
+        time.sleep(interval)

@@ -1,7 +1,6 @@
 """Statements that go straight to asyncpg; those that were deferred go together, in one round trip."""
 
-from collections.abc import Collection, Iterator, Sequence
-from types import SimpleNamespace
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from asyncpg import Connection as AsyncpgConnection
@@ -16,36 +15,18 @@ _texts: dict[tuple[Deferred, ...], str] = {}
 """Statements that were executed together, as one text."""
 
 
-_FIRST_OF_OTHERS = 16384
-"""Smallest oid of what is not part of PostgreSQL itself. Those below mean the same in each database."""
-
-_own_types: dict[int, Any] = {}
-"""What PostgreSQL said of types of its own, by their oids: what consists of others behind those."""
-
-_NOT_ASKED = SimpleNamespace(name="not asked")
-"""In the place of the statement that asked."""
-
-
 class DeferringConnection(AsyncpgConnection):  # type: ignore[misc]  # has no types
-    """A connection that stores deferred statements."""
+    """A connection that stores deferred statements.
+
+    On each the driver asks once what arrays are, which all bulk writes have, for some 6 ms of the server's time: too
+    little to tell it by its private methods. Public ones there are only for scalar types.
+    """
 
     __slots__ = ("deferred",)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.deferred: list[Statement] = []
-
-    async def _introspect_types(self, typeoids: Collection[int], timeout: float | None) -> tuple[list[Any], Any]:
-        """Return what PostgreSQL says of types that the driver does not know, as arrays, which all bulk writes have.
-
-        The driver asks again on each connection, for 10 to 20 ms of the server's time. It has no public way to be told;
-        a release of it that does not call this asks as ever, and a test fails.
-        """
-        if all(oid in _own_types for oid in typeoids):
-            return list(_own_types.values()), _NOT_ASKED
-        found, statement = await super()._introspect_types(typeoids, timeout)
-        _own_types.update((row["oid"], row) for row in found if row["oid"] < _FIRST_OF_OTHERS)
-        return found, statement
 
 
 class PostgresqlDirect(Direct):

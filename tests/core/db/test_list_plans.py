@@ -56,10 +56,10 @@ from tests.support.postgres import PostgresServer
 
 PAGE = 100
 
-MOST_PAGES = 600
+MOST_PAGES = 900
 """Most pages of PostgreSQL that are read for a list: each row may be on a page of its own, found by an index."""
 
-MOST_STEPS = 50
+MOST_STEPS = 100
 """Most thousands of steps that SQLite makes for a list."""
 
 STATIONS = 5_000

@@ -176,7 +176,9 @@ def test_it_runs_without_a_demo_and_refuses_a_second_one(tmp_path: Path) -> None
     running = Running(tmp_path, "--no-demo")
     running.wait_for("What happens")
 
-    second = subprocess.run([quick_citrine(), "up", *LISTEN], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT)
+    second = subprocess.run(
+        [quick_citrine(), "up", *LISTEN], cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT
+    )
 
     assert (second.returncode, second.stderr) == (1, "error: citrine up runs already with .citrine\n")
     assert running.end(signal.SIGTERM) == 0
