@@ -45,3 +45,12 @@ def upgrade() -> None:
         "ix_authorizations_lookup_station_id_create_time", "authorizations", ["lookup", "station_id", "create_time"]
     )
     op.create_index("ix_authorizations_create_time", "authorizations", ["create_time"])
+
+
+def downgrade() -> None:
+    """Go back to the revision before."""
+    op.drop_index("ix_authorizations_create_time", table_name="authorizations")
+    op.drop_index("ix_authorizations_lookup_station_id_create_time", table_name="authorizations")
+    op.drop_table("authorizations")
+    op.drop_table("token_pulls")
+    op.drop_table("tokens")
