@@ -189,7 +189,7 @@ class PartnerClient:
         began = time.monotonic()
         outcome = "failed"
         try:
-            self._check(partner, url)
+            self.check(partner, url)
             async with asyncio.timeout(timeout or self._timeout):
                 answer = await self._exchange(method, whole, headers, body)
             outcome = "done"
@@ -239,8 +239,12 @@ class PartnerClient:
             # The link has the parameters.
             url, query = next_link(answer.headers.get("link", "")), None
 
-    def _check(self, partner: Partner, url: str) -> None:
-        """Refuse a URL that is not on a host of the partner."""
+    def check(self, partner: Partner, url: str) -> None:
+        """Refuse a URL that is not on a host of the partner.
+
+        Raises:
+            PartnerRefused: When it is not, or has no https.
+        """
         try:
             host, port = check_url(url, allow_insecure=self._allow_insecure)
         except AddressRefused as error:

@@ -36,6 +36,7 @@ from tests.support.fake_edge import FakeSession, timestamp
 from tests.support.ocpi import RunningAdapter, running_adapter
 from tests.support.recording import record_all
 from tests.support.reservations import Desk
+from tests.support.waiting import WAIT
 
 LOCATION = "DE/CIT/L-1"
 CHARGING = {"charging_state": ChargingStateEnum.CHARGING_STATE_ENUM_CHARGING}
@@ -82,10 +83,6 @@ class Roaming:
         await self.station.call(
             StatusNotificationRequest(timestamp=timestamp(), connector_status=value, evse_id=1, connector_id=1)
         )
-
-
-def _judge(version: str, module: str, path: str, value: Any) -> list[str]:
-    return received_faults(version, module, path, value)
 
 
 async def _prepare(core: RunningCore) -> None:
@@ -149,8 +146,8 @@ async def roaming(database_url: str, tmp_path: Path) -> AsyncIterator[Roaming]:
         station = await edge.connect("CS-1", PASSWORD)
         await _prepare(core)
         adapter = await stack.enter_async_context(running_adapter(tmp_path, core=core.address, key=core.key))
-        tnm = await stack.enter_async_context(emsp(validate=_judge))
-        xyz = await stack.enter_async_context(emsp(country_code="BE", party_id="XYZ", validate=_judge))
+        tnm = await stack.enter_async_context(emsp(validate=received_faults))
+        xyz = await stack.enter_async_context(emsp(country_code="BE", party_id="XYZ", validate=received_faults))
         await tnm.register(adapter.versions_url, await adapter.invite("tnm"), "2.2.1")
         await xyz.register(adapter.versions_url, await adapter.invite("xyz"), "2.3.0")
         made = Roaming(core, adapter, station, tnm, xyz)
@@ -177,7 +174,7 @@ async def test_partners_see_a_location_as_it_is_and_what_changes_of_it_at_once(r
     assert later["evses"][0]["parking_restrictions"] == ["EMPLOYEES", "EV_ONLY"]
     assert later["parking_places"][0]["id"] == "P1"
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(WAIT):
         await roaming.set_status("FAULTED")
         patch = await roaming.tnm.wait_for(
             lambda one: next((x for x in one.received if x.method == "PATCH" and x.module == "locations"), None)

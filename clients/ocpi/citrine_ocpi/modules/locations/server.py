@@ -1,9 +1,10 @@
 """The endpoints of module locations: the list, and one location, EVSE or connector."""
 
 from citrine_ocpi.modules.locations.push import MODULE
+from citrine_ocpi.modules.locations.shown import shown_location
 from citrine_ocpi.modules.locations.stamps import connector_of
 from citrine_ocpi.published import LocationFilters, PublishedRepository
-from citrine_ocpi.published.viewers import EVERYBODY_PARTY, parties_of
+from citrine_ocpi.published.viewers import parties_of
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport import InterfaceRole
 from citrine_ocpi.transport.calls import Call, Endpoint
@@ -39,14 +40,11 @@ class LocationsServer:
         return call.reply_page([row.bodies[call.version] for row in rows], total)
 
     async def _show(self, call: Call) -> Reply:
-        async with self._services.database.reading() as session:
-            repository = PublishedRepository(session)
-            row = await repository.find(MODULE, call.path["location_id"])
-            audience = set() if row is None else await repository.audience(row)
-            only = await LocationFilters(session).of(call.partner.partner_id)
-        is_shown = bool(audience & {EVERYBODY_PARTY, *parties_of(call.partner, call.routing)})
-        if row is None or not (is_shown if only is None else row.object_id in only):
-            raise _unknown("there is no such location")
+        try:
+            async with self._services.database.reading() as session:
+                row = await shown_location(session, call, call.path["location_id"])
+        except UnknownLocation as error:
+            raise _unknown(str(error)) from None
         location = row.bodies[call.version]
         if "evse_uid" not in call.path:
             return Reply(location)

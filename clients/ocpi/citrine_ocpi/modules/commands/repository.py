@@ -1,0 +1,67 @@
+"""What is asked of the tables of commands, and written to them."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from citrine_ocpi.db.inserts import insert_missing
+from citrine_ocpi.modules.commands.tables import CommandRow, ReservationRow
+
+__all__ = ["CommandRepository"]
+
+RETENTION = timedelta(days=2)
+"""How long a repetition of a command is known as one."""
+
+
+class CommandRepository:
+    """The tables of commands within a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, row: dict[str, Any], now: datetime) -> bool:
+        """Store a command, and remove old ones. Return False if it is a repetition."""
+        await self._session.execute(delete(CommandRow).where(CommandRow.create_time < now - RETENTION))
+        await self._session.execute(delete(ReservationRow).where(ReservationRow.expire_time < now - RETENTION))
+        return bool(await insert_missing(self._session, CommandRow, [row], [CommandRow.command_id]))
+
+    async def is_known(self, partner_id: str, digest: str) -> bool:
+        """Return whether a command is a repetition."""
+        same = (CommandRow.partner_id == partner_id, CommandRow.digest == digest)
+        return await self._session.scalar(select(CommandRow.command_id).where(*same)) is not None
+
+    async def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[CommandRow]:
+        """Return commands that are to be sent, and let nobody else send them until a time."""
+        due = select(CommandRow).where(CommandRow.due_time <= now).order_by(CommandRow.due_time).limit(limit)
+        rows = (await self._session.scalars(due.with_for_update(skip_locked=True))).all()
+        for row in rows:
+            row.due_time = until
+        return rows
+
+    async def put_off(self, command_id: int, until: datetime) -> None:
+        """Have a command sent again at a time."""
+        own = CommandRow.command_id == command_id
+        await self._session.execute(update(CommandRow).where(own).values(due_time=until))
+
+    async def end(self, command_id: int) -> bool:
+        """Store that the result of a command is known. Return False if it was before."""
+        open_one = (CommandRow.command_id == command_id, CommandRow.due_time.is_not(None))
+        result = await self._session.execute(update(CommandRow).where(*open_one).values(due_time=None))
+        return bool(getattr(result, "rowcount", 0))
+
+    async def reservation(self, partner_id: str, reservation_id: str) -> ReservationRow | None:
+        """Return what station does for a reservation."""
+        return await self._session.get(ReservationRow, (partner_id, reservation_id.lower()))
+
+    async def put_reservation(
+        self, partner_id: str, reservation_id: str, station_id: str, number: int, expire_time: datetime
+    ) -> None:
+        """Store what station does for a reservation."""
+        row = await self.reservation(partner_id, reservation_id)
+        if row is None:
+            row = ReservationRow(partner_id=partner_id, lookup=reservation_id.lower())
+            self._session.add(row)
+        row.station_id, row.reservation_id, row.expire_time = station_id, number, expire_time

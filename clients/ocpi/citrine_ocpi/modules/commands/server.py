@@ -1,0 +1,131 @@
+"""The endpoint of module commands: what is answered at once."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
+from citrine_ocpi.modules.commands.calls import STATION_TIMEOUT
+from citrine_ocpi.modules.commands.executor import PATIENCE, CommandExecutor
+from citrine_ocpi.modules.commands.repository import CommandRepository
+from citrine_ocpi.modules.commands.targets import Refusal, Targets, UnknownSession
+from citrine_ocpi.services import Services
+from citrine_ocpi.transport.calls import Call, Endpoint
+from citrine_ocpi.transport.client import PartnerRefused
+from citrine_ocpi.transport.envelope import Reply
+from citrine_ocpi.transport.errors import InvalidParameters, UnknownReceiver
+from citrine_ocpi.transport.routing import Routing
+from citrine_ocpi.transport.status import InterfaceRole, Version
+
+__all__ = ["CommandsServer"]
+
+Response = v2_2_1.CommandResponseType
+
+_MODELS: Mapping[Version, Mapping[str, type[OcpiModel]]] = {
+    Version.V2_2_1: {
+        "START_SESSION": v2_2_1.StartSession,
+        "STOP_SESSION": v2_2_1.StopSession,
+        "RESERVE_NOW": v2_2_1.ReserveNow,
+        "CANCEL_RESERVATION": v2_2_1.CancelReservation,
+        "UNLOCK_CONNECTOR": v2_2_1.UnlockConnector,
+    },
+    Version.V2_3_0: {
+        "START_SESSION": v2_3_0.StartSession,
+        "STOP_SESSION": v2_2_1.StopSession,
+        "RESERVE_NOW": v2_3_0.ReserveNow,
+        "CANCEL_RESERVATION": v2_2_1.CancelReservation,
+        "UNLOCK_CONNECTOR": v2_2_1.UnlockConnector,
+    },
+}
+
+
+class CommandsServer:
+    """Stores commands that can go to a station, and answers so. What the station says is posted to the partner later.
+
+    A command that is repeated as it was has no second effect, and is answered as the first one.
+
+    Args:
+        services: What it uses.
+        targets: Finds what they are about.
+        executor: Sends them.
+    """
+
+    def __init__(self, services: Services, targets: Targets, executor: CommandExecutor) -> None:
+        self._services = services
+        self._targets = targets
+        self._executor = executor
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoint."""
+        return [Endpoint("commands", InterfaceRole.RECEIVER, "{command}", {"POST": self._command})]
+
+    async def _command(self, call: Call) -> Reply:
+        name = call.path["command"].upper()
+        kind = _MODELS[call.version].get(name)
+        if kind is None:
+            return _response(Response.NOT_SUPPORTED, f"{name} is no command")
+        command = call.model(kind)
+        response_url = str(getattr(command, "response_url"))  # noqa: B009 (all commands have one)
+        try:
+            self._services.client.check(call.partner, response_url)
+        except PartnerRefused as error:
+            raise InvalidParameters(f"response_url: {error}") from None
+        digest = hashlib.sha256(json.dumps([name, command.wire()], sort_keys=True).encode()).hexdigest()
+        async with self._services.database.reading() as session:
+            if await CommandRepository(session).is_known(call.partner.partner_id, digest):
+                return _response(Response.ACCEPTED)
+        try:
+            target = await self._targets.of(call, command)
+        except UnknownSession as error:
+            return _response(Response.UNKNOWN_SESSION, str(error))
+        except Refusal as error:
+            return _response(Response.REJECTED, str(error))
+        await self._store(call, name, command, digest, response_url, target)
+        self._executor.filled.set()
+        return _response(Response.ACCEPTED)
+
+    async def _store(
+        self,
+        call: Call,
+        name: str,
+        command: OcpiModel,
+        digest: str,
+        response_url: str,
+        target: dict[str, object],
+    ) -> None:
+        now = self._services.clock()
+        row = {
+            "partner_id": call.partner.partner_id,
+            "digest": digest,
+            "command": name,
+            "response_url": response_url,
+            "target": target,
+            "routing": (await self._routing(call)).headers(),
+            "correlation_id": call.trace.correlation_id,
+            "create_time": now,
+            "due_time": now,
+        }
+        async with self._services.database.writing() as session:
+            repository = CommandRepository(session)
+            if await repository.add(row, now) and name == "RESERVE_NOW":
+                await repository.put_reservation(
+                    call.partner.partner_id,
+                    str(getattr(command, "reservation_id")),  # noqa: B009
+                    str(target["station_id"]),
+                    int(str(target["reservation_id"])),
+                    datetime.fromisoformat(str(target["expiry"])),
+                )
+
+    async def _routing(self, call: Call) -> Routing:
+        own = await self._services.partners.own()
+        sender = call.routing.receiver or (own[0].party if own else None)
+        if sender is None:
+            raise UnknownReceiver("there is no party here yet")
+        return call.partner.routing(sender, call.routing.sender)
+
+
+def _response(result: v2_2_1.CommandResponseType, text: str = "") -> Reply:
+    message = [{"language": "en", "text": text[:512]}] if text else []
+    timeout = int(PATIENCE.total_seconds()) if result is Response.ACCEPTED else STATION_TIMEOUT
+    return Reply(v2_2_1.CommandResponse.model_validate({"result": result, "timeout": timeout, "message": message}))

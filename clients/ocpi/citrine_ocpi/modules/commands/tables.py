@@ -1,0 +1,57 @@
+"""The tables of commands of partners, and of what they call reservations."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from citrine_ocpi.db import Table
+from citrine_ocpi.db.base import BigId
+
+__all__ = ["CommandRow", "ReservationRow"]
+
+
+class CommandRow(Table):
+    """A command that was accepted: what the station says to it goes to the partner."""
+
+    __tablename__ = "partner_commands"
+
+    command_id: Mapped[BigId]
+    partner_id: Mapped[str] = mapped_column(String(36))
+    digest: Mapped[str] = mapped_column(String(64))
+    """Of the command and all that it says: who repeats it says the same."""
+    command: Mapped[str] = mapped_column(String(32))
+    """CommandType of OCPI."""
+    response_url: Mapped[str] = mapped_column(String(255))
+    target: Mapped[dict[str, Any]]
+    """Station, and what the command names of it."""
+    routing: Mapped[dict[str, Any]]
+    """Headers of the result."""
+    correlation_id: Mapped[str] = mapped_column(String(64))
+    create_time: Mapped[datetime]
+    due_time: Mapped[datetime | None]
+    """When it is to be sent to the core; while it is, when another process may. None: its result is known."""
+
+    __table_args__ = (
+        UniqueConstraint("partner_id", "digest", name="uq_partner_commands_partner_id_digest"),
+        Index("ix_partner_commands_due_time", "due_time", sqlite_where=text("due_time IS NOT NULL"),
+              postgresql_where=text("due_time IS NOT NULL")),
+        Index("ix_partner_commands_create_time", "create_time"),
+    )  # fmt: skip
+
+
+class ReservationRow(Table):
+    """What a partner calls a reservation, and what its station does."""
+
+    __tablename__ = "partner_reservations"
+
+    partner_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    lookup: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """The partner's id in small letters."""
+    station_id: Mapped[str] = mapped_column(String(255))
+    reservation_id: Mapped[int]
+    """Of OCPP."""
+    expire_time: Mapped[datetime]
+
+    __table_args__ = (Index("ix_partner_reservations_expire_time", "expire_time"),)

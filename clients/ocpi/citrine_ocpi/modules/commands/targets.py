@@ -1,0 +1,148 @@
+"""What a command is about: the station and what it names of it, as far as the partner may know."""
+
+import secrets
+from datetime import UTC
+from typing import Any
+
+from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, LocationEvse
+from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
+from citrine_ocpi.modules.commands.repository import CommandRepository
+from citrine_ocpi.modules.locations.shown import shown_location
+from citrine_ocpi.modules.tokens.mapping import AnyToken, core_type
+from citrine_ocpi.modules.tokens.store import TokenStore
+from citrine_ocpi.published import PublishedRepository
+from citrine_ocpi.published.viewers import parties_of
+from citrine_ocpi.services import Services
+from citrine_ocpi.transport.calls import Call
+from citrine_ocpi.transport.errors import InvalidParameters, UnknownLocation
+from citrine_sdk import pages
+
+__all__ = ["Refusal", "Targets", "UnknownSession"]
+
+AVAILABLE = "AVAILABLE"
+
+LARGEST_NUMBER = 2**31 - 1
+
+
+class Refusal(Exception):
+    """A command does not go to a station. Its text goes to the partner."""
+
+
+class UnknownSession(Refusal):
+    """The session is not known, or not the partner's."""
+
+
+class Targets:
+    """Finds what commands are about.
+
+    Args:
+        services: What it uses.
+        store: Where tokens are stored that come with commands.
+    """
+
+    def __init__(self, services: Services, store: TokenStore) -> None:
+        self._services = services
+        self._store = store
+
+    async def of(self, call: Call, command: OcpiModel) -> dict[str, Any]:
+        """Return what a command is about, to be stored.
+
+        Raises:
+            InvalidParameters: When its token is not the partner's.
+            UnknownLocation: When the partner knows no such location, EVSE or connector.
+            Refusal: When no station can do it.
+            grpc.aio.AioRpcError: When the core can't be asked.
+        """
+        match command:
+            case v2_2_1.StartSession() | v2_3_0.StartSession():
+                evse = await self._evse(call, str(command.location_id), command.evse_uid)
+                return {
+                    "station_id": evse.station_id,
+                    "evse_id": evse.evse_id if command.evse_uid is not None else 0,
+                    "reference": str(command.authorization_reference or ""),
+                    **await self._token(call, command.token),
+                }
+            case v2_2_1.StopSession():
+                return await self._session(call, str(command.session_id))
+            case v2_2_1.UnlockConnector():
+                evse = await self._evse(call, str(command.location_id), command.evse_uid)
+                numbers = [one.connector_id for one in evse.connectors if str(one.connector_id) == command.connector_id]
+                if not numbers:
+                    raise UnknownLocation("there is no such connector")
+                return {"station_id": evse.station_id, "evse_id": evse.evse_id, "connector_id": numbers[0]}
+            case v2_2_1.ReserveNow() | v2_3_0.ReserveNow():
+                return await self._reservation(call, command)
+            case v2_2_1.CancelReservation():
+                async with self._services.database.reading() as session:
+                    row = await CommandRepository(session).reservation(
+                        call.partner.partner_id, str(command.reservation_id)
+                    )
+                if row is None:
+                    raise Refusal("there is no such reservation")
+                return {"station_id": row.station_id, "reservation_id": row.reservation_id}
+        raise InvalidParameters("there is no such command")
+
+    async def _evse(self, call: Call, location_id: str, evse_uid: str | None) -> LocationEvse:
+        """Return an EVSE of a location. None named: one of the only station that stands there."""
+        async with self._services.database.reading() as session:
+            location = await shown_location(session, call, location_id)
+        found: list[LocationEvse] = []
+        request = ListLocationEvsesRequest(location_id=location.object_id)
+        async for page in pages(self._services.citrine.locations.ListLocationEvses, request):
+            found += [one for one in page.evses if one.station_id and one.evse_id]
+        if evse_uid is not None:
+            named = [one for one in found if one.uid.lower() == evse_uid.lower()]
+            if not named:
+                raise UnknownLocation("there is no such EVSE")
+            return named[0]
+        if len({one.station_id for one in found}) != 1:
+            raise Refusal("the location has several stations: name an EVSE" if found else "there is no station yet")
+        return found[0]
+
+    async def _available(self, call: Call, location_id: str) -> str:
+        """Return the uid of an EVSE of a location that is available."""
+        async with self._services.database.reading() as session:
+            location = await shown_location(session, call, location_id)
+        evses = location.bodies[call.version].get("evses", [])
+        uid = next((str(one["uid"]) for one in evses if one["status"] == AVAILABLE), "")
+        if not uid:
+            raise Refusal("no EVSE of the location is available")
+        return uid
+
+    async def _reservation(self, call: Call, command: v2_2_1.ReserveNow | v2_3_0.ReserveNow) -> dict[str, Any]:
+        if command.expiry_date <= self._services.clock():
+            raise Refusal("the reservation would be over already")
+        partner_id, name = call.partner.partner_id, str(command.reservation_id)
+        async with self._services.database.reading() as session:
+            known = await CommandRepository(session).reservation(partner_id, name)
+        uid = command.evse_uid or await self._available(call, str(command.location_id))
+        evse = await self._evse(call, str(command.location_id), uid)
+        if known is not None and known.station_id != evse.station_id:
+            raise Refusal("the reservation is at another station: cancel it first")
+        return {
+            "station_id": evse.station_id,
+            "evse_id": evse.evse_id,
+            "reservation_id": secrets.randbelow(LARGEST_NUMBER) + 1 if known is None else known.reservation_id,
+            "expiry": command.expiry_date.astimezone(UTC).isoformat(),
+            **await self._token(call, command.token),
+        }
+
+    async def _session(self, call: Call, session_id: str) -> dict[str, Any]:
+        async with self._services.database.reading() as session:
+            repository = PublishedRepository(session)
+            row = await repository.find("sessions", session_id)
+            audience = set() if row is None else await repository.audience(row)
+        if row is None or not audience & parties_of(call.partner, call.routing):
+            raise UnknownSession("there is no such session")
+        kind, _, rest = row.source.partition("/")
+        station_id, _, transaction_id = rest.partition("/")
+        if kind != "transaction" or row.bodies[call.version].get("status") not in ("ACTIVE", "PENDING"):
+            raise Refusal("the session is not active")
+        return {"station_id": station_id, "transaction_id": transaction_id}
+
+    async def _token(self, call: Call, token: AnyToken) -> dict[str, str]:
+        """Return a token of the partner, which the core knows from now on."""
+        stored = await self._store.put(call.partner, [token])
+        if stored.refused:
+            raise InvalidParameters(f"token: {'; '.join(stored.refused.values())}")
+        return {"id_token": str(token.uid), "id_token_type": core_type(str(token.uid), str(token.type))}
