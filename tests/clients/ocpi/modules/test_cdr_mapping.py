@@ -91,7 +91,7 @@ def written(model: OcpiModel) -> dict[str, Any]:
 
 def cdr(version: Version, **changes: Any) -> dict[str, Any]:
     record = ParseDict({**RECORD, **changes}, ChargeRecord())
-    return written(charge_cdr(record.record_id, record, OWNER, OURS, "S-1", [], version))
+    return written(charge_cdr(record.record_id, record, OWNER, OURS, "S-1", "", [], version))
 
 
 @pytest.mark.parametrize("version", Version)

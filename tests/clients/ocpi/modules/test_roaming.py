@@ -26,7 +26,9 @@ from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, StatusNotificationRequest
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_ocpi.modules.sessions import find_session
 from citrine_ocpi.published import LocationFilters
+from citrine_ocpi.transport import Party
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import BEGINNING, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
@@ -275,6 +277,11 @@ async def test_a_partner_sees_the_session_of_its_token_and_gets_its_cdr_with_the
     assert [one["id"] for one in await roaming.list(payer, "sessions", "?date_from=2020-01-01T00:00:00Z")] == [
         over["id"]
     ]
+    database = roaming.adapter.office.database
+    found = await find_session(database, over["id"].upper(), [Party(payer.country_code, payer.party_id)])
+    assert found is not None
+    assert (found.station_id, found.transaction_id, found.is_over) == ("CS-1", "T-1", True)
+    assert await find_session(database, over["id"], [Party(other.country_code, other.party_id)]) is None
     for module in ("sessions", "cdrs"):
         assert await roaming.list(other, module, "?date_from=2020-01-01T00:00:00Z") == []
         assert [one for one in other.received if one.module == module] == []

@@ -59,6 +59,7 @@ def charge_cdr(
     owner: Owner,
     party: Party,
     session_id: str,
+    reference: str,
     tariffs: Sequence[Mapping[str, Any]],
     version: Version,
 ) -> OcpiModel:
@@ -70,6 +71,7 @@ def charge_cdr(
         owner: Of its token.
         party: Of ours, that owns the location.
         session_id: Of its session.
+        reference: What the owner called its authorization. Empty: the record says it, or nobody does.
         tariffs: As objects of OCPI.
         version: Of OCPI.
     """
@@ -84,7 +86,7 @@ def charge_cdr(
             "session_id": session_id,
             "cdr_token": cdr_token(record.token.id_token, owner, version),
             "auth_method": _METHODS[record.authorization_method],
-            "authorization_reference": record.reference[:36] or None,
+            "authorization_reference": (reference or record.reference)[:36] or None,
             "cdr_location": _location(record, version),
             "currency": record.currency or NO_CURRENCY,
             "tariffs": [*tariffs],

@@ -4,12 +4,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from citrine_ocpi.feed import Listener
+from citrine_ocpi.modules.sessions.lookup import KnownSession, find_session
 from citrine_ocpi.modules.sessions.push import SessionsListener
 from citrine_ocpi.modules.sessions.server import SessionsServer
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Endpoint
 
-__all__ = ["SessionsModule"]
+__all__ = ["KnownSession", "SessionsModule", "find_session"]
 
 
 class SessionsModule:

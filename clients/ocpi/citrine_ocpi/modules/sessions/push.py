@@ -200,6 +200,8 @@ class SessionsListener:
             for version in Version
         }
         remembered = {
+            "station_id": transaction.station_id,
+            "transaction_id": transaction.transaction_id,
             "periods": made[Version.V2_3_0].wire().get("charging_periods", []),
             "reached": written_time(periods.reached) if periods.reached else "",
         }
