@@ -23,6 +23,7 @@ __all__ = [
     "cdr_token",
     "dimensions_of",
     "hours",
+    "known_type",
     "named_id",
     "period",
     "place_of",
@@ -52,6 +53,8 @@ class Owner:
     contract_id: str = ""
     uid: str = ""
     """Its id as the party gave it. Empty: as stations send it."""
+    type: str = ""
+    """TokenType of OCPI, as the party gave it. Empty: it is that of the type by which stations know it."""
     is_whitelisted: bool = False
     """Whether nobody is asked about the token."""
 
@@ -79,7 +82,11 @@ def named_id(*names: str) -> str:
 
 def token_type(type_name: str, version: Version) -> str:
     """Return the TokenType of OCPI of a token's type in the spelling of OCPP."""
-    name = "RFID" if type_name in _RFID else _TOKEN_TYPES.get(type_name, "OTHER")
+    return known_type("RFID" if type_name in _RFID else _TOKEN_TYPES.get(type_name, "OTHER"), version)
+
+
+def known_type(name: str, version: Version) -> str:
+    """Return a TokenType of OCPI, or OTHER where a version has none of that name."""
     kinds = v2_2_1.TokenType if version is Version.V2_2_1 else v2_3_0.TokenType
     return name if kinds(name).is_known else "OTHER"
 
@@ -90,7 +97,7 @@ def cdr_token(token: IdToken, owner: Owner, version: Version) -> Fields:
         "country_code": owner.party.country_code,
         "party_id": owner.party.party_id,
         "uid": (owner.uid or token.id_token)[:36],
-        "type": token_type(token.type, version),
+        "type": token_type(token.type, version) if not owner.type else known_type(owner.type, version),
         # A token without a contract is one of itself.
         "contract_id": owner.contract_id or (owner.uid or token.id_token)[:36],
     }

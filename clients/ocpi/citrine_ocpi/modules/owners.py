@@ -2,17 +2,22 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import grpc
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.locations_pb2 import PublishToken
 from citrine.api.v1.tokens_pb2 import TOKEN_WHITELIST_ALWAYS, GetTokenRequest, ListTokensRequest, Token
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_ocpi.models import v2_3_0
 from citrine_ocpi.modules.charging import Owner
+from citrine_ocpi.modules.tokens.mapping import core_type
+from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.transport import Party
 from citrine_sdk import Citrine
 
-__all__ = ["Owners"]
+__all__ = ["Owners", "as_known"]
 
 REMEMBERED = 60.0
 """Seconds: most tokens are the operator's own, and each message of theirs would be another question."""
@@ -72,6 +77,16 @@ class Owners:
             if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
                 return None
             raise
+
+
+async def as_known(session: AsyncSession, owner: Owner, token: IdToken) -> Owner:
+    """Return an owner with the type by which it knows a token, which stations know by another one."""
+    uid = owner.uid or token.id_token
+    party = owner.party
+    keys = {(party.country_code, party.party_id, uid.lower(), str(one)): str(one) for one in v2_3_0.TokenType}
+    found = await TokenRepository(session).find([*keys])
+    said = sorted(keys[key] for key in found if core_type(uid, keys[key]) == token.type)
+    return replace(owner, type=said[0]) if said else owner
 
 
 def _owner(token: Token) -> Owner | None:

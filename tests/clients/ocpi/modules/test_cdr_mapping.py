@@ -91,7 +91,7 @@ def written(model: OcpiModel) -> dict[str, Any]:
 
 def cdr(version: Version, **changes: Any) -> dict[str, Any]:
     record = ParseDict({**RECORD, **changes}, ChargeRecord())
-    return written(charge_cdr(record.record_id, record, OWNER, OURS, "S-1", "", [], version))
+    return written(charge_cdr(record.record_id, record, OWNER, OURS, "S-1", {}, [], version))
 
 
 @pytest.mark.parametrize("version", Version)
@@ -182,7 +182,7 @@ def test_a_reservation_that_nobody_used_has_no_evse(version: Version) -> None:
     )
     site = ParseDict(SITE, Location())
 
-    seen = written(reservation_cdr("C-1", cost, OWNER, OURS, site, "", "S-1", [], version))
+    seen = written(reservation_cdr("C-1", cost, OWNER, OURS, site, "", "S-1", {}, [], version))
 
     assert faults(seen, "CDR", str(version)) == []
     place = seen["cdr_location"]

@@ -59,7 +59,7 @@ def charge_cdr(
     owner: Owner,
     party: Party,
     session_id: str,
-    reference: str,
+    session: Mapping[str, Any],
     tariffs: Sequence[Mapping[str, Any]],
     version: Version,
 ) -> OcpiModel:
@@ -71,7 +71,7 @@ def charge_cdr(
         owner: Of its token.
         party: Of ours, that owns the location.
         session_id: Of its session.
-        reference: What the owner called its authorization. Empty: the record says it, or nobody does.
+        session: The session, which has the token as its owner knows it. Empty: there is none.
         tariffs: As objects of OCPI.
         version: Of OCPI.
     """
@@ -84,9 +84,9 @@ def charge_cdr(
             "start_date_time": start,
             "end_date_time": end,
             "session_id": session_id,
-            "cdr_token": cdr_token(record.token.id_token, owner, version),
+            "cdr_token": session.get("cdr_token") or cdr_token(record.token.id_token, owner, version),
             "auth_method": _METHODS[record.authorization_method],
-            "authorization_reference": (reference or record.reference)[:36] or None,
+            "authorization_reference": session.get("authorization_reference") or record.reference[:36] or None,
             "cdr_location": _location(record, version),
             "currency": record.currency or NO_CURRENCY,
             "tariffs": [*tariffs],
@@ -112,6 +112,7 @@ def reservation_cdr(
     location: locations.Location,
     evse_uid: str,
     session_id: str,
+    session: Mapping[str, Any],
     tariffs: Sequence[Mapping[str, Any]],
     version: Version,
 ) -> OcpiModel:
@@ -126,7 +127,7 @@ def reservation_cdr(
             "start_date_time": start,
             "end_date_time": end,
             "session_id": session_id or None,
-            "cdr_token": cdr_token(cost.id_token, owner, version),
+            "cdr_token": session.get("cdr_token") or cdr_token(cost.id_token, owner, version),
             "auth_method": "COMMAND",
             "cdr_location": {
                 **_address(location),

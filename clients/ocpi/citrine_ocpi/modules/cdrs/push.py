@@ -1,7 +1,7 @@
 """Follows charge records: of each that a partner pays for, a CDR is stored and posted, and what corrects it."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -48,8 +48,8 @@ LONGEST_RESERVATION = timedelta(days=2)
 
 _logger = logging.getLogger(__name__)
 
-Make = Callable[[str, str, str, Version], OcpiModel]
-"""Makes a CDR by its id, the id of its session, what its owner called the authorization, and a version."""
+Make = Callable[[str, str, Mapping[str, Any], Version], OcpiModel]
+"""Makes a CDR by its id, the id of its session, that session, and a version."""
 
 
 class CdrsListener:
@@ -141,8 +141,8 @@ class CdrsListener:
             return []
         tariffs = await self._tariffs(record.tariff_id, record.tariff_version, ours, location.time_zone)
 
-        def make(cdr_id: str, session_id: str, reference: str, version: Version) -> OcpiModel:
-            return charge_cdr(cdr_id, record, owner, ours, session_id, reference, tariffs[version], version)
+        def make(cdr_id: str, session_id: str, began: Mapping[str, Any], version: Version) -> OcpiModel:
+            return charge_cdr(cdr_id, record, owner, ours, session_id, began, tariffs[version], version)
 
         return [
             partial(
@@ -172,9 +172,9 @@ class CdrsListener:
         request = GetReservationRequest(station_id=cost.station_id, reservation_id=cost.reservation_id)
         reservation = await self._citrine.reservation.GetReservation(request)
 
-        def make(cdr_id: str, session_id: str, reference: str, version: Version) -> OcpiModel:
+        def make(cdr_id: str, session_id: str, began: Mapping[str, Any], version: Version) -> OcpiModel:
             return reservation_cdr(
-                cdr_id, cost, found, at.party, at.location, at.evse_uid, session_id, tariffs[version], version
+                cdr_id, cost, found, at.party, at.location, at.evse_uid, session_id, began, tariffs[version], version
             )
 
         names = (cost.station_id, str(cost.reservation_id), cost.start_time.ToJsonString())
@@ -251,9 +251,9 @@ class CdrsListener:
         if make is not None:
             cdr_id = named_id(first_id, str(revision)) if rows else first_id
             session_id = session_of if isinstance(session_of, str) else await session_id_of(repository, *session_of)
-            began = await repository.find_exact("sessions", session_id)
-            reference = "" if began is None else began.bodies[Version.V2_2_1].get("authorization_reference", "")
-            new.append((cdr_id, {one: make(cdr_id, session_id, reference, one) for one in Version}))
+            session_row = await repository.find_exact("sessions", session_id)
+            began: Mapping[str, Any] = {} if session_row is None else session_row.bodies
+            new.append((cdr_id, {one: make(cdr_id, session_id, began.get(one, {}), one) for one in Version}))
         for cdr_id, models in new:
             bodies = {str(one): {**model.wire(), "last_updated": written_time(time)} for one, model in models.items()}
             state = {"revision": revision}

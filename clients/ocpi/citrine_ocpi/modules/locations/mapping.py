@@ -8,6 +8,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import locations_pb2 as api
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
+from citrine_ocpi.modules.charging import known_type
 from citrine_ocpi.modules.locations.enums import ONLY_LATER, STANDARDS, STATUSES, name_of, names_of
 from citrine_ocpi.modules.locations.stamps import UNSTAMPED
 from citrine_ocpi.transport import Party, Version
@@ -139,16 +140,11 @@ def _connector(connector: api.LocationConnector, tariff_ids: Iterable[str], vers
 def _publish_token(token: api.PublishToken, version: Version) -> Fields:
     return {
         "uid": token.uid or None,
-        "type": _token_type(token.type, version) if token.type else None,
+        "type": known_type(token.type, version) if token.type else None,
         "visual_number": token.visual_number or None,
         "issuer": token.issuer or None,
         "group_id": token.group_id or None,
     }
-
-
-def _token_type(name: str, version: Version) -> str:
-    kinds = v2_2_1.TokenType if version is Version.V2_2_1 else v2_3_0.TokenType
-    return name if kinds(name).is_known else "OTHER"
 
 
 def _point(point: api.GeoLocation | api.AdditionalGeoLocation) -> Fields:

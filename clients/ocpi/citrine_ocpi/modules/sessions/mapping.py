@@ -31,8 +31,10 @@ def session_status(transaction: Transaction) -> str:
     return "PENDING" if is_idle and not transaction.energy_wh else "ACTIVE"
 
 
-def auth_method(transaction: Transaction, owner: Owner) -> str:
+def auth_method(transaction: Transaction, owner: Owner, reference: str) -> str:
     """Return how a transaction was authorized, as far as it is known while it goes on."""
+    if reference and not transaction.reference:
+        return "AUTH_REQUEST"
     if transaction.HasField("remote_start_id"):
         return "COMMAND"
     return "WHITELIST" if owner.is_whitelisted or transaction.offline else "AUTH_REQUEST"
@@ -44,6 +46,7 @@ def transaction_session(
     cost: TransactionCost | None,
     owner: Owner,
     place: Place,
+    reference: str,
     periods: Sequence[Any],
     updated: str,
     version: Version,
@@ -56,6 +59,7 @@ def transaction_session(
         cost: What it costs so far. None: no tariff applies.
         owner: Of its token.
         place: Where it is.
+        reference: What its owner called the authorization, when it was asked for it. Empty: it was not.
         periods: Its charging periods.
         updated: When it was last updated.
         version: Of OCPI.
@@ -73,8 +77,8 @@ def transaction_session(
             "end_date_time": when(over) if is_over else None,
             "kwh": Decimal(str(transaction.energy_wh)) / 1000,
             "cdr_token": cdr_token(transaction.id_token, owner, version),
-            "auth_method": auth_method(transaction, owner),
-            "authorization_reference": transaction.reference[:36] or None,
+            "auth_method": auth_method(transaction, owner, reference),
+            "authorization_reference": (transaction.reference or reference)[:36] or None,
             "location_id": place.location_id,
             **place_of(place.evse_uid, transaction.connector_id if transaction.HasField("connector_id") else None),
             "currency": _currency(cost),

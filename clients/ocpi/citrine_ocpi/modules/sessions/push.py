@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,10 +21,11 @@ from citrine_ocpi.deliveries import Push
 from citrine_ocpi.feed import Effect
 from citrine_ocpi.models import OcpiModel, written_time
 from citrine_ocpi.modules.charging import Owner, named_id, when
-from citrine_ocpi.modules.owners import Owners
+from citrine_ocpi.modules.owners import Owners, as_known
 from citrine_ocpi.modules.places import Place, Places
 from citrine_ocpi.modules.sessions.mapping import reservation_session, session_model, transaction_session
 from citrine_ocpi.modules.sessions.periods import periods_of
+from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.published import Published, PublishedRepository, PublishedRow, viewers_of
 from citrine_ocpi.services import Services
@@ -34,6 +35,9 @@ from citrine_ocpi.transport.paging import parse_time
 __all__ = ["MODULE", "SessionsListener", "session_id_of", "transaction_source"]
 
 MODULE = "sessions"
+
+AUTHORIZED = timedelta(minutes=15)
+"""How long before or after its begin the token of a session was asked about, at most."""
 
 _logger = logging.getLogger(__name__)
 
@@ -186,13 +190,16 @@ class SessionsListener:
             is_over=transaction.HasField("end_time") or transaction.HasField("close_time"),
             now=when(cost.reckoned_time) if cost is not None and cost.HasField("reckoned_time") else now,
         )
+        owner = await as_known(session, charging.owner, transaction.id_token)
+        reference = state.get("reference") or await self._reference(session, transaction, owner)
         made = {
             version: transaction_session(
                 session_id,
                 transaction,
                 cost,
-                charging.owner,
+                owner,
                 charging.place,
+                reference,
                 periods.bodies,
                 written_time(now),
                 version,
@@ -200,6 +207,7 @@ class SessionsListener:
             for version in Version
         }
         remembered = {
+            "reference": reference,
             "station_id": transaction.station_id,
             "transaction_id": transaction.transaction_id,
             "periods": made[Version.V2_3_0].wire().get("charging_periods", []),
@@ -209,6 +217,14 @@ class SessionsListener:
             MODULE, session_id, source, charging.place.party, {}, {charging.owner.party}, now, remembered
         )
         await self._store(session, row, published, made, charging.partners)
+
+    async def _reference(self, session: AsyncSession, transaction: Transaction, owner: Owner) -> str:
+        """Return what the owner of a token called its authorization. Empty: it was not asked, or did not say."""
+        if not transaction.HasField("start_time"):
+            return ""
+        uid = owner.uid or transaction.id_token.id_token
+        repository = TokenRepository(session)
+        return await repository.find_reference(uid, transaction.station_id, when(transaction.start_time), AUTHORIZED)
 
     async def _reservation(self, station_id: str, reservation_id: int) -> list[Effect]:
         wanted = reservations.GetReservationRequest(station_id=station_id, reservation_id=reservation_id)
@@ -253,6 +269,7 @@ class SessionsListener:
             return
         session_id = reservation_session_id(reservation.record_id)
         now = self._services.clock()
+        owner = await as_known(session, owner, reservation.request.id_token)
         made = {
             version: reservation_session(session_id, reservation, cost, owner, place, written_time(now), version)
             for version in Version
