@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, StatusNotifica
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_ocpi.modules.sessions import find_session
+from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.published import LocationFilters
 from citrine_ocpi.transport import Party
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
@@ -241,8 +242,13 @@ async def test_a_partner_sees_the_session_of_its_token_and_gets_its_cdr_with_the
     def session(one: Emsp) -> Any:
         return next((value for (module, _), value in one.objects.items() if module == "sessions"), None)
 
+    database = roaming.adapter.office.database
+    async with database.writing() as opened:
+        # As the owner's platform called its authorization when it was asked.
+        await TokenRepository(opened).add_authorization("tnm", token, "CS-1", "auth-1", BEGINNING, timedelta(days=1))
     await roaming.station.call(started(0, 1000.0, minutes=0, id_token=token, evse=(1, 1), info=CHARGING))
     begun = await payer.wait_for(session)
+    assert (begun["auth_method"], begun["authorization_reference"]) == ("AUTH_REQUEST", "auth-1")
     assert (begun["status"], begun["kwh"], begun["location_id"]) == ("ACTIVE", 0, "L-1")
     assert (begun["evse_uid"], begun["connector_id"]) == ("E-1", "1")
     assert begun["cdr_token"]["uid"] == token
@@ -270,14 +276,14 @@ async def test_a_partner_sees_the_session_of_its_token_and_gets_its_cdr_with_the
     assert _sum(cdr["total_cost"]) == (Decimal(record.total.before_tax), Decimal(record.total.after_tax))
     assert Decimal(str(cdr["total_energy"])) == Decimal("9.2")
     assert _volume(cdr["charging_periods"], "ENERGY") == Decimal("9.2")
-    assert cdr["session_id"] == over["id"]
+    assert (cdr["session_id"], cdr["authorization_reference"]) == (over["id"], "auth-1")
+    assert cdr["cdr_token"] == over["cdr_token"]
     assert cdr["tariffs"][0]["id"] == "DAY"
     assert [one["start_date_time"][11:16] for one in cdr["charging_periods"]] == ["12:00", "12:10"]
     assert await roaming.list(payer, "cdrs") == [cdr]
     assert [one["id"] for one in await roaming.list(payer, "sessions", "?date_from=2020-01-01T00:00:00Z")] == [
         over["id"]
     ]
-    database = roaming.adapter.office.database
     found = await find_session(database, over["id"].upper(), [Party(payer.country_code, payer.party_id)])
     assert found is not None
     assert (found.station_id, found.transaction_id, found.is_over) == ("CS-1", "T-1", True)
