@@ -55,10 +55,11 @@ async def test_events_are_shown_that_happened_when_nobody_looked(page: Page, url
     await expect(page.locator("#counts")).to_contain_text("Energy today")
 
 
-async def test_the_heads_of_the_table_sort_the_stations(page: Page, url: str) -> None:
+async def test_the_heads_of_the_table_sort_the_stations(page: Page, url: str, citrine: Citrine) -> None:
+    await citrine.stations.CreateStation(CreateStationRequest(station=Station(station_id="0-NEW")))
     await page.goto(f"{url}/stations")
     first = page.locator("#stations tbody tr").first
-    await expect(first).to_contain_text("A-0")
+    await expect(first).to_contain_text("0-NEW")
     head = page.get_by_role("columnheader", name="Station")
     await expect(head).to_have_attribute("aria-sort", "ascending")
 
@@ -66,11 +67,11 @@ async def test_the_heads_of_the_table_sort_the_stations(page: Page, url: str) ->
     await expect(head).to_have_attribute("aria-sort", "descending")
     await expect(first).to_contain_text("DEMO-4")
     await page.get_by_role("columnheader", name="State").get_by_role("link").click()
-    await expect(first).to_contain_text("A-0")
+    await expect(first).to_contain_text("0-NEW")
     await page.get_by_role("columnheader", name="Last seen").get_by_role("link").click()
     await page.get_by_label("State", exact=True).select_option("connected")
 
-    await expect(page.get_by_role("row", name="A-0")).to_have_count(0)
+    await expect(page.get_by_role("row", name="0-NEW")).to_have_count(0)
     await expect(page.get_by_role("columnheader", name="Last seen")).to_have_attribute("aria-sort", "ascending")
 
 
@@ -91,7 +92,9 @@ async def test_a_page_and_who_follows_it_read_a_region_once(
 
 
 async def test_what_a_transaction_costs_is_plotted_as_it_goes_on(page: Page, url: str, citrine: Citrine) -> None:
-    await citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=TariffAssignment(tariff_id="dear")))
+    tariff = Tariff(tariff_id="running", currency="EUR", elements=[FLAT])
+    await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff))
+    await citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=TariffAssignment(tariff_id="running")))
     start = RequestStartTransactionRequest(
         request=remote_control.RequestStartTransactionRequest(
             evse_id=2, id_token=IdToken(id_token="CAFEBABE", type="ISO14443")
