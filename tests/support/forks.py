@@ -102,7 +102,7 @@ def _say_ends(begun: dict[int, socket.socket]) -> None:
 
 
 def _import_all() -> None:
-    """Import what commands, a core, an edge and a simulator import when they start or run."""
+    """Import what commands and processes import when they start or run."""
     from citrine_cli import app
     from citrine_cli.lazy_group import Deferred
     from citrine_cli.nouns import GROUPS
@@ -112,7 +112,7 @@ def _import_all() -> None:
     for word, noun in GROUPS.items():
         Deferred(word, noun, is_group=True).load()
     list(methods())
-    for package in ("citrine_core", "citrine_edge", "citrine_simulator"):
+    for package in ("citrine_core", "citrine_edge", "citrine_simulator", "citrine_console", "citrine_ocpi"):
         _import_modules(importlib.import_module(package))
     for name in ("aiosqlite", "asyncpg", "uvloop", "sqlalchemy.dialects.sqlite.aiosqlite"):
         importlib.import_module(name)
