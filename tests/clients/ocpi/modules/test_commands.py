@@ -143,7 +143,7 @@ async def test_an_evse_is_reserved_and_a_connector_unlocked(commander: Commander
 async def test_what_can_not_go_to_a_station_is_said_at_once(commander: Commander) -> None:
     partner = commander.partner
     commander.answer()
-    start = {"token": token(partner), "location_id": "L-1", "evse_uid": "E-1"}
+    start: dict[str, Any] = {"token": token(partner), "location_id": "L-1", "evse_uid": "E-1"}
 
     assert (await commander.ask("START_SESSION", {**start, "location_id": "L-2"}))[0] == 2003
     assert (await commander.ask("START_SESSION", {**start, "evse_uid": "E-2"}))[0] == 2003

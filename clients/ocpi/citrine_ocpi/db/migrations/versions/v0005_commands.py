@@ -39,3 +39,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("partner_id", "lookup", name=op.f("pk_partner_reservations")),
     )
     op.create_index("ix_partner_reservations_expire_time", "partner_reservations", ["expire_time"])
+
+
+def downgrade() -> None:
+    """Go back to the revision before."""
+    op.drop_table("partner_reservations")
+    op.drop_table("partner_commands")
