@@ -2,9 +2,11 @@
 
 from playwright.async_api import ConsoleMessage, Error, Page, expect
 
+from tests.support.waiting import WAIT
+
 __all__ = ["Opened"]
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=WAIT * 1000)
 
 
 class Opened:
@@ -13,7 +15,7 @@ class Opened:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.complaints: list[str] = []
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(WAIT * 1000)
         page.on("console", self._said)
         page.on("pageerror", self._failed)
 

@@ -1,8 +1,10 @@
 """Looking after stations in the console: alerts, variables, capacities, campaigns, configurations and reservations."""
 
+import asyncio
 import re
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from citrine.api.v1.configurations_pb2 import (
@@ -21,10 +23,21 @@ from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_sdk import Citrine
 from tests.support.documents_runner import Demo
 from tests.support.raw_station import raw_station
+from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PASSWORD = "a-password-of-its-own"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def reported(citrine: Citrine) -> None:
+    """Stations of a demo charge before their variables are known."""
+    async with asyncio.timeout(WAIT):
+        for station_id in ("DEMO-1", "DEMO-2", "DEMO-3"):
+            request = ListVariablesRequest(station_id=station_id, component="AuthCtrlr", variable="Enabled")
+            while not (await citrine.provisioning.ListVariables(request)).variables:
+                await asyncio.sleep(0.1)
 
 
 async def value_of(citrine: Citrine, component: str, variable: str, station_id: str = "DEMO-1") -> str:
