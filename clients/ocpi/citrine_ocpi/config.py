@@ -75,7 +75,7 @@ class OcpiSettings(BaseModel):
 
     ocpi_authorizer_listen: str = ""
     """Host and port at which cores ask about tokens, which their owners decide on (real-time authorization):
-    `citrine authorization settings --authorizer HOST:PORT`. Empty: nobody is asked."""
+    `citrine authorization authorizer HOST:PORT`. Empty: nobody is asked."""
 
     ocpi_authorizer_credential_file: Path | None = None
     """File with the credential that cores present there. Unset: they need none."""
