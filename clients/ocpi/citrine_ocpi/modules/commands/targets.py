@@ -8,9 +8,9 @@ from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, LocationEvse
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
 from citrine_ocpi.modules.commands.repository import CommandRepository
 from citrine_ocpi.modules.locations.shown import shown_location
+from citrine_ocpi.modules.sessions import find_session
 from citrine_ocpi.modules.tokens.mapping import AnyToken, core_type
 from citrine_ocpi.modules.tokens.store import TokenStore
-from citrine_ocpi.published import PublishedRepository
 from citrine_ocpi.published.viewers import parties_of
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call
@@ -128,17 +128,12 @@ class Targets:
         }
 
     async def _session(self, call: Call, session_id: str) -> dict[str, Any]:
-        async with self._services.database.reading() as session:
-            repository = PublishedRepository(session)
-            row = await repository.find("sessions", session_id)
-            audience = set() if row is None else await repository.audience(row)
-        if row is None or not audience & parties_of(call.partner, call.routing):
+        found = await find_session(self._services.database, session_id, parties_of(call.partner, call.routing))
+        if found is None:
             raise UnknownSession("there is no such session")
-        kind, _, rest = row.source.partition("/")
-        station_id, _, transaction_id = rest.partition("/")
-        if kind != "transaction" or row.bodies[call.version].get("status") not in ("ACTIVE", "PENDING"):
+        if not found.transaction_id or found.is_over:
             raise Refusal("the session is not active")
-        return {"station_id": station_id, "transaction_id": transaction_id}
+        return {"station_id": found.station_id, "transaction_id": found.transaction_id}
 
     async def _token(self, call: Call, token: AnyToken) -> dict[str, str]:
         """Return a token of the partner, which the core knows from now on."""
