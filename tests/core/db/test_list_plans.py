@@ -37,6 +37,7 @@ from citrine_core.blocks.availability.repository import ConnectorRepository
 from citrine_core.blocks.data_transfer.repository import DataTransferRepository
 from citrine_core.blocks.diagnostics.repository import StationEventRepository
 from citrine_core.blocks.reservation.repository import ReservationRepository
+from citrine_core.blocks.tariff_and_cost.models import ANY_LABELLED
 from citrine_core.blocks.tariff_and_cost.repository import LookedAssignments, TariffRepository
 from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
 from citrine_core.blocks.transactions.lists import Looked, TransactionLists
@@ -48,7 +49,7 @@ from citrine_core.resources.connections import ConnectionRecords
 from citrine_core.resources.operations import OperationRepository
 from citrine_core.resources.operations.models import Operation
 from citrine_core.resources.stations.lists import LookedStations, list_stations
-from citrine_core.resources.stations.tags import digest_of_labels, write_labels
+from citrine_core.resources.stations.tags import write_labels
 from tests.support.databases import administrate, copy_template
 from tests.support.engines import new_engine
 from tests.support.many_rows import BEGIN, ROWS, Sql, fill, work_of
@@ -186,12 +187,13 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "id": "n",
             "assignment_id": "'A-' || n",
             "tariff_id": _case(FEW, "'night'", "'day'"),
-            "station_id": _case(FEW, "'CS-7'", "''"),
+            "station_id": f"CASE WHEN {FEW} THEN 'CS-7' WHEN n % 2 = 0 THEN '{ANY_LABELLED}' ELSE '' END",
             "evse_id": "0",
             "location_id": _case(FEW, "'L-1'", "''"),
             "station_group": _case(FEW, "'depot'", "''"),
-            "station_labels": _case(FEW, f"'{write_labels(LABELS)}'", "''"),
-            "label_digest": _case(FEW, f"'{digest_of_labels(LABELS)}'", "''"),
+            "station_labels": _case(
+                "n % 2 = 0", f"""'{{"bay": "' || n || '", ' || '{write_labels(LABELS)[1:]}'""", "''"
+            ),
             "group_id": _case(FEW, "'fleet'", "''"),
         },
         "authorization_records": {
@@ -401,7 +403,9 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "assignments to a station": (5, _assignments(station_id="CS-7")),
     "assignments to a location": (5, _assignments(location_id="L-1")),
     "assignments to a group of stations": (5, _assignments(station_group="depot")),
-    "assignments by labels": (5, _assignments(station_labels=LABELS)),
+    "assignments by one of their labels": (PAGE, _assignments(station_labels=LABELS)),
+    "assignments by a label that is rare": (1, _assignments(station_labels={"bay": "2222"})),
+    "assignments by labels that none has": (0, _assignments(station_labels={"bay": "Z", **LABELS})),
     "assignments to a group of tokens": (5, _assignments(group_id="fleet")),
     "assignments to a token": (10, _assignments(id_token="CA:RD7")),
     "decisions": (PAGE, _authorization_records()),

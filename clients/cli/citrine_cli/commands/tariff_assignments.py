@@ -131,7 +131,7 @@ async def list_assignments(
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            "--label", metavar="KEY=VALUE", help="Only for stations with this label; repeat it for all of them."
+            "--label", metavar="KEY=VALUE", help="Only for stations with this label; repeat it, all must match."
         ),
     ] = None,
     group: Annotated[str, typer.Option("--group", metavar="G", help="Only for this group of tokens.")] = "",

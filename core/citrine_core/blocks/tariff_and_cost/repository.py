@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tenants_pb2 import QuotaKind
@@ -15,7 +15,7 @@ from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.changes import changed_within
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.locations.queries import Place
-from citrine_core.resources.stations.tags import digest_of_labels, write_labels
+from citrine_core.resources.stations.tags import digest_of_labels, texts_of_labels
 from citrine_core.resources.tenants.quotas import Counted
 from citrine_core.resources.tokens import lookups_of
 
@@ -34,6 +34,9 @@ class VersionKey(NamedTuple):
     time_zone: str = ""
     """Zone of the location of the station, which counts where the tariff names none. Empty: UTC."""
 
+
+MOST_LABELLED = 2000
+"""Most assignments with labels among which a page finds those with some of them."""
 
 TariffAndVersion = tuple[StoredTariff, TariffVersion]
 
@@ -87,9 +90,10 @@ class LookedAssignments:
         names = ("tariff_id", "station_id", "location_id", "station_group", "group_id")
         found = [_ASSIGNMENTS.c[name] == getattr(self, name) for name in names if getattr(self, name)]
         if self.station_labels:
-            first = dict(sorted(self.station_labels.items())[:1])
-            found.append(_ASSIGNMENTS.c.label_digest == digest_of_labels(first))
-            found.append(_ASSIGNMENTS.c.station_labels == write_labels(self.station_labels))
+            text = _ASSIGNMENTS.c.station_labels
+            found.append(_ASSIGNMENTS.c.station_id == ANY_LABELLED)
+            # LIKE would take no notice of case on SQLite.
+            found += [func.replace(text, label, "") != text for label in texts_of_labels(self.station_labels)]
         if self.id_token:
             found.append(_ASSIGNMENTS.c.id_token_lookup.in_(lookups_of(self.id_token)))
         return found
@@ -245,11 +249,28 @@ class TariffRepository:
         if looked.prefix:
             query = query.where(begins_with(table.assignment_id, looked.prefix))
             return await page.read(self._session, query, table.assignment_id)
+        if looked.station_labels:
+            return await self._list_by_labels(tenant_id, page, query)
         if looked.id_token:
             # SQLite would walk through all assignments in this order, to sort the few that are meant no more.
             rows = (await self._session.scalars(page.within(query, table.id + 0))).all()
             return page.close(rows, lambda row: (row.id,))
         return await page.read(self._session, query, table.id)
+
+    async def _list_by_labels(
+        self, tenant_id: str, page: Page, query: Select[TariffAssignment]
+    ) -> Listed[TariffAssignment]:
+        """Return what a query finds among the next assignments with labels, of which no index knows each label."""
+        table, after = TariffAssignment, page.key(TariffAssignment.id)
+        labelled = select(table.id).where(table.tenant_id == tenant_id, table.station_id == ANY_LABELLED)
+        if after is not None:
+            labelled = labelled.where(table.id > after[0])
+        last = await self._session.scalar(labelled.order_by(table.id).offset(MOST_LABELLED - 1).limit(1))
+        if last is not None:
+            query = query.where(table.id <= last)
+        rows = (await self._session.scalars(page.within(query, table.id))).all()
+        found, token = page.close(rows, lambda row: (row.id,))
+        return found, token if token or last is None else page.token((last,))
 
     async def unassign(
         self, tenant_id: str, assignment_id: str, time: datetime | None, now: datetime

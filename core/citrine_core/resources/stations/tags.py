@@ -15,7 +15,16 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.resources.stations.models import StationGroup, StationLabel
 from citrine_core.rpc import check_length, check_pattern
 
-__all__ = ["StationTags", "Tags", "check_groups", "check_labels", "digest_of_labels", "read_labels", "write_labels"]
+__all__ = [
+    "StationTags",
+    "Tags",
+    "check_groups",
+    "check_labels",
+    "digest_of_labels",
+    "read_labels",
+    "texts_of_labels",
+    "write_labels",
+]
 
 MOST = 32
 """Labels of a station, and groups."""
@@ -113,6 +122,12 @@ class StationTags:
 def write_labels(labels: Mapping[str, str]) -> str:
     """Return labels as text that is equal for equal labels; "" if there are none."""
     return json.dumps(dict(labels), sort_keys=True, ensure_ascii=False) if labels else ""
+
+
+def texts_of_labels(labels: Mapping[str, str]) -> list[str]:
+    """Return what each of the labels is in the text of any labels that have it, and in no other text."""
+    # A quotation mark within a key or value has a backslash before it, so that none of these begins or ends there.
+    return [write_labels({key: value})[1:-1] for key, value in labels.items()]
 
 
 def read_labels(text: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.provisioning.repository import name_key
+from citrine_core.blocks.tariff_and_cost import repository
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.jobs import UnstampedTariffs
 from citrine_core.blocks.tariff_and_cost.models import StoredTariff
@@ -293,7 +294,30 @@ async def test_assignments_are_listed_by_what_they_are_for(core: RunningCore) ->
     assert await listed(location_id="L-1", group_id="FLEET") == ["GROUP"]
     assert await listed(station_group="depot") == ["STATIONS"]
     assert await listed(station_labels=labels) == ["LABELS"]
-    assert await listed(station_labels={"site": "north"}) == ["LABEL"]
+    assert await listed(station_labels={"site": "north"}) == ["LABELS", "LABEL"]
+    assert await listed(station_labels={"kind": "fast"}) == ["LABELS"]
+    assert await listed(station_labels={"kind": "Fast"}) == await listed(station_labels={"ind": "fast"}) == []
     assert await listed(id_token="AABBCCDD") == ["TOKEN"]
     assert made["TOKEN"].id_token == IdToken(id_token="aa:bb:cc:dd", type="ISO14443")
     assert not made["ALL"].HasField("id_token")
+
+
+async def test_a_page_of_assignments_by_label_looks_at_some_of_those_with_labels(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "MOST_LABELLED", 2)
+    api = Costs(core)
+    await api.tariffs.CreateTariff(pb.CreateTariffRequest(tariff=OLD))
+    for row, site in enumerate(("north", "north", "south", "south", "north")):
+        made = pb.TariffAssignment(tariff_id="OLD", station_labels={"site": site, "row": str(row)})
+        await api.tariffs.AssignTariff(pb.AssignTariffRequest(assignment=made))
+    request = pb.ListTariffAssignmentsRequest(station_labels={"site": "north"})
+
+    pages = [await api.tariffs.ListTariffAssignments(request)]
+    while request.page_token != pages[-1].next_page_token:
+        request.page_token = pages[-1].next_page_token
+        if request.page_token:
+            pages.append(await api.tariffs.ListTariffAssignments(request))
+
+    rows = [[one.station_labels["row"] for one in page.assignments] for page in pages]
+    assert rows == [["0", "1"], [], ["4"]]
