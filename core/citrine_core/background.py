@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from datetime import timedelta
 from typing import Generic, TypeVar
 
@@ -131,6 +131,33 @@ class Apart(Generic[Key]):
         """
         with self.trying(key):
             await trial
+
+    async def run_together(self, keys: Sequence[Key], trial: Callable[[Sequence[Key]], Awaitable[object]]) -> list[Key]:
+        """Do something about many objects at once, and return those about which it failed.
+
+        Where it fails it is done about the halves, until what fails is about one object. So it must have no effect
+        where it fails, as a transaction of the database has none.
+
+        Raises:
+            DatabaseUnavailable: As it does.
+        """
+        parts = [keys] if keys else []
+        while parts:
+            part = parts.pop()
+            if len(part) == 1:
+                await self.run(part[0], trial(part))
+                continue
+            try:
+                await trial(part)
+            except DatabaseUnavailable:
+                raise
+            except Exception as error:
+                logger.warning(
+                    "what is done about many objects failed, and is done about halves of them",
+                    extra={"task": self._task, "error": repr(error)},
+                )
+                parts += [part[len(part) // 2 :], part[: len(part) // 2]]
+        return [key for key in keys if not self.may_be_tried(key)]
 
 
 async def survive(task: str, run: Callable[[], Awaitable[None]]) -> None:

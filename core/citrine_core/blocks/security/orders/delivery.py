@@ -59,24 +59,40 @@ class Delivery:
         self._clock = services.clock
         self._commands = services.commands
         self._apart: Apart[tuple[str, str]] = Apart("delivery of certificates")
+        self._preparing: Apart[str] = Apart("delivery of certificates")
 
     async def run(self) -> None:
         """Send everything that is due now."""
-        claimed = MOST
-        while claimed == MOST:
+        found = MOST
+        while found == MOST:
+            now = self._clock()
+            async with self._unit_of_work(read_only=True) as work:
+                due = await CertificateOrderRepository(work.session).find_outgoing(now, MOST)
+            messages = await self._prepare_all(due, now)
+            await asyncio.gather(
+                *(self._apart.run((one.tenant_id, one.station_id), self._send(one)) for one in messages)
+            )
+            found = len(due)
+
+    async def _prepare_all(self, due: Sequence[str], now: datetime) -> Sequence[_Message]:
+        """Claim orders, and return what to send. One that fails is tried again later, and keeps no other."""
+        messages: list[_Message] = []
+
+        async def prepare(order_ids: Sequence[str]) -> None:
             async with self._unit_of_work() as work:
-                now = self._clock()
-                orders = await CertificateOrderRepository(work.session).claim_outgoing(now, MOST)
+                orders = await CertificateOrderRepository(work.session).claim_outgoing(now, order_ids)
                 prepared = [await self._prepare(work, order, now) for order in orders]
                 await work.commit()
-            await asyncio.gather(
-                *(
-                    self._apart.run((one.tenant_id, one.station_id), self._send(one))
-                    for one in prepared
-                    if one is not None
-                )
-            )
-            claimed = len(orders)
+            messages.extend(one for one in prepared if one is not None)
+
+        failed = await self._preparing.run_together(due, prepare)
+        if failed:
+            async with self._unit_of_work() as work:
+                for order_id in failed:
+                    until = now + self._preparing.pause_of(order_id)
+                    await CertificateOrderRepository(work.session).postpone(order_id, now, until)
+                await work.commit()
+        return messages
 
     async def _prepare(self, work: UnitOfWork, order: CertificateOrder, now: datetime) -> _Message | None:
         """Claim an order and return what to send; None if the station takes no chain of this size (A02.FR.16)."""

@@ -1,17 +1,17 @@
 """Queries of the certificates of stations, and of their orders."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import security_pb2 as pb
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.security_pb2 import CertificateSigningUseEnum
 from citrine_core.blocks.security.orders.models import CertificateOrder, IssuedCertificate
-from citrine_core.db import Due, Listed, Page
+from citrine_core.db import Due, Listed, Page, one_of
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import may_be_sent_to
@@ -115,9 +115,25 @@ class CertificateOrderRepository:
         """Return orders that their authority is to be asked for now, locked; those locked by others are left out."""
         return await self._claim(now, limit, CertificateOrder.state == _ORDERED)
 
-    async def claim_outgoing(self, now: datetime, limit: int) -> Sequence[CertificateOrder]:
-        """Return orders whose certificate is to be sent now, locked; those locked by others are left out."""
-        return await self._claim(now, limit, CertificateOrder.state.in_(_OUTGOING), _reachable(CertificateOrder))
+    async def find_outgoing(self, now: datetime, limit: int) -> Sequence[str]:
+        """Return the ids of orders whose certificate is to be sent now, the earliest due first."""
+        row = CertificateOrder
+        query = select(row.order_id).where(row.next_time <= now, row.state.in_(_OUTGOING), _reachable(row))
+        return (await self._session.scalars(query.order_by(row.next_time).limit(limit))).all()
+
+    async def claim_outgoing(self, now: datetime, order_ids: Collection[str]) -> Sequence[CertificateOrder]:
+        """Return those of the orders that are still to be sent, locked; those locked by others are left out."""
+        row = CertificateOrder
+        wanted = one_of(row.order_id, order_ids)
+        return await self._claim(now, len(order_ids), wanted, row.state.in_(_OUTGOING), _reachable(row))
+
+    async def postpone(self, order_id: str, now: datetime, until: datetime) -> None:
+        """Have an order be due later, if it is due."""
+        row = CertificateOrder
+        await self._session.execute(
+            update(row).where(row.order_id == order_id, row.next_time <= now).values(next_time=until),
+            execution_options={"synchronize_session": False},
+        )
 
     async def _claim(self, now: datetime, limit: int, *conditions: ColumnElement[bool]) -> Sequence[CertificateOrder]:
         rows = await self._session.scalars(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from google.protobuf.duration_pb2 import Duration
@@ -48,6 +48,7 @@ class RunningCosts:
         self._tenants = Tenants.of(services)
         self._tariffs = Tariffs()
         self._apart: Apart[tuple[str, str, str]] = Apart("running costs")
+        self._preparing: Apart[tuple[str, str, str]] = Apart("running costs")
 
     async def run(self) -> None:
         """Send what is due."""
@@ -61,14 +62,31 @@ class RunningCosts:
     async def _claim(self) -> Sequence[tuple[DueCost, CostUpdatedRequest]] | None:
         """Return what is to be sent, and say when it is due again. None: nothing is due."""
         now = self._services.clock()
+        found: list[tuple[DueCost, CostUpdatedRequest]] = []
         async with self._services.unit_of_work(read_only=True) as work:
             # Mostly there is nothing, and then nobody has to wait for a turn to write.
-            if not await CostRepository(work.session).has_due(now):
+            due = await CostRepository(work.session).find_due(now, MANY)
+            if not due:
                 return None
+
+        async def prepare(keys: Sequence[tuple[str, str, str]]) -> None:
+            found.extend(await self._prepare(keys, now))
+
+        failed = await self._preparing.run_together(due, prepare)
+        if failed:
+            async with self._services.unit_of_work() as work:
+                times = {key: now + self._preparing.pause_of(key) for key in failed}
+                await CostRepository(work.session).put_next_times(times)
+                await work.commit()
+        return found
+
+    async def _prepare(
+        self, keys: Sequence[tuple[str, str, str]], now: datetime
+    ) -> list[tuple[DueCost, CostUpdatedRequest]]:
         found, times = [], {}
         async with self._services.unit_of_work() as work:
             costs = CostRepository(work.session)
-            rows = await costs.claim_due(now, timedelta(minutes=1), MANY)
+            rows = await costs.claim_due(now, timedelta(minutes=1), keys)
             for tenant_id in {row.tenant_id for row in rows}:
                 settings = await self._tenants.get(work, tenant_id)
                 of_tenant = [row for row in rows if row.tenant_id == tenant_id]

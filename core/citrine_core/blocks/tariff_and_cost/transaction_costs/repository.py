@@ -261,20 +261,23 @@ class CostRepository:
         """Return the query of the time at which a station is next to be told a cost."""
         return select(func.min(_COSTS.c.next_time)).where(_COSTS.c.next_time.is_not(None))
 
-    async def has_due(self, now: datetime) -> bool:
-        """Return whether any station is to be told a cost now."""
-        return bool(await self._session.scalar(select(exists().where(_COSTS.c.next_time <= now))))
+    async def find_due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, str]]:
+        """Return the keys of costs that stations are to be told now, the earliest due first."""
+        due = _COSTS.c.next_time <= now
+        query = select(*(_COSTS.c[name] for name in _KEY)).where(due).order_by(_COSTS.c.next_time).limit(limit)
+        return [(row[0], row[1], row[2]) for row in await self._session.execute(query)]
 
-    async def claim_due(self, now: datetime, later: timedelta, limit: int) -> Sequence[DueCost]:
-        """Return costs that stations are to be told now, and put them off so that no other core tells them too.
+    async def claim_due(
+        self, now: datetime, later: timedelta, wanted: Collection[tuple[str, str, str]]
+    ) -> Sequence[DueCost]:
+        """Return those of the costs that stations are still to be told, and put them off so that no other core does.
 
         Those whose station is not connected are put off as well.
         """
         due = (
             select(_COSTS)
-            .where(_COSTS.c.next_time <= now)
+            .where(_COSTS.c.next_time <= now, one_of([_COSTS.c[name] for name in _KEY], wanted))
             .order_by(_COSTS.c.next_time)
-            .limit(limit)
             .with_for_update(skip_locked=True)
         )
         rows = (await self._session.execute(due)).all()

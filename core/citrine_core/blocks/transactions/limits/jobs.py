@@ -93,6 +93,7 @@ class LimitChecks:
         self._settings = SettingsDirectory.of(services)
         self._totals = RunningTotals()
         self._apart: Apart[tuple[str, str, str]] = Apart(WHO)
+        self._advancing: Apart[tuple[str, str, str]] = Apart(WHO)
 
     async def run(self) -> None:
         """Check due limits, and ask stations to stop transactions that reached theirs."""
@@ -105,13 +106,27 @@ class LimitChecks:
 
     async def _claim(self) -> list[dict[str, Any]]:
         """Advance due limits to their next states, and return the transactions to stop."""
-        now, stops = self._services.clock(), []
+        now = self._services.clock()
+        stops: list[dict[str, Any]] = []
         async with self._services.unit_of_work(read_only=True) as work:
-            if not await LimitRepository(work.session).has_due(now):
-                return []
+            due = await LimitRepository(work.session).find_due(now, MANY)
+
+        async def advance(keys: Sequence[tuple[str, str, str]]) -> None:
+            stops.extend(await self._advance(keys, now))
+
+        failed = await self._advancing.run_together(due, advance)
+        if failed:
+            async with self._services.unit_of_work() as work:
+                for key in failed:
+                    await LimitRepository(work.session).postpone(key, now, now + self._advancing.pause_of(key))
+                await work.commit()
+        return stops
+
+    async def _advance(self, keys: Sequence[tuple[str, str, str]], now: datetime) -> list[dict[str, Any]]:
+        stops = []
         async with self._services.unit_of_work() as work:
             limits = LimitRepository(work.session)
-            rows = await limits.claim(now, MANY)
+            rows = await limits.claim(now, keys)
             changed: list[dict[str, Any]] = []
             for tenant_id in sorted({row.tenant_id for row in rows}):
                 of_tenant = [row for row in rows if row.tenant_id == tenant_id]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, select, update
+from sqlalchemy import Row, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
@@ -140,21 +140,28 @@ class LimitRepository:
         """Return the query of the time at which a limit is next due."""
         return select(func.min(_LIMITS.c.due_time)).where(_LIMITS.c.due_time.is_not(None))
 
-    async def has_due(self, now: datetime) -> bool:
-        """Return whether a limit is due."""
-        return bool(await self._session.scalar(select(exists().where(_LIMITS.c.due_time <= now))))
+    async def find_due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, str]]:
+        """Return the keys of limits that are due, the earliest due first."""
+        due = _LIMITS.c.due_time <= now
+        query = select(*(_LIMITS.c[name] for name in KEY)).where(due).order_by(_LIMITS.c.due_time).limit(limit)
+        return [(row[0], row[1], row[2]) for row in await self._session.execute(query)]
 
-    async def claim(self, now: datetime, limit: int) -> Sequence[Row[Any]]:
-        """Claim due limits for this core; return them with columns of their transactions."""
+    async def claim(self, now: datetime, keys: Collection[tuple[str, str, str]]) -> Sequence[Row[Any]]:
+        """Claim those of the limits that are still due; return them with columns of their transactions."""
         columns = (_TRANSACTIONS.c[name].label(f"tx_{name}") for name in _OF_TRANSACTION)
         query = (
             select(_LIMITS, *columns)
             .join(_TRANSACTIONS, _SAME)
-            .where(_LIMITS.c.due_time <= now)
+            .where(_LIMITS.c.due_time <= now, one_of([_LIMITS.c[name] for name in KEY], keys))
             .order_by(_LIMITS.c.due_time)
-            .limit(limit)
         )
         return (await self._session.execute(database_of(self._session).claim(query, of=_LIMITS))).all()
+
+    async def postpone(self, key: tuple[str, str, str], now: datetime, until: datetime) -> None:
+        """Have a limit be due later, if it is due."""
+        same = [_LIMITS.c[name] == value for name, value in zip(KEY, key, strict=True)]
+        due = _LIMITS.c.due_time <= now
+        await self._session.execute(update(_LIMITS).where(*same, due).values(due_time=until))
 
     async def change_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write changed columns of limits."""

@@ -1,7 +1,9 @@
 """The job that settles transactions when their time is over."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+from citrine_core.background import Apart
 from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
 from citrine_core.blocks.transactions.settlement.settlements import Settlements
 from citrine_core.services import Services
@@ -16,12 +18,13 @@ MOST_AT_A_TIME = 100
 
 
 class DueSettlements:
-    """Settles transactions whose time is over, each atomically and by one core."""
+    """Settles transactions whose time is over, each atomically and by one core. One that fails holds up no other."""
 
     def __init__(self, services: Services) -> None:
         self._unit_of_work = services.unit_of_work
         self._clock = services.clock
         self._settlements = Settlements(services)
+        self._apart: Apart[tuple[str, str, str]] = Apart("settlements")
 
     async def run(self) -> None:
         """Settle all transactions that are due now."""
@@ -29,14 +32,24 @@ class DueSettlements:
             pass
 
     async def _settle(self) -> bool:
-        now = self._clock()
+        now, settled = self._clock(), 0
         async with self._unit_of_work(read_only=True) as work:
             # Usually nothing is due, and then no writer has to wait for this job.
-            if not await SettlementRepository(work.session).has_due(now):
-                return False
-        async with self._unit_of_work() as work:
-            due = await SettlementRepository(work.session).claim_due(now, MOST_AT_A_TIME)
-            for tenant_id, keys in due.items():
-                await self._settlements.settle(work, tenant_id, keys)
-            await work.commit()
-        return bool(due)
+            due = await SettlementRepository(work.session).find_due(now, MOST_AT_A_TIME)
+
+        async def settle(keys: Sequence[tuple[str, str, str]]) -> None:
+            nonlocal settled
+            async with self._unit_of_work() as work:
+                claimed = await SettlementRepository(work.session).claim_due(now, keys)
+                for tenant_id, of_tenant in claimed.items():
+                    await self._settlements.settle(work, tenant_id, of_tenant)
+                await work.commit()
+            settled += len(claimed)
+
+        failed = await self._apart.run_together(due, settle)
+        if failed:
+            async with self._unit_of_work() as work:
+                for key in failed:
+                    await SettlementRepository(work.session).postpone(key, now, now + self._apart.pause_of(key))
+                await work.commit()
+        return settled > 0

@@ -25,6 +25,8 @@ _ACTIONS = SettlementAction.metadata.tables["settlement_actions"]
 
 _ADD_ACTION = BulkInsert(_ACTIONS)
 
+_KEY = (_TRANSACTIONS.c.tenant_id, _TRANSACTIONS.c.station_id, _TRANSACTIONS.c.transaction_id)
+
 
 MOST_TRANSACTIONS = 200
 """Largest number of transactions whose events are removed in one transaction of the database."""
@@ -116,25 +118,25 @@ class SettlementRepository:
         unsettled = columns.tenant_id == tenant_id, columns.settle_time.is_(None)
         return (await self._session.execute(select(columns.tenant_id).where(*unsettled).limit(1))).first() is not None
 
-    async def has_due(self, now: datetime) -> bool:
-        """Return whether a settlement is due."""
-        due = _is_due(now)
-        return (await self._session.execute(select(_TRANSACTIONS.c.tenant_id).where(due).limit(1))).first() is not None
+    async def find_due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, str]]:
+        """Return tenant, station and id of transactions that are due to be settled, the earliest due first."""
+        query = select(*_KEY).where(_is_due(now)).order_by(_TRANSACTIONS.c.settle_due_time).limit(limit)
+        return [(row[0], row[1], row[2]) for row in await self._session.execute(query)]
 
-    async def claim_due(self, now: datetime, limit: int) -> dict[str, list[tuple[str, str]]]:
-        """Claim transactions that are due to be settled; return station and id of each, by tenant."""
-        columns = _TRANSACTIONS.c
-        query = (
-            select(columns.tenant_id, columns.station_id, columns.transaction_id)
-            .where(_is_due(now))
-            .order_by(columns.settle_due_time)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
+    async def claim_due(
+        self, now: datetime, keys: Collection[tuple[str, str, str]]
+    ) -> dict[str, list[tuple[str, str]]]:
+        """Claim those of the transactions that are still due; return station and id of each, by tenant."""
+        query = select(*_KEY).where(_is_due(now), one_of(_KEY, keys)).with_for_update(skip_locked=True)
         found: dict[str, list[tuple[str, str]]] = {}
         for tenant_id, station_id, transaction_id in await self._session.execute(query):
             found.setdefault(tenant_id, []).append((station_id, transaction_id))
         return found
+
+    async def postpone(self, key: tuple[str, str, str], now: datetime, until: datetime) -> None:
+        """Have a transaction be due to be settled later, if it is due."""
+        same = [column == value for column, value in zip(_KEY, key, strict=True)]
+        await self._session.execute(update(_TRANSACTIONS).where(*same, _is_due(now)).values(settle_due_time=until))
 
     async def find_over(
         self, tenant_id: str, places: Collection[tuple[str, int]], before: int = _LAST
