@@ -32,6 +32,7 @@ from citrine_cli.errors import CliError, NotThere, UsageError
 from citrine_cli.forms import DurationOption, duration_default
 from citrine_cli.output import Output
 from citrine_cli.progress import is_seen
+from citrine_cli.station_selectors import AtLocation, InGroup, check_places
 from citrine_cli.statuses import sentence
 from citrine_sdk import Citrine, pages
 
@@ -85,6 +86,9 @@ _OF_READERS = {
     "watched": Annotated[bool, typer.Option("--watch", help="Show it again when it changes, until Ctrl-C.")],
     "watch_interval": Annotated[float, DurationOption("--interval", help="With --watch: how long between two looks.")],
 }
+
+_PLACES: Mapping[object, str] = {AtLocation: "locations", InGroup: "groups"}
+"""Options that select stations by what exists."""
 
 _COMMON = {
     "core": CoreOption,
@@ -205,6 +209,16 @@ def _watched(
     return lambda client: watch(lambda: work(client), watch_interval, as_json=client.out.as_json)
 
 
+def _after_check(work: Callable[..., Awaitable[None]], places: dict[str, Any]) -> Callable[..., Awaitable[None]]:
+    """Return a command that fails if its options name a location or group that does not exist."""
+
+    async def checked(client: Client, **options: object) -> None:
+        await check_places(client.citrine, places.get("locations"), places.get("groups"))
+        await work(client, **options)
+
+    return checked
+
+
 def _unsayable(error: ValueError) -> Exception:
     """Return a UsageError for a number out of range of its protobuf field or for invalid UTF-8, else the error."""
     number = str(error).removeprefix("Value out of range: ")
@@ -236,14 +250,16 @@ def client_command(
             watching = {name: options.pop(name) for name in reader_options}
             out = Output(as_json=connection.as_json, no_color=connection.no_color, **look)
             asks = of_tenant and not options.get("operator")
+            places = {given: options[name] for name, given in selecting.items() if options[name]}
+            if places:
+                run = _after_check(work, places)
             done = _watched(functools.partial(run, **options), **watching)
             asyncio.run(_run(connection, out, done, of_tenant=asks, acts=not only_looks))
 
         own = list(inspect.signature(work).parameters.values())[1:]
-        hints = {
-            parameter: with_completion(work.__name__, parameter, hint)
-            for parameter, hint in get_type_hints(work, include_extras=True).items()
-        }
+        typed = get_type_hints(work, include_extras=True)
+        selecting = {name: _PLACES[hint] for name, hint in typed.items() if hint in _PLACES}
+        hints = {name: with_completion(work.__name__, name, hint) for name, hint in typed.items()}
         # A command may have an option of its own by the same flag; the common one then stands before the command.
         own_flags = {flag for hint in hints.values() for flag in _flags(hint)}
         common = {name: hint for name, hint in _COMMON.items() if own_flags.isdisjoint(_flags(hint))}

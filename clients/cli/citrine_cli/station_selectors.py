@@ -1,14 +1,18 @@
 """Options that select stations by location, group and label, and what they say in a request."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import grpc
 import typer
 
-from citrine.api.v1.station_selector_pb2 import StationSelector
-from citrine_cli.errors import UsageError
+from citrine_cli.errors import NotThere, UsageError
+from citrine_sdk import Citrine
 
-__all__ = ["AtLocation", "InGroup", "WithLabel", "groups_of", "labels_of", "station_selector"]
+if TYPE_CHECKING:
+    from citrine.api.v1.station_selector_pb2 import StationSelector
+
+__all__ = ["AtLocation", "InGroup", "WithLabel", "check_places", "groups_of", "labels_of", "station_selector"]
 
 NONE = "none"
 """What stands for no label and no group."""
@@ -27,7 +31,7 @@ WithLabel = Annotated[
 
 def station_selector(
     locations: Sequence[str] | None, groups: Sequence[str] | None, labels: Sequence[str] | None
-) -> StationSelector | None:
+) -> "StationSelector | None":
     """Return the selector that the options say; None if none is given.
 
     Raises:
@@ -35,7 +39,33 @@ def station_selector(
     """
     if not (locations or groups or labels):
         return None
+    # Imported here, because few commands need it.
+    from citrine.api.v1.station_selector_pb2 import StationSelector
+
     return StationSelector(location_ids=locations, groups=groups, labels=labels_of(labels))
+
+
+async def check_places(citrine: Citrine, locations: Sequence[str] | None, groups: Sequence[str] | None) -> None:
+    """Check that locations and groups of stations exist: a misspelt one would look like one that has nothing.
+
+    Raises:
+        NotThere: When one does not exist.
+        grpc.aio.AioRpcError: When a call fails. That of a key that may not read them does not.
+    """
+    # Imported here, because few commands need them.
+    from citrine.api.v1.locations_pb2 import GetLocationRequest
+    from citrine.api.v1.stations_pb2 import ListStationGroupsRequest
+
+    try:
+        for location_id in locations or ():
+            await citrine.locations.GetLocation(GetLocationRequest(location_id=location_id))
+        for name in groups or ():
+            found = await citrine.stations.ListStationGroups(ListStationGroupsRequest(name_prefix=name, page_size=1))
+            if [one.name for one in found.groups] != [name]:
+                raise NotThere("group of stations", name)
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED):
+            raise
 
 
 def labels_of(given: Sequence[str] | None) -> dict[str, str]:

@@ -187,7 +187,7 @@ def test_a_command_that_waits_is_cancelled(citrine: Cli, core: ScriptedCore) -> 
 
     assert ran.code == 0
     assert "cancelled" in ran.out
-    assert [request.id for request in core.requests("CancelCommand")] == ["c-1"]
+    assert [request.command_id for request in core.requests("CancelCommand")] == ["c-1"]
 
 
 def test_no_filter_asks_for_all_commands(citrine: Cli, core: ScriptedCore) -> None:

@@ -1,10 +1,11 @@
-"""Commands that name EVSEs, of stations that reported which they have, or not."""
+"""Commands that name EVSEs, locations and groups that are not there."""
 
 import grpc
 import pytest
 
+from citrine.api.v1.locations_pb2 import GetLocationRequest, Location
 from citrine.api.v1.smart_charging_pb2 import ChargingCapacity, SetChargingCapacityRequest
-from citrine.api.v1.stations_pb2 import Evse, Station
+from citrine.api.v1.stations_pb2 import Evse, ListStationGroupsResponse, Station, StationGroup
 from citrine.api.v1.tariffs_pb2 import AssignTariffRequest, TariffAssignment
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
@@ -57,3 +58,21 @@ def test_a_key_that_may_not_read_stations_names_any(citrine: Cli, taking: Script
     taking.on("GetStation", denied)
 
     assert citrine(*CAPACITY, "9").code == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("station", "list"), ("configuration", "apply", "street"), ("record", "list")], ids=" ".join
+)
+def test_a_location_or_group_that_does_not_exist_is_no_empty_list(
+    citrine: Cli, core: ScriptedCore, command: tuple[str, ...]
+) -> None:
+    def none(request: GetLocationRequest, context: grpc.ServicerContext) -> Location:
+        context.abort(grpc.StatusCode.NOT_FOUND, f"location {request.location_id} does not exist")
+
+    core.on("GetLocation", none)
+    core.on("ListStationGroups", ListStationGroupsResponse(groups=[StationGroup(name="depots")]))
+
+    at, of = citrine(*command, "--location", "nope"), citrine(*command, "--group", "depot")
+
+    assert (at.code, at.err) == (1, "error: location nope does not exist\n")
+    assert (of.code, of.err) == (1, "error: group of stations depot does not exist\n")
