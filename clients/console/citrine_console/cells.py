@@ -73,8 +73,6 @@ class Card:
     """Said above the body, as what must not be overlooked."""
     hint: str = ""
     """Said above the body, quietly."""
-    paged: bool = False
-    """Whether it has the links to the other pages of its list."""
     pages: Mapping[str, object] = field(default_factory=dict)
     """Links to the other pages of its list, as `paging` returns them."""
 

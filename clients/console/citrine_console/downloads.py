@@ -2,16 +2,25 @@
 
 import csv
 import io
+import json
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import TypeVar
 
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from citrine_cli.token_files import harmless
+from citrine_console.site import Action, Site
+from citrine_console.visits import Visit
 
-__all__ = ["CSV", "JSON_LINES", "csv_rows", "download"]
+__all__ = ["CSV", "JSON_LINES", "download", "exports"]
 
 CSV, JSON_LINES = "text/csv; charset=utf-8", "application/x-ndjson"
+
+M = TypeVar("M", bound=Message)
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -39,7 +48,7 @@ async def download(name: str, media_type: str, parts: AsyncIterator[str]) -> Res
     )
 
 
-def csv_rows(rows: Iterable[Sequence[str]]) -> str:
+def _csv_rows(rows: Iterable[Sequence[str]]) -> str:
     """Return rows of a table as comma-separated values.
 
     A text that a spreadsheet would take for a formula has an apostrophe before it; a number is left as it is.
@@ -48,3 +57,46 @@ def csv_rows(rows: Iterable[Sequence[str]]) -> str:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerows([one if _NUMBER.fullmatch(one) else harmless(one) for one in row] for row in rows)
     return text.getvalue()
+
+
+def exports(
+    path: str,
+    needs: str,
+    read: Callable[[Visit], AsyncIterator[Sequence[M]]],
+    columns: Sequence[str],
+    row: Callable[[M], Sequence[str]],
+) -> list[Action]:
+    """Return what sends a list as files, at PATH/export.csv and PATH/export.jsonl.
+
+    Args:
+        path: Of the page of the list.
+        needs: The rpc that lists.
+        read: Yields the list in parts, as the query filters it.
+        columns: Heads of the CSV.
+        row: Returns the cells of one.
+    """
+    name = path.rpartition("/")[2]
+
+    async def table(visit: Visit, request: Request, site: Site) -> Response:
+        async def parts() -> AsyncIterator[str]:
+            yield _csv_rows([columns])
+            async for found in read(visit):
+                yield _csv_rows(map(row, found))
+
+        return await download(f"{name}.csv", CSV, parts())
+
+    async def objects(visit: Visit, request: Request, site: Site) -> Response:
+        async def parts() -> AsyncIterator[str]:
+            async for found in read(visit):
+                yield "".join(map(_json_line, found))
+
+        return await download(f"{name}.jsonl", JSON_LINES, parts())
+
+    return [
+        Action(f"{path}/export.csv", table, methods=("GET",), needs=(needs,)),
+        Action(f"{path}/export.jsonl", objects, methods=("GET",), needs=(needs,)),
+    ]
+
+
+def _json_line(message: Message) -> str:
+    return json.dumps(MessageToDict(message, preserving_proto_field_name=True), ensure_ascii=False) + "\n"

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from citrine.ocpp.codec import encode
 from citrine_cli.json_values import json_value
 from citrine_console.errors import Problem, problem_of
+from citrine_console.formats import enum_word
 from citrine_console.keyed import FORM_KEY, called_once, is_open, new_form_key, said_open
 from citrine_console.site import Action, Site
 from citrine_console.texts import _
@@ -148,6 +149,13 @@ class Done:
     """What is shown this once: a key, a password."""
     shown: Markup = field(default_factory=Markup)
     """The answer as people see it, above the answer as it is."""
+
+    @classmethod
+    def answered(cls, response: Message, state: str | None = None) -> "Done":
+        """Return what a station answered. Its word is its status, unless another one is given."""
+        if state is None:
+            state = enum_word(response, "status") if "status" in response.DESCRIPTOR.fields_by_name else ""
+        return cls(_("The station answered"), response, state)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
-"""A list of the core as a card: its table, what is said where it is empty, and the links to its other pages."""
+"""Lists of the core: each as a card with its table and the links to its other pages, and as a page with its filters."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from citrine_console.cells import Button, Card, table
+from citrine_console.filter_forms import Filter, filters_region
+from citrine_console.live import Page, Region
+from citrine_console.live.regions import Load
 from citrine_console.paging import paging
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
-__all__ = ["PAGE_SIZE", "list_card"]
+__all__ = ["PAGE_SIZE", "list_card", "list_page"]
 
 PAGE_SIZE = 50
 """Rows of a page of a list."""
@@ -41,3 +44,40 @@ def list_card(
     empty = empty or (_("None is like this.") if visit.query else _("There are none."))
     body = table(visit.zone, title, heads, rows, empty=empty)
     return Card(title, body, buttons, hint=hint, pages=paging(visit, next_page_token, name))
+
+
+def list_page(
+    path: str,
+    title: Callable[[Visit], str],
+    needs: str,
+    load: Load,
+    *,
+    section: str = "",
+    filters: Callable[[], Sequence[Filter]] | None = None,
+    kinds: Collection[str] = (),
+    every: float = 60.0,
+    others: Sequence[Region] = (),
+) -> Page:
+    """Return a page of a list, with its filters above it.
+
+    Args:
+        path: Of the page; its last part is the name of the region with the list.
+        title: Of the page.
+        needs: The rpc that lists.
+        load: Returns the cards of the list.
+        section: Entry of the navigation. Empty: that of the path.
+        filters: Fields of its form.
+        kinds: Events after which it is read anew.
+        every: Seconds after which it is read anew in any case.
+        others: Regions below it.
+    """
+    name = path.rpartition("/")[2]
+    listed = Region(name, "parts/cards.html", load, kinds=kinds, is_main=True, every=every)
+    return Page(
+        path=path,
+        title=title,
+        template="parts/page.html",
+        section=section or name,
+        needs=(needs,),
+        regions=[*([filters_region(filters)] if filters is not None else []), listed, *others],
+    )

@@ -11,7 +11,7 @@ MOST_BEFORE = 20
 
 
 def paging(visit: Visit, next_page_token: str, name: str = "") -> Mapping[str, object]:
-    """Return the links from a page of a list to its neighbours, as variables of the template parts/paging.html.
+    """Return the links from a page of a list to its neighbours, which the template parts/paging.html shows.
 
     The query has the token of the page as `page`, and those of the pages before as `before`, divided by blanks.
 
@@ -32,7 +32,7 @@ def paging(visit: Visit, next_page_token: str, name: str = "") -> Mapping[str, o
     following = " ".join([*before, here or "-"][-MOST_BEFORE:])
     last = before[-1] if before else ""
     return {
-        "page_next": address(next_page_token, following) if next_page_token else "",
-        "page_back": address(last.strip("-"), " ".join(before[:-1])) if here else "",
-        "page_first": address("", "") if here else "",
+        "next": address(next_page_token, following) if next_page_token else "",
+        "back": address(last.strip("-"), " ".join(before[:-1])) if here else "",
+        "first": address("", "") if here else "",
     }

@@ -8,11 +8,12 @@ from markupsafe import Markup
 from citrine.api.v1.diagnostics_pb2 import AcknowledgeAlertRequest, Alert, ListAlertsRequest
 from citrine_cli.variable_names import write_name
 from citrine_console.cells import Ago, Button, Card, Code, Figure, badge, muted, station_link, table, two_lines
-from citrine_console.filter_forms import Filter, filters_region, place_filters
+from citrine_console.filter_forms import Filter, place_filters
 from citrine_console.filters import selector_of
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
-from citrine_console.live import Page, Region
+from citrine_console.lists import list_page
+from citrine_console.live import Page
 from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
@@ -87,8 +88,9 @@ async def _alerts(visit: Visit) -> Mapping[str, object]:
         request.acknowledged = query["acknowledged"] == "yes"
     answer = await visit.citrine.diagnostics.ListAlerts(request)
     return {
-        "cards": [Card(_("Alerts"), alert_table(visit, answer.alerts), paged=True)],
-        **paging(visit, answer.next_page_token),
+        "cards": [
+            Card(_("Alerts"), alert_table(visit, answer.alerts), pages=paging(visit, answer.next_page_token)),
+        ]
     }
 
 
@@ -125,17 +127,7 @@ _DIALOGS = [
 ]
 
 PAGES: list[Page] = [
-    Page(
-        path="/alerts",
-        title=lambda visit: _("Alerts"),
-        template="parts/page.html",
-        section="alerts",
-        needs=("ListAlerts",),
-        regions=[
-            filters_region(_filters),
-            Region("alerts", "parts/cards.html", _alerts, kinds=ALERT_EVENTS, is_main=True),
-        ],
-    )
+    list_page("/alerts", lambda visit: _("Alerts"), "ListAlerts", _alerts, filters=_filters, kinds=ALERT_EVENTS),
 ]
 
 ACTIONS: list[Action] = [dialog.action() for dialog in _DIALOGS]

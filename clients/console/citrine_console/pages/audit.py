@@ -32,7 +32,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         all_tenants=bool(query["all"]) and visit.session.caller.operator,
     )
     answer = await visit.citrine.audit.ListAuditRecords(request)
-    return {"records": answer.records, **paging(visit, answer.next_page_token)}
+    return {"records": answer.records, "pages": paging(visit, answer.next_page_token)}
 
 
 async def _record(visit: Visit) -> Mapping[str, object]:

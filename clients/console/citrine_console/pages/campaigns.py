@@ -37,21 +37,18 @@ from citrine_console.cells import (
     muted,
     segment,
     station_link,
-    table,
     two_lines,
 )
 from citrine_console.filter_forms import Filter, enum_choices, enum_number, filters_region
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
 from citrine_console.live import Page, Region
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 _CHANGES = ("firmware_campaign_changed", "firmware_update_changed")
 
@@ -84,11 +81,7 @@ async def _campaigns(visit: Visit) -> Mapping[str, object]:
     buttons = [Button("/campaigns/new", _("New campaign"))] if visit.may("CreateFirmwareCampaign") else []
     if visit.may("ListFirmwarePublications"):
         buttons.append(Button("/firmware-publications", _("Publications by local controllers"), is_page=True))
-    body = table(visit.zone, _("Campaigns"), heads, rows, empty=_("There is none."))
-    return {
-        "cards": [Card(_("Campaigns"), body, buttons, paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    return {"cards": [list_card(visit, _("Campaigns"), heads, rows, answer.next_page_token, buttons=buttons)]}
 
 
 def _bar(progress: FirmwareCampaignProgress) -> Markup:
@@ -173,10 +166,7 @@ async def _stations(visit: Visit) -> Mapping[str, object]:
         ]
         for one in answer.stations
     ]
-    return {
-        "cards": [Card(_("Stations"), table(visit.zone, _("Stations"), heads, rows), paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    return {"cards": [list_card(visit, _("Stations"), heads, rows, answer.next_page_token)]}
 
 
 def _concerns(visit: Visit, event: Event) -> bool:
@@ -317,16 +307,13 @@ _DIALOGS = [
 ]
 
 PAGES: list[Page] = [
-    Page(
-        path="/campaigns",
-        title=lambda visit: _("Firmware campaigns"),
-        template="parts/page.html",
-        section="campaigns",
-        needs=("ListFirmwareCampaigns",),
-        regions=[
-            filters_region(lambda: [Filter("state", _("State"), enum_choices(FirmwareCampaign, "state"))]),
-            Region("campaigns", "parts/cards.html", _campaigns, kinds=_CHANGES, is_main=True, pause=1, every=60),
-        ],
+    list_page(
+        "/campaigns",
+        lambda visit: _("Firmware campaigns"),
+        "ListFirmwareCampaigns",
+        _campaigns,
+        filters=lambda: [Filter("state", _("State"), enum_choices(FirmwareCampaign, "state"))],
+        kinds=_CHANGES,
     ),
     Page(
         path="/campaigns/{campaign_id}",

@@ -31,6 +31,7 @@ from citrine_console.filter_forms import Filter, filters_region, place_filters
 from citrine_console.filters import selector_of
 from citrine_console.formats import NOTHING, enum_word, power
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region
 from citrine_console.paging import paging
 from citrine_console.site import Action
@@ -38,8 +39,6 @@ from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES", "capacity_card", "plan_card"]
-
-PAGE_SIZE = 50
 
 
 def _current(value: float) -> str:
@@ -140,20 +139,26 @@ async def _capacities(visit: Visit) -> Mapping[str, object]:
     )
     buttons = [Button("/smart-charging/set", _("Set a capacity"))] if visit.may("SetChargingCapacity") else []
     return {
-        "cards": [Card(_("Capacities"), _capacity_table(visit, answer.capacities), buttons, paged=True)],
-        **paging(visit, answer.next_page_token),
+        "cards": [
+            Card(
+                _("Capacities"),
+                _capacity_table(visit, answer.capacities),
+                buttons,
+                pages=paging(visit, answer.next_page_token),
+            )
+        ]
     }
 
 
 async def _plans(visit: Visit) -> Mapping[str, object]:
-    answer = await visit.citrine.smart_charging.ListChargingPlans(ListChargingPlansRequest(page_size=PAGE_SIZE))
+    request = ListChargingPlansRequest(page_size=PAGE_SIZE, page_token=visit.query["plans-page"])
+    answer = await visit.citrine.smart_charging.ListChargingPlans(request)
     heads = [
         *(_("Station"), _("State"), _("Given of what there is"), Figure(_("Given")), Figure(_("May draw"))),
         *(Figure(_("Transactions")), Figure(_("Wait")), _("Because of"), _("Changed")),
     ]
     rows = [_plan_row(one) for one in answer.plans]
-    hint = _("The first {count}.").format(count=PAGE_SIZE) if answer.next_page_token else ""
-    return {"cards": [Card(_("Plans"), table(visit.zone, _("Plans"), heads, rows), hint=hint)]}
+    return {"cards": [list_card(visit, _("Plans"), heads, rows, answer.next_page_token, name="plans")]}
 
 
 def _plan_row(one: ChargingPlan) -> Sequence[object]:

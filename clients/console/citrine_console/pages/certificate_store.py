@@ -16,9 +16,9 @@ from citrine.api.v1.certificate_store_pb2 import (
 )
 from citrine_cli.filters import words_of
 from citrine_console.cells import Button, Card, Code, facts, link, table, two_lines
-from citrine_console.filter_forms import Filter, filters_region
+from citrine_console.filter_forms import Filter
 from citrine_console.forms import Choice, Done, Field, FormDialog, Values
-from citrine_console.lists import PAGE_SIZE, list_card
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
 from citrine_console.live import Page, Region
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
@@ -179,16 +179,13 @@ _DIALOGS = [
 ]
 
 PAGES: list[Page] = [
-    Page(
-        path="/certificates",
-        title=lambda visit: _("Certificates of authorities"),
-        template="parts/page.html",
-        section="certificates",
-        needs=("ListStoredCertificates",),
-        regions=[
-            filters_region(lambda: [Filter("use", _("Used as"), _choices())]),
-            Region("certificates", "parts/cards.html", _certificates, is_main=True, every=5),
-        ],
+    list_page(
+        "/certificates",
+        lambda visit: _("Certificates of authorities"),
+        "ListStoredCertificates",
+        _certificates,
+        filters=lambda: [Filter("use", _("Used as"), _choices())],
+        every=5,
     ),
     Page(
         path="/certificates/{fingerprint}",

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 
 from google.protobuf.json_format import MessageToDict
-from starlette.requests import Request
-from starlette.responses import Response
 
 from citrine.api.v1.charge_records_pb2 import (
     ChargeDimension,
@@ -19,13 +17,13 @@ from citrine.api.v1.charge_records_pb2 import (
 from citrine.api.v1.tariffs_pb2 import Amount
 from citrine.events.v1.events_pb2 import Event
 from citrine_cli.filters import words_of
-from citrine_console.downloads import CSV, JSON_LINES, csv_rows, download
+from citrine_console.downloads import exports
 from citrine_console.filters import selector_of, time_range
 from citrine_console.formats import enum_word, iso
 from citrine_console.live import Page, Region
 from citrine_console.pages.transaction import ANOMALIES
 from citrine_console.paging import paging
-from citrine_console.site import Action, Site
+from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 from citrine_console.zones import zone_of
@@ -78,19 +76,25 @@ async def _table(visit: Visit) -> Mapping[str, object]:
     request = _request(visit)
     request.page_size, request.page_token = PAGE_SIZE, visit.query["page"]
     answer = await visit.citrine.charge_records.ListChargeRecords(request)
-    return {"records": answer.records, **paging(visit, answer.next_page_token)}
+    return {"records": answer.records, "pages": paging(visit, answer.next_page_token)}
 
 
 async def _record(visit: Visit) -> Mapping[str, object]:
     revision = visit.query.number("revision", 0)
     request = GetChargeRecordRequest(record_id=visit["charge_record_id"], revision=revision)
     record = await visit.citrine.charge_records.GetChargeRecord(request)
-    listed = ListChargeRecordsRequest(record_id=record.record_id, page_size=PAGE_SIZE)
-    revisions = [*(await visit.citrine.charge_records.ListChargeRecords(listed)).records]
+    listed = ListChargeRecordsRequest(
+        record_id=record.record_id, page_size=PAGE_SIZE, page_token=visit.query["record-page"]
+    )
+    answer = await visit.citrine.charge_records.ListChargeRecords(listed)
+    newest = record
+    if revision:
+        newest = await visit.citrine.charge_records.GetChargeRecord(GetChargeRecordRequest(record_id=record.record_id))
     return {
         "record": record,
-        "revisions": revisions,
-        "latest": max((one.revision for one in revisions), default=record.revision),
+        "revisions": answer.records,
+        "latest": newest.revision,
+        "pages": paging(visit, answer.next_page_token, "record"),
         "dimensions": _DIMENSIONS,
         "anomalies": [(one, _(ANOMALIES.get(one.kind, ""))) for one in record.anomalies],
         "own_zone": zone_of(record.location.time_zone, visit),
@@ -107,7 +111,7 @@ async def _unsettled(visit: Visit) -> Mapping[str, object]:
         stations=selector_of(visit),
     )
     answer = await visit.citrine.charge_records.ListUnsettledTransactions(request)
-    return {"transactions": answer.transactions, "waits": _WAITS, **paging(visit, answer.next_page_token)}
+    return {"transactions": answer.transactions, "waits": _WAITS, "pages": paging(visit, answer.next_page_token)}
 
 
 async def _exported(visit: Visit) -> AsyncIterator[list[ChargeRecord]]:
@@ -115,26 +119,6 @@ async def _exported(visit: Visit) -> AsyncIterator[list[ChargeRecord]]:
     request.page_size = EXPORTED
     async for page in pages(visit.citrine.charge_records.ListChargeRecords, request):
         yield [*page.records]
-
-
-async def _export_csv(visit: Visit, request: Request, site: Site) -> Response:
-    async def parts() -> AsyncIterator[str]:
-        yield csv_rows([_COLUMNS])
-        async for records in _exported(visit):
-            yield csv_rows(_row(one) for one in records)
-
-    return await download("charge-records.csv", CSV, parts())
-
-
-async def _export_json(visit: Visit, request: Request, site: Site) -> Response:
-    async def parts() -> AsyncIterator[str]:
-        async for records in _exported(visit):
-            yield "".join(
-                json.dumps(MessageToDict(one, preserving_proto_field_name=True), ensure_ascii=False) + "\n"
-                for one in records
-            )
-
-    return await download("charge-records.jsonl", JSON_LINES, parts())
 
 
 def _row(one: ChargeRecord) -> list[str]:
@@ -249,7 +233,4 @@ PAGES = [
     ),
 ]
 
-ACTIONS: list[Action] = [
-    Action("/charge-records/export.csv", _export_csv, methods=("GET",), needs=("ListChargeRecords",)),
-    Action("/charge-records/export.jsonl", _export_json, methods=("GET",), needs=("ListChargeRecords",)),
-]
+ACTIONS: list[Action] = exports("/charge-records", "ListChargeRecords", _exported, _COLUMNS, _row)

@@ -52,7 +52,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         create_time=time_range(visit),
     )
     answer = await visit.citrine.commands.ListCommands(request)
-    return {"commands": answer.commands, **paging(visit, answer.next_page_token)}
+    return {"commands": answer.commands, "pages": paging(visit, answer.next_page_token)}
 
 
 async def _command(visit: Visit) -> Mapping[str, object]:

@@ -26,15 +26,13 @@ from citrine_console.cells import Ago, Button, Card, Code, Figure, facts, link, 
 from citrine_console.filter_forms import enum_choices, enum_number
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 _CHANGES = ("provisioning_changed", "station_changed", "station_booted")
 
@@ -58,11 +56,7 @@ async def _list(visit: Visit) -> Mapping[str, object]:
         for one in answer.configurations
     ]
     buttons = [Button("/configurations/new", _("New configuration"))] if visit.may("CreateConfiguration") else []
-    body = table(visit.zone, _("Configurations"), heads, rows, empty=_("There is none."))
-    return {
-        "cards": [Card(_("Configurations"), body, buttons, paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    return {"cards": [list_card(visit, _("Configurations"), heads, rows, answer.next_page_token, buttons=buttons)]}
 
 
 def _selector_words(one: ConfigurationSelector) -> str:
@@ -147,21 +141,18 @@ async def _drift(visit: Visit) -> Mapping[str, object]:
         ]
         for one in answer.reports
     ]
-    body = table(visit.zone, _("Stations that drift"), heads, rows, empty=_("None on this page."))
-    return {
-        "cards": [Card(_("Stations that drift"), body, hint=_("By what they reported last."), paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    title, hint, empty = _("Stations that drift"), _("By what they reported last."), _("None on this page.")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, hint=hint, empty=empty)]}
 
 
 async def _provisionings(visit: Visit) -> Mapping[str, object]:
-    request = ListProvisioningsRequest(configuration_id=visit["configuration_id"], page_size=PAGE_SIZE)
-    answer = await visit.citrine.configurations.ListProvisionings(request)
-    body = table(
-        visit.zone, _("Provisioning"), _provisioning_heads(), [_provisioning_row(one) for one in answer.provisionings]
+    request = ListProvisioningsRequest(
+        configuration_id=visit["configuration_id"], page_size=PAGE_SIZE, page_token=visit.query["provisionings-page"]
     )
-    hint = _("The first {count}.").format(count=PAGE_SIZE) if answer.next_page_token else ""
-    return {"cards": [Card(_("Provisioning"), body, hint=hint)]}
+    answer = await visit.citrine.configurations.ListProvisionings(request)
+    title, heads = _("Provisioning"), _provisioning_heads()
+    rows = [_provisioning_row(one) for one in answer.provisionings]
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, name="provisionings")]}
 
 
 def _provisioning_heads() -> list[str]:

@@ -14,12 +14,10 @@ from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine_console.cells import (
     Ago,
     Button,
-    Card,
     Figure,
     muted,
     segment,
     station_link,
-    table,
     transaction_link,
     two_lines,
 )
@@ -27,16 +25,14 @@ from citrine_console.filter_forms import Filter, enum_choices, enum_number, filt
 from citrine_console.filters import selector_of
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.station_tabs import action_buttons, tab_page
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 
 def _filters() -> Sequence[Filter]:
@@ -75,12 +71,7 @@ async def _messages(visit: Visit, station_id: str, buttons: Sequence[Button]) ->
     rows = [_row(visit, one) for one in answer.display_messages]
     if buttons or "station_id" in visit.parameters:
         heads, rows = [heads[0], *heads[2:]], [[row[0], *row[2:]] for row in rows]
-    empty = _("None is like this.") if visit.query else _("There are none.")
-    body = table(visit.zone, _("Display messages"), heads, rows, empty=empty)
-    return {
-        "cards": [Card(_("Display messages"), body, buttons, paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    return {"cards": [list_card(visit, _("Display messages"), heads, rows, answer.next_page_token, buttons=buttons)]}
 
 
 def _row(visit: Visit, one: DisplayMessage) -> Sequence[object]:
@@ -117,14 +108,14 @@ async def _clear(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.display_message.ClearDisplayMessage(
         ClearDisplayMessageRequest(target=_target(visit), request=request)
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 async def _ask(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.display_message.GetDisplayMessages(
         GetDisplayMessagesRequest(target=_target(visit), request=ocpp.GetDisplayMessagesRequest())
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 _DIALOGS = [
@@ -151,16 +142,13 @@ _DIALOGS = [
 _CHANGES = ("display_message_changed", "report_finished")
 
 PAGES: list[Page] = [
-    Page(
-        path="/display-messages",
-        title=lambda visit: _("Display messages"),
-        template="parts/page.html",
-        section="display-messages",
-        needs=("ListDisplayMessages",),
-        regions=[
-            filters_region(_filters),
-            Region("messages", "parts/cards.html", _all, kinds=_CHANGES, is_main=True, every=60),
-        ],
+    list_page(
+        "/display-messages",
+        lambda visit: _("Display messages"),
+        "ListDisplayMessages",
+        _all,
+        filters=_filters,
+        kinds=_CHANGES,
     ),
     tab_page(
         "display",

@@ -25,10 +25,10 @@ from citrine_console.cells import (
     station_link,
     two_lines,
 )
-from citrine_console.filter_forms import Filter, enum_choices, enum_number, filters_region, place_filters
+from citrine_console.filter_forms import Filter, enum_choices, enum_number, place_filters
 from citrine_console.filters import selector_of
 from citrine_console.formats import enum_word
-from citrine_console.lists import PAGE_SIZE, list_card
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.station_tabs import action_buttons
 from citrine_console.site import Action
@@ -156,22 +156,18 @@ OF_STATION = Region(
 """The region of a page of a station that has what it published."""
 
 PAGES: list[Page] = [
-    Page(
-        path="/firmware-publications",
-        title=lambda visit: _("Publications of firmware"),
-        template="parts/page.html",
+    list_page(
+        "/firmware-publications",
+        lambda visit: _("Publications of firmware"),
+        "ListFirmwarePublications",
+        _all,
         section="campaigns",
-        needs=("ListFirmwarePublications",),
-        regions=[
-            filters_region(
-                lambda: [
-                    Filter("station", _("Local controller")),
-                    Filter("state", _("State"), enum_choices(FirmwarePublication, "state")),
-                    *place_filters(),
-                ]
-            ),
-            Region("publications", "parts/cards.html", _all, kinds=_KINDS, is_main=True, every=60),
+        filters=lambda: [
+            Filter("station", _("Local controller")),
+            Filter("state", _("State"), enum_choices(FirmwarePublication, "state")),
+            *place_filters(),
         ],
+        kinds=_KINDS,
     ),
     Page(
         path="/firmware-publications/{station_id}/{request_id:int}",

@@ -30,7 +30,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         "may_rotate": visit.may("RotateKey"),
         "may_revoke": visit.may("RevokeKey"),
         "own": visit.session.caller.key_id,
-        **paging(visit, answer.next_page_token),
+        "pages": paging(visit, answer.next_page_token),
     }
 
 

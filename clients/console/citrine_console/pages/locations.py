@@ -39,7 +39,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         "locations": [
             (one, tone_of(of := counts.get(one.location_id, StationCounts())), words_of(of)) for one in answer.locations
         ],
-        **paging(visit, answer.next_page_token),
+        "pages": paging(visit, answer.next_page_token),
     }
 
 

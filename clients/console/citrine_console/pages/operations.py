@@ -76,7 +76,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
     )
     answer = await visit.citrine.operations.ListOperations(request)
     rows = [(one, _what(one), _done(one)) for one in answer.operations]
-    return {"operations": rows, **paging(visit, answer.next_page_token)}
+    return {"operations": rows, "pages": paging(visit, answer.next_page_token)}
 
 
 async def _head(visit: Visit) -> Mapping[str, object]:
@@ -100,7 +100,7 @@ async def _results(visit: Visit) -> Mapping[str, object]:
         state=_RESULTS.get(visit.query["state"], OPERATION_RESULT_STATE_UNSPECIFIED),
     )
     answer = await visit.citrine.operations.ListOperationResults(request)
-    return {"results": answer.results, "states": list(_RESULTS), **paging(visit, answer.next_page_token)}
+    return {"results": answer.results, "states": list(_RESULTS), "pages": paging(visit, answer.next_page_token)}
 
 
 def _concerns(visit: Visit, event: Event) -> bool:

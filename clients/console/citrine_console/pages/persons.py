@@ -33,7 +33,7 @@ R = TypeVar("R", ExportPersonRequest, ErasePersonRequest)
 async def _erasures(visit: Visit) -> Mapping[str, object]:
     request = ListErasuresRequest(page_size=PAGE_SIZE, page_token=visit.query["page"])
     answer = await visit.citrine.persons.ListErasures(request)
-    return {"erasures": answer.erasures, **paging(visit, answer.next_page_token)}
+    return {"erasures": answer.erasures, "pages": paging(visit, answer.next_page_token)}
 
 
 async def _form(visit: Visit) -> Mapping[str, object]:

@@ -9,11 +9,11 @@ from citrine.api.v1.security_profile_upgrades_pb2 import (
 )
 from citrine.ocpp.v2.provisioning_pb2 import NetworkConnectionProfile
 from citrine_console.cells import Ago, Button, Figure, muted, segment, station_link
-from citrine_console.filter_forms import Filter, enum_choices, enum_number, filters_region, place_filters
+from citrine_console.filter_forms import Filter, enum_choices, enum_number, place_filters
 from citrine_console.filters import selector_of
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
-from citrine_console.lists import PAGE_SIZE, list_card
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.actions.network import connection, connection_fields, profile_choices
 from citrine_console.pages.actions.station_action import ocpp
@@ -126,23 +126,19 @@ _UPGRADE = FormDialog(
 )
 
 PAGES: list[Page] = [
-    Page(
-        path="/profile-upgrades",
-        title=lambda visit: _("Security profile upgrades"),
-        template="parts/page.html",
+    list_page(
+        "/profile-upgrades",
+        lambda visit: _("Security profile upgrades"),
+        "ListSecurityProfileUpgrades",
+        _all,
         section="upgrades",
-        needs=("ListSecurityProfileUpgrades",),
-        regions=[
-            filters_region(
-                lambda: [
-                    Filter("station", _("Station")),
-                    Filter("state", _("State"), enum_choices(SecurityProfileUpgrade, "state")),
-                    *place_filters(),
-                ]
-            ),
-            Region("upgrades", "parts/cards.html", _all, kinds=_KINDS, is_main=True, every=60),
+        filters=lambda: [
+            Filter("station", _("Station")),
+            Filter("state", _("State"), enum_choices(SecurityProfileUpgrade, "state")),
+            *place_filters(),
         ],
-    )
+        kinds=_KINDS,
+    ),
 ]
 
 ACTIONS: list[Action] = [_UPGRADE.action()]

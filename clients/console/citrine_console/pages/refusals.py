@@ -13,27 +13,24 @@ from citrine.api.v1.poisoned_messages_pb2 import (
 from citrine.api.v1.refusals_pb2 import ForgetRefusalsRequest, ListRefusalsRequest, Refusal
 from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.tolerance_kinds import kind_words
-from citrine_console.cells import Ago, Button, Card, Code, Figure, segment, station_link, table, two_lines
+from citrine_console.cells import Ago, Button, Code, Figure, segment, station_link, two_lines
 from citrine_console.filter_forms import (
     Filter,
     enum_choices,
     enum_number,
-    filters_region,
     place_filters,
     time_filters,
 )
 from citrine_console.filters import selector_of, time_range
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
 from citrine_console.live import Page, Region
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 
 def _filters() -> Sequence[Filter]:
@@ -69,12 +66,8 @@ async def _refusals(visit: Visit) -> Mapping[str, object]:
         buttons.append(Button("/tolerance-rules", _("Tolerance rules"), is_page=True))
     if visit.may("ForgetRefusals") and query["station"]:
         buttons += [Button(f"/refused/forget?station={segment(query['station'])}", _("Forget those of the station"))]
-    caption = _("Messages that break the schema")
-    empty = _("None is like this.") if query else _("There are none.")
-    return {
-        "cards": [Card(caption, table(visit.zone, caption, heads, rows, empty=empty), buttons, paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    title = _("Messages that break the schema")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, buttons=buttons)]}
 
 
 def _row(visit: Visit, one: Refusal) -> Sequence[object]:
@@ -100,13 +93,15 @@ def _accept(one: Refusal) -> Button:
 
 
 async def _poisoned(visit: Visit) -> Mapping[str, object]:
-    request = ListPoisonedMessagesRequest(page_size=PAGE_SIZE, station_id=visit.query["station"])
+    request = ListPoisonedMessagesRequest(
+        page_size=PAGE_SIZE, page_token=visit.query["held-back-page"], station_id=visit.query["station"]
+    )
     answer = await visit.citrine.poisoned_messages.ListPoisonedMessages(request)
     heads = [_("Message"), _("Station"), _("Error"), _("Received"), ""]
     rows = [_poisoned_row(visit, one) for one in answer.messages]
-    caption = _("Messages that could not be processed")
+    title = _("Messages that could not be processed")
     hint = _("They were stored, and answered with an error. Run one again once its cause is mended.")
-    return {"cards": [Card(caption, table(visit.zone, caption, heads, rows), hint=hint)]}
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, name="held-back", hint=hint)]}
 
 
 def _poisoned_row(visit: Visit, one: PoisonedMessage) -> Sequence[object]:
@@ -190,15 +185,14 @@ _DIALOGS = [
 ]
 
 PAGES: list[Page] = [
-    Page(
-        path="/refused",
-        title=lambda visit: _("Refused messages"),
-        template="parts/page.html",
-        section="refused",
-        needs=("ListRefusals",),
-        regions=[
-            filters_region(_filters),
-            Region("refusals", "parts/cards.html", _refusals, kinds=("messages_refused",), is_main=True, every=60),
+    list_page(
+        "/refused",
+        lambda visit: _("Refused messages"),
+        "ListRefusals",
+        _refusals,
+        filters=_filters,
+        kinds=("messages_refused",),
+        others=[
             Region(
                 "held-back",
                 "parts/cards.html",
@@ -206,9 +200,9 @@ PAGES: list[Page] = [
                 kinds=("messages_refused",),
                 needs=("ListPoisonedMessages",),
                 every=60,
-            ),
+            )
         ],
-    )
+    ),
 ]
 
 ACTIONS: list[Action] = [dialog.action() for dialog in _DIALOGS]

@@ -12,35 +12,30 @@ from citrine.api.v1.reservation_pb2 import (
 from citrine_console.cells import (
     Ago,
     Button,
-    Card,
     Code,
     Figure,
     evse_words,
     muted,
     station_link,
-    table,
     transaction_link,
 )
 from citrine_console.filter_forms import (
     Filter,
     enum_choices,
     enum_number,
-    filters_region,
     place_filters,
     time_filters,
 )
 from citrine_console.filters import selector_of, time_range
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, FormDialog, Values
-from citrine_console.live import Page, Region
-from citrine_console.paging import paging
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
+from citrine_console.live import Page
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 _OPEN = (RESERVATION_STATE_REQUESTED, RESERVATION_STATE_ACTIVE)
 
@@ -77,9 +72,7 @@ async def _reservations(visit: Visit) -> Mapping[str, object]:
         *(_("Created"), _("Changed"), ""),
     ]
     rows = [_row(visit, one) for one in answer.reservations]
-    empty = _("None is like this.") if query else _("There are none.")
-    body = table(visit.zone, _("Reservations"), heads, rows, empty=empty)
-    return {"cards": [Card(_("Reservations"), body, paged=True)], **paging(visit, answer.next_page_token)}
+    return {"cards": [list_card(visit, _("Reservations"), heads, rows, answer.next_page_token)]}
 
 
 def _row(visit: Visit, one: Reservation) -> Sequence[object]:
@@ -101,7 +94,7 @@ def _row(visit: Visit, one: Reservation) -> Sequence[object]:
 
 async def _cancel(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.reservation.CancelReservation(CancelReservationRequest(record_id=int(visit["id"])))
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 _DIALOGS = [
@@ -117,24 +110,14 @@ _DIALOGS = [
 ]
 
 PAGES: list[Page] = [
-    Page(
-        path="/reservations",
-        title=lambda visit: _("Reservations"),
-        template="parts/page.html",
-        section="reservations",
-        needs=("ListReservations",),
-        regions=[
-            filters_region(_filters),
-            Region(
-                "reservations",
-                "parts/cards.html",
-                _reservations,
-                kinds=("reservation_changed",),
-                is_main=True,
-                every=60,
-            ),
-        ],
-    )
+    list_page(
+        "/reservations",
+        lambda visit: _("Reservations"),
+        "ListReservations",
+        _reservations,
+        filters=_filters,
+        kinds=("reservation_changed",),
+    ),
 ]
 
 ACTIONS: list[Action] = [dialog.action() for dialog in _DIALOGS]

@@ -3,18 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from citrine.api.v1.security_pb2 import ListSecurityEventsRequest
-from citrine_console.cells import Ago, Card, Code, station_link, table
-from citrine_console.filter_forms import Filter, filters_region, place_filters, time_filters
+from citrine_console.cells import Ago, Code, station_link
+from citrine_console.filter_forms import Filter, place_filters, time_filters
 from citrine_console.filters import selector_of, time_range
-from citrine_console.live import Page, Region
-from citrine_console.paging import paging
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
+from citrine_console.live import Page
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 
 def _filters() -> Sequence[Filter]:
@@ -40,27 +38,18 @@ async def _events(visit: Visit) -> Mapping[str, object]:
         for one in answer.security_events
     ]  # fmt: skip
     heads = [_("Kind"), _("Station"), _("When"), _("More"), _("Received")]
-    empty = _("No event is like this.") if query else _("There are none.")
-    return {
-        "cards": [
-            Card(_("Security events"), table(visit.zone, _("Security events"), heads, rows, empty=empty), paged=True)
-        ],
-        **paging(visit, answer.next_page_token),
-    }
+    return {"cards": [list_card(visit, _("Security events"), heads, rows, answer.next_page_token)]}
 
 
 PAGES: list[Page] = [
-    Page(
-        path="/security-events",
-        title=lambda visit: _("Security events"),
-        template="parts/page.html",
-        section="security-events",
-        needs=("ListSecurityEvents",),
-        regions=[
-            filters_region(_filters),
-            Region("events", "parts/cards.html", _events, kinds=("security_event_received",), is_main=True),
-        ],
-    )
+    list_page(
+        "/security-events",
+        lambda visit: _("Security events"),
+        "ListSecurityEvents",
+        _events,
+        filters=_filters,
+        kinds=("security_event_received",),
+    ),
 ]
 
 ACTIONS: list[Action] = []

@@ -23,17 +23,15 @@ from citrine_console.cells import Ago, Button, Card, Code, badge, muted, segment
 from citrine_console.filter_forms import enum_choices, enum_number
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.station_tabs import STATION_EVENTS, tab_page
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 from citrine_sdk import pages
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 _HASH_DATA = ("hash_algorithm", "issuer_name_hash", "issuer_key_hash", "serial_number")
 """What names a certificate to a station. A serial number is that of its issuer only."""
@@ -55,11 +53,8 @@ async def _installed(visit: Visit) -> Mapping[str, object]:
         buttons.append(Button(f"{_base(visit)}/ask", _("Ask for them")))
     if visit.may("InstallCertificate"):
         buttons.append(Button(f"{_base(visit)}/install", _("Install one")))
-    body = table(visit.zone, _("Installed certificates"), heads, rows, empty=_("None are known."))
-    return {
-        "cards": [Card(_("Installed certificates"), body, buttons, paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    title, empty = _("Installed certificates"), _("None are known.")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, buttons=buttons, empty=empty)]}
 
 
 def _installed_row(visit: Visit, one: InstalledCertificate) -> Sequence[object]:
@@ -107,12 +102,14 @@ async def _logins(visit: Visit) -> Mapping[str, object]:
 
 
 async def _issued(visit: Visit) -> Mapping[str, object]:
-    request = ListIssuedCertificatesRequest(station_id=visit["station_id"], page_size=PAGE_SIZE)
+    request = ListIssuedCertificatesRequest(
+        station_id=visit["station_id"], page_size=PAGE_SIZE, page_token=visit.query["issued-page"]
+    )
     answer = await visit.citrine.security.ListIssuedCertificates(request)
     heads = [_("Name"), _("Kind"), _("Serial number"), _("State"), _("Valid until"), _("Used"), _("Renewed from"), ""]
     rows = [_issued_row(visit, one) for one in answer.issued_certificates]
-    body = table(visit.zone, _("Issued here"), heads, rows, empty=_("None was issued here."))
-    return {"cards": [Card(_("Issued here"), body)]}
+    title, empty = _("Issued here"), _("None was issued here.")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, name="issued", empty=empty)]}
 
 
 def _issued_row(visit: Visit, one: IssuedCertificate) -> Sequence[object]:
@@ -131,7 +128,9 @@ def _issued_row(visit: Visit, one: IssuedCertificate) -> Sequence[object]:
 
 
 async def _orders(visit: Visit) -> Mapping[str, object]:
-    request = ListCertificateOrdersRequest(station_id=visit["station_id"], page_size=PAGE_SIZE)
+    request = ListCertificateOrdersRequest(
+        station_id=visit["station_id"], page_size=PAGE_SIZE, page_token=visit.query["orders-page"]
+    )
     answer = await visit.citrine.security.ListCertificateOrders(request)
     heads = [_("Order"), _("Kind"), _("Name"), _("State"), _("Created"), _("Next step"), _("Finished")]
     rows = [
@@ -146,8 +145,8 @@ async def _orders(visit: Visit) -> Mapping[str, object]:
         ]
         for one in answer.certificate_orders
     ]
-    body = table(visit.zone, _("Orders"), heads, rows, empty=_("It has ordered none."))
-    return {"cards": [Card(_("Orders"), body)]}
+    title, empty = _("Orders"), _("It has ordered none.")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, name="orders", empty=empty)]}
 
 
 def _target(visit: Visit) -> CommandTarget:
@@ -158,7 +157,7 @@ async def _ask(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.certificates.GetInstalledCertificateIds(
         GetInstalledCertificateIdsRequest(target=_target(visit), request=ocpp.GetInstalledCertificateIdsRequest())
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 async def _install_fields(visit: Visit) -> Sequence[Field]:
@@ -177,7 +176,7 @@ async def _install(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.certificates.InstallCertificate(
         InstallCertificateRequest(target=_target(visit), request=request)
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 async def _delete_fields(visit: Visit) -> Sequence[Field]:
@@ -208,7 +207,7 @@ async def _delete(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.certificates.DeleteCertificate(
         DeleteCertificateRequest(target=_target(visit), request=request, force=values.checked("force"))
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 async def _revoke(visit: Visit, values: Values) -> Done:

@@ -1,6 +1,7 @@
 """What may be drawn at a station: its capacity and plan, profiles with their schedule, limits, and vehicles' needs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,24 +24,22 @@ from citrine.api.v1.smart_charging_pb2 import (
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import ChargingSchedule
 from citrine_cli.profile_words import periods_word
-from citrine_console.cells import Ago, Button, Card, Code, Figure, evse_words, segment, table, transaction_link
+from citrine_console.cells import Ago, Button, Card, Code, Figure, evse_words, segment, transaction_link
 from citrine_console.clock import utc_now
 from citrine_console.filter_forms import enum_choices, enum_number
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.capacities import capacity_card, plan_card
 from citrine_console.pages.plan_history import plan_history
 from citrine_console.pages.station_tabs import action_buttons, tab_page
-from citrine_console.paging import paging
 from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 PLOTTED = timedelta(hours=24)
 """How far profiles are plotted into the future."""
@@ -89,13 +88,11 @@ async def _profiles(visit: Visit) -> Mapping[str, object]:
         if visit.query["all"]
         else Button(f"{base}?all=yes", _("Earlier ones too"), is_page=True)
     )
-    body = table(visit.zone, _("Charging profiles"), heads, rows, empty=_("None are installed, as far as is known."))
+    title, empty = _("Charging profiles"), _("None are installed, as far as is known.")
+    listed = list_card(visit, title, heads, rows, answer.next_page_token, buttons=[*buttons, every], empty=empty)
     series = _series(answer.profiles)
     plot = [Card(_("What profiles allow"), _plots(visit, series))] if series else []
-    return {
-        "cards": [*plot, Card(_("Charging profiles"), body, [*buttons, every], paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    return {"cards": [*plot, listed]}
 
 
 def _profile_row(one: ChargingProfileRecord) -> Sequence[object]:
@@ -147,7 +144,9 @@ def _plots(visit: Visit, series: Sequence[Series]) -> Markup:
 
 
 async def _limits(visit: Visit) -> Mapping[str, object]:
-    request = ListChargingLimitsRequest(station_id=visit["station_id"], page_size=PAGE_SIZE)
+    request = ListChargingLimitsRequest(
+        station_id=visit["station_id"], page_size=PAGE_SIZE, page_token=visit.query["limits-page"]
+    )
     answer = await visit.citrine.smart_charging.ListChargingLimits(request)
     heads = [_("Source"), _("Where"), _("Limits"), _("Set"), _("Lifted")]
     rows = [
@@ -160,17 +159,19 @@ async def _limits(visit: Visit) -> Mapping[str, object]:
         ]
         for one in answer.limits
     ]
-    body = table(visit.zone, _("Limits of others"), heads, rows, empty=_("Nobody else limits it."))
-    return {"cards": [Card(_("Limits of others"), body)]}
+    title, empty = _("Limits of others"), _("Nobody else limits it.")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, name="limits", empty=empty)]}
 
 
 async def _needs(visit: Visit) -> Mapping[str, object]:
-    request = ListChargingNegotiationsRequest(station_id=visit["station_id"], page_size=PAGE_SIZE)
+    request = ListChargingNegotiationsRequest(
+        station_id=visit["station_id"], page_size=PAGE_SIZE, page_token=visit.query["needs-page"]
+    )
     answer = await visit.citrine.smart_charging.ListChargingNegotiations(request)
     heads = [_("EVSE"), _("Transaction"), _("Wants"), _("Departs"), _("State"), _("Profile"), _("Updated"), ""]
     rows = [_need_row(visit, one) for one in answer.negotiations]
-    body = table(visit.zone, _("Needs of vehicles"), heads, rows, empty=_("No vehicle has said what it needs."))
-    return {"cards": [Card(_("Needs of vehicles"), body)]}
+    title, empty = _("Needs of vehicles"), _("No vehicle has said what it needs.")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, name="needs", empty=empty)]}
 
 
 def _need_row(visit: Visit, one: ChargingNegotiation) -> Sequence[object]:
@@ -217,7 +218,7 @@ async def _schedule(visit: Visit, values: Values) -> Done:
         unit = str(enum_word(schedule, "charging_rate_unit"))
         series = Series(_("limit"), points, unit, stepped=True)
         plot = lines(_("Composite schedule of {evse}").format(evse=evse_words(schedule.evse_id)), [series], visit.zone)
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"), shown=plot)
+    return replace(Done.answered(answer.response), shown=plot)
 
 
 async def _ask_profiles(visit: Visit, values: Values) -> Done:
@@ -226,7 +227,7 @@ async def _ask_profiles(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.smart_charging.GetChargingProfiles(
         GetChargingProfilesRequest(target=_target(visit), request=request)
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 async def _evse_field(visit: Visit) -> Sequence[Field]:

@@ -8,21 +8,19 @@ from markupsafe import Markup
 from citrine.api.v1.availability_pb2 import ConnectorStatus, ListConnectorStatusesRequest
 from citrine.api.v1.connections_pb2 import CloseConnectionRequest, ConnectionRecord, ListConnectionRecordsRequest
 from citrine_cli.words import detail_words
-from citrine_console.cells import Button, Card, Code, Figure, badge, evse_words, segment, table
+from citrine_console.cells import Button, Card, Code, Figure, badge, evse_words, segment
 from citrine_console.clock import utc_now
 from citrine_console.formats import duration, enum_word
 from citrine_console.forms import Done, FormDialog, Values
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.station_tabs import tab_page
-from citrine_console.paging import paging
 from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 MOST_STATUSES = 200
 
@@ -44,9 +42,8 @@ async def _records(visit: Visit) -> Mapping[str, object]:
     return {
         "cards": [
             Card(_("Over time"), _plot(visit, records)),
-            Card(_("Connections"), table(visit.zone, _("Connections"), heads, rows), buttons, paged=True),
-        ],
-        **paging(visit, answer.next_page_token),
+            list_card(visit, _("Connections"), heads, rows, answer.next_page_token, buttons=buttons),
+        ]
     }
 
 
@@ -82,7 +79,9 @@ def _plot(visit: Visit, records: Sequence[ConnectionRecord]) -> Markup:
 
 
 async def _statuses(visit: Visit) -> Mapping[str, object]:
-    request = ListConnectorStatusesRequest(station_id=visit["station_id"], page_size=MOST_STATUSES)
+    request = ListConnectorStatusesRequest(
+        station_id=visit["station_id"], page_size=MOST_STATUSES, page_token=visit.query["statuses-page"]
+    )
     answer = await visit.citrine.availability.ListConnectorStatuses(request)
     heads = [_("Time"), _("Connector"), _("Status"), _("Detail"), Figure(_("Lasted"))]
     rows: list[Sequence[object]] = []
@@ -93,9 +92,8 @@ async def _statuses(visit: Visit) -> Mapping[str, object]:
         lasted = duration(((until.get(place) or utc_now()) - began).total_seconds())
         until[place] = began
         rows.append([one.time, evse_words(*place), enum_word(one, "status"), _detail(one), lasted])
-    hint = _("The latest {count}.").format(count=MOST_STATUSES) if answer.next_page_token else ""
     return {
-        "cards": [Card(_("States of connectors"), table(visit.zone, _("States of connectors"), heads, rows), hint=hint)]
+        "cards": [list_card(visit, _("States of connectors"), heads, rows, answer.next_page_token, name="statuses")]
     }
 
 

@@ -7,19 +7,17 @@ from citrine.api.v1.firmware_management_pb2 import (
     ListFirmwareStatusesRequest,
     ListFirmwareUpdatesRequest,
 )
-from citrine_console.cells import Ago, Card, Code, Figure, link, muted, segment, table, two_lines
+from citrine_console.cells import Ago, Code, Figure, link, muted, segment, two_lines
 from citrine_console.formats import enum_word
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages import firmware_publications
 from citrine_console.pages.station_tabs import action_buttons, tab_page
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 
 async def _updates(visit: Visit) -> Mapping[str, object]:
@@ -32,10 +30,9 @@ async def _updates(visit: Visit) -> Mapping[str, object]:
         *(_("Created"), _("Updated")),
     ]
     rows = [_row(visit, one) for one in answer.updates]
-    body = table(visit.zone, _("Updates"), heads, rows, empty=_("None was asked for."))
+    buttons, empty = action_buttons(visit, "update-firmware"), _("None was asked for.")
     return {
-        "cards": [Card(_("Updates"), body, action_buttons(visit, "update-firmware"), paged=True)],
-        **paging(visit, answer.next_page_token),
+        "cards": [list_card(visit, _("Updates"), heads, rows, answer.next_page_token, buttons=buttons, empty=empty)]
     }
 
 
@@ -55,12 +52,14 @@ def _row(visit: Visit, one: FirmwareUpdate) -> Sequence[object]:
 
 
 async def _statuses(visit: Visit) -> Mapping[str, object]:
-    request = ListFirmwareStatusesRequest(station_id=visit["station_id"], page_size=PAGE_SIZE)
+    request = ListFirmwareStatusesRequest(
+        station_id=visit["station_id"], page_size=PAGE_SIZE, page_token=visit.query["statuses-page"]
+    )
     answer = await visit.citrine.firmware_management.ListFirmwareStatuses(request)
     heads = [_("Time"), _("Status"), Figure(_("Update"))]
     rows = [[one.time, enum_word(one.message, "status"), str(one.request_id or "")] for one in answer.statuses]
-    body = table(visit.zone, _("What it said"), heads, rows, empty=_("It has said nothing."))
-    return {"cards": [Card(_("What it said"), body)]}
+    title, empty = _("What it said"), _("It has said nothing.")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, name="statuses", empty=empty)]}
 
 
 PAGES: list[Page] = [

@@ -11,19 +11,17 @@ from citrine.api.v1.local_auth_list_pb2 import (
     LocalListEntry,
     UpdateLocalListRequest,
 )
-from citrine_console.cells import Button, Card, Code, badge, facts, segment, table
+from citrine_console.cells import Button, Card, Code, badge, facts, segment
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.station_tabs import action_buttons, tab_page
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 
 async def _get(visit: Visit) -> LocalList:
@@ -68,8 +66,7 @@ async def _entries(visit: Visit) -> Mapping[str, object]:
     )
     heads = [_("Token"), _("Type"), _("Should be"), _("Is"), _("Difference")]
     rows = [_row(one) for one in answer.entries]
-    body = table(visit.zone, _("Entries"), heads, rows, empty=_("There are none."))
-    return {"cards": [Card(_("Entries"), body, [other], paged=True)], **paging(visit, answer.next_page_token)}
+    return {"cards": [list_card(visit, _("Entries"), heads, rows, answer.next_page_token, buttons=[other])]}
 
 
 def _row(one: LocalListEntry) -> Sequence[object]:

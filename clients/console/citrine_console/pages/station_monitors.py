@@ -22,21 +22,19 @@ from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine_cli.errors import UsageError
 from citrine_cli.variable_names import parse_name, write_name
 from citrine_cli.words import plain
-from citrine_console.cells import Ago, Button, Card, Code, Figure, segment, table
+from citrine_console.cells import Ago, Button, Card, Code, Figure, segment
 from citrine_console.filter_forms import enum_choices, enum_number
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.alerts import ALERT_EVENTS, alert_table
 from citrine_console.pages.station_tabs import tab_page
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 MOST_ALERTS = 100
 
@@ -44,7 +42,9 @@ MOST_ALERTS = 100
 async def _alerts(visit: Visit) -> Mapping[str, object]:
     request = ListAlertsRequest(station_id=visit["station_id"], page_size=MOST_ALERTS)
     answer = await visit.citrine.diagnostics.ListAlerts(request)
-    return {"cards": [Card(_("Alerts"), alert_table(visit, answer.alerts, of_station=True))]}
+    every = f"/alerts?station={segment(visit['station_id'])}"
+    buttons = [Button(every, _("All"), is_page=True)] if answer.next_page_token else []
+    return {"cards": [Card(_("Alerts"), alert_table(visit, answer.alerts, of_station=True), buttons)]}
 
 
 async def _monitors(visit: Visit) -> Mapping[str, object]:
@@ -63,16 +63,17 @@ async def _monitors(visit: Visit) -> Mapping[str, object]:
     ]
     heads = [_("Variable"), _("Kind"), Figure(_("Value")), Figure(_("Severity")), Figure("Id"), _("Set"), ""]
     rows = [_monitor_row(visit, one) for one in answer.monitors]
-    cards = [
-        Card(
-            _("Monitors"),
-            table(visit.zone, _("Monitors"), heads, rows, empty=_("None are known.")),
-            buttons,
-            hint=await _level(visit),
-            paged=True,
-        )
-    ]
-    return {"cards": cards, **paging(visit, answer.next_page_token)}
+    card = list_card(
+        visit,
+        _("Monitors"),
+        heads,
+        rows,
+        answer.next_page_token,
+        buttons=buttons,
+        hint=await _level(visit),
+        empty=_("None are known."),
+    )
+    return {"cards": [card]}
 
 
 def _monitor_row(visit: Visit, one: Monitor) -> Sequence[object]:
@@ -104,19 +105,14 @@ async def _level(visit: Visit) -> str:
 
 
 async def _events(visit: Visit) -> Mapping[str, object]:
-    request = ListStationEventsRequest(station_id=visit["station_id"], page_size=PAGE_SIZE)
+    request = ListStationEventsRequest(
+        station_id=visit["station_id"], page_size=PAGE_SIZE, page_token=visit.query["station-events-page"]
+    )
     answer = await visit.citrine.diagnostics.ListStationEvents(request)
     heads = [_("Time"), _("What"), _("Value"), _("Why"), _("Said"), _("Cleared")]
     rows = [_event_row(one) for one in answer.station_events]
-    return {
-        "cards": [
-            Card(
-                _("What it reported"),
-                table(visit.zone, _("What it reported"), heads, rows, empty=_("It has reported nothing.")),
-                hint=_("The latest {count}.").format(count=PAGE_SIZE) if answer.next_page_token else "",
-            )
-        ]
-    }
+    title, empty = _("What it reported"), _("It has reported nothing.")
+    return {"cards": [list_card(visit, title, heads, rows, answer.next_page_token, name="station-events", empty=empty)]}
 
 
 def _event_row(one: StationEvent) -> Sequence[object]:
@@ -171,7 +167,7 @@ async def _set(visit: Visit, values: Values) -> Done:
         )
     )
     states = [enum_word(one, "status") for one in answer.response.set_monitoring_result]
-    return Done(_("The station answered"), answer.response, states[0] if states else "")
+    return Done.answered(answer.response, states[0] if states else "")
 
 
 async def _clear_fields(visit: Visit) -> Sequence[Field]:
@@ -185,14 +181,14 @@ async def _clear(visit: Visit, values: Values) -> Done:
         )
     )
     states = [enum_word(one, "status") for one in answer.response.clear_monitoring_result]
-    return Done(_("The station answered"), answer.response, states[0] if states else "")
+    return Done.answered(answer.response, states[0] if states else "")
 
 
 async def _report(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.diagnostics.GetMonitoringReport(
         GetMonitoringReportRequest(target=_target(visit), request=ocpp.GetMonitoringReportRequest())
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 async def _base_fields(visit: Visit) -> Sequence[Field]:
@@ -205,7 +201,7 @@ async def _set_base(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.diagnostics.SetMonitoringBase(
         SetMonitoringBaseRequest(target=_target(visit), request=ocpp.SetMonitoringBaseRequest(monitoring_base=number))
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 async def _level_fields(visit: Visit) -> Sequence[Field]:
@@ -218,7 +214,7 @@ async def _set_level(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.diagnostics.SetMonitoringLevel(
         SetMonitoringLevelRequest(target=_target(visit), request=request)
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 _DIALOGS = [

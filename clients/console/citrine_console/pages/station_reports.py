@@ -4,19 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from citrine.api.v1.diagnostics_pb2 import ListLogUploadsRequest, LogUpload
 from citrine.api.v1.reports_pb2 import ListReportRunsRequest, ReportRun
-from citrine_console.cells import Ago, Card, Code, Figure, State, table, two_lines
+from citrine_console.cells import Ago, Code, Figure, State, two_lines
 from citrine_console.filter_forms import Filter, enum_choices, enum_number, filters_region
 from citrine_console.formats import enum_word
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.station_tabs import action_buttons, tab_page
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 
 async def _logs(visit: Visit) -> Mapping[str, object]:
@@ -33,11 +31,8 @@ async def _logs(visit: Visit) -> Mapping[str, object]:
         _("Finished"),
     ]
     rows = [_log_row(visit, one) for one in answer.log_uploads]
-    body = table(visit.zone, _("Logs"), heads, rows, empty=_("It was asked for none."))
-    return {
-        "cards": [Card(_("Logs"), body, action_buttons(visit, "get-log"), paged=True)],
-        **paging(visit, answer.next_page_token),
-    }
+    buttons, empty = action_buttons(visit, "get-log"), _("It was asked for none.")
+    return {"cards": [list_card(visit, _("Logs"), heads, rows, answer.next_page_token, buttons=buttons, empty=empty)]}
 
 
 def _log_row(visit: Visit, one: LogUpload) -> Sequence[object]:
@@ -67,8 +62,7 @@ async def _reports(visit: Visit) -> Mapping[str, object]:
         *(_("Missing parts"), _("Asked"), _("Finished")),
     ]
     rows = [_report_row(one) for one in answer.report_runs]
-    body = table(visit.zone, _("Reports"), heads, rows, empty=_("There are none."))
-    return {"cards": [Card(_("Reports"), body, paged=True)], **paging(visit, answer.next_page_token)}
+    return {"cards": [list_card(visit, _("Reports"), heads, rows, answer.next_page_token)]}
 
 
 def _report_row(one: ReportRun) -> Sequence[object]:

@@ -14,21 +14,19 @@ from citrine.api.v1.provisioning_pb2 import (
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.errors import UsageError
 from citrine_cli.variable_names import VariableName, parse_name, write_name
-from citrine_console.cells import Ago, Button, Card, Code, muted, segment, table
+from citrine_console.cells import Ago, Button, Code, muted, segment
 from citrine_console.filter_forms import Filter, enum_choices, enum_number, filters_region
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
+from citrine_console.lists import PAGE_SIZE, list_card
 from citrine_console.live import Page, Region, of_station
 from citrine_console.pages.station_tabs import tab_page
-from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 from citrine_sdk import pages
 
 __all__ = ["ACTIONS", "PAGES"]
-
-PAGE_SIZE = 50
 
 MOST_SEARCHED = 10_000
 """Variables of one station that a search looks at."""
@@ -66,18 +64,17 @@ async def _variables(visit: Visit) -> Mapping[str, object]:
         Button(f"{base}/set", _("Set another")) if visit.may("SetVariables") else None,
     ]
     rows = [_row(visit, one) for one in found]
-    return {
-        "cards": [
-            Card(
-                _("Variables"),
-                table(visit.zone, _("Variables"), heads, rows, empty=empty),
-                [button for button in buttons if button],
-                hint=_("There may be more: search for more of the name.") if is_cut else "",
-                paged=True,
-            )
-        ],
-        **paging(visit, token),
-    }
+    card = list_card(
+        visit,
+        _("Variables"),
+        heads,
+        rows,
+        token,
+        buttons=[button for button in buttons if button],
+        hint=_("There may be more: search for more of the name.") if is_cut else "",
+        empty=empty,
+    )
+    return {"cards": [card]}
 
 
 async def _search(visit: Visit, request: ListVariablesRequest) -> tuple[list[Variable], bool]:
@@ -146,7 +143,7 @@ async def _set(visit: Visit, values: Values) -> Done:
         SetVariablesRequest(target=_target(visit), request=ocpp.SetVariablesRequest(set_variable_data=[data]))
     )
     states = [enum_word(one, "attribute_status") for one in answer.response.set_variable_result]
-    return Done(_("The station answered"), answer.response, states[0] if states else "")
+    return Done.answered(answer.response, states[0] if states else "")
 
 
 async def _get_fields(visit: Visit) -> Sequence[Field]:
@@ -160,7 +157,7 @@ async def _get(visit: Visit, values: Values) -> Done:
         GetVariablesRequest(target=_target(visit), request=ocpp.GetVariablesRequest(get_variable_data=[data]))
     )
     states = [enum_word(one, "attribute_status") for one in answer.response.get_variable_result]
-    return Done(_("The station answered"), answer.response, states[0] if states else "")
+    return Done.answered(answer.response, states[0] if states else "")
 
 
 async def _report_fields(visit: Visit) -> Sequence[Field]:
@@ -175,7 +172,7 @@ async def _report(visit: Visit, values: Values) -> Done:
     answer = await visit.citrine.provisioning.GetBaseReport(
         GetBaseReportRequest(target=_target(visit), request=request)
     )
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 _DIALOGS = [

@@ -32,7 +32,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         "stations": answer.stations,
         "connectors": connectors,
         "bulk": bulk.choices(visit),
-        **paging(visit, answer.next_page_token),
+        "pages": paging(visit, answer.next_page_token),
     }
 
 

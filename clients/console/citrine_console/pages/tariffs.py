@@ -41,7 +41,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         "may_create": visit.may("CreateTariff"),
         "may_settle": visit.may("GetCostSettings", "UpdateCostSettings"),
         "may_see_reservations": visit.may("ListReservationCosts"),
-        **paging(visit, answer.next_page_token),
+        "pages": paging(visit, answer.next_page_token),
     }
 
 
@@ -79,22 +79,27 @@ async def _sample(visit: Visit) -> Mapping[str, object]:
 
 async def _assignments(visit: Visit) -> Mapping[str, object]:
     request = ListTariffAssignmentsRequest(
-        tariff_id=visit["tariff_id"], include_ended=visit.query["ended"] == "yes", page_size=200
+        tariff_id=visit["tariff_id"],
+        include_ended=visit.query["ended"] == "yes",
+        page_size=PAGE_SIZE,
+        page_token=visit.query["assignments-page"],
     )
     answer = await visit.citrine.tariffs.ListTariffAssignments(request)
     return {
         "assignments": answer.assignments,
-        "more": bool(answer.next_page_token),
+        "pages": paging(visit, answer.next_page_token, "assignments"),
         "may_unassign": visit.may("UnassignTariff"),
     }
 
 
 async def _versions(visit: Visit) -> Mapping[str, object]:
-    request = ListTariffVersionsRequest(tariff_id=visit["tariff_id"], page_size=PAGE_SIZE)
+    request = ListTariffVersionsRequest(
+        tariff_id=visit["tariff_id"], page_size=PAGE_SIZE, page_token=visit.query["versions-page"]
+    )
     answer = await visit.citrine.tariffs.ListTariffVersions(request)
     return {
         "versions": [(one, [*element_lines(one)]) for one in answer.tariffs],
-        "more": bool(answer.next_page_token),
+        "pages": paging(visit, answer.next_page_token, "versions"),
     }
 
 
@@ -108,7 +113,7 @@ async def _reservation_costs(visit: Visit) -> Mapping[str, object]:
         stations=selector_of(visit),
     )
     answer = await visit.citrine.reservation_costs.ListReservationCosts(request)
-    return {"costs": answer.costs, **paging(visit, answer.next_page_token)}
+    return {"costs": answer.costs, "pages": paging(visit, answer.next_page_token)}
 
 
 async def _nothing(visit: Visit) -> Mapping[str, object]:

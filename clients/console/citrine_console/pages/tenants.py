@@ -40,7 +40,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
         "tenants": answer.tenants,
         "here": visit.session.caller.tenant_id,
         "may_change": visit.may("UpdateTenant"),
-        **paging(visit, answer.next_page_token),
+        "pages": paging(visit, answer.next_page_token),
     }
 
 

@@ -69,7 +69,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
     request = ListTokensRequest(page_size=PAGE_SIZE, page_token=visit.query["page"])
     _fill(request, visit)
     answer = await visit.citrine.tokens.ListTokens(request)
-    return {"tokens": [(one, is_expired(one)) for one in answer.tokens], **paging(visit, answer.next_page_token)}
+    return {"tokens": [(one, is_expired(one)) for one in answer.tokens], "pages": paging(visit, answer.next_page_token)}
 
 
 def is_expired(token: Token) -> bool:
@@ -90,8 +90,11 @@ async def _head(visit: Visit) -> Mapping[str, object]:
 
 
 async def _authorizations(visit: Visit) -> Mapping[str, object]:
-    request = ListAuthorizationRecordsRequest(id_token=visit["id_token"], page_size=FEW)
-    return {"records": (await visit.citrine.authorization.ListAuthorizationRecords(request)).records}
+    request = ListAuthorizationRecordsRequest(
+        id_token=visit["id_token"], page_size=FEW, page_token=visit.query["authorizations-page"]
+    )
+    answer = await visit.citrine.authorization.ListAuthorizationRecords(request)
+    return {"records": answer.records, "pages": paging(visit, answer.next_page_token, "authorizations")}
 
 
 async def _transactions(visit: Visit) -> Mapping[str, object]:

@@ -15,7 +15,7 @@ from citrine_cli.tolerance_kinds import KINDS, kind_words, rule_name
 from citrine_console.cells import Ago, Button, Card, Code, Figure, link, segment, shown, table, two_lines
 from citrine_console.errors import NotShown
 from citrine_console.forms import Done, Field, FormDialog, Values
-from citrine_console.lists import PAGE_SIZE, list_card
+from citrine_console.lists import PAGE_SIZE, list_card, list_page
 from citrine_console.live import Page, Region
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
@@ -211,24 +211,15 @@ _DIALOGS = [
 ]
 
 PAGES: list[Page] = [
-    Page(
-        path="/tolerance-rules",
-        title=lambda visit: _("Tolerance rules"),
-        template="parts/page.html",
+    list_page(
+        "/tolerance-rules",
+        lambda visit: _("Tolerance rules"),
+        "ListToleranceRules",
+        _rules,
         section="refused",
-        needs=("ListToleranceRules",),
-        regions=[
-            Region(
-                "rules",
-                "parts/cards.html",
-                _rules,
-                kinds=("tolerance_rule_changed", "messages_refused"),
-                is_main=True,
-                every=60,
-            ),
-            Region("families", "parts/cards.html", _families),
-        ],
-    )
+        kinds=("tolerance_rule_changed", "messages_refused"),
+        others=[Region("families", "parts/cards.html", _families)],
+    ),
 ]
 
 ACTIONS: list[Action] = [dialog.action() for dialog in _DIALOGS]

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import grpc
 
-from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest
+from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest, ListChargeRecordsResponse
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, Sample
 from citrine.api.v1.tariff_and_cost_pb2 import ListCostCorrectionsRequest
 from citrine.api.v1.transaction_limits_pb2 import GetTransactionLimitRequest
@@ -19,10 +20,12 @@ from citrine.api.v1.transactions_pb2 import (
 from citrine.events.v1.events_pb2 import Event
 from citrine_cli.costs import element_lines
 from citrine_console.formats import enum_word
+from citrine_console.lists import PAGE_SIZE
 from citrine_console.live import Page, Region
 from citrine_console.live.regions import Load
 from citrine_console.pages import transaction_actions
 from citrine_console.pages.transaction_cost import cost_series, find_cost
+from citrine_console.paging import paging
 from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
@@ -35,13 +38,13 @@ __all__ = ["ACTIONS", "ANOMALIES", "PAGES"]
 T = TypeVar("T")
 
 MOST_SAMPLES = 5000
-"""Samples that plots are made of; a transaction with more is plotted by its first ones."""
+"""Samples that plots are made of; a transaction with more is plotted by its first ones, and that is said."""
 
 _REGISTER = "Energy.Active.Import.Register"
 """What a sample is of that says nothing else, in Wh."""
 
 MOST_EVENTS = 200
-MOST_LISTED = 50
+MOST_LISTED = 10
 
 _KINDS = (
     "transaction_started",
@@ -103,12 +106,13 @@ async def _head(visit: Visit) -> Mapping[str, object]:
 async def _cost(visit: Visit) -> Mapping[str, object]:
     cost = await find_cost(visit, visit["station_id"], visit["transaction_id"])
     corrections = await visit.citrine.tariff_and_cost.ListCostCorrections(
-        ListCostCorrectionsRequest(**_names(visit), page_size=MOST_LISTED)
+        ListCostCorrectionsRequest(**_names(visit), page_size=PAGE_SIZE, page_token=visit.query["cost-page"])
     )
     return {
         "cost": cost,
         "lines": [*element_lines(cost.tariff)] if cost is not None else [],
         "corrections": corrections.corrections,
+        "pages": paging(visit, corrections.next_page_token, "cost"),
         "own_zone": await station_zone(visit, visit["station_id"]),
     }
 
@@ -121,25 +125,30 @@ async def _limit(visit: Visit) -> Mapping[str, object]:
 
 async def _settlement(visit: Visit) -> Mapping[str, object]:
     actions = await visit.citrine.transactions.ListSettlementActions(
-        ListSettlementActionsRequest(**_names(visit), page_size=MOST_LISTED)
+        ListSettlementActionsRequest(**_names(visit), page_size=PAGE_SIZE, page_token=visit.query["settlement-page"])
     )
-    records = []
+    records = ListChargeRecordsResponse()
     if visit.may("ListChargeRecords"):
         request = ListChargeRecordsRequest(**_names(visit), page_size=MOST_LISTED)
-        records = [*(await visit.citrine.charge_records.ListChargeRecords(request)).records]
+        records = await visit.citrine.charge_records.ListChargeRecords(request)
+    more = urlencode({"station": visit["station_id"], "transaction": visit["transaction_id"], "revisions": "all"})
     return {
         "actions": actions.actions,
-        "records": records,
+        "pages": paging(visit, actions.next_page_token, "settlement"),
+        "records": records.records,
+        "more_records": f"/charge-records?{more}" if records.next_page_token else "",
         "own_zone": await station_zone(visit, visit["station_id"]),
     }
 
 
 async def _events(visit: Visit) -> Mapping[str, object]:
-    request = ListTransactionEventsRequest(**_names(visit), page_size=MOST_EVENTS)
+    request = ListTransactionEventsRequest(
+        **_names(visit), page_size=MOST_EVENTS, page_token=visit.query["events-page"]
+    )
     answer = await visit.citrine.transactions.ListTransactionEvents(request)
     return {
         "events": answer.events,
-        "more": bool(answer.next_page_token),
+        "pages": paging(visit, answer.next_page_token, "events"),
         "own_zone": await station_zone(visit, visit["station_id"]),
     }
 
@@ -147,15 +156,20 @@ async def _events(visit: Visit) -> Mapping[str, object]:
 async def _plots(visit: Visit) -> Mapping[str, object]:
     request = ListSamplesRequest(**_names(visit), page_size=1000)
     samples: list[Sample] = []
+    is_cut = False
     async for page in pages(visit.citrine.meter_values.ListSamples, request):
         samples.extend(page.samples)
-        if len(samples) >= MOST_SAMPLES:
+        if len(samples) >= MOST_SAMPLES and page.next_page_token:
+            is_cut = True
             break
     zone = await station_zone(visit, visit["station_id"])
     measured = _measurands(samples)
     curve = await _cost_curve(visit, dict(measured))
     plots = [*([(_("Cost and energy"), curve)] if curve else []), *measured]
-    return {"plots": [lines(title, series, zone) for title, series in plots]}
+    return {
+        "plots": [lines(title, series, zone) for title, series in plots],
+        "most": MOST_SAMPLES if is_cut else 0,
+    }
 
 
 async def _cost_curve(visit: Visit, measured: Mapping[str, Sequence[Series]]) -> list[Series]:

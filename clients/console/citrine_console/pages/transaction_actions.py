@@ -23,7 +23,6 @@ from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as transactions
 from citrine_cli.errors import UsageError
 from citrine_cli.values import parse_duration
-from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
@@ -51,7 +50,7 @@ async def _stop(visit: Visit, values: Values) -> Done:
         request=remote_control.RequestStopTransactionRequest(transaction_id=visit["transaction_id"]),
     )
     answer = await visit.citrine.remote_control.RequestStopTransaction(request)
-    return Done(_("The station answered"), answer.response, enum_word(answer.response, "status"))
+    return Done.answered(answer.response)
 
 
 async def _check(visit: Visit, values: Values) -> Done:
@@ -60,7 +59,7 @@ async def _check(visit: Visit, values: Values) -> Done:
         request=transactions.GetTransactionStatusRequest(transaction_id=visit["transaction_id"]),
     )
     answer = await visit.citrine.transactions.GetTransactionStatus(request)
-    return Done(_("The station answered"), answer.response)
+    return Done.answered(answer.response)
 
 
 async def _limit_fields(visit: Visit) -> Sequence[Field]:

@@ -1,20 +1,15 @@
 """Transactions: the table of all with its filters, and the files that they are exported as."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
-
-from google.protobuf.json_format import MessageToDict
-from starlette.requests import Request
-from starlette.responses import Response
 
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
-from citrine_console.downloads import CSV, JSON_LINES, csv_rows, download
+from citrine_console.downloads import exports
 from citrine_console.filters import selector_of, time_range
 from citrine_console.formats import enum_word, iso, optional
 from citrine_console.live import Page, Region
 from citrine_console.paging import paging
-from citrine_console.site import Action, Site
+from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 from citrine_sdk import pages
@@ -71,7 +66,7 @@ async def _table(visit: Visit) -> Mapping[str, object]:
     request = _request(visit)
     request.page_size, request.page_token = PAGE_SIZE, visit.query["page"]
     answer = await visit.citrine.transactions.ListTransactions(request)
-    return {"transactions": answer.transactions, **paging(visit, answer.next_page_token)}
+    return {"transactions": answer.transactions, "pages": paging(visit, answer.next_page_token)}
 
 
 async def _filters(visit: Visit) -> Mapping[str, object]:
@@ -123,26 +118,6 @@ def _figure(value: object | None) -> str:
     return "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
-async def _export_csv(visit: Visit, request: Request, site: Site) -> Response:
-    async def parts() -> AsyncIterator[str]:
-        yield csv_rows([_COLUMNS])
-        async for transactions in _exported(visit):
-            yield csv_rows(_row(one) for one in transactions)
-
-    return await download("transactions.csv", CSV, parts())
-
-
-async def _export_json(visit: Visit, request: Request, site: Site) -> Response:
-    async def parts() -> AsyncIterator[str]:
-        async for transactions in _exported(visit):
-            yield "".join(
-                json.dumps(MessageToDict(one, preserving_proto_field_name=True), ensure_ascii=False) + "\n"
-                for one in transactions
-            )
-
-    return await download("transactions.jsonl", JSON_LINES, parts())
-
-
 PAGES = [
     Page(
         path="/transactions",
@@ -157,7 +132,4 @@ PAGES = [
     ),
 ]
 
-ACTIONS: list[Action] = [
-    Action("/transactions/export.csv", _export_csv, methods=("GET",), needs=("ListTransactions",)),
-    Action("/transactions/export.jsonl", _export_json, methods=("GET",), needs=("ListTransactions",)),
-]
+ACTIONS: list[Action] = exports("/transactions", "ListTransactions", _exported, _COLUMNS, _row)

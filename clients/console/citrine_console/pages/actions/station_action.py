@@ -8,7 +8,6 @@ from google.protobuf.message import Message
 
 from citrine.api.v1.stations_pb2 import GetStationRequest, Station
 from citrine.ocpp.codec import CodecError, decode, format_datetime
-from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.texts import _
 from citrine_console.visits import Visit
@@ -92,12 +91,7 @@ class StationAction:
             if values.checked("when_online"):
                 return Done(_("It is sent when the station is back."))
             return Done(_("There was nothing to send."))
-        return Done(_("The station answered"), answer.response, status_of(answer.response))
-
-
-def status_of(response: Message) -> str:
-    """Return the status that a station answered. Empty: the answer has none."""
-    return enum_word(response, "status") if "status" in response.DESCRIPTOR.fields_by_name else ""
+        return Done.answered(answer.response)
 
 
 def ocpp(message: type[M], payload: Mapping[str, Any]) -> M:
