@@ -9,12 +9,12 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from citrine_cli import forms
 from citrine_cli.app import build_app
 from citrine_cli.lazy_group import Deferred
 from citrine_cli.nouns import COMMANDS, GROUPS
 from citrine_process import flags
 from citrine_simulator import arguments
+from citrine_words.values import FORMS
 
 FORMS_ELSEWHERE = re.compile(r"ISO 8601|\+2h|\bseconds\b|[Dd]efault:")
 """What a sentence does not say of a value, since its form or its default is said where it is for all."""
@@ -84,7 +84,7 @@ def test_every_value_has_a_name_whose_form_is_said_once(path: str) -> None:
             faults.append(f"{one.opts[0]} says itself what is said for all: {one.help}")
         if takes_value and DURATION_NAMES.match(one.opts[0]) and one.metavar != "DURATION":
             faults.append(f"{one.opts[0]} takes {one.metavar}, no DURATION")
-        if one.metavar in forms.FORMS and f"{one.metavar}: {forms.FORMS[one.metavar]}" not in (command.epilog or ""):
+        if one.metavar in FORMS and f"{one.metavar}: {FORMS[one.metavar]}" not in (command.epilog or ""):
             faults.append(f"{one.opts[0]} takes {one.metavar}, whose form the help does not say")
     assert faults == []
 
@@ -165,11 +165,11 @@ def test_a_process_helps_as_every_command_does(
             faults.append((action.option_strings, "takes no DURATION"))
     assert faults == []
     if "DURATION" in said:
-        assert f"\nDURATION: {forms.FORMS['DURATION'][:-1]}" in said
+        assert f"\nDURATION: {FORMS['DURATION'][:-1]}" in said
 
 
 def test_the_form_of_a_duration_is_the_same_everywhere() -> None:
-    form = f"DURATION: {forms.FORMS['DURATION'][:-1]}"
+    form = f"DURATION: {FORMS['DURATION'][:-1]}"
 
     assert flags.FORMS.startswith(form)
     assert arguments.FORMS.startswith(form)
@@ -180,10 +180,10 @@ def test_the_form_of_a_duration_is_the_same_everywhere() -> None:
     [("90s", 90), ("5m", 300), ("2h", 7200), ("1d12h", 129_600), ("90", 90), ("0.5", 0.5), ("1w", 604_800)],
 )
 def test_every_reader_of_durations_takes_what_the_help_says(text: str, seconds: float) -> None:
-    from citrine_cli.durations import duration_seconds
     from citrine_core.config import read_settings as read_core
     from citrine_edge.config import read_settings as read_edge
     from citrine_simulator.durations import parse_duration
+    from citrine_words.durations import duration_seconds
 
     assert duration_seconds(text) == seconds
     assert parse_duration(text) == seconds

@@ -13,6 +13,7 @@ PARTS = (
     "core/citrine_core",
     "core/citrine_process",
     "edge/citrine_edge",
+    "clients/words/citrine_words",
     "clients/cli/citrine_cli",
     "clients/sdk/citrine_sdk",
     "clients/simulator/citrine_simulator",

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 
 PROGRAMS = (
+    "clients/words/citrine_words",
     "clients/cli/citrine_cli",
     "clients/simulator/citrine_simulator",
     "clients/console/citrine_console",

@@ -23,8 +23,8 @@ from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListTransactionEventsRequest, ListTransactionsRequest
 from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_OCCUPIED
 from citrine.ocpp.v2.transactions_pb2 import REASON_ENUM_EV_DISCONNECTED
-from citrine_cli.quirks import find_profile
 from citrine_sdk import Citrine
+from citrine_words.quirks import find_profile
 from tests.support.deployment import Deployment
 from tests.support.raw_station import basic, raw_station
 from tests.support.waiting import WAIT

@@ -27,6 +27,7 @@ SOURCES = {
     "citrine_simulator": ROOT / "clients/simulator/citrine_simulator",
     "citrine_console": ROOT / "clients/console/citrine_console",
     "citrine_ocpi": ROOT / "clients/ocpi/citrine_ocpi",
+    "citrine_words": ROOT / "clients/words/citrine_words",
 }
 PACKAGES = sorted(SOURCES)
 UNCOPIED = shutil.ignore_patterns(".*", "*_pb2*", "__pycache__", "*.db", "tests", "build", "dist", "node_modules")

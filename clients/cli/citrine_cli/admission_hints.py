@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.events.v1.events_pb2 import Event, StationRefused
-from citrine_cli.words import enum_word, time_word
+from citrine_words.admissions import refusal_words_of
+from citrine_words.words import time_word
 
-__all__ = ["event_of", "not_let_in_words", "refusal_hint", "refusal_words_of"]
+__all__ = ["event_of", "not_let_in_words", "refusal_hint"]
 
 _HINTS: Mapping[int, str] = {
     HandshakeRefusal.REASON_UNKNOWN_STATION: "register it: citrine {tenant}station add {station}",
@@ -63,17 +64,6 @@ _HINTS: Mapping[int, str] = {
         "it comes back by itself; where the edge is full, raise CITRINE_OCPP_MAX_SOCKETS or add an edge"
     ),
 }
-
-
-def refusal_words_of(body: StationRefused) -> str:
-    """Return why a station was refused, and what it presented."""
-    said = f"refused: {enum_word(body, 'reason')}"
-    if body.reason == HandshakeRefusal.REASON_UNKNOWN_TENANT:
-        said += f" {body.unknown_tenant_id!r}"
-    said += f", from {body.remote_address}"
-    if body.reason == HandshakeRefusal.REASON_NO_COMMON_VERSION:
-        said += f", offers {body.offered or 'no subprotocol'}"
-    return said + (f", {body.attempts} attempts" if body.attempts > 1 else "")
 
 
 def event_of(refusal: HandshakeRefusal, tenant_id: str) -> Event:

@@ -26,6 +26,7 @@ from citrine_cli.connection import Connection
 from citrine_cli.errors import CliError, UsageError, print_error
 from citrine_cli.lazy_group import LazyGroup, new_app
 from citrine_cli.shell_scripts import VARIABLE
+from citrine_words.errors import WrongText
 
 __all__ = ["build_app", "run_app"]
 
@@ -118,6 +119,9 @@ def run_app(arguments: Sequence[str]) -> int:
     except CliError as error:
         print_error(error)
         return error.exit_code
+    except WrongText as error:
+        print_error(error)
+        return UsageError.exit_code
     except typer.TyperException as error:
         if (shown := _help_in_place_of(error)) is not None:
             sys.stdout.write(shown)

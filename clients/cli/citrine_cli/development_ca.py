@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from citrine_cli.clock import utc_now
 from citrine_cli.errors import CliError, UsageError
+from citrine_words.clock import utc_now
 
 __all__ = ["DevelopmentCa", "Written", "hosts_of"]
 

@@ -1,12 +1,11 @@
 """Options by which lists are filtered, and words for values of enums."""
 
-from collections.abc import Iterable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from citrine.api.v1.common_pb2 import TimeRange
-from citrine_cli.values import parse_span, parse_time
+from citrine_words.values import parse_span, parse_time
 
 __all__ = [
     "ChangedOption",
@@ -17,10 +16,7 @@ __all__ = [
     "TokenGroupOption",
     "changed_since",
     "range_of",
-    "words_of",
 ]
-
-T = TypeVar("T", bound=int)
 
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
 EvseOption = Annotated[int | None, typer.Option("--evse", metavar="EVSE", help="Only of this EVSE.")]
@@ -52,13 +48,3 @@ def range_of(begin: str, end: str, begin_option: str = "--from/--since", end_opt
         return None
     start, last = parse_span(begin_option, begin, end_option, end, past=True)
     return TimeRange(start=start, end=last)
-
-
-def words_of(values: Iterable[tuple[str, T]], prefix: str) -> dict[str, T]:
-    """Return the words for the values of an enum, without the unspecified value.
-
-    Args:
-        values: Names and numbers, as returned by `items()` of an enum.
-        prefix: Common prefix of the names, e.g. "COMMAND_STATE_".
-    """
-    return {name.removeprefix(prefix).lower().replace("_", "-"): number for name, number in values if number}

@@ -10,7 +10,7 @@ from citrine.api.v1.firmware_management_pb2 import FirmwareUpdate, FirmwareVerif
 from citrine.ocpp.v2.firmware_management_pb2 import Firmware
 from citrine_cli.errors import CliError
 from citrine_cli.forms import DurationOption
-from citrine_cli.values import parse_span
+from citrine_words.values import parse_span
 
 __all__ = [
     "Certificate",

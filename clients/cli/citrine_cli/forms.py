@@ -6,16 +6,10 @@ from typing import Any, get_args
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from citrine_cli.durations import duration_seconds, duration_text
+from citrine_words.durations import duration_seconds, duration_text
+from citrine_words.values import FORMS
 
-__all__ = ["FORMS", "DurationOption", "add_forms", "duration_default"]
-
-FORMS = {
-    "DURATION": "90s, 5m, 2h, 1d12h, or a number of seconds.",
-    "TIME": "ISO 8601, local time without an offset: 2030-01-31T12:00; or seen from now: +90s, -1d12h, now. "
-    "Without a sign, 2h is two hours ago where it is listed what happened, and in two hours elsewhere.",
-}
-"""Accepted forms of a value, by metavar."""
+__all__ = ["DurationOption", "add_forms", "duration_default"]
 
 
 def DurationOption(*flags: str, help: str, whole: bool = False, **options: Any) -> Any:

@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from citrine.api.v1.transaction_limits_pb2 import UsageLimit
 from citrine_cli.errors import UsageError
-from citrine_cli.words import duration_word, quantity
+from citrine_words.words import duration_word, quantity
 
 __all__ = ["MaxCost", "MaxEnergy", "MaxTime", "limit_words", "parse_limit"]
 

@@ -5,8 +5,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from citrine_cli.errors import CliError, print_error
+from citrine_cli.errors import CliError, UsageError, print_error
 from citrine_cli.processes import process_of, run_process
+from citrine_words.errors import WrongText
 
 __all__ = ["main"]
 
@@ -35,6 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CliError as error:
         print_error(error)
         return error.exit_code
+    except WrongText as error:
+        print_error(error)
+        return UsageError.exit_code
     except KeyboardInterrupt:
         return 130
     finally:

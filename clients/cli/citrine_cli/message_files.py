@@ -8,7 +8,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
 from citrine_cli.errors import UsageError
-from citrine_cli.values import parse_object
+from citrine_words.values import parse_object
 
 __all__ = ["read_message"]
 

@@ -12,11 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from citrine_cli.cells import NOTHING, Figure, Moment, PrefixId, shortened, style_of
 from citrine_cli.errors import UsageError, printable
-from citrine_cli.json_values import json_value
 from citrine_cli.layout import wrapped_widths
 from citrine_cli.line_breaks import broken
+from citrine_words.cells import NOTHING, Figure, Moment, PrefixId, shortened, style_of
+from citrine_words.json_values import json_value
 
 __all__ = ["Facts", "Output"]
 

@@ -1,22 +1,17 @@
 """Charging profiles as people write and read them on a command line."""
 
-from datetime import timedelta
-
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2 import types_pb2 as types
-from citrine_cli.cells import PrefixId
-from citrine_cli.clock import Clock, utc_now
 from citrine_cli.errors import UsageError
-from citrine_cli.times import duration_words
-from citrine_cli.values import parse_span, parse_time
-from citrine_cli.words import count, enum_word, plain
+from citrine_words.cells import PrefixId
+from citrine_words.clock import Clock, utc_now
+from citrine_words.schedules import periods_word
+from citrine_words.values import parse_span, parse_time
+from citrine_words.words import count, enum_word
 
-__all__ = ["periods_word", "profile_from_flags", "profile_table", "rate_unit"]
-
-MOST_PERIODS = 4
-"""Most periods that a table shows."""
+__all__ = ["profile_from_flags", "profile_table", "rate_unit"]
 
 _RECURRENCE = {"daily": types.RECURRENCY_KIND_ENUM_DAILY, "weekly": types.RECURRENCY_KIND_ENUM_WEEKLY}
 
@@ -103,21 +98,6 @@ def rate_unit(text: str) -> types.ChargingRateUnitEnum.ValueType:
     if number is None:
         raise UsageError(f"--unit: {text!r} is neither A nor W")
     return types.ChargingRateUnitEnum.ValueType(number)
-
-
-def periods_word(schedule: types.ChargingSchedule) -> str:
-    """Return the limits of a schedule, e.g. "16 A, 8 A after 1 h"."""
-    unit = enum_word(schedule, "charging_rate_unit")
-    words = [
-        f"{plain(period.limit)} {unit}{_after(period.start_period)}"
-        for period in schedule.charging_schedule_period[:MOST_PERIODS]
-    ]
-    more = "" if len(schedule.charging_schedule_period) <= MOST_PERIODS else ", …"
-    return ", ".join(words) + more
-
-
-def _after(seconds: int) -> str:
-    return f" after {duration_words(timedelta(seconds=seconds))}" if seconds else ""
 
 
 def profile_table(evse_id: int, profile: types.ChargingProfile) -> list[str]:

@@ -10,8 +10,8 @@ from citrine_cli.client import Client
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
-from citrine_cli.values import parse_seconds
-from citrine_cli.words import enum_word, time_word
+from citrine_words.values import parse_seconds
+from citrine_words.words import enum_word, time_word
 
 __all__ = [
     "DEFAULT_TIMEOUT",

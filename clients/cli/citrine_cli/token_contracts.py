@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from citrine.api.v1.tokens_pb2 import ChargingPreference, TokenWhitelist
-from citrine_cli.filters import words_of
 from citrine_cli.targets import choice
 from citrine_cli.token_filters import parse_owner
+from citrine_words.enums import words_of
 
 __all__ = ["Contract", "Issuer", "Owner", "Preference", "Valid", "VisualNumber", "Whitelist", "contract_fields"]
 

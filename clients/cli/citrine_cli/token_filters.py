@@ -7,8 +7,9 @@ import typer
 
 from citrine.api.v1.tokens_pb2 import ExportTokensRequest, ListTokensRequest, TokenStatus
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import changed_since, words_of
+from citrine_cli.filters import changed_since
 from citrine_cli.targets import choice
+from citrine_words.enums import words_of
 
 __all__ = ["Contract", "Group", "Owner", "Prefix", "StatusOnly", "parse_filter", "parse_owner"]
 

@@ -14,15 +14,15 @@ from citrine.api.v1.tokens_pb2 import (
     ListTokensRequest,
     Token,
 )
-from citrine_cli.cells import State
 from citrine_cli.client import Client, collect
-from citrine_cli.clock import Clock, utc_now
 from citrine_cli.filters import ChangedOption
 from citrine_cli.limits import limit_words
 from citrine_cli.token_filters import Contract, Group, Owner, Prefix, StatusOnly, parse_filter
 from citrine_cli.token_rules import rule_words
 from citrine_cli.token_types import MaybeType, TokenId, type_name
-from citrine_cli.words import duration_word, enum_word, time_word
+from citrine_words.cells import State
+from citrine_words.clock import Clock, utc_now
+from citrine_words.words import duration_word, enum_word, time_word
 
 __all__ = ["list_tokens", "prepaid_words", "show_token"]
 

@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 
 from citrine_cli.progress import progress_line
-from citrine_cli.times import duration_words
+from citrine_words.times import duration_words
 
 if TYPE_CHECKING:
     from citrine_sdk import Citrine

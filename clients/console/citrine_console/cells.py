@@ -9,9 +9,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from markupsafe import Markup
 
-from citrine_cli.cells import Figure, State
 from citrine_console import formats
 from citrine_console.texts import _
+from citrine_words.cells import Figure, State
 
 __all__ = [
     "Ago",

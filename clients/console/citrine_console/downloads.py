@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from citrine_cli.token_files import harmless
 from citrine_console.site import Action, Site
 from citrine_console.visits import Visit
+from citrine_words.token_files import harmless
 
 __all__ = ["CSV", "JSON_LINES", "download", "exports"]
 

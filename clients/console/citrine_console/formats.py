@@ -7,10 +7,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine_cli.cells import BAD, DOUBTFUL, GOOD, State, style_of
-from citrine_cli.currencies import amount_of
-from citrine_cli.times import duration_words
-from citrine_cli.words import enum_word
+from citrine_words.cells import BAD, DOUBTFUL, GOOD, State, style_of
+from citrine_words.currencies import amount_of
+from citrine_words.times import duration_words
+from citrine_words.words import enum_word
 
 __all__ = [
     "clock_time",

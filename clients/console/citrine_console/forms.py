@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from citrine.ocpp.codec import encode
-from citrine_cli.json_values import json_value
 from citrine_console.errors import Problem, problem_of
 from citrine_console.formats import enum_word
 from citrine_console.keyed import FORM_KEY, called_once, is_open, new_form_key, said_open
 from citrine_console.site import Action, Site
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.json_values import json_value
 
 __all__ = ["Choice", "Done", "Field", "FormDialog", "Values", "Wrong"]
 

@@ -27,13 +27,13 @@ from citrine.api.v1.tariffs_pb2 import (
     TaxRate,
     Usage,
 )
-from citrine_cli.durations import duration_text
-from citrine_cli.errors import UsageError
-from citrine_cli.values import parse_duration
 from citrine_console.formats import field_time
 from citrine_console.forms import Values, Wrong
 from citrine_console.json_forms import json_of, message_of
 from citrine_console.texts import _, noop
+from citrine_words.durations import duration_text
+from citrine_words.errors import WrongText
+from citrine_words.values import parse_duration
 
 __all__ = ["DIMENSIONS", "MOST_ELEMENTS", "OUTPUT", "element_values", "tariff_of", "tariff_values", "usage_of"]
 
@@ -233,7 +233,7 @@ def _restrictions(place: int, values: Values) -> TariffRestrictions:
 def _span(values: Values, name: str) -> Duration | None:
     try:
         return parse_duration(name, values[name]) if values[name] else None
-    except UsageError as error:
+    except WrongText as error:
         raise Wrong(name, str(error)) from None
 
 

@@ -17,8 +17,8 @@ from citrine.api.v1.operations_pb2 import ListOperationsRequest
 from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING, CreateStationRequest, GetStationRequest, Station
 from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD, Tenant, UpdateTenantRequest
 from citrine.ocpp.v2.remote_control_pb2 import MESSAGE_TRIGGER_ENUM_HEARTBEAT, TriggerMessageRequest
-from citrine_cli.json_values import json_value
 from citrine_sdk import Citrine
+from citrine_words.json_values import json_value
 from tests.support.documents_runner import Demo
 from tests.support.raw_station import raw_station
 

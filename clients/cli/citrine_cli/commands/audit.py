@@ -8,8 +8,8 @@ from citrine.api.v1.audit_pb2 import AuditRecord, ListAuditRecordsRequest, Verif
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import CliError
-from citrine_cli.values import parse_span
-from citrine_cli.words import time_word
+from citrine_words.values import parse_span
+from citrine_words.words import time_word
 
 __all__ = ["build"]
 

@@ -19,8 +19,8 @@ from citrine_cli.client import Client, client_command
 from citrine_cli.commands.authorization_records import list_records
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption
-from citrine_cli.values import parse_seconds
-from citrine_cli.words import enum_word
+from citrine_words.values import parse_seconds
+from citrine_words.words import enum_word
 
 __all__ = ["build"]
 

@@ -19,12 +19,12 @@ from citrine.ocpp.codec import CodecError, decode, encode
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import UsageError, one_line
 from citrine_cli.forms import DurationOption
-from citrine_cli.json_values import json_value
 from citrine_cli.line_breaks import write_line
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
-from citrine_cli.values import parse_object, parse_seconds, parse_time
-from citrine_cli.words import time_word
 from citrine_sdk import Method, methods
+from citrine_words.json_values import json_value
+from citrine_words.values import parse_object, parse_seconds, parse_time
+from citrine_words.words import time_word
 
 __all__ = ["register"]
 

@@ -13,14 +13,14 @@ from citrine.api.v1.security_pb2 import (
     ListIssuedCertificatesRequest,
 )
 from citrine.api.v1.stations_pb2 import RevokeStationCertificateRequest
-from citrine_cli.cells import State
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
-from citrine_cli.filters import words_of
 from citrine_cli.named_things import check_station
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import Station, choice
-from citrine_cli.words import enum_word, time_word
+from citrine_words.cells import State
+from citrine_words.enums import words_of
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["add_order_commands"]
 

@@ -17,7 +17,6 @@ from citrine.api.v1.certificate_store_pb2 import (
     StoredCertificate,
     UpdateStoredCertificateRequest,
 )
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.certificate_orders import add_order_commands
 from citrine_cli.commands.installed_certificates import (
@@ -28,9 +27,10 @@ from citrine_cli.commands.installed_certificates import (
 )
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, NotThere, UsageError
-from citrine_cli.filters import words_of
 from citrine_cli.targets import choice
-from citrine_cli.words import time_word
+from citrine_words.cells import PrefixId
+from citrine_words.enums import words_of
+from citrine_words.words import time_word
 
 __all__ = ["build"]
 

@@ -13,18 +13,19 @@ from citrine.api.v1.common_pb2 import (
     Command,
     CommandState,
 )
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import CliError
-from citrine_cli.filters import FromOption, StationOption, ToOption, range_of, words_of
+from citrine_cli.filters import FromOption, StationOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
-from citrine_cli.json_values import json_text
 from citrine_cli.output import Facts
 from citrine_cli.prefixes import with_command
 from citrine_cli.progress import say_waiting
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
-from citrine_cli.words import enum_word, time_word
+from citrine_words.cells import PrefixId
+from citrine_words.enums import words_of
+from citrine_words.json_values import json_text
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["build"]
 

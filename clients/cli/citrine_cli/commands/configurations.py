@@ -26,12 +26,12 @@ from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.station_configuration import Everything, MayReset, drift_row
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, UsageError
-from citrine_cli.filters import words_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, labels_of, station_selector
 from citrine_cli.targets import choice
-from citrine_cli.values import parse_object
-from citrine_cli.variable_names import parse_name, write_name
-from citrine_cli.words import count, enum_word, time_word
+from citrine_words.enums import words_of
+from citrine_words.values import parse_object
+from citrine_words.variable_names import parse_name, write_name
+from citrine_words.words import count, enum_word, time_word
 
 __all__ = ["build"]
 

@@ -8,7 +8,7 @@ from citrine.api.v1.connections_pb2 import Connection, ListConnectionRecordsRequ
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.filters import FromOption, StationOption, ToOption, range_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
-from citrine_cli.words import count, time_word
+from citrine_words.words import count, time_word
 
 __all__ = ["build"]
 

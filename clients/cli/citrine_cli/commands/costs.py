@@ -29,17 +29,18 @@ from citrine.api.v1.tariffs_pb2 import (
     GetCostSettingsRequest,
     UpdateCostSettingsRequest,
 )
-from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import FromOption, ToOption, range_of, words_of
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import listed_transaction, with_transaction
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
-from citrine_cli.values import parse_seconds
-from citrine_cli.words import count, duration_word, enum_word, money, time_word
+from citrine_words.cells import Figure, PrefixId
+from citrine_words.enums import words_of
+from citrine_words.values import parse_seconds
+from citrine_words.words import count, duration_word, enum_word, money, time_word
 
 __all__ = ["build"]
 

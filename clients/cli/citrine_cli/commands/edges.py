@@ -7,7 +7,7 @@ import typer
 from citrine.api.v1.edges_pb2 import CreateEdgeRequest, Edge, ListEdgesRequest, RevokeEdgeRequest
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
-from citrine_cli.words import time_word
+from citrine_words.words import time_word
 
 __all__ = ["build"]
 

@@ -9,9 +9,9 @@ from citrine.events.v1.events_pb2 import Event
 from citrine.events.v1.events_service_pb2 import ListEventsRequest, WatchMessagesRequest
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError
-from citrine_cli.event_lines import event_line, local_time
 from citrine_cli.named_things import check_station
 from citrine_cli.progress import SayDisconnected, say_waiting
+from citrine_words.event_lines import event_line, local_time
 
 __all__ = ["register"]
 

@@ -9,7 +9,7 @@ from citrine.ocpp.v2 import firmware_management_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands import firmware_campaigns
 from citrine_cli.errors import CliError
-from citrine_cli.filters import FromOption, ToOption, range_of, words_of
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.firmware_options import (
     Certificate,
     Install,
@@ -37,7 +37,8 @@ from citrine_cli.targets import (
     show_waiting,
     target,
 )
-from citrine_cli.words import enum_word, instant_word, number, time_word
+from citrine_words.enums import words_of
+from citrine_words.words import enum_word, instant_word, number, time_word
 
 __all__ = ["build"]
 

@@ -5,10 +5,8 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import words_of
 from citrine_cli.firmware_options import (
     Certificate,
     Install,
@@ -27,8 +25,10 @@ from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import with_campaign
 from citrine_cli.station_selectors import InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
-from citrine_cli.values import parse_seconds, parse_span
-from citrine_cli.words import connected_word, count, enum_word, time_word
+from citrine_words.cells import PrefixId
+from citrine_words.enums import words_of
+from citrine_words.values import parse_seconds, parse_span
+from citrine_words.words import connected_word, count, enum_word, time_word
 
 __all__ = ["build"]
 

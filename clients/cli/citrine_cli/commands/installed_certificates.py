@@ -7,14 +7,14 @@ import typer
 
 from citrine.api.v1 import certificates_pb2 as pb
 from citrine.ocpp.v2 import certificates_pb2 as ocpp
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.errors import CliError, NotThere, UsageError
-from citrine_cli.filters import words_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
-from citrine_cli.values import parse_time
-from citrine_cli.words import time_word
+from citrine_words.cells import PrefixId
+from citrine_words.enums import words_of
+from citrine_words.values import parse_time
+from citrine_words.words import time_word
 
 __all__ = ["delete_certificate", "get_installed", "install_certificate", "list_installed"]
 

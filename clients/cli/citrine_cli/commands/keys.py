@@ -19,12 +19,12 @@ from citrine.api.v1.keys_pb2 import (
     RotateKeyResponse,
 )
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.clock import utc_now
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, NotThere, UsageError, warn
 from citrine_cli.up.files import write_private
-from citrine_cli.values import parse_duration, parse_time
-from citrine_cli.words import time_word
+from citrine_words.clock import utc_now
+from citrine_words.values import parse_duration, parse_time
+from citrine_words.words import time_word
 
 __all__ = ["build"]
 

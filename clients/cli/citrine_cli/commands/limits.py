@@ -11,15 +11,15 @@ from citrine.api.v1.transaction_limits_pb2 import (
     SetTransactionLimitRequest,
     TransactionLimit,
 )
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import words_of
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, limit_words, parse_limit
 from citrine_cli.prefixes import key_of_transaction
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
-from citrine_cli.words import enum_word, time_word
+from citrine_words.cells import PrefixId
+from citrine_words.enums import words_of
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["build"]
 

@@ -23,11 +23,11 @@ from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED, IdToken, IdTokenInfo
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
-from citrine_cli.filters import words_of
 from citrine_cli.progress import with_progress
 from citrine_cli.targets import choice
 from citrine_cli.timeouts import LONGEST_WORK
-from citrine_cli.words import enum_word, number, time_word
+from citrine_words.enums import words_of
+from citrine_words.words import enum_word, number, time_word
 
 __all__ = ["build"]
 

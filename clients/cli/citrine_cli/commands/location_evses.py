@@ -19,8 +19,8 @@ from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.message_files import read_message
-from citrine_cli.values import parse_span
-from citrine_cli.words import count, enum_word, time_word
+from citrine_words.values import parse_span
+from citrine_words.words import count, enum_word, time_word
 
 __all__ = ["add_to", "connector_words"]
 

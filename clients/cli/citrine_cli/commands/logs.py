@@ -11,8 +11,8 @@ from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.forms import DurationOption
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
-from citrine_cli.values import parse_span
-from citrine_cli.words import enum_word, time_word
+from citrine_words.values import parse_span
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["build"]
 

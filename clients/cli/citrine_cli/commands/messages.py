@@ -8,13 +8,13 @@ from citrine.api.v1 import display_message_pb2 as pb
 from citrine.api.v1.reports_pb2 import REPORT_KIND_DISPLAY_MESSAGES, WatchReportRunRequest
 from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import MessageContent, MessageFormatEnum
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.prefixes import listed_transaction, transaction_id_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
-from citrine_cli.values import parse_span
-from citrine_cli.words import enum_word, time_word
+from citrine_words.cells import PrefixId
+from citrine_words.values import parse_span
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["build"]
 

@@ -8,12 +8,12 @@ from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.meter_values_pb2 import ListSamplesRequest, Sample
 from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2.types_pb2 import LocationEnum, PhaseEnum, ReadingContextEnum
-from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.prefixes import listed_transaction
-from citrine_cli.values import parse_span
-from citrine_cli.words import enum_word, instant_word, number
+from citrine_words.cells import Figure, PrefixId
+from citrine_words.values import parse_span
+from citrine_words.words import enum_word, instant_word, number
 
 __all__ = ["build"]
 

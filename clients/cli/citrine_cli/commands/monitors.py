@@ -12,9 +12,9 @@ from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, show_answer, target
-from citrine_cli.values import parse_span
-from citrine_cli.variable_names import parse_name, write_name
-from citrine_cli.words import count, enum_word, instant_word, quantity, time_word
+from citrine_words.values import parse_span
+from citrine_words.variable_names import parse_name, write_name
+from citrine_words.words import count, enum_word, instant_word, quantity, time_word
 
 __all__ = ["build"]
 

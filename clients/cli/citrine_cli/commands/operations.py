@@ -11,19 +11,20 @@ from google.protobuf.message_factory import GetMessageClass
 from citrine.api.v1 import operations_pb2 as pb
 from citrine.api.v1.stations_pb2 import STATION_CONNECTION_UNSPECIFIED
 from citrine.ocpp.codec import CodecError, decode
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.station_list import CONNECTIONS
 from citrine_cli.errors import CliError, UsageError, one_line
-from citrine_cli.filters import FromOption, ToOption, range_of, words_of
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import with_operation
 from citrine_cli.progress import progress_line
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, labels_of
 from citrine_cli.targets import choice
 from citrine_cli.timeouts import LONGEST_TIMEOUT
-from citrine_cli.values import parse_object, parse_seconds, parse_time
-from citrine_cli.words import connected_word, count, enum_word, time_word
+from citrine_words.cells import PrefixId
+from citrine_words.enums import words_of
+from citrine_words.values import parse_object, parse_seconds, parse_time
+from citrine_words.words import connected_word, count, enum_word, time_word
 
 __all__ = ["ACTIONS", "build"]
 

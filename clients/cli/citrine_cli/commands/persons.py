@@ -15,7 +15,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError, warn
-from citrine_cli.words import enum_word, time_word
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["build"]
 

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1 import poisoned_messages_pb2 as pb
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.filters import FromOption, StationOption, ToOption, range_of
-from citrine_cli.json_values import json_text
-from citrine_cli.words import time_word
+from citrine_words.cells import PrefixId
+from citrine_words.json_values import json_text
+from citrine_words.words import time_word
 
 __all__ = ["build"]
 

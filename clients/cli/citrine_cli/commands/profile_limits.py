@@ -6,13 +6,13 @@ import typer
 
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
-from citrine_cli.cells import Figure, PrefixId
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.named_things import check_station
 from citrine_cli.prefixes import listed_transaction
-from citrine_cli.profile_words import periods_word
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
-from citrine_cli.words import count, enum_word, instant_word, plain, quantity, time_word
+from citrine_words.cells import Figure, PrefixId
+from citrine_words.schedules import periods_word
+from citrine_words.words import count, enum_word, instant_word, plain, quantity, time_word
 
 __all__ = ["capacity", "list_limits", "list_needs", "renegotiate", "show_plan"]
 

@@ -22,8 +22,8 @@ from citrine_cli.prefixes import key_of_transaction, listed_transaction, transac
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
-from citrine_cli.values import parse_object, parse_seconds
-from citrine_cli.words import enum_word, quantity, time_word
+from citrine_words.values import parse_object, parse_seconds
+from citrine_words.words import enum_word, quantity, time_word
 
 __all__ = ["build"]
 

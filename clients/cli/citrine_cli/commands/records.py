@@ -16,14 +16,14 @@ from citrine.api.v1.charge_records_pb2 import (
 )
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.transactions_pb2 import SettleTransactionRequest, TransactionAnomaly
-from citrine_cli.cells import Figure, PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, Reason, StationOption, TransactionId, key_of_settled
 from citrine_cli.prefixes import key_of_transaction, listed_transaction
 from citrine_cli.progress import say_waiting
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
-from citrine_cli.values import parse_span
-from citrine_cli.words import amount, count, duration_word, enum_word, instant_word, money, number, time_word
+from citrine_words.cells import Figure, PrefixId, State
+from citrine_words.values import parse_span
+from citrine_words.words import amount, count, duration_word, enum_word, instant_word, money, number, time_word
 
 __all__ = ["build"]
 

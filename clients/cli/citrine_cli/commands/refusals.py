@@ -13,17 +13,16 @@ from citrine.api.v1.refusals_pb2 import (
     REFUSAL_OUTCOME_UNSPECIFIED,
     ForgetRefusalsRequest,
     ListRefusalsRequest,
-    Refusal,
     RefusalOutcome,
 )
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.errors import UsageError
 from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
-from citrine_cli.tolerance_kinds import kind_words
-from citrine_cli.words import count, enum_word, time_word
+from citrine_words.tolerance_kinds import kind_words, refusal_words
+from citrine_words.words import count, enum_word, time_word
 
-__all__ = ["build", "refusal_words"]
+__all__ = ["build"]
 
 _OUTCOMES = {
     "": REFUSAL_OUTCOME_UNSPECIFIED,
@@ -41,12 +40,6 @@ def build() -> typer.Typer:
     client_command(app, "list")(list_refusals)
     client_command(app, "forget")(forget_refusals)
     return app
-
-
-def refusal_words(refusal: Refusal) -> str:
-    """Return the name of the refused messages: "TransactionEvent Ended"."""
-    kind = f" {enum_word(refusal, 'event_type')}" if refusal.event_type else ""
-    return f"{refusal.action or 'unreadable'}{kind}"
 
 
 async def list_refusals(

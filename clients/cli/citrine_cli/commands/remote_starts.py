@@ -11,12 +11,13 @@ from citrine.api.v1.remote_control_pb2 import (
     RemoteStartState,
 )
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, collect
-from citrine_cli.filters import FromOption, ToOption, range_of, words_of
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
-from citrine_cli.words import enum_word, number, time_word
+from citrine_words.cells import PrefixId
+from citrine_words.enums import words_of
+from citrine_words.words import enum_word, number, time_word
 
 __all__ = ["list_starts"]
 

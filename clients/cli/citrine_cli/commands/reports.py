@@ -15,8 +15,8 @@ from citrine_cli.forms import DurationOption
 from citrine_cli.progress import progress_line
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, target
-from citrine_cli.variable_names import parse_component, write_name
-from citrine_cli.words import count, enum_word, time_word
+from citrine_words.variable_names import parse_component, write_name
+from citrine_words.words import count, enum_word, time_word
 
 __all__ = ["build"]
 

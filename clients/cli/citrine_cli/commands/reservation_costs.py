@@ -10,7 +10,7 @@ from citrine_cli.costs import cost_lines
 from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import Station
-from citrine_cli.words import enum_word, money, number, time_word
+from citrine_words.words import enum_word, money, number, time_word
 
 __all__ = ["list_reservation_costs", "show_reservation_cost"]
 

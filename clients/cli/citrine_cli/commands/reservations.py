@@ -7,7 +7,6 @@ import typer
 from citrine.api.v1 import reservation_pb2 as pb
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reservation_costs import list_reservation_costs, show_reservation_cost
 from citrine_cli.errors import UsageError
@@ -24,8 +23,9 @@ from citrine_cli.filters import (
 from citrine_cli.named_things import warn_unknown_token
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
-from citrine_cli.values import parse_time
-from citrine_cli.words import enum_word, number, time_word
+from citrine_words.cells import PrefixId
+from citrine_words.values import parse_time
+from citrine_words.words import enum_word, number, time_word
 
 __all__ = ["build"]
 

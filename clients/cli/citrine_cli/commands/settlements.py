@@ -17,13 +17,14 @@ from citrine.api.v1.transactions_pb2 import (
     SettleTransactionRequest,
     WaiveTransactionCostRequest,
 )
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import FromOption, ToOption, range_of, words_of
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.prefixes import find_transaction, key_of_transaction, listed_transaction, with_transaction
 from citrine_cli.targets import choice
-from citrine_cli.words import amount, enum_word, instant_word, money, time_word
+from citrine_words.cells import PrefixId
+from citrine_words.enums import words_of
+from citrine_words.words import amount, enum_word, instant_word, money, time_word
 
 __all__ = ["Consent", "Reason", "StationOption", "TransactionId", "add_commands", "key_of_settled"]
 

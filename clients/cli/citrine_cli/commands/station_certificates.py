@@ -13,7 +13,7 @@ from citrine.api.v1.stations_pb2 import (
     UpdateStationRequest,
 )
 from citrine_cli.client import Client, client_command
-from citrine_cli.words import time_word
+from citrine_words.words import time_word
 
 __all__ = ["add_to", "security_facts"]
 

@@ -13,8 +13,8 @@ from citrine.api.v1.configurations_pb2 import (
 )
 from citrine_cli.client import Client, client_command
 from citrine_cli.targets import Station
-from citrine_cli.variable_names import write_name
-from citrine_cli.words import enum_word, time_word
+from citrine_words.variable_names import write_name
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["Everything", "MayReset", "add_to", "drift_row"]
 

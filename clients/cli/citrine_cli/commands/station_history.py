@@ -12,10 +12,11 @@ from citrine.api.v1.availability_pb2 import (
 from citrine.api.v1.security_pb2 import ListSecurityEventsRequest
 from citrine.ocpp.v2.availability_pb2 import CONNECTOR_STATUS_ENUM_UNSPECIFIED, ConnectorStatusEnum
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.filters import EvseOption, FromOption, StationOption, ToOption, range_of, words_of
+from citrine_cli.filters import EvseOption, FromOption, StationOption, ToOption, range_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import Station, choice
-from citrine_cli.words import count, enum_word, instant_word, time_word
+from citrine_words.enums import words_of
+from citrine_words.words import count, enum_word, instant_word, time_word
 
 __all__ = ["add_to"]
 

@@ -12,13 +12,13 @@ from citrine.api.v1.stations_pb2 import (
     StationOrder,
 )
 from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
-from citrine_cli.cells import NOTHING
 from citrine_cli.client import Client, collect
-from citrine_cli.commands.refusals import refusal_words
-from citrine_cli.filters import words_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
-from citrine_cli.words import connected_word, enum_word, skew_word, time_word
+from citrine_words.cells import NOTHING
+from citrine_words.enums import words_of
+from citrine_words.tolerance_kinds import refusal_words
+from citrine_words.words import connected_word, enum_word, skew_word, time_word
 
 __all__ = ["CONNECTIONS", "last_seen_word", "list_stations"]
 

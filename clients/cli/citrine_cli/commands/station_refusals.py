@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from citrine.api.v1.stations_pb2 import HandshakeRefusal, ListHandshakeRefusalsRequest
-from citrine_cli.cells import State
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import FromOption, ToOption, range_of, words_of
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.targets import choice
-from citrine_cli.words import count, enum_word, time_word
+from citrine_words.cells import State
+from citrine_words.enums import words_of
+from citrine_words.words import count, enum_word, time_word
 
 __all__ = ["list_refusals"]
 

@@ -17,11 +17,11 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.station_care import INTERFACES
 from citrine_cli.errors import CliError, UsageError
-from citrine_cli.filters import words_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_waiting, target
-from citrine_cli.words import enum_word, time_word
+from citrine_words.enums import words_of
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["add_to"]
 

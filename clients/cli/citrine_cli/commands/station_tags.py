@@ -6,7 +6,7 @@ import typer
 
 from citrine.api.v1.stations_pb2 import ListStationGroupsRequest, ListStationLabelsRequest
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.words import count
+from citrine_words.words import count
 
 __all__ = ["add_to"]
 

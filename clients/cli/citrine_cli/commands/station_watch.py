@@ -27,15 +27,15 @@ from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING
 from citrine_cli.admission_hints import event_of, refusal_hint
 from citrine_cli.client import Client
-from citrine_cli.clock import utc_now
 from citrine_cli.errors import CliError
-from citrine_cli.event_lines import event_words, local_time, short_id
 from citrine_cli.progress import SayDisconnected
 from citrine_cli.targets import Station as StationId
 from citrine_cli.targets import choice
-from citrine_cli.values import parse_duration
-from citrine_cli.words import amount, enum_word, money
 from citrine_sdk import follow_events, pages
+from citrine_words.clock import utc_now
+from citrine_words.event_lines import event_words, local_time, short_id
+from citrine_words.values import parse_duration
+from citrine_words.words import amount, enum_word, money
 
 __all__ = ["watch_station"]
 

@@ -34,15 +34,15 @@ from citrine_cli.commands import (
     station_tags,
     station_watch,
 )
-from citrine_cli.commands.refusals import refusal_words
 from citrine_cli.commands.station_certificates import security_facts
 from citrine_cli.commands.station_list import last_seen_word
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
+from citrine_cli.remedies import remedy_hint
 from citrine_cli.station_selectors import groups_of, labels_of
-from citrine_cli.tolerance_kinds import remedy_hint
-from citrine_cli.words import connected_word, count, detail_words, enum_word, skew_word, time_word
+from citrine_words.tolerance_kinds import refusal_words
+from citrine_words.words import connected_word, count, detail_words, enum_word, skew_word, time_word
 
 __all__ = ["build"]
 

@@ -20,16 +20,17 @@ from citrine.api.v1.statistics_pb2 import (
     StationCounts,
     StatisticsGrouping,
 )
-from citrine_cli.cells import Figure
 from citrine_cli.client import Client, Limit, client_command, collect
-from citrine_cli.clock import utc_now
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import ToOption, words_of
+from citrine_cli.filters import ToOption
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
-from citrine_cli.times import local_words
-from citrine_cli.values import parse_span
-from citrine_cli.words import count, duration_word, money, quantity
+from citrine_words.cells import Figure
+from citrine_words.clock import utc_now
+from citrine_words.enums import words_of
+from citrine_words.times import local_words
+from citrine_words.values import parse_span
+from citrine_words.words import count, duration_word, money, quantity
 
 __all__ = ["build"]
 

@@ -15,14 +15,14 @@ from citrine.api.v1.tariffs_pb2 import (
 )
 from citrine.ocpp.v2 import types_pb2
 from citrine_cli.assignment_order import applying_of, rivals_of
-from citrine_cli.cells import PrefixId
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.errors import CliError
 from citrine_cli.named_things import check_station, check_token
 from citrine_cli.prefixes import with_assignment
 from citrine_cli.station_selectors import labels_of
-from citrine_cli.values import parse_span, parse_time
-from citrine_cli.words import time_word
+from citrine_words.cells import PrefixId
+from citrine_words.values import parse_span, parse_time
+from citrine_words.words import time_word
 
 __all__ = [
     "Evse",
@@ -198,7 +198,7 @@ async def check_unassigned(client: Client, tariff_id: str) -> None:
         grpc.aio.AioRpcError: When the call fails.
     """
     # Imported here, because few commands need it.
-    from citrine_cli.event_lines import short_id
+    from citrine_words.event_lines import short_id
 
     pages = collect(client.citrine.tariffs.ListTariffAssignments, ListTariffAssignmentsRequest(tariff_id=tariff_id))
     found = [one async for page in pages for one in page.assignments]

@@ -42,12 +42,13 @@ from citrine_cli.commands.tariff_assignments import (
     unassign_tariff,
 )
 from citrine_cli.consent import Yes, ask_consent
-from citrine_cli.costs import cost_lines, element_lines
+from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError, warn
 from citrine_cli.filters import ChangedOption, changed_since
 from citrine_cli.message_files import read_message
-from citrine_cli.values import parse_seconds, parse_span, parse_time
-from citrine_cli.words import count, money, time_word
+from citrine_words.prices import element_lines
+from citrine_words.values import parse_seconds, parse_span, parse_time
+from citrine_words.words import count, money, time_word
 
 __all__ = ["build"]
 

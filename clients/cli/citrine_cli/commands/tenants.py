@@ -21,9 +21,9 @@ from citrine.api.v1.tenants_pb2 import (
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import words_of
 from citrine_cli.targets import choice
-from citrine_cli.words import enum_word, number, time_word
+from citrine_words.enums import words_of
+from citrine_words.words import enum_word, number, time_word
 
 __all__ = ["build"]
 

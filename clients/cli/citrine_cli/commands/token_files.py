@@ -19,8 +19,8 @@ from citrine_cli.errors import CliError, UsageError
 from citrine_cli.filters import ChangedOption
 from citrine_cli.line_breaks import write_line
 from citrine_cli.progress import ProgressLine, progress_line
-from citrine_cli.token_files import FORMATS, TokenReader, write_csv, write_json_lines
 from citrine_cli.token_filters import Contract, Group, Owner, Prefix, StatusOnly, parse_filter
+from citrine_words.token_files import FORMATS, TokenReader, write_csv, write_json_lines
 
 __all__ = ["add_commands"]
 

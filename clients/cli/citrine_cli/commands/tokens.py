@@ -38,7 +38,7 @@ from citrine_cli.token_contracts import (
 from citrine_cli.token_rules import parse_rules
 from citrine_cli.token_types import MaybeType, TokenId, TokenType, type_name
 from citrine_cli.token_views import list_tokens, prepaid_words, show_token
-from citrine_cli.values import parse_time
+from citrine_words.values import parse_time
 
 __all__ = ["build"]
 

@@ -14,9 +14,9 @@ from citrine.api.v1.refusals_pb2 import (
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import NotThere, UsageError
-from citrine_cli.quirks import find_profile, profiles
-from citrine_cli.tolerance_kinds import KINDS, kind_words
-from citrine_cli.words import count, time_word
+from citrine_words.quirks import find_profile, profiles
+from citrine_words.tolerance_kinds import KINDS, kind_words
+from citrine_words.words import count, time_word
 
 __all__ = ["build"]
 

@@ -24,12 +24,11 @@ from citrine.api.v1.transactions_pb2 import (
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_cli.cells import PrefixId, State
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.remote_starts import list_starts
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
 from citrine_cli.commands.unmatched_ends import list_unmatched_ends
-from citrine_cli.filters import EvseOption, TokenGroupOption, range_of, words_of
+from citrine_cli.filters import EvseOption, TokenGroupOption, range_of
 from citrine_cli.filters import StationOption as OfStation
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.named_things import warn_unknown_token
@@ -37,7 +36,9 @@ from citrine_cli.output import Facts
 from citrine_cli.prefixes import find_transaction, key_of_transaction
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice, show_answer
-from citrine_cli.words import (
+from citrine_words.cells import PrefixId, State
+from citrine_words.enums import words_of
+from citrine_words.words import (
     amount,
     count,
     duration_word,

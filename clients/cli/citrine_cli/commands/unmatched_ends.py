@@ -8,7 +8,7 @@ from citrine.api.v1.transactions_pb2 import ListUnmatchedEndsRequest, UnmatchedE
 from citrine_cli.client import Client, collect
 from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
-from citrine_cli.words import enum_word, plain, time_word
+from citrine_words.words import enum_word, plain, time_word
 
 __all__ = ["list_unmatched_ends"]
 

@@ -14,8 +14,8 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, show_waiting, target
-from citrine_cli.variable_names import parse_name, write_name
-from citrine_cli.words import enum_word, time_word
+from citrine_words.variable_names import parse_name, write_name
+from citrine_words.words import enum_word, time_word
 
 __all__ = ["build"]
 

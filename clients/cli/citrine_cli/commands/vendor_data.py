@@ -7,9 +7,9 @@ import typer
 from citrine.api.v1.data_transfer_pb2 import ListCustomMessagesRequest, ListDataTransfersRequest
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.filters import FromOption, ToOption, range_of
-from citrine_cli.json_values import json_text
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
-from citrine_cli.words import enum_word, instant_word
+from citrine_words.json_values import json_text
+from citrine_words.words import enum_word, instant_word
 
 __all__ = ["build"]
 

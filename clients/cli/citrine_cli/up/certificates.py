@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from citrine_cli.clock import utc_now
 from citrine_cli.development_ca import DevelopmentCa, hosts_of
 from citrine_cli.up.settings import host_and_port
+from citrine_words.clock import utc_now
 
 __all__ = ["StationTls", "hosts_for", "station_tls"]
 

@@ -12,7 +12,6 @@ import grpc
 from citrine_cli.admission_hints import refusal_hint
 from citrine_cli.connection import DEFAULT_CORE, DEFAULT_KEY_FILE
 from citrine_cli.errors import CliError
-from citrine_cli.event_lines import event_line
 from citrine_cli.statuses import sentence
 from citrine_cli.up.certificates import StationTls, hosts_for, station_tls
 from citrine_cli.up.console_login import login_link, write_login
@@ -27,6 +26,7 @@ from citrine_cli.up.settings import UpSettings
 from citrine_cli.up.simulators import Group, groups, simulator_arguments
 from citrine_cli.up.supervisor import Child, Ready
 from citrine_sdk import Citrine
+from citrine_words.event_lines import event_line
 
 __all__ = ["run_up"]
 

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from citrine.api.v1.diagnostics_pb2 import AcknowledgeAlertRequest, Alert, ListAlertsRequest
-from citrine_cli.variable_names import write_name
 from citrine_console.cells import Ago, Button, Card, Code, Figure, badge, muted, station_link, table, two_lines
 from citrine_console.filter_forms import Filter, place_filters
 from citrine_console.filters import selector_of
@@ -18,6 +17,7 @@ from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.variable_names import write_name
 
 __all__ = ["ACTIONS", "ALERT_EVENTS", "PAGES", "alert_table"]
 

@@ -13,7 +13,6 @@ from citrine.api.v1.smart_charging_pb2 import (
     ListChargingPlansRequest,
     SetChargingCapacityRequest,
 )
-from citrine_cli.words import plain
 from citrine_console.cells import (
     Ago,
     Button,
@@ -37,6 +36,7 @@ from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.words import plain
 
 __all__ = ["ACTIONS", "PAGES", "capacity_card", "plan_card"]
 

@@ -14,7 +14,6 @@ from citrine.api.v1.certificate_store_pb2 import (
     StoredCertificate,
     UpdateStoredCertificateRequest,
 )
-from citrine_cli.filters import words_of
 from citrine_console.cells import Button, Card, Code, facts, link, table, two_lines
 from citrine_console.filter_forms import Filter
 from citrine_console.forms import Choice, Done, Field, FormDialog, Values
@@ -23,6 +22,7 @@ from citrine_console.live import Page, Region
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
+from citrine_words.enums import words_of
 
 __all__ = ["ACTIONS", "PAGES"]
 

@@ -16,7 +16,6 @@ from citrine.api.v1.charge_records_pb2 import (
 )
 from citrine.api.v1.tariffs_pb2 import Amount
 from citrine.events.v1.events_pb2 import Event
-from citrine_cli.filters import words_of
 from citrine_console.downloads import exports
 from citrine_console.filters import selector_of, time_range
 from citrine_console.formats import enum_word, iso
@@ -28,6 +27,7 @@ from citrine_console.texts import _
 from citrine_console.visits import Visit
 from citrine_console.zones import zone_of
 from citrine_sdk import pages
+from citrine_words.enums import words_of
 
 __all__ = ["ACTIONS", "PAGES"]
 

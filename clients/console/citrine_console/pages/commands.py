@@ -13,7 +13,6 @@ from citrine.api.v1.common_pb2 import (
     CommandState,
 )
 from citrine.events.v1.events_pb2 import Event
-from citrine_cli.json_values import json_value
 from citrine_console.filters import time_range
 from citrine_console.forms import Done, FormDialog, Values
 from citrine_console.live import Page, Region
@@ -21,6 +20,7 @@ from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.json_values import json_value
 
 __all__ = ["ACTIONS", "PAGES"]
 

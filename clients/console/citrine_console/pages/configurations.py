@@ -20,8 +20,6 @@ from citrine.api.v1.configurations_pb2 import (
     UpdateConfigurationRequest,
 )
 from citrine.ocpp.v2.provisioning_pb2 import SetVariableData
-from citrine_cli.errors import UsageError
-from citrine_cli.variable_names import parse_name, write_name
 from citrine_console.cells import Ago, Button, Card, Code, Figure, facts, link, segment, station_link, table, two_lines
 from citrine_console.filter_forms import enum_choices, enum_number
 from citrine_console.formats import enum_word
@@ -31,6 +29,8 @@ from citrine_console.live import Page, Region
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.errors import WrongText
+from citrine_words.variable_names import parse_name, write_name
 
 __all__ = ["ACTIONS", "PAGES"]
 
@@ -219,7 +219,7 @@ def _filled(values: Values, configuration_id: str) -> Configuration:
         name, separator, value = line.strip().partition("=")
         try:
             component, variable, attribute = parse_name(name)
-        except UsageError as error:
+        except WrongText as error:
             raise Wrong("variables", _("Line {number}: {text}").format(number=number, text=error)) from None
         if not separator:
             raise Wrong("variables", _("Line {number}: there is no = in it.").format(number=number))

@@ -20,11 +20,11 @@ from citrine.api.v1.locations_pb2 import (
     UpdateLocationEvseRequest,
     UpdateLocationRequest,
 )
-from citrine_cli.filters import words_of
 from citrine_console.forms import Done, Field, FormDialog, Values
 from citrine_console.json_forms import json_of, message_of
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.enums import words_of
 
 __all__ = ["DIALOGS"]
 

@@ -20,7 +20,6 @@ from citrine.api.v1.statistics_pb2 import (
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine.events.v1.events_pb2 import Event
 from citrine.events.v1.events_service_pb2 import ListEventsRequest
-from citrine_cli.event_lines import event_words
 from citrine_console.clock import utc_now
 from citrine_console.live import Page, Region
 from citrine_console.pages.location_map import MAP
@@ -29,6 +28,7 @@ from citrine_console.site import Action
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
 from citrine_sdk import pages
+from citrine_words.event_lines import event_words
 
 __all__ = ["ACTIONS", "PAGES"]
 

@@ -11,8 +11,6 @@ from citrine.api.v1.poisoned_messages_pb2 import (
     RunPoisonedMessageRequest,
 )
 from citrine.api.v1.refusals_pb2 import ForgetRefusalsRequest, ListRefusalsRequest, Refusal
-from citrine_cli.commands.refusals import refusal_words
-from citrine_cli.tolerance_kinds import kind_words
 from citrine_console.cells import Ago, Button, Code, Figure, segment, station_link, two_lines
 from citrine_console.filter_forms import (
     Filter,
@@ -29,6 +27,7 @@ from citrine_console.live import Page, Region
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.tolerance_kinds import kind_words, refusal_words
 
 __all__ = ["ACTIONS", "PAGES"]
 

@@ -12,8 +12,6 @@ from citrine.api.v1.stations_pb2 import GetStationRequest, Station
 from citrine.api.v1.tariff_and_cost_pb2 import TransactionCost
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
 from citrine.events.v1.events_service_pb2 import ListEventsRequest
-from citrine_cli.event_lines import event_words
-from citrine_cli.words import detail_words, skew_word
 from citrine_console.cells import Ago, Card, Code, badge, evse_words, facts, link, muted, segment, two_lines
 from citrine_console.formats import enum_word
 from citrine_console.live import Page, Region, of_station
@@ -24,6 +22,8 @@ from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
+from citrine_words.event_lines import event_words
+from citrine_words.words import detail_words, skew_word
 
 __all__ = ["ACTIONS", "PAGES"]
 

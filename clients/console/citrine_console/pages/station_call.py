@@ -14,7 +14,6 @@ from starlette.responses import Response
 from citrine.api.v1.commands_pb2 import CallStationRequest
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.stations_pb2 import GetStationRequest
-from citrine_cli.json_values import json_value
 from citrine_console.errors import Problem, problem_of
 from citrine_console.forms import MAX_FIELDS, MAX_FORM, Done
 from citrine_console.keyed import FORM_KEY, called_once, is_open, new_form_key, said_open
@@ -23,6 +22,7 @@ from citrine_console.schemas import VERSIONS, actions_of, schema_of
 from citrine_console.site import Action, Site
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.json_values import json_value
 
 __all__ = ["ACTIONS"]
 

@@ -23,7 +23,6 @@ from citrine.api.v1.smart_charging_pb2 import (
 )
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import ChargingSchedule
-from citrine_cli.profile_words import periods_word
 from citrine_console.cells import Ago, Button, Card, Code, Figure, evse_words, segment, transaction_link
 from citrine_console.clock import utc_now
 from citrine_console.filter_forms import enum_choices, enum_number
@@ -38,6 +37,7 @@ from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.schedules import periods_word
 
 __all__ = ["ACTIONS", "PAGES"]
 

@@ -10,7 +10,6 @@ from citrine.api.v1.configurations_pb2 import (
     GetProvisioningRequest,
 )
 from citrine.api.v1.provisioning_pb2 import ListNetworkProfilesRequest
-from citrine_cli.variable_names import write_name
 from citrine_console.cells import Button, Card, Code, Figure, facts, link, segment, table
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
@@ -19,6 +18,7 @@ from citrine_console.pages.station_tabs import STATION_EVENTS, tab_page
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.variable_names import write_name
 
 __all__ = ["ACTIONS", "PAGES"]
 

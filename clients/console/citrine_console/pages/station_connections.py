@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from citrine.api.v1.availability_pb2 import ConnectorStatus, ListConnectorStatusesRequest
 from citrine.api.v1.connections_pb2 import CloseConnectionRequest, ConnectionRecord, ListConnectionRecordsRequest
-from citrine_cli.words import detail_words
 from citrine_console.cells import Button, Card, Code, Figure, badge, evse_words, segment
 from citrine_console.clock import utc_now
 from citrine_console.formats import duration, enum_word
@@ -19,6 +18,7 @@ from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.words import detail_words
 
 __all__ = ["ACTIONS", "PAGES"]
 

@@ -19,9 +19,6 @@ from citrine.api.v1.diagnostics_pb2 import (
     StationEvent,
 )
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
-from citrine_cli.errors import UsageError
-from citrine_cli.variable_names import parse_name, write_name
-from citrine_cli.words import plain
 from citrine_console.cells import Ago, Button, Card, Code, Figure, segment
 from citrine_console.filter_forms import enum_choices, enum_number
 from citrine_console.formats import enum_word
@@ -33,6 +30,9 @@ from citrine_console.pages.station_tabs import tab_page
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.errors import WrongText
+from citrine_words.variable_names import parse_name, write_name
+from citrine_words.words import plain
 
 __all__ = ["ACTIONS", "PAGES"]
 
@@ -149,7 +149,7 @@ _SEVERITIES = {"min": "0", "max": "9"}
 async def _set(visit: Visit, values: Values) -> Done:
     try:
         component, variable, _attribute = parse_name(values["name"])
-    except UsageError as error:
+    except WrongText as error:
         raise Wrong("name", str(error)) from None
     data = ocpp.SetMonitoringData(
         component=component,

@@ -12,8 +12,6 @@ from citrine.api.v1.provisioning_pb2 import (
     Variable,
 )
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
-from citrine_cli.errors import UsageError
-from citrine_cli.variable_names import VariableName, parse_name, write_name
 from citrine_console.cells import Ago, Button, Code, muted, segment
 from citrine_console.filter_forms import Filter, enum_choices, enum_number, filters_region
 from citrine_console.formats import enum_word
@@ -25,6 +23,8 @@ from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 from citrine_sdk import pages
+from citrine_words.errors import WrongText
+from citrine_words.variable_names import VariableName, parse_name, write_name
 
 __all__ = ["ACTIONS", "PAGES"]
 
@@ -119,7 +119,7 @@ def _row(visit: Visit, one: Variable) -> Sequence[object]:
 def _parsed(values: Values) -> VariableName:
     try:
         return parse_name(values["name"])
-    except UsageError as error:
+    except WrongText as error:
         raise Wrong("name", str(error)) from None
 
 

@@ -18,13 +18,13 @@ from citrine.api.v1.tariffs_pb2 import (
     UpdateCostSettingsRequest,
 )
 from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_cli.durations import duration_text
-from citrine_cli.errors import UsageError
-from citrine_cli.filters import words_of
-from citrine_cli.values import parse_duration
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.durations import duration_text
+from citrine_words.enums import words_of
+from citrine_words.errors import WrongText
+from citrine_words.values import parse_duration
 
 __all__ = ["DIALOGS"]
 
@@ -117,7 +117,7 @@ async def _settings_fields(visit: Visit) -> Sequence[Field]:
 async def _set_settings(visit: Visit, values: Values) -> Done:
     try:
         interval = parse_duration("running_cost_interval", values["running_cost_interval"] or "1m")
-    except UsageError as error:
+    except WrongText as error:
         raise Wrong("running_cost_interval", str(error)) from None
     settings = CostSettings(
         running_cost=_RUNNING.get(values["running_cost"], RUNNING_COST_UNSPECIFIED),

@@ -16,7 +16,6 @@ from citrine.api.v1.tariffs_pb2 import (
     TariffElement,
     UpdateTariffRequest,
 )
-from citrine_cli.costs import element_lines
 from citrine_console.errors import NotShown, Problem, problem_of
 from citrine_console.forms import MAX_FIELDS, MAX_FORM, Values, Wrong
 from citrine_console.json_forms import json_of
@@ -25,6 +24,7 @@ from citrine_console.site import Action, Site
 from citrine_console.tariff_forms import DIMENSIONS, MOST_ELEMENTS, OUTPUT, tariff_of, tariff_values, usage_of
 from citrine_console.texts import _, speaking
 from citrine_console.visits import Visit
+from citrine_words.prices import element_lines
 
 __all__ = ["ACTIONS", "PAGES"]
 

@@ -12,7 +12,6 @@ from citrine.api.v1.tariffs_pb2 import (
     Tariff,
 )
 from citrine.events.v1.events_pb2 import Event
-from citrine_cli.costs import element_lines
 from citrine_console.filters import selector_of, time_range
 from citrine_console.forms import Values, Wrong
 from citrine_console.live import Page, Region
@@ -22,6 +21,7 @@ from citrine_console.site import Action
 from citrine_console.tariff_forms import usage_of
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.prices import element_lines
 
 __all__ = ["ACTIONS", "PAGES"]
 

@@ -20,15 +20,15 @@ from citrine.api.v1.tokens_pb2 import (
     TokenWhitelist,
     UpdateTokenRequest,
 )
-from citrine_cli.durations import duration_text
-from citrine_cli.errors import UsageError
-from citrine_cli.filters import words_of
-from citrine_cli.values import parse_duration
 from citrine_console.formats import field_time
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.json_forms import json_of, message_of
 from citrine_console.texts import _
 from citrine_console.visits import Visit
+from citrine_words.durations import duration_text
+from citrine_words.enums import words_of
+from citrine_words.errors import WrongText
+from citrine_words.values import parse_duration
 
 __all__ = ["DIALOGS"]
 
@@ -144,7 +144,7 @@ def _fields(visit: Visit, one: Token) -> Sequence[Field]:
 def _duration(values: Values, name: str) -> Duration | None:
     try:
         return parse_duration(name, values[name]) if values[name] else None
-    except UsageError as error:
+    except WrongText as error:
         raise Wrong(name, str(error)) from None
 
 

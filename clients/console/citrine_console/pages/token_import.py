@@ -23,13 +23,13 @@ from citrine.api.v1.tokens_pb2 import (
     ImportTokensRequest,
     Token,
 )
-from citrine_cli.errors import UsageError
-from citrine_cli.token_files import COLUMNS, FORMATS, OUTPUT_ONLY, TokenReader
 from citrine_console.errors import problem_of
 from citrine_console.live import Page
 from citrine_console.site import Action, Site
 from citrine_console.texts import _, speaking
 from citrine_console.visits import Visit
+from citrine_words.errors import WrongText
+from citrine_words.token_files import COLUMNS, FORMATS, OUTPUT_ONLY, TokenReader
 
 __all__ = ["ACTIONS", "PAGES"]
 
@@ -99,7 +99,7 @@ async def _lines(visit: Visit, site: Site, file: IO[bytes], kind: str, *, is_sto
         try:
             async for done in _import(visit, TokenReader(text, kind), found, is_stored=is_stored):
                 yield json.dumps({"done": done}) + "\n"
-        except UsageError as error:
+        except WrongText as error:
             problem = str(error)
         except UnicodeDecodeError:
             problem = _("The file is not text in UTF-8.")

@@ -17,7 +17,6 @@ from citrine.api.v1.tokens_pb2 import (
 )
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine.events.v1.events_pb2 import Event
-from citrine_cli.token_files import write_csv, write_json_lines
 from citrine_console.clock import utc_now
 from citrine_console.downloads import CSV, JSON_LINES, download
 from citrine_console.live import Page, Region
@@ -26,6 +25,7 @@ from citrine_console.paging import paging
 from citrine_console.site import Action, Site
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
+from citrine_words.token_files import write_csv, write_json_lines
 
 __all__ = ["ACTIONS", "PAGES"]
 

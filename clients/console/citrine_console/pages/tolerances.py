@@ -10,8 +10,6 @@ from citrine.api.v1.refusals_pb2 import (
     ToleranceRule,
 )
 from citrine.api.v1.stations_pb2 import GetStationRequest
-from citrine_cli.quirks import QuirkProfile, find_profile, profiles
-from citrine_cli.tolerance_kinds import KINDS, kind_words, rule_name
 from citrine_console.cells import Ago, Button, Card, Code, Figure, link, segment, shown, table, two_lines
 from citrine_console.errors import NotShown
 from citrine_console.forms import Done, Field, FormDialog, Values
@@ -20,6 +18,8 @@ from citrine_console.live import Page, Region
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
+from citrine_words.quirks import QuirkProfile, find_profile, profiles
+from citrine_words.tolerance_kinds import KINDS, kind_words, rule_name
 
 __all__ = ["ACTIONS", "PAGES"]
 

@@ -18,7 +18,6 @@ from citrine.api.v1.transactions_pb2 import (
     TransactionAnomaly,
 )
 from citrine.events.v1.events_pb2 import Event
-from citrine_cli.costs import element_lines
 from citrine_console.formats import enum_word
 from citrine_console.lists import PAGE_SIZE
 from citrine_console.live import Page, Region
@@ -32,6 +31,7 @@ from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
 from citrine_console.zones import station_zone
 from citrine_sdk import pages
+from citrine_words.prices import element_lines
 
 __all__ = ["ACTIONS", "ANOMALIES", "PAGES"]
 

@@ -21,11 +21,11 @@ from citrine.api.v1.transactions_pb2 import (
 )
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import transactions_pb2 as transactions
-from citrine_cli.errors import UsageError
-from citrine_cli.values import parse_duration
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
+from citrine_words.errors import WrongText
+from citrine_words.values import parse_duration
 
 __all__ = ["DIALOGS", "buttons"]
 
@@ -79,7 +79,7 @@ async def _limit(visit: Visit, values: Values) -> Done:
     if values["max_time"]:
         try:
             request.limit.max_time.CopyFrom(parse_duration("max_time", values["max_time"]))
-        except UsageError as error:
+        except WrongText as error:
             raise Wrong("max_time", str(error)) from None
     await visit.citrine.transaction_limits.SetTransactionLimit(request)
     return Done(_("The limit is set."))

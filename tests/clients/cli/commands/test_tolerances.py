@@ -4,7 +4,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import refusals_pb2 as pb
 from citrine.ocpp.actions import ACTIONS, OLDER_ACTIONS
-from citrine_cli.quirks import profiles
+from citrine_words.quirks import profiles
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from citrine.api.v1.refusals_pb2 import ToleranceKind, ToleranceRule
-from citrine_cli.tolerance_kinds import KINDS
+from citrine_words.tolerance_kinds import KINDS
 
 __all__ = ["QuirkProfile", "find_profile", "profiles"]
 

@@ -1,6 +1,5 @@
-"""The kinds of tolerance in the words of the command line, and which rule would let a refused message pass."""
+"""The kinds of tolerance, refused messages and names of rules, in words."""
 
-import shlex
 from collections.abc import Iterable, Mapping
 
 from citrine.api.v1.refusals_pb2 import (
@@ -15,8 +14,9 @@ from citrine.api.v1.refusals_pb2 import (
     ToleranceKind,
 )
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
+from citrine_words.words import enum_word
 
-__all__ = ["KINDS", "kind_words", "remedy_hint", "rule_name"]
+__all__ = ["KINDS", "kind_words", "refusal_words", "rule_name"]
 
 KINDS: Mapping[str, "ToleranceKind.ValueType"] = {
     "empty-values": TOLERANCE_KIND_EMPTY_VALUES,
@@ -37,23 +37,13 @@ def kind_words(kinds: Iterable[int]) -> str:
     return " ".join(_WORDS.get(kind, "?") for kind in kinds)
 
 
-def remedy_hint(refusal: Refusal, hardware: ChargingStation) -> str:
-    """Return the command that sets the rule by which a refused message would pass. Empty if none would.
-
-    Args:
-        refusal: What was refused.
-        hardware: What the station named at its boot, which the rule is for; of a refused boot, nothing may be known.
-    """
-    if not refusal.remedies or not refusal.action:
-        return ""
-    options = [("--vendor", hardware.vendor_name), ("--model", hardware.model), ("--action", refusal.action)]
-    options += [("--accept", word) for word in kind_words(refusal.remedies).split() if word != "?"]
-    rule_id = rule_name(hardware) or "NAME"
-    words = [word for option, value in options if value for word in (option, shlex.quote(value))]
-    return f"citrine tolerance set {rule_id} {' '.join(words)}"
-
-
 def rule_name(hardware: ChargingStation) -> str:
     """Return a name for a rule that is for such stations. Empty where nothing is known of them."""
     name = "-".join(filter(None, (hardware.vendor_name, hardware.model))).lower()
     return "".join(each if each.isalnum() and each.isascii() else "-" for each in name)[:50]
+
+
+def refusal_words(refusal: Refusal) -> str:
+    """Return the name of the refused messages: "TransactionEvent Ended"."""
+    kind = f" {enum_word(refusal, 'event_type')}" if refusal.event_type else ""
+    return f"{refusal.action or 'unreadable'}{kind}"

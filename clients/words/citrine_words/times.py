@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from citrine_cli.cells import Moment
+from citrine_words.cells import Moment
 
 __all__ = ["duration_words", "instant", "local_words", "moment", "relative_words"]
 

@@ -9,13 +9,19 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine_cli.clock import Clock, utc_now
-from citrine_cli.durations import duration_seconds
-from citrine_cli.errors import UsageError
-from citrine_cli.forms import FORMS
-from citrine_cli.words import plain
+from citrine_words.clock import Clock, utc_now
+from citrine_words.durations import duration_seconds
+from citrine_words.errors import WrongText
+from citrine_words.words import plain
 
-__all__ = ["parse_duration", "parse_object", "parse_seconds", "parse_span", "parse_time"]
+__all__ = ["FORMS", "parse_duration", "parse_object", "parse_seconds", "parse_span", "parse_time"]
+
+FORMS = {
+    "DURATION": "90s, 5m, 2h, 1d12h, or a number of seconds.",
+    "TIME": "ISO 8601, local time without an offset: 2030-01-31T12:00; or seen from now: +90s, -1d12h, now. "
+    "Without a sign, 2h is two hours ago where it is listed what happened, and in two hours elsewhere.",
+}
+"""Accepted forms of a value, by metavar."""
 
 _RELATIVE = re.compile(r"([+-]?)((?:\d+[smhdw])+)")
 _PART = re.compile(r"(\d+)([smhdw])")
@@ -32,7 +38,7 @@ def parse_time(option: str, text: str, clock: Clock = utc_now, *, past: bool = F
         past: Whether a span without a sign is in the past, as in lists of past events.
 
     Raises:
-        UsageError: When the text is not a time.
+        WrongText: When the text is not a time.
     """
     relative = _RELATIVE.fullmatch(text)
     try:
@@ -47,7 +53,7 @@ def parse_time(option: str, text: str, clock: Clock = utc_now, *, past: bool = F
         stamp.FromDatetime(found.astimezone(UTC))
     except (ValueError, OverflowError) as error:
         spans = '"2h" for two hours ago' if past else '"+2h" or "-1d"'
-        raise UsageError(
+        raise WrongText(
             f'{option}: {text!r} is not a time: expected "2030-01-31T12:00:00Z", "2030-01-31 12:00" for local time, '
             f'"now", {spans}'
         ) from error
@@ -66,12 +72,12 @@ def parse_span(
     """Return start and end of a time span, parsed by `parse_time`; None for one that is not given.
 
     Raises:
-        UsageError: When one is not a time, or the end is before the start.
+        WrongText: When one is not a time, or the end is before the start.
     """
     first = parse_time(start_option, start, clock, past=past) if start else None
     last = parse_time(end_option, end, clock, past=past) if end else None
     if first is not None and last is not None and last.ToNanoseconds() < first.ToNanoseconds():
-        raise UsageError(f"{end_option}: {end} is before {start_option} {start}")
+        raise WrongText(f"{end_option}: {end} is before {start_option} {start}")
     return first, last
 
 
@@ -79,7 +85,7 @@ def parse_duration(option: str, text: str) -> Duration:
     """Return the duration of a text: "1d12h", "90m", or a number of seconds.
 
     Raises:
-        UsageError: When the text is not a duration.
+        WrongText: When the text is not a duration.
     """
     duration = Duration()
     try:
@@ -88,7 +94,7 @@ def parse_duration(option: str, text: str) -> Duration:
             raise ValueError(text)
         duration.FromTimedelta(span)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"{option}: {text!r} is not a duration: expected {FORMS['DURATION'][:-1]}") from error
+        raise WrongText(f"{option}: {text!r} is not a duration: expected {FORMS['DURATION'][:-1]}") from error
     return duration
 
 
@@ -96,10 +102,10 @@ def parse_seconds(option: str, seconds: float, most: float) -> Duration:
     """Return seconds as a duration.
 
     Raises:
-        UsageError: When they are not above 0 and at most `most`.
+        WrongText: When they are not above 0 and at most `most`.
     """
     if not math.isfinite(seconds) or not 0 < seconds <= most:
-        raise UsageError(f"{option}: expected more than 0 and at most {plain(most)} seconds")
+        raise WrongText(f"{option}: expected more than 0 and at most {plain(most)} seconds")
     duration = Duration()
     duration.FromTimedelta(timedelta(seconds=seconds))
     return duration
@@ -113,14 +119,14 @@ def parse_object(text: str) -> dict[str, Any]:
     """Return the JSON object of a text.
 
     Raises:
-        UsageError: When the text is not a JSON object.
+        WrongText: When the text is not a JSON object.
     """
     try:
         found = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"the payload is not JSON: {error}") from error
+        raise WrongText(f"the payload is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise UsageError("the payload is not a JSON object")
+        raise WrongText("the payload is not a JSON object")
     return found
 
 

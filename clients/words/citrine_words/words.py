@@ -10,10 +10,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.availability_pb2 import ConnectorDetail
 from citrine.ocpp.v2 import options_pb2
-from citrine_cli.cells import Figure, State
-from citrine_cli.clock import Clock, utc_now
-from citrine_cli.currencies import amount_of
-from citrine_cli.times import duration_words, instant, moment
+from citrine_words.cells import Figure, State
+from citrine_words.clock import Clock, utc_now
+from citrine_words.currencies import amount_of
+from citrine_words.times import duration_words, instant, moment
 
 __all__ = [
     "amount",

@@ -8,9 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.reservation_pb2 import Reservation
 from citrine.api.v1.stations_pb2 import Station
-from citrine_cli.cells import Moment
-from citrine_cli.times import duration_words, local_words, relative_words
-from citrine_cli.words import instant_word, time_word
+from citrine_words.cells import Moment
+from citrine_words.times import duration_words, local_words, relative_words
+from citrine_words.words import instant_word, time_word
 
 NOW = datetime(2026, 11, 29, 7, 15, 2, tzinfo=UTC)
 

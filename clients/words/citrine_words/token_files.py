@@ -11,10 +11,10 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from citrine.api.v1.tokens_pb2 import Token
-from citrine_cli.errors import UsageError
-from citrine_cli.filters import words_of
-from citrine_cli.json_values import json_text
-from citrine_cli.values import parse_duration, parse_time
+from citrine_words.enums import words_of
+from citrine_words.errors import WrongText
+from citrine_words.json_values import json_text
+from citrine_words.values import parse_duration, parse_time
 
 __all__ = [
     "COLUMNS",
@@ -90,7 +90,7 @@ class TokenReader:
         kind: One of FORMATS.
 
     Raises:
-        UsageError: When a table has no line of headings, or one that is no field of a token.
+        WrongText: When a table has no line of headings, or one that is no field of a token.
     """
 
     def __init__(self, file: IO[str], kind: str) -> None:
@@ -108,17 +108,17 @@ class TokenReader:
         for line, row in self._rows() if self._is_table else self._objects():
             try:
                 yield line, row()
-            except (ValueError, ParseError, UsageError) as error:
+            except (ValueError, ParseError, WrongText) as error:
                 self.problems.append((line, " ".join(str(error).split())))
 
     def _headings(self) -> list[str]:
         names = [name.strip().lower().replace(" ", "_") for name in next(self._table(), [])]
         for name in names:
             if name not in _FIELDS:
-                raise UsageError(f"{name!r} is no column of tokens: there are {', '.join(COLUMNS)}")
+                raise WrongText(f"{name!r} is no column of tokens: there are {', '.join(COLUMNS)}")
         for name in ("id_token", "type"):
             if name not in names:
-                raise UsageError(f"there is no column {name} in the first line")
+                raise WrongText(f"there is no column {name} in the first line")
         return names
 
     def _table(self) -> Any:
@@ -136,7 +136,7 @@ class TokenReader:
                 if any(cells):
                     yield table.line_num, lambda cells=cells: _of_cells(self.fields, cells)
         except csv.Error as error:
-            raise UsageError(f"line {table.line_num}: {error}") from error
+            raise WrongText(f"line {table.line_num}: {error}") from error
 
     def _objects(self) -> Iterator[tuple[int, Any]]:
         for line, text in enumerate(self._file, 1):
@@ -147,7 +147,7 @@ class TokenReader:
 def _of_object(text: str) -> Token:
     content = json.loads(text)
     if not isinstance(content, dict):
-        raise UsageError("is no JSON object")
+        raise WrongText("is no JSON object")
     names = {name for field in OUTPUT_ONLY for name in (field, _FIELDS[field].json_name)}
     token: Token = ParseDict({name: value for name, value in content.items() if name not in names}, Token())
     return token
@@ -155,7 +155,7 @@ def _of_object(text: str) -> Token:
 
 def _of_cells(fields: Sequence[str], cells: Sequence[str]) -> Token:
     if len(cells) > len(fields):
-        raise UsageError(f"has {len(cells)} values, and there are {len(fields)} columns")
+        raise WrongText(f"has {len(cells)} values, and there are {len(fields)} columns")
     token = Token()
     for name, cell in zip(fields, cells, strict=False):
         if cell and name not in OUTPUT_ONLY:
@@ -171,11 +171,11 @@ def _set(token: Token, name: str, cell: str) -> None:
         words = _words(field)
         word = cell.strip().lower().replace(" ", "-").replace("_", "-")
         if word not in words:
-            raise UsageError(f"{name}: {cell!r} is none of {', '.join(words)}")
+            raise WrongText(f"{name}: {cell!r} is none of {', '.join(words)}")
         setattr(token, name, words[word])
     elif field.type == FieldDescriptor.TYPE_BOOL:
         if cell.strip().lower() not in _TRUE | _FALSE:
-            raise UsageError(f"{name}: {cell!r} is neither true nor false")
+            raise WrongText(f"{name}: {cell!r} is neither true nor false")
         setattr(token, name, cell.strip().lower() in _TRUE)
     elif name == "expire_time":
         token.expire_time.CopyFrom(parse_time(name, cell))
@@ -184,7 +184,7 @@ def _set(token: Token, name: str, cell: str) -> None:
     elif field.message_type is not None:
         ParseDict(json.loads(cell), getattr(token, name))
     elif not re.fullmatch(r"[+-]?\d{1,9}", cell.strip()):
-        raise UsageError(f"{name}: {cell!r} is no whole number")
+        raise WrongText(f"{name}: {cell!r} is no whole number")
     else:
         setattr(token, name, int(cell))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from citrine_cli.errors import UsageError
-from citrine_cli.values import parse_duration, parse_object, parse_seconds, parse_span, parse_time
+from citrine_words.errors import WrongText
+from citrine_words.values import parse_duration, parse_object, parse_seconds, parse_span, parse_time
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def test_an_end_before_the_start_is_an_error_by_name() -> None:
     assert last is not None
     assert parse_span("--from", "", "--to", None) == (None, None)
     assert parse_span("--from", "now", "--to", "now", clock=lambda: NOW)[0] is not None
-    with pytest.raises(UsageError, match="--to: -2h is before --from -1h"):
+    with pytest.raises(WrongText, match="--to: -2h is before --from -1h"):
         parse_span("--from", "-1h", "--to", "-2h", clock=lambda: NOW)
 
 
@@ -48,21 +48,21 @@ def test_an_end_before_the_start_is_an_error_by_name() -> None:
     "text", ["", "tomorrow", "+", "-", "+2", "2", "- 2h", "+99999999999999w", "0001-01-01T00:00:00+14:00"]
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--expires: .* is not a time"):
+    with pytest.raises(WrongText, match=r"--expires: .* is not a time"):
         parse_time("--expires", text, clock=lambda: NOW)
 
 
 @given(st.text())
-def test_any_text_is_a_time_or_a_usage_error(text: str) -> None:
+def test_any_text_is_a_time_or_is_refused(text: str) -> None:
     try:
         parse_time("--expires", text, clock=lambda: NOW)
-    except UsageError:
+    except WrongText:
         return
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 600.1, float("nan"), float("inf")])
 def test_seconds_out_of_bounds_are_refused(seconds: float) -> None:
-    with pytest.raises(UsageError, match="at most 600 seconds"):
+    with pytest.raises(WrongText, match="at most 600 seconds"):
         parse_seconds("--timeout", seconds, 600)
 
 
@@ -76,15 +76,15 @@ def test_seconds_become_a_duration() -> None:
     ids=["cut", "array", "NaN", "deep"],
 )
 def test_what_is_no_object_is_refused(text: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(WrongText, match=said):
         parse_object(text)
 
 
 @given(st.text())
-def test_any_text_is_an_object_or_a_usage_error(text: str) -> None:
+def test_any_text_is_an_object_or_is_refused(text: str) -> None:
     try:
         assert isinstance(parse_object(text), dict)
-    except UsageError:
+    except WrongText:
         return
 
 
@@ -95,5 +95,5 @@ def test_a_span_of_time_is_a_duration() -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "+1h", "-1h", "-5", "1e3", "nan", "1h ", "1y", "9" * 30 + "w"])
 def test_what_is_no_span_of_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--grace"):
+    with pytest.raises(WrongText, match="--grace"):
         parse_duration("--grace", text)

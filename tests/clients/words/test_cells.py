@@ -7,9 +7,9 @@ from citrine.api.v1.reports_pb2 import ReportRun, ReportState
 from citrine.api.v1.reservation_pb2 import Reservation, ReservationState
 from citrine.api.v1.stations_pb2 import Connector
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum
-from citrine_cli.cells import BAD, State, shortened, style_of
-from citrine_cli.currencies import amount_of
-from citrine_cli.words import enum_word, money
+from citrine_words.cells import BAD, State, shortened, style_of
+from citrine_words.currencies import amount_of
+from citrine_words.words import enum_word, money
 
 RED = {"Faulted", "failed", "refused"}
 """Words of those enums that say that something went wrong."""

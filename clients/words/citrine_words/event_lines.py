@@ -21,9 +21,9 @@ from citrine.events.v1.events_pb2 import (
     TransactionSummary,
 )
 from citrine.ocpp.v2.types_pb2 import SampledValue
-from citrine_cli.admission_hints import refusal_words_of
-from citrine_cli.clock import Clock, utc_now
-from citrine_cli.words import amount, detail_words, enum_word, money, plain, skew_word
+from citrine_words.admissions import refusal_words_of
+from citrine_words.clock import Clock, utc_now
+from citrine_words.words import amount, detail_words, enum_word, money, plain, skew_word
 
 __all__ = ["event_line", "event_words", "local_time", "short_id"]
 

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.stations_pb2 import Station
-from citrine_cli.words import plain, time_word
+from citrine_words.words import plain, time_word
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from citrine.ocpp.v2.provisioning_pb2 import (
     AttributeEnum,
 )
 from citrine.ocpp.v2.types_pb2 import EVSE, Component, ComponentVariable, Variable
-from citrine_cli.errors import UsageError
+from citrine_words.errors import WrongText
 
 __all__ = ["VariableName", "parse_component", "parse_name", "write_name"]
 
@@ -41,16 +41,16 @@ def parse_name(text: str) -> VariableName:
     """Parse the name of an attribute of a variable.
 
     Raises:
-        UsageError: When the name is malformed.
+        WrongText: When the name is malformed.
     """
     found = _WHOLE.fullmatch(text)
     attribute = None
     if found is not None and found["attribute"]:
         attribute = _ATTRIBUTES.get(found["attribute"].lower())
         if attribute is None:
-            raise UsageError(f"{found['attribute']!r} is not an attribute: expected Actual, Target, MinSet or MaxSet")
+            raise WrongText(f"{found['attribute']!r} is not an attribute: expected Actual, Target, MinSet or MaxSet")
     if found is None:
-        raise UsageError(
+        raise WrongText(
             f"{text!r} names no variable: expected COMPONENT.VARIABLE, "
             'e.g. "OCPPCommCtrlr.HeartbeatInterval" or "EVSE@1.Power[max]:Target"'
         )
@@ -61,11 +61,11 @@ def parse_component(text: str) -> ComponentVariable:
     """Parse the name of a component, or of a component and variable.
 
     Raises:
-        UsageError: When the name is malformed.
+        WrongText: When the name is malformed.
     """
     found = _PART.fullmatch(text)
     if found is None:
-        raise UsageError(f"{text!r} names no component: expected COMPONENT or COMPONENT.VARIABLE, e.g. EVSE@1.Power")
+        raise WrongText(f"{text!r} names no component: expected COMPONENT or COMPONENT.VARIABLE, e.g. EVSE@1.Power")
     return ComponentVariable(component=_component(found), variable=_variable(found) if found["variable"] else None)
 
 

@@ -8,7 +8,7 @@ from citrine.api.v1.stations_pb2 import HandshakeRefusal
 from citrine.events.v1.events_pb2 import Event, StationRefused, TokenAuthorized, TransactionEnded, TransactionSummary
 from citrine.ocpp.v2.transactions_pb2 import CHARGING_STATE_ENUM_CHARGING, REASON_ENUM_LOCAL
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
-from citrine_cli.event_lines import event_line, event_words
+from citrine_words.event_lines import event_line, event_words
 
 KINDS = [field.name for field in Event.DESCRIPTOR.oneofs_by_name["body"].fields]
 
