@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from citrine_console.texts import _
 from citrine_words.cells import BAD, DOUBTFUL, GOOD, State, style_of
 from citrine_words.currencies import amount_of
 from citrine_words.times import duration_words
@@ -118,9 +119,14 @@ def fields(message: Message) -> list[tuple[str, str]]:
     found = []
     for field, value in message.ListFields():
         if isinstance(value, str | int | float):
-            shown = enum_word(message, field.name) if field.enum_type is not None else str(value)
-            found.append((field.name.replace("_", " "), shown))
+            found.append((field.name.replace("_", " ").capitalize(), _field(message, field.name, value)))
     return found
+
+
+def _field(message: Message, name: str, value: str | float) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return enum_word(message, name) or (value if isinstance(value, str) else number(value))
 
 
 def optional(message: Message, field: str) -> object | None:

@@ -16,12 +16,14 @@ from citrine.api.v1.charge_records_pb2 import ListChargeRecordsRequest
 from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest
 from citrine.api.v1.tariffs_pb2 import (
     TARIFF_DIMENSION_ENERGY,
+    TARIFF_DIMENSION_FLAT,
     AssignTariffRequest,
     CreateTariffRequest,
     GetTariffRequest,
     PriceComponent,
     Tariff,
     TariffAssignment,
+    TariffDimension,
     TariffElement,
     TariffRestrictions,
 )
@@ -32,7 +34,11 @@ from citrine.api.v1.tokens_pb2 import (
     ListTokensRequest,
     Token,
 )
-from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+from citrine.api.v1.transactions_pb2 import (
+    CloseTransactionRequest,
+    ListTransactionsRequest,
+    RepriceTransactionRequest,
+)
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_sdk import Citrine
@@ -41,15 +47,34 @@ from tests.support.waiting import WAIT
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-def tariff(name: str, price: str) -> Tariff:
-    """Return a tariff that has a price of energy, with VAT in it."""
-    component = PriceComponent(dimension=TARIFF_DIMENSION_ENERGY, price=price, vat="21")
+def tariff(name: str, price: str, dimension: TariffDimension.ValueType = TARIFF_DIMENSION_ENERGY) -> Tariff:
+    """Return a tariff that has a price of energy, or of something else, with VAT in it."""
+    component = PriceComponent(dimension=dimension, price=price, vat="21")
     return Tariff(
         tariff_id=name,
         currency="EUR",
         prices_include_tax=True,
         elements=[TariffElement(price_components=[component])],
     )
+
+
+async def started(citrine: Citrine, station_id: str, reference: str) -> str:
+    """Start a transaction at EVSE 2, which nobody else uses, and return its id once it has energy."""
+    start = remote_control.RequestStartTransactionRequest(
+        id_token=IdToken(id_token="CAFEBABE", type="ISO14443"), evse_id=2
+    )
+    request = RequestStartTransactionRequest(request=start, reference=reference)
+    request.target.station_id = station_id
+    await citrine.remote_control.RequestStartTransaction(request)
+    listed = ListTransactionsRequest(reference=reference)
+    async with asyncio.timeout(WAIT):
+        # By a single reading nobody knows what it costs.
+        while (
+            not (found := [*(await citrine.transactions.ListTransactions(listed)).transactions])
+            or not found[0].energy_wh
+        ):
+            await asyncio.sleep(0.1)
+    return found[0].transaction_id
 
 
 async def downloaded(page: Page, name: str, role: Literal["link", "button"] = "link") -> str:
@@ -215,21 +240,7 @@ async def test_an_export_is_read_by_csv_readers_and_runs_no_formula(page: Page, 
     await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff("all", "0.40")))
     await citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=TariffAssignment(tariff_id="all")))
     formula = '=HYPERLINK("http://x","y"),1'
-    start = remote_control.RequestStartTransactionRequest(
-        id_token=IdToken(id_token="CAFEBABE", type="ISO14443"), evse_id=2
-    )
-    target = RequestStartTransactionRequest(request=start, reference=formula)
-    target.target.station_id = "DEMO-3"
-    await citrine.remote_control.RequestStartTransaction(target)
-    listed = ListTransactionsRequest(reference=formula)
-    async with asyncio.timeout(WAIT):
-        # By a single reading nobody knows what it costs.
-        while (
-            not (found := [*(await citrine.transactions.ListTransactions(listed)).transactions])
-            or not found[0].energy_wh
-        ):
-            await asyncio.sleep(0.1)
-    transaction = found[0].transaction_id
+    transaction = await started(citrine, "DEMO-3", formula)
 
     await page.goto(f"{url}/transactions?station=DEMO-3")
     rows = [*csv.DictReader(io.StringIO(await downloaded(page, "Export CSV"), newline=""))]
@@ -249,6 +260,39 @@ async def test_an_export_is_read_by_csv_readers_and_runs_no_formula(page: Page, 
     (record,) = (await citrine.charge_records.ListChargeRecords(ListChargeRecordsRequest(reference=formula))).records
     assert (billed["reference"], whole["reference"]) == (f"'{formula}", formula)
     assert (Decimal(billed["total_after_tax"]), billed["currency"]) == (Decimal(record.total.after_tax), "EUR")
+
+
+async def test_all_corrections_of_a_transaction_are_found_page_by_page(page: Page, url: str, citrine: Citrine) -> None:
+    for name, price in (("once", "1"), ("twice", "2")):
+        await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff(name, price, TARIFF_DIMENSION_FLAT)))
+    assignment = TariffAssignment(tariff_id="twice", station_id="DEMO-2")
+    await citrine.tariffs.AssignTariff(AssignTariffRequest(assignment=assignment))
+    transaction = await started(citrine, "DEMO-2", "repriced")
+    close = CloseTransactionRequest(station_id="DEMO-2", transaction_id=transaction)
+    await citrine.transactions.CloseTransaction(close)
+    listed = ListChargeRecordsRequest(transaction_id=transaction)
+    async with asyncio.timeout(WAIT):
+        while not (await citrine.charge_records.ListChargeRecords(listed)).records:
+            await asyncio.sleep(0.1)
+    reprice = RepriceTransactionRequest(station_id="DEMO-2", transaction_id=transaction, reason="by the other tariff")
+    for number in range(51):
+        reprice.tariff_id = "twice" if number % 2 else "once"
+        await citrine.transactions.RepriceTransaction(reprice)
+
+    await page.goto(f"{url}/stations/DEMO-2/transactions/{transaction}")
+    rows = page.get_by_role("table", name="Corrections").locator("tbody tr")
+    links = page.get_by_role("navigation", name="Pages: Corrections")
+    await expect(rows).to_have_count(50)
+    await links.get_by_role("link", name="Next").click()
+    await expect(rows).to_have_count(1)
+    await links.get_by_role("link", name="Back").click()
+    await expect(rows).to_have_count(50)
+
+    await page.locator("#settlement").get_by_role("link", name="All revisions").click()
+    await expect(page.locator("#records tbody tr")).to_have_count(50)
+    await page.get_by_role("link", name="Next").click()
+    await page.locator("#records tbody tr").last.get_by_role("link").first.click()
+    await expect(page.locator("main")).to_contain_text("not the latest")
 
 
 async def test_the_map_has_the_two_locations_of_the_demo(page: Page, url: str) -> None:

@@ -9,8 +9,7 @@ from citrine.api.v1.configurations_pb2 import (
     GetDriftReportRequest,
     GetProvisioningRequest,
 )
-from citrine.api.v1.provisioning_pb2 import ListNetworkProfilesRequest
-from citrine_console.cells import Button, Card, Code, Figure, facts, link, segment, table
+from citrine_console.cells import Button, Card, Code, facts, link, segment, table
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values
 from citrine_console.live import Page, Region, of_station
@@ -87,25 +86,6 @@ async def _provisioning(visit: Visit) -> Mapping[str, object]:
     return {"cards": [Card(_("Provisioning"), body)]}
 
 
-async def _network(visit: Visit) -> Mapping[str, object]:
-    request = ListNetworkProfilesRequest(station_id=visit["station_id"])
-    found = (await visit.citrine.provisioning.ListNetworkProfiles(request)).network_profiles
-    heads = [Figure(_("Slot")), _("Address"), Figure(_("Security profile")), _("Interface"), _("Answer"), _("Set")]
-    rows = [
-        [
-            str(one.configuration_slot),
-            Code(one.connection_data.ocpp_csms_url),
-            str(one.connection_data.security_profile or ""),
-            str(enum_word(one.connection_data, "ocpp_interface")),
-            [enum_word(one, "status"), one.problem],
-            one.set_time if one.HasField("set_time") else "",
-        ]
-        for one in found
-    ]
-    body = table(visit.zone, _("Network profiles"), heads, rows, empty=_("None were set from here."))
-    return {"cards": [Card(_("Network profiles"), body)]}
-
-
 async def _apply_fields(visit: Visit) -> Sequence[Field]:
     return [
         Field("may_reset", _("Reset it where variables count after a reboot only"), "checkbox"),
@@ -150,14 +130,6 @@ PAGES: list[Page] = [
                 kinds=("provisioning_changed",),
                 concerns=of_station,
                 needs=("GetProvisioning",),
-            ),
-            Region(
-                "network",
-                "parts/cards.html",
-                _network,
-                kinds=("network_profile_answered",),
-                concerns=of_station,
-                needs=("ListNetworkProfiles",),
             ),
         ],
     )

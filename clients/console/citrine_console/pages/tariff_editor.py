@@ -78,6 +78,8 @@ async def _preview(visit: Visit, request: Request, site: Site) -> Response:
             usage = usage_of(values)
             # The id of a new one is written last, perhaps.
             tariff.tariff_id = tariff.tariff_id or "new"
+            if not any(element.price_components for element in tariff.elements):
+                return site.render(visit, "tariffs/unpriced.html")
             answer = await visit.citrine.tariffs.PreviewCost(PreviewCostRequest(tariff=tariff, usage=usage))
         except Wrong as wrong:
             return _refused(visit, site, Problem(400, _("That has no meaning"), "", ((wrong.name, wrong.text),)))

@@ -193,7 +193,7 @@ def _measurands(samples: Sequence[Sample]) -> Sequence[tuple[str, list[Series]]]
         sampled = one.sampled_value
         measurand = enum_word(sampled, "measurand") or _REGISTER
         line = " ".join(filter(None, (enum_word(sampled, "phase"), enum_word(sampled, "location")))) or measurand
-        units[measurand] = one.unit
+        units[measurand] = "%" if one.unit == "Percent" else one.unit
         found.setdefault(measurand, {}).setdefault(line, []).append((one.time.ToDatetime(tzinfo=UTC), float(one.value)))
     return [
         (measurand, [Series(name, sorted(points), units[measurand]) for name, points in sorted(of.items())])

@@ -202,6 +202,15 @@ function chooseTheme(value) {
 const choice = document.querySelector("[data-theme-choice]");
 if (choice) choice.value = localStorage.getItem("citrine-theme") || "";
 
+// A phone shows what is found first: filters are folded until somebody filters, and of the tabs the current one is seen
+
+const narrow = matchMedia("(max-width: 800px)");
+const fold = () => { for (const one of document.querySelectorAll("details.fold")) one.open = !narrow.matches || location.search.length > 1; };
+fold();
+narrow.addEventListener("change", fold);
+const tab = document.querySelector(".tabs [aria-current]");
+if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2;
+
 // Plots: the value under the pointer
 
 document.addEventListener("pointermove", (event) => {
