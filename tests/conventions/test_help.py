@@ -14,7 +14,7 @@ from citrine_cli.lazy_group import Deferred
 from citrine_cli.nouns import COMMANDS, GROUPS
 from citrine_process import flags
 from citrine_simulator import arguments
-from citrine_words.values import FORMS
+from citrine_words.forms import FORMS
 
 FORMS_ELSEWHERE = re.compile(r"ISO 8601|\+2h|\bseconds\b|[Dd]efault:")
 """What a sentence does not say of a value, since its form or its default is said where it is for all."""

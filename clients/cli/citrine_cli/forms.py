@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from citrine_words.durations import duration_seconds, duration_text
-from citrine_words.values import FORMS
+from citrine_words.forms import FORMS
 
 __all__ = ["DurationOption", "add_forms", "duration_default"]
 

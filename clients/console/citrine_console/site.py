@@ -18,7 +18,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from citrine_console.errors import LoggedOut, NotShown, problem_of
 from citrine_console.live import Hub, Page, Region, Shown
 from citrine_console.live.frames import FramesSocket
-from citrine_console.live.socket import GONE, LOGGED_OUT, LiveSocket
+from citrine_console.live.socket import GONE, LiveSocket
+from citrine_console.live.writer import LOGGED_OUT
 from citrine_console.rendering import Renderer
 from citrine_console.sessions import Session, Sessions
 from citrine_console.texts import best_language

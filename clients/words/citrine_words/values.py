@@ -12,16 +12,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from citrine_words.clock import Clock, utc_now
 from citrine_words.durations import duration_seconds
 from citrine_words.errors import WrongText
+from citrine_words.forms import FORMS
 from citrine_words.words import plain
 
-__all__ = ["FORMS", "parse_duration", "parse_object", "parse_seconds", "parse_span", "parse_time"]
-
-FORMS = {
-    "DURATION": "90s, 5m, 2h, 1d12h, or a number of seconds.",
-    "TIME": "ISO 8601, local time without an offset: 2030-01-31T12:00; or seen from now: +90s, -1d12h, now. "
-    "Without a sign, 2h is two hours ago where it is listed what happened, and in two hours elsewhere.",
-}
-"""Accepted forms of a value, by metavar."""
+__all__ = ["parse_duration", "parse_object", "parse_seconds", "parse_span", "parse_time"]
 
 _RELATIVE = re.compile(r"([+-]?)((?:\d+[smhdw])+)")
 _PART = re.compile(r"(\d+)([smhdw])")

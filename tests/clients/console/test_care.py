@@ -43,8 +43,11 @@ async def reported(citrine: Citrine) -> None:
 async def value_of(citrine: Citrine, component: str, variable: str, station_id: str = "DEMO-1") -> str:
     """Return the value of a variable as the core knows it."""
     request = ListVariablesRequest(station_id=station_id, component=component, variable=variable)
-    (found,) = (await citrine.provisioning.ListVariables(request)).variables
-    return found.value
+    async with asyncio.timeout(WAIT):
+        # The station reports its variables after it has booted.
+        while not (found := (await citrine.provisioning.ListVariables(request)).variables):
+            await asyncio.sleep(0.1)
+    return found[0].value
 
 
 async def set_variable(page: Page, url: str, name: str, value: str) -> None:

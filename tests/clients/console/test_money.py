@@ -202,7 +202,7 @@ async def test_credit_is_added_once_where_the_answer_is_lost(
     await dialog.get_by_label("Amount").fill("20.00")
     await page.route(f"{address}/credit", lose)
     await dialog.get_by_role("button", name="Add").click()
-    await expect(page.locator(".toast")).to_be_visible()
+    await expect(dialog.get_by_role("alert")).to_contain_text("It is not known whether it was done.")
     assert Decimal(await left()) == 20
     await page.unroute(f"{address}/credit")
     await dialog.get_by_role("button", name="Add").click()

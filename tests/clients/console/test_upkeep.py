@@ -84,7 +84,7 @@ async def test_the_rules_of_a_family_are_set_at_once(page: Page, url: str, citri
     await page.get_by_role("row", name="alfen-eve").first.get_by_role("link", name="Set its rules").click()
     await page.get_by_role("dialog").get_by_role("button", name="Set its rules").click()
 
-    await expect(page.locator("#rules").get_by_role("row", name="alfen")).not_to_have_count(0)
+    await expect(page.locator("#tolerance-rules").get_by_role("row", name="alfen")).not_to_have_count(0)
     rules = (await citrine.refusals.ListToleranceRules(ListToleranceRulesRequest())).rules
     assert [rule for rule in rules if "alfen" in rule.vendor_name.lower()]
 
@@ -154,7 +154,7 @@ async def test_a_station_is_given_a_network_profile_and_comes_back_by_a_higher_s
     assert station.security_profile == 2
 
     await page.goto(f"{url}/profile-upgrades?station=DEMO-1")
-    await expect(page.locator("#upgrades").get_by_role("row", name="DEMO-1")).to_have_count(1)
+    await expect(page.locator("#profile-upgrades").get_by_role("row", name="DEMO-1")).to_have_count(1)
 
 
 async def test_firmware_is_published_by_a_local_controller_and_withdrawn(

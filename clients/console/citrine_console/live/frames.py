@@ -1,7 +1,6 @@
 """The websocket that shows the OCPP frames of a station as they pass. Nothing is kept: it ends with its page."""
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Mapping
 
@@ -11,7 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from citrine.events.v1.events_service_pb2 import WatchMessagesRequest, WatchMessagesResponse
 from citrine_console.errors import problem_of
 from citrine_console.formats import iso
-from citrine_console.live.socket import LOGGED_OUT, SEND_TIMEOUT, SIGN_OF_LIFE
+from citrine_console.live.writer import LOGGED_OUT, SocketWriter
 from citrine_console.sessions import Session
 from citrine_sdk import Backoff
 
@@ -24,32 +23,18 @@ TOGETHER = 0.1
 """Seconds whose frames are sent together."""
 
 
-class FramesSocket:
+class FramesSocket(SocketWriter):
     """One browser that shows the frames of one station."""
 
     def __init__(self, socket: WebSocket, session: Session, station_id: str) -> None:
-        self._socket = socket
-        self._session = session
+        super().__init__(socket, session)
         self._station_id = station_id
         self._waiting: deque[Mapping[str, object]] = deque()
         self._dropped = 0
-        self._reason: str | None = None
-        self._wake = asyncio.Event()
 
     async def run(self) -> None:
         """Send frames until the browser leaves or its session ends."""
-        tasks = [
-            asyncio.create_task(self._watch(), name="frames of a station"),
-            asyncio.create_task(self._send(), name="frames to a browser"),
-            asyncio.create_task(self._receive(), name="from a browser"),
-            asyncio.create_task(self._logged_out(), name="until logged out"),
-        ]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await self.run_with((self._watch(), self._receive()))
 
     async def _watch(self) -> None:
         backoff = Backoff(first=0.3, longest=3.0)
@@ -61,7 +46,7 @@ class FramesSocket:
                     failures = 0
                     self._passed(message)
             except grpc.aio.AioRpcError as error:
-                self._say(problem_of(error).text or error.code().name)
+                self.feed_interrupted(problem_of(error).text or error.code().name)
                 if error.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
                     await self._socket.close(LOGGED_OUT)
                     return
@@ -71,7 +56,7 @@ class FramesSocket:
     def _passed(self, message: WatchMessagesResponse) -> None:
         if not message.frame:
             # The first one: frames are seen from now on.
-            self._say("")
+            self.feed_interrupted("")
             return
         if len(self._waiting) >= MOST_WAITING:
             self._waiting.popleft()
@@ -86,32 +71,14 @@ class FramesSocket:
         )
         self._wake.set()
 
-    def _say(self, reason: str) -> None:
-        self._reason = reason
-        self._wake.set()
-
-    async def _send(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(SIGN_OF_LIFE):
-                    await self._wake.wait()
-            except TimeoutError:
-                await self._write({"alive": True})
-                continue
-            self._wake.clear()
-            if self._reason is not None:
-                reason, self._reason = self._reason, None
-                await self._write({"lost": reason})
-            if self._waiting:
-                frames, dropped = [*self._waiting], self._dropped
-                self._waiting.clear()
-                self._dropped = 0
-                await self._write({"frames": frames, "dropped": dropped})
-            await asyncio.sleep(TOGETHER)
-
-    async def _write(self, message: Mapping[str, object]) -> None:
-        async with asyncio.timeout(SEND_TIMEOUT):
-            await self._socket.send_text(json.dumps(message, ensure_ascii=False))
+    async def write_waiting(self) -> None:
+        """Write the frames that passed."""
+        if self._waiting:
+            frames, dropped = [*self._waiting], self._dropped
+            self._waiting.clear()
+            self._dropped = 0
+            await self.write({"frames": frames, "dropped": dropped})
+        await asyncio.sleep(TOGETHER)
 
     async def _receive(self) -> None:
         # Browsers say nothing here; reading is how their leaving is found out.
@@ -120,7 +87,3 @@ class FramesSocket:
                 await self._socket.receive_text()
         except WebSocketDisconnect:
             return
-
-    async def _logged_out(self) -> None:
-        await self._session.closed.wait()
-        await self._socket.close(LOGGED_OUT)
