@@ -126,7 +126,9 @@ def fields(message: Message) -> list[tuple[str, str]]:
 def _field(message: Message, name: str, value: str | float) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    return enum_word(message, name) or (value if isinstance(value, str) else number(value))
+    if message.DESCRIPTOR.fields_by_name[name].enum_type is not None:
+        return enum_word(message, name)
+    return value if isinstance(value, str) else str(value)
 
 
 def optional(message: Message, field: str) -> object | None:

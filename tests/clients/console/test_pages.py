@@ -149,7 +149,9 @@ async def made(citrine: Citrine) -> dict[str, str]:
 
 
 async def shown(page: Page, address: str) -> None:
-    await page.goto(address)
+    answer = await page.goto(address)
+    assert answer is not None
+    assert answer.ok, f"{address}: {answer.status}"
     await page.locator(".live.is-live").wait_for()
 
 
