@@ -26,7 +26,7 @@ def test_a_command_is_waited_for_and_shown(citrine: Cli, core: ScriptedCore, end
 
     ran = citrine("command", "wait", COMMAND, "--json")
 
-    assert (ran.code, ran.json["id"]) == (code, COMMAND)
+    assert (ran.code, ran.json["commandId"]) == (code, COMMAND)
     assert said.lower() in ran.err.lower()
 
 

@@ -78,7 +78,7 @@ def test_a_reservation_is_cancelled(citrine: Cli, core: ScriptedCore) -> None:
 
 
 def test_reservations_are_listed_and_shown(citrine: Cli, core: ScriptedCore) -> None:
-    used = reservation(id=12, state=pb.RESERVATION_STATE_USED, transaction_id="T-1")
+    used = reservation(record_id=12, state=pb.RESERVATION_STATE_USED, transaction_id="T-1")
     core.on("ListReservations", pb.ListReservationsResponse(reservations=[used]))
     core.on("GetReservation", used)
 
