@@ -16,6 +16,7 @@ from citrine_ocpi.encryption import TokenCipher
 from citrine_ocpi.feed import Feed
 from citrine_ocpi.metrics import Metrics
 from citrine_ocpi.modules.cdrs import CdrsModule
+from citrine_ocpi.modules.charging_profiles import ChargingProfilesModule
 from citrine_ocpi.modules.commands import CommandsModule
 from citrine_ocpi.modules.credentials import CredentialsModule
 from citrine_ocpi.modules.hub_client_info import HubClientInfoModule
@@ -40,6 +41,7 @@ MODULES: Sequence[Callable[[Services], Module]] = (
     TariffsModule,
     TokensModule,
     CommandsModule,
+    ChargingProfilesModule,
     HubClientInfoModule,
 )
 """Functional modules, each made with the services."""

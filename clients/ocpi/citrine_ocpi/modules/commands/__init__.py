@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from citrine_ocpi.feed import Listener
+from citrine_ocpi.modules.commands.calls import CommandCalls
 from citrine_ocpi.modules.commands.executor import CommandExecutor
 from citrine_ocpi.modules.commands.server import CommandsServer
 from citrine_ocpi.modules.commands.targets import Targets
@@ -22,7 +23,7 @@ class CommandsModule:
     """
 
     def __init__(self, services: Services) -> None:
-        self._executor = CommandExecutor(services)
+        self._executor = CommandExecutor(services, CommandCalls())
         targets = Targets(services, TokenStore(services.database, services.citrine))
         self._server = CommandsServer(services, targets, self._executor)
 

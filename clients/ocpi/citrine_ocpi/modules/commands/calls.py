@@ -1,6 +1,6 @@
 """The calls of the core that commands become, and what their outcome means to a partner."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,16 +16,13 @@ from citrine.ocpp.v2 import reservation_pb2 as ocpp_reservation
 from citrine.ocpp.v2.remote_control_pb2 import RequestStartStopStatusEnum, UnlockStatusEnum
 from citrine.ocpp.v2.reservation_pb2 import CancelReservationStatusEnum, ReserveNowStatusEnum
 from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine_ocpi.models import OcpiModel, v2_2_1
 from citrine_ocpi.models.v2_2_1 import CommandResultType as Result
+from citrine_ocpi.modules.commands.executor import STATION_TIMEOUT
+from citrine_ocpi.modules.commands.tables import Target
 from citrine_sdk import Citrine, idempotency_key
 
-__all__ = ["STATION_TIMEOUT", "Target", "call", "result_of_error"]
-
-Target = Mapping[str, Any]
-"""Station, and what a command names of it, as it is stored."""
-
-STATION_TIMEOUT = 30
-"""Seconds that a station may take."""
+__all__ = ["CommandCalls"]
 
 _STARTS: Mapping[int, Result] = {RequestStartStopStatusEnum.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED: Result.ACCEPTED}
 _UNLOCKS: Mapping[int, Result] = {
@@ -54,23 +51,34 @@ _ERRORS = {
 _Options = dict[str, Any]
 
 
-async def call(citrine: Citrine, command: str, target: Target, key: str) -> Result:
-    """Have a station do something, and return what it says.
+class CommandCalls:
+    """What the commands of OCPI have stations do."""
 
-    Args:
-        citrine: The core.
-        command: CommandType of OCPI.
-        target: As `target` of a command is stored.
-        key: By which the core knows a repetition.
+    module = "commands"
 
-    Raises:
-        grpc.aio.AioRpcError: When there is no answer of the station.
-    """
-    whom = CommandTarget(
-        station_id=target["station_id"], timeout=Duration(seconds=STATION_TIMEOUT), reason="a partner's command (OCPI)"
-    )
-    options: _Options = {"metadata": idempotency_key(key), "timeout": STATION_TIMEOUT + 15}
-    return await _CALLS[command](citrine, whom, target, options)
+    @property
+    def commands(self) -> Collection[str]:
+        """CommandType of OCPI."""
+        return _CALLS.keys()
+
+    async def call(self, citrine: Citrine, command: str, target: Target, key: str) -> OcpiModel:
+        """Have a station do something, and return what it says."""
+        whom = CommandTarget(
+            station_id=target["station_id"],
+            timeout=Duration(seconds=STATION_TIMEOUT),
+            reason="a partner's command (OCPI)",
+        )
+        options: _Options = {"metadata": idempotency_key(key), "timeout": STATION_TIMEOUT + 15}
+        return _result(await _CALLS[command](citrine, whom, target, options))
+
+    def failed(self, command: str, error: grpc.aio.AioRpcError) -> OcpiModel:
+        """Return what it means to a partner that a station did not answer."""
+        return _result(_ERRORS.get(error.code(), Result.FAILED), error.details() or "")
+
+
+def _result(result: Result, text: str = "") -> OcpiModel:
+    message = [{"language": "en", "text": text[:512]}] if text else []
+    return v2_2_1.CommandResult.model_validate({"result": result, "message": message})
 
 
 async def _start(citrine: Citrine, whom: CommandTarget, target: Target, options: _Options) -> Result:
@@ -126,11 +134,6 @@ _CALLS: Mapping[str, Callable[[Citrine, CommandTarget, Target, _Options], Awaita
     "RESERVE_NOW": _reserve,
     "CANCEL_RESERVATION": _cancel,
 }
-
-
-def result_of_error(error: grpc.aio.AioRpcError) -> Result:
-    """Return what it means to a partner that a station did not answer."""
-    return _ERRORS.get(error.code(), Result.FAILED)
 
 
 def _token(target: Target) -> IdToken:

@@ -2,20 +2,25 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from datetime import timedelta
+from typing import Protocol
 
 import grpc
 from sqlalchemy.exc import SQLAlchemyError
 
 from citrine_ocpi.deliveries import Push
-from citrine_ocpi.models import v2_2_1
-from citrine_ocpi.modules.commands.calls import STATION_TIMEOUT, call, result_of_error
+from citrine_ocpi.models import OcpiModel
 from citrine_ocpi.modules.commands.repository import CommandRepository
-from citrine_ocpi.modules.commands.tables import CommandRow
+from citrine_ocpi.modules.commands.tables import CommandRow, Target
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.routing import Routing
+from citrine_sdk import Citrine
 
-__all__ = ["PATIENCE", "CommandExecutor"]
+__all__ = ["PATIENCE", "STATION_TIMEOUT", "CommandExecutor", "StationCalls"]
+
+STATION_TIMEOUT = 30
+"""Seconds that a station may take."""
 
 LEASE = timedelta(seconds=STATION_TIMEOUT + 30)
 """How long a process may wait for a station until another one asks the core again, which knows a repetition."""
@@ -33,15 +38,45 @@ AGAIN = timedelta(seconds=2)
 _logger = logging.getLogger(__name__)
 
 
+class StationCalls(Protocol):
+    """What partners have stations do by one module."""
+
+    @property
+    def module(self) -> str:
+        """As OCPI identifies it."""
+
+    @property
+    def commands(self) -> Collection[str]:
+        """What they are stored as."""
+
+    async def call(self, citrine: Citrine, command: str, target: Target, key: str) -> OcpiModel:
+        """Have a station do something, and return the result for the partner.
+
+        Args:
+            citrine: The core.
+            command: One of `commands`.
+            target: As `target` of a command is stored.
+            key: By which the core knows a repetition.
+
+        Raises:
+            grpc.aio.AioRpcError: When there is no answer of the station.
+        """
+
+    def failed(self, command: str, error: grpc.aio.AioRpcError) -> OcpiModel:
+        """Return the result where a station did not answer."""
+
+
 class CommandExecutor:
-    """Sends stored commands. `run` goes on until it is cancelled.
+    """Sends stored commands of one module. `run` goes on until it is cancelled.
 
     Args:
         services: What it uses.
+        calls: What stations do.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, calls: StationCalls) -> None:
         self._services = services
+        self._calls = calls
         self.filled = asyncio.Event()
         """Set after a commit that stored a command."""
 
@@ -52,7 +87,7 @@ class CommandExecutor:
                 try:
                     now = self._services.clock()
                     async with self._services.database.writing() as session:
-                        rows = await CommandRepository(session).claim(now, now + LEASE, AT_A_TIME)
+                        rows = await CommandRepository(session).claim(self._calls.commands, now, now + LEASE, AT_A_TIME)
                     for row in rows:
                         tasks.create_task(self._execute(row))
                 except (SQLAlchemyError, OSError) as error:
@@ -74,9 +109,9 @@ class CommandExecutor:
             _logger.exception("a command failed")
 
     async def _send(self, row: CommandRow) -> None:
-        text = ""
         try:
-            result = await call(self._services.citrine, row.command, row.target, f"ocpi-command/{row.command_id}")
+            key = f"ocpi-command/{row.command_id}"
+            body = await self._calls.call(self._services.citrine, row.command, row.target, key)
         except grpc.aio.AioRpcError as error:
             is_early = self._services.clock() < row.create_time + PATIENCE
             if error.code() is grpc.StatusCode.UNAVAILABLE and is_early and "station" not in (error.details() or ""):
@@ -84,16 +119,14 @@ class CommandExecutor:
                 async with self._services.database.writing() as session:
                     await CommandRepository(session).put_off(row.command_id, self._services.clock() + AGAIN)
                 return
-            result, text = result_of_error(error), error.details() or ""
+            body = self._calls.failed(row.command, error)
             _logger.info("a station did not do what a partner asked for", extra={"code": error.code().name})
-        message = [{"language": "en", "text": text[:512]}] if text else []
-        body = v2_2_1.CommandResult.model_validate({"result": result, "message": message})
         async with self._services.database.writing() as session:
             if not await CommandRepository(session).end(row.command_id):
                 return
             push = Push(
                 partner_id=row.partner_id,
-                module="commands",
+                module=self._calls.module,
                 object_key=f"result/{row.command_id}",
                 path=row.response_url,
                 body=body,

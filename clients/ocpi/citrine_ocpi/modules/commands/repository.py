@@ -1,6 +1,6 @@
 """What is asked of the tables of commands, and written to them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,9 +33,17 @@ class CommandRepository:
         same = (CommandRow.partner_id == partner_id, CommandRow.digest == digest)
         return await self._session.scalar(select(CommandRow.command_id).where(*same)) is not None
 
-    async def claim(self, now: datetime, until: datetime, limit: int) -> Sequence[CommandRow]:
+    async def waiting(self, partner_id: str, commands: Collection[str]) -> Sequence[CommandRow]:
+        """Return commands of a partner whose result is not known yet."""
+        own = (CommandRow.partner_id == partner_id, CommandRow.command.in_(commands), CommandRow.due_time.is_not(None))
+        return (await self._session.scalars(select(CommandRow).where(*own))).all()
+
+    async def claim(
+        self, commands: Collection[str], now: datetime, until: datetime, limit: int
+    ) -> Sequence[CommandRow]:
         """Return commands that are to be sent, and let nobody else send them until a time."""
-        due = select(CommandRow).where(CommandRow.due_time <= now).order_by(CommandRow.due_time).limit(limit)
+        due = select(CommandRow).where(CommandRow.due_time <= now, CommandRow.command.in_(commands))
+        due = due.order_by(CommandRow.due_time).limit(limit)
         rows = (await self._session.scalars(due.with_for_update(skip_locked=True))).all()
         for row in rows:
             row.due_time = until

@@ -1,21 +1,16 @@
 """The endpoint of module commands: what is answered at once."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from datetime import datetime
 
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
-from citrine_ocpi.modules.commands.calls import STATION_TIMEOUT
-from citrine_ocpi.modules.commands.executor import PATIENCE, CommandExecutor
+from citrine_ocpi.modules.commands.accepted import accepted_row, check_response_url, digest_of
+from citrine_ocpi.modules.commands.executor import PATIENCE, STATION_TIMEOUT, CommandExecutor
 from citrine_ocpi.modules.commands.repository import CommandRepository
 from citrine_ocpi.modules.commands.targets import Refusal, Targets, UnknownSession
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call, Endpoint
-from citrine_ocpi.transport.client import PartnerRefused
 from citrine_ocpi.transport.envelope import Reply
-from citrine_ocpi.transport.errors import InvalidParameters, UnknownReceiver
-from citrine_ocpi.transport.routing import Routing
 from citrine_ocpi.transport.status import InterfaceRole, Version
 
 __all__ = ["CommandsServer"]
@@ -67,11 +62,8 @@ class CommandsServer:
             return _response(Response.NOT_SUPPORTED, f"{name} is no command")
         command = call.model(kind)
         response_url = str(getattr(command, "response_url"))  # noqa: B009 (all commands have one)
-        try:
-            self._services.client.check(call.partner, response_url)
-        except PartnerRefused as error:
-            raise InvalidParameters(f"response_url: {error}") from None
-        digest = hashlib.sha256(json.dumps([name, command.wire()], sort_keys=True).encode()).hexdigest()
+        check_response_url(self._services, call, response_url)
+        digest = digest_of(name, command.wire())
         async with self._services.database.reading() as session:
             if await CommandRepository(session).is_known(call.partner.partner_id, digest):
                 return _response(Response.ACCEPTED)
@@ -94,21 +86,10 @@ class CommandsServer:
         response_url: str,
         target: dict[str, object],
     ) -> None:
-        now = self._services.clock()
-        row = {
-            "partner_id": call.partner.partner_id,
-            "digest": digest,
-            "command": name,
-            "response_url": response_url,
-            "target": target,
-            "routing": (await self._routing(call)).headers(),
-            "correlation_id": call.trace.correlation_id,
-            "create_time": now,
-            "due_time": now,
-        }
+        row = await accepted_row(self._services, call, name, digest, response_url, target)
         async with self._services.database.writing() as session:
             repository = CommandRepository(session)
-            if await repository.add(row, now) and name == "RESERVE_NOW":
+            if await repository.add(row, row["create_time"]) and name == "RESERVE_NOW":
                 await repository.put_reservation(
                     call.partner.partner_id,
                     str(getattr(command, "reservation_id")),  # noqa: B009
@@ -116,13 +97,6 @@ class CommandsServer:
                     int(str(target["reservation_id"])),
                     datetime.fromisoformat(str(target["expiry"])),
                 )
-
-    async def _routing(self, call: Call) -> Routing:
-        own = await self._services.partners.own()
-        sender = call.routing.receiver or (own[0].party if own else None)
-        if sender is None:
-            raise UnknownReceiver("there is no party here yet")
-        return call.partner.routing(sender, call.routing.sender)
 
 
 def _response(result: v2_2_1.CommandResponseType, text: str = "") -> Reply:

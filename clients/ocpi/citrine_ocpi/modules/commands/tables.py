@@ -1,5 +1,6 @@
 """The tables of commands of partners, and of what they call reservations."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from citrine_ocpi.db import Table
 from citrine_ocpi.db.base import BigId
 
-__all__ = ["CommandRow", "ReservationRow"]
+__all__ = ["CommandRow", "ReservationRow", "Target"]
+
+Target = Mapping[str, Any]
+"""Station, and what a command names of it, as it is stored."""
 
 
 class CommandRow(Table):
@@ -22,7 +26,7 @@ class CommandRow(Table):
     digest: Mapped[str] = mapped_column(String(64))
     """Of the command and all that it says: who repeats it says the same."""
     command: Mapped[str] = mapped_column(String(32))
-    """CommandType of OCPI."""
+    """CommandType of OCPI, or what a charging profile is to become."""
     response_url: Mapped[str] = mapped_column(String(255))
     target: Mapped[dict[str, Any]]
     """Station, and what the command names of it."""
