@@ -12,12 +12,19 @@ from grpc.aio import UnaryUnaryMultiCallable
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from citrine.api.v1.locations_pb2 import (
+    CONNECTOR_FORMAT_SOCKET,
+    CONNECTOR_STANDARD_IEC_62196_T2,
     PARKING_TYPE_ON_STREET,
     PARKING_TYPE_PARKING_GARAGE,
+    POWER_TYPE_AC_3_PHASE,
+    CreateLocationEvseRequest,
     CreateLocationRequest,
     GeoLocation,
+    GetLocationEvseRequest,
     GetLocationRequest,
     Location,
+    LocationConnector,
+    LocationEvse,
     OpeningTimes,
 )
 from citrine.api.v1.stations_pb2 import (
@@ -75,6 +82,19 @@ PLACES = {
 
 TOKENS = {"DEADBEEF": "ISO14443", "CAFEBABE": "ISO14443", "0A1B2C3D4E5F60": "ISO14443"}
 """Types by token."""
+
+EVSES = (1, 2)
+"""Numbers of the EVSEs of each station."""
+
+CONNECTOR = LocationConnector(
+    connector_id=1,
+    standard=CONNECTOR_STANDARD_IEC_62196_T2,
+    format=CONNECTOR_FORMAT_SOCKET,
+    power_type=POWER_TYPE_AC_3_PHASE,
+    max_voltage=230,
+    max_amperage=16,
+)
+"""What each EVSE has: what a station does not say of it, and roaming partners want to know."""
 
 WITH_CERTIFICATE = 3
 """Security profile of stations with a certificate."""
@@ -138,6 +158,21 @@ async def _seed_stations(citrine: Citrine, stations: Mapping[str, str], *, repla
                 await citrine.stations.LowerSecurityProfile(lower)
 
 
+async def _seed_evses(citrine: Citrine) -> None:
+    for station_id, place in PLACES.items():
+        for evse_id in EVSES:
+            uid = f"{station_id}-{evse_id}"
+            if not await _exists(citrine.locations.GetLocationEvse, GetLocationEvseRequest(uid=uid)):
+                evse = LocationEvse(
+                    uid=uid,
+                    location_id=place.location_id,
+                    station_id=station_id,
+                    evse_id=evse_id,
+                    connectors=[CONNECTOR],
+                )
+                await citrine.locations.CreateLocationEvse(CreateLocationEvseRequest(evse=evse))
+
+
 async def _seed_tokens(citrine: Citrine, tokens: Mapping[str, str]) -> None:
     for id_token, kind in tokens.items():
         if not await _exists(citrine.tokens.GetToken, GetTokenRequest(id_token=id_token, type=kind)):
@@ -171,6 +206,7 @@ async def seed(operator: Citrine, citrine: Citrine, path: Path) -> Demo:
         await operator.tenants.CreateTenant(CreateTenantRequest(tenant=tenant))
     await _seed_locations(citrine)
     await _seed_stations(citrine, demo.stations, replace_passwords=remembered is None)
+    await _seed_evses(citrine)
     await _seed_tokens(citrine, demo.tokens)
     _unfinished(path).unlink()
     return demo

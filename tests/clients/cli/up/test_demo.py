@@ -30,6 +30,9 @@ class Stored:
         core.on("CreateToken", lambda request, context: self._add(self.tokens, "id_token", request.token))
         core.on("GetLocation", lambda request, context: self._get(self.locations, request.location_id, context))
         core.on("CreateLocation", lambda request, context: self._add(self.locations, "location_id", request.location))
+        self.evses: dict[str, Message] = {}
+        core.on("GetLocationEvse", lambda request, context: self._get(self.evses, request.uid, context))
+        core.on("CreateLocationEvse", lambda request, context: self._add(self.evses, "uid", request.evse))
         core.on("CreateStation", self._create_station)
         core.on("SetStationPassword", self._set_password)
         core.on("LowerSecurityProfile", self._lower)
@@ -73,6 +76,7 @@ async def test_a_first_start_makes_the_demo(citrine: Citrine, stored: Stored, tm
     demo = await seed(citrine, citrine, tmp_path / "demo.json")
 
     assert list(stored.tenants) == ["demo"]
+    assert len(stored.evses) == 8
     assert stored.passwords == demo.stations
     assert len(demo.stations) == 4
     assert set(stored.tokens) == set(demo.tokens)
