@@ -49,10 +49,10 @@ LISTS = {
 SHOWS = {
     path: command
     for path, command in COMMANDS.items()
-    if (path[-1] == "show" and path[0] != "key")
+    if (path[-1] == "show" and path[0] not in ("key", "ocpi"))
     or path in {("station", word) for word in ("network", "availability", "drift", "progress")}
 }
-"""The commands that show one thing. (That of keys looks in a list.)"""
+"""The commands that show one thing of the core. (That of keys looks in a list.)"""
 
 
 SENTENCES = {("profile", "plan"), ("station", "drift"), ("tariff", "show")}

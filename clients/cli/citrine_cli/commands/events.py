@@ -27,6 +27,10 @@ async def events(
     stations: Annotated[
         list[str] | None, typer.Option("--station", metavar="ID", help="Only of this station. May be repeated.")
     ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--kind", metavar="KIND", help="Only of this kind, e.g. transaction_ended. May be repeated."),
+    ] = None,
     from_token: Annotated[
         str, typer.Option("--from", metavar="POSITION", help='Go on after it; "0": the oldest that is retained.')
     ] = "",
@@ -42,7 +46,7 @@ async def events(
     Positions grow, with gaps: they also number the events of other tenants, and events that were rolled back.
     """
     if newest:
-        await _show_newest(client, stations or (), newest)
+        await _show_newest(client, stations or (), kinds or (), newest)
         return
     if not from_token:
         # Past events of a removed station can be read, but no new ones follow.
@@ -51,14 +55,14 @@ async def events(
     what = f"events of {', '.join(stations)}" if stations else "events"
     say_waiting(f"waiting for {what}; Ctrl-C ends it")
     followed = client.citrine.follow_events(
-        stations or (), from_token=from_token, include_samples=samples, on_lost=SayDisconnected()
+        stations or (), kinds or (), from_token=from_token, include_samples=samples, on_lost=SayDisconnected()
     )
     async for event in followed:
         _show(client, event)
 
 
-async def _show_newest(client: Client, stations: Sequence[str], number: int) -> None:
-    request = ListEventsRequest(station_ids=stations)
+async def _show_newest(client: Client, stations: Sequence[str], kinds: Sequence[str], number: int) -> None:
+    request = ListEventsRequest(station_ids=stations, kinds=kinds)
     pages = collect(client.citrine.events.ListEvents, request, number)
     for event in reversed([event async for page in pages for event in page.events]):
         _show(client, event)

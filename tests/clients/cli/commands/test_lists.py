@@ -35,6 +35,7 @@ from citrine.api.v1.security_pb2 import ListSecurityEventsRequest, ListSecurityE
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_CLOSED,
+    STATION_ORDER_ID,
     HandshakeRefusal,
     ListHandshakeRefusalsRequest,
     ListHandshakeRefusalsResponse,
@@ -130,6 +131,7 @@ TIMES = TimeRange(start=Timestamp(seconds=1893456000), end=Timestamp(seconds=189
                 registration=REGISTRATION_STATUS_ENUM_PENDING,
                 faulted_only=True,
                 connection=STATION_CONNECTION_CLOSED,
+                order=STATION_ORDER_ID,
             ),
             ListStationsResponse(),
         ),

@@ -23,6 +23,7 @@ from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import (
     BOOT_POLICY_ACCEPTED,
     BOOT_POLICY_PENDING,
+    STATION_ORDER_ID,
     Connector,
     CreateStationRequest,
     CreateStationResponse,
@@ -135,7 +136,9 @@ def test_a_limit_ends_a_list(citrine: Cli, core: ScriptedCore) -> None:
     core.on("ListStations", page)
 
     assert len(citrine("station", "list", "--json", "--limit", "3", "--connected").json) == 3
-    assert core.requests("ListStations")[0] == ListStationsRequest(page_size=3, connected_only=True)
+    assert core.requests("ListStations")[0] == ListStationsRequest(
+        page_size=3, connected_only=True, order=STATION_ORDER_ID
+    )
 
 
 def test_stations_are_a_table(citrine: Cli, core: ScriptedCore) -> None:
