@@ -140,7 +140,7 @@ async def _prepare(core: RunningCore) -> None:
 
 
 @pytest.fixture
-async def roaming(database_url: str, tmp_path: Path) -> AsyncIterator[Roaming]:
+async def roaming(database_url: str, adapter_url: str, tmp_path: Path) -> AsyncIterator[Roaming]:
     """A core with a station at a published location, an adapter, and two registered partners."""
     async with AsyncExitStack() as stack:
         core = await stack.enter_async_context(running_core(database_url, tmp_path, station_clock_tolerance=None))
@@ -148,7 +148,9 @@ async def roaming(database_url: str, tmp_path: Path) -> AsyncIterator[Roaming]:
         edge = await stack.enter_async_context(core.edge())
         station = await edge.connect("CS-1", PASSWORD)
         await _prepare(core)
-        adapter = await stack.enter_async_context(running_adapter(tmp_path, core=core.address, key=core.key))
+        adapter = await stack.enter_async_context(
+            running_adapter(tmp_path, database=adapter_url, core=core.address, key=core.key)
+        )
         tnm = await stack.enter_async_context(emsp(validate=received_faults))
         xyz = await stack.enter_async_context(emsp(country_code="BE", party_id="XYZ", validate=received_faults))
         await tnm.register(adapter.versions_url, await adapter.invite("tnm"), "2.2.1")

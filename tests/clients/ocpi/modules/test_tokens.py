@@ -53,11 +53,15 @@ def token(uid: str = UID, **fields: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def roaming(core: RunningCore, directory: Path, version: str, **settings: Any) -> AsyncIterator[tuple[Any, Emsp]]:
+async def roaming(
+    core: RunningCore, directory: Path, adapter_url: str, version: str, **settings: Any
+) -> AsyncIterator[tuple[Any, Emsp]]:
     """Run an adapter with a registered partner for the time of a block."""
     async with (
         emsp() as partner,
-        running_adapter(directory, core=core.address, key=core.key, modules=(TokensModule,), **settings) as adapter,
+        running_adapter(
+            directory, database=adapter_url, core=core.address, key=core.key, modules=(TokensModule,), **settings
+        ) as adapter,
     ):
         answer = await partner.register(adapter.versions_url, await adapter.invite("tnm"), version)
         assert answer.json()["status_code"] == 1000
@@ -79,7 +83,9 @@ async def stored(core: RunningCore, uid: str = UID, type_name: str = "ISO14443")
 
 
 @pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
-async def test_a_partner_puts_patches_and_reads_its_tokens(core: RunningCore, tmp_path: Path, version: str) -> None:
+async def test_a_partner_puts_patches_and_reads_its_tokens(
+    core: RunningCore, tmp_path: Path, adapter_url: str, version: str
+) -> None:
     full = token(
         visual_number="DF000-2001-8999",
         group_id="FLEET-1",
@@ -87,7 +93,7 @@ async def test_a_partner_puts_patches_and_reads_its_tokens(core: RunningCore, tm
         default_profile_type="GREEN",
         energy_contract={"supplier_name": "Greenpeace Energy", "contract_id": "0123456789"},
     )
-    async with roaming(core, tmp_path, version) as (_, partner):
+    async with roaming(core, tmp_path, adapter_url, version) as (_, partner):
         made = await partner.call("PUT", place(partner), full)
         assert (made.status_code, made.json()["status_code"]) == (201, 1000)
         found = await stored(core)
@@ -120,9 +126,9 @@ async def test_a_partner_puts_patches_and_reads_its_tokens(core: RunningCore, tm
         assert (await stored(core)).valid is False
 
 
-async def test_what_is_wrong_is_said_and_changes_nothing(core: RunningCore, tmp_path: Path) -> None:
+async def test_what_is_wrong_is_said_and_changes_nothing(core: RunningCore, tmp_path: Path, adapter_url: str) -> None:
     await stub(core).CreateToken(pb.CreateTokenRequest(token=pb.Token(id_token="CAFEBABE", type="ISO14443")))
-    async with roaming(core, tmp_path, "2.2.1") as (_, partner):
+    async with roaming(core, tmp_path, adapter_url, "2.2.1") as (_, partner):
 
         async def refusal(method: str, url: str, body: Any) -> tuple[int, int, str]:
             answer = await partner.call(method, url, body)
@@ -149,13 +155,17 @@ async def test_what_is_wrong_is_said_and_changes_nothing(core: RunningCore, tmp_
         await stored(core)
 
 
-async def test_the_list_of_a_partner_is_read_once_it_registered(core: RunningCore, tmp_path: Path) -> None:
+async def test_the_list_of_a_partner_is_read_once_it_registered(
+    core: RunningCore, tmp_path: Path, adapter_url: str
+) -> None:
     """In pages of two; one that is malformed, and one of a stranger, are left out."""
     listed = [token(f"0112233445566{digit}") for digit in "0123"]
     strange = [{**token("01122334455667"), "issuer": None}, token("01122334455668", party_id="ABC")]
     async with (
         emsp() as partner,
-        running_adapter(tmp_path, core=core.address, key=core.key, modules=(TokensModule,)) as adapter,
+        running_adapter(
+            tmp_path, database=adapter_url, core=core.address, key=core.key, modules=(TokensModule,)
+        ) as adapter,
     ):
         partner.lists["tokens"] = [*listed[:3], *strange, listed[3]]
         await partner.register(adapter.versions_url, await adapter.invite("tnm"))
@@ -202,7 +212,7 @@ def deciding(partner: Emsp, answers: dict[str, dict[str, Any] | None], asked: li
 
 @pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
 async def test_the_owner_of_a_token_decides_when_it_is_presented(
-    core: RunningCore, tmp_path: Path, version: str
+    core: RunningCore, tmp_path: Path, adapter_url: str, version: str
 ) -> None:
     listen = free_port()
     asked: list[str] = []
@@ -211,7 +221,7 @@ async def test_the_owner_of_a_token_decides_when_it_is_presented(
     await settings.UpdateAuthorizationSettings(UpdateAuthorizationSettingsRequest(settings=authorizer))
     await core.add_station("CS-1", registration=1)
     async with (
-        roaming(core, tmp_path, version, ocpi_authorizer_listen=listen) as (adapter, partner),
+        roaming(core, tmp_path, adapter_url, version, ocpi_authorizer_listen=listen) as (adapter, partner),
         core.edge() as edge,
     ):
         answers: dict[str, dict[str, Any] | None] = {
