@@ -1,7 +1,6 @@
 """Whose a token is: the party that the core knows it to belong to, remembered for a while."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 
 import grpc
@@ -53,21 +52,20 @@ class Owners:
         """Ask about a token again, because it changed."""
         self._known.pop((token.id_token.lower(), token.type), None)
 
-    async def shown_to(self, tokens: Iterable[PublishToken]) -> set[Party]:
-        """Return the parties whose tokens a location may be shown to.
+    async def shown_to(self, token: PublishToken) -> set[Party]:
+        """Return the parties that a location may be shown to because it names a token, or a group.
 
         A token that is named by nothing but its number in print can't be found.
         """
         found: set[Party] = set()
-        for token in tokens:
-            if token.uid:
-                owner = await self._ask(token.uid, "")
-                found |= {owner.party} if owner is not None else set()
-            elif token.group_id:
-                async for page in self._citrine.pages(
-                    self._citrine.tokens.ListTokens, ListTokensRequest(group_id=token.group_id)
-                ):
-                    found |= {owner.party for one in page.tokens if (owner := _owner(one)) is not None}
+        if token.uid:
+            owner = await self._ask(token.uid, "")
+            found |= {owner.party} if owner is not None else set()
+        elif token.group_id:
+            async for page in self._citrine.pages(
+                self._citrine.tokens.ListTokens, ListTokensRequest(group_id=token.group_id)
+            ):
+                found |= {owner.party for one in page.tokens if (owner := _owner(one)) is not None}
         return found
 
     async def _ask(self, id_token: str, type_name: str) -> Owner | None:

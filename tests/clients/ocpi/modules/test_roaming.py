@@ -217,6 +217,18 @@ async def test_an_evse_that_is_gone_is_removed_and_a_location_that_is_hidden_is_
     assert await roaming.list(roaming.tnm, "locations") == []
     assert len(await roaming.list(roaming.xyz, "locations")) == 1
 
+    # Each reads of its own drivers alone.
+    hidden.location.publish_allowed_to.add(uid="04A1B2C3", type="RFID")
+    hidden.location.publish_allowed_to.add(visual_number="NL-7", issuer="Somebody")
+    await sites.UpdateLocation(hidden)
+    own = [(roaming.tnm, "04A1B2C3"), (roaming.xyz, "04D4E5F6")]
+    await roaming.tnm.wait_for(lambda one: one.objects["locations", LOCATION].get("publish_allowed_to"))
+    for partner, uid in own:
+        (listed,) = await roaming.list(partner, "locations")
+        single = await roaming.list(partner, "locations", "/L-1")
+        for seen in (partner.objects["locations", LOCATION], listed, single):
+            assert [one["uid"] for one in seen["publish_allowed_to"]] == [uid]
+
     # An operator may name what a partner sees: that alone, published or not.
     async with roaming.adapter.office.database.writing() as session:
         await LocationFilters(session).set("tnm", ["L-1"])

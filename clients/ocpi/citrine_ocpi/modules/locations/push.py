@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, ListLocationsRequest, Location
+from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, ListLocationsRequest, Location, PublishToken
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.deliveries import Push
 from citrine_ocpi.feed import Effect
 from citrine_ocpi.models import written_time
+from citrine_ocpi.modules.locations.allowed import allowed_state, shown_body
 from citrine_ocpi.modules.locations.mapping import evse_model, location_body, location_model
 from citrine_ocpi.modules.locations.stamps import LocationChanges, changes_of, stamped
 from citrine_ocpi.modules.owners import Owners
@@ -86,19 +87,36 @@ class LocationsListener:
         return [*effects, *[await self._effect(one, None) for one in known if one not in seen]]
 
     async def _effect(self, location_id: str, location: Location | None) -> Effect:
-        party, audience = None, set[Party]()
+        party, owners = None, list[set[Party]]()
+        audience = set[Party]()
         if location is not None:
             party = owning_party(await self._services.partners.own(), location.country_code, location.party_id)
             if party is None:
                 _logger.info("a location is of a party that is not ours", extra={"location": location_id})
             elif location.publish:
                 audience = {EVERYBODY_PARTY}
+                location.ClearField("publish_allowed_to")
             else:
-                audience = await self._owners.shown_to(location.publish_allowed_to)
+                owners = await self._keep_owned(location)
+                audience = set[Party]().union(*owners)
         partners = await self._services.partners.list_active()
         return partial(
-            self._store, location_id=location_id, location=location, party=party, audience=audience, partners=partners
+            self._store,
+            location_id=location_id,
+            location=location,
+            party=party,
+            audience=audience,
+            owners=owners,
+            partners=partners,
         )
+
+    async def _keep_owned(self, location: Location) -> list[set[Party]]:
+        """Take the tokens out of a location that are no partner's, and return the parties of those that are left."""
+        owned = [(one, parties) for one in location.publish_allowed_to if (parties := await self._owners.shown_to(one))]
+        kept = [PublishToken.FromString(one.SerializeToString()) for one, _ in owned]
+        location.ClearField("publish_allowed_to")
+        location.publish_allowed_to.extend(kept)
+        return [parties for _, parties in owned]
 
     async def _store(
         self,
@@ -108,6 +126,7 @@ class LocationsListener:
         location: Location | None,
         party: Party | None,
         audience: Collection[Party],
+        owners: Sequence[Collection[Party]],
         partners: Sequence[Partner],
     ) -> None:
         repository = PublishedRepository(session)
@@ -115,23 +134,25 @@ class LocationsListener:
         if row is None and (location is None or party is None):
             return
         before: dict[str, Any] = {} if row is None else row.bodies
+        known: dict[str, Any] = {} if row is None else row.state
+        state = allowed_state(owners)
         shown = audience if row is None or location is not None else await repository.audience(row)
         now = self._services.clock()
         bodies = {}
         for version in Version:
             if location is None or party is None:
                 # It is gone: the last that was known of it stays, with all EVSEs removed.
-                body = {**before[version], "evses": []}
+                body = {**shown_body(before[version], {}, ()), "evses": []}
             else:
                 body = location_body(location, party, version)
             bodies[str(version)] = stamped(before.get(version), body, written_time(now))
-        if any(bodies[version] != before.get(version) for version in bodies):
+        if state != known or any(bodies[version] != before.get(version) for version in bodies):
             bodies = {version: {**body, "last_updated": written_time(now)} for version, body in bodies.items()}
         elif row is not None and {*shown} == await repository.audience(row):
             return
         owner = party or Party(row.country_code if row else "", row.party_id if row else "")
         stored = await repository.store(
-            Published(MODULE, location_id, f"location/{location_id}", owner, bodies, shown, now)
+            Published(MODULE, location_id, f"location/{location_id}", owner, bodies, shown, now, state)
         )
         named = await LocationFilters(session).all()
         viewers = [
@@ -140,13 +161,14 @@ class LocationsListener:
             if (location_id in named[one.partner_id] if one.partner_id in named else may_see(one, shown))
             and (party is not None or location is None)
         ]
-        await self._push(session, stored, before, viewers, partners)
+        await self._push(session, stored, before, known, viewers, partners)
 
     async def _push(
         self,
         session: AsyncSession,
         row: PublishedRow,
         before: dict[str, Any],
+        state: dict[str, Any],
         viewers: Sequence[Partner],
         partners: Sequence[Partner],
     ) -> None:
@@ -155,8 +177,12 @@ class LocationsListener:
         pushes: list[Push] = []
         for partner in viewers:
             assert partner.version is not None
+            parties = partner.owned_parties()
             known = before.get(partner.version) if partner.partner_id in recipients else None
-            changes = changes_of(known, row.bodies[partner.version])
+            changes = changes_of(
+                None if known is None else shown_body(known, state, parties),
+                shown_body(row.bodies[partner.version], row.state, parties),
+            )
             if changes is not None:
                 pushes += _pushes(partner, row, changes)
         seeing = {one.partner_id for one in viewers}
@@ -180,7 +206,7 @@ def _pushes(
 ) -> list[Push]:
     """Return what is sent to a partner: of the location and of its EVSEs, what changed of each."""
     version = partner.version or Version.V2_2_1
-    body = whole or row.bodies[version]
+    body = shown_body(whole or row.bodies[version], row.state, partner.owned_parties())
     party = Party(row.country_code, row.party_id)
     path = f"{party.country_code}/{party.party_id}/{row.object_id}"
     routing = partner.routing(party)

@@ -1,5 +1,6 @@
 """The endpoints of module locations: the list, and one location, EVSE or connector."""
 
+from citrine_ocpi.modules.locations.allowed import shown_body
 from citrine_ocpi.modules.locations.push import MODULE
 from citrine_ocpi.modules.locations.shown import shown_location
 from citrine_ocpi.modules.locations.stamps import connector_of
@@ -37,7 +38,7 @@ class LocationsServer:
             parties = parties_of(call.partner, call.routing)
             only = await LocationFilters(session).of(call.partner.partner_id)
             rows, total = await PublishedRepository(session).page(MODULE, parties, call.page(), only)
-        return call.reply_page([row.bodies[call.version] for row in rows], total)
+        return call.reply_page([shown_body(row.bodies[call.version], row.state, parties) for row in rows], total)
 
     async def _show(self, call: Call) -> Reply:
         try:
@@ -45,7 +46,7 @@ class LocationsServer:
                 row = await shown_location(session, call, call.path["location_id"])
         except UnknownLocation as error:
             raise _unknown(str(error)) from None
-        location = row.bodies[call.version]
+        location = shown_body(row.bodies[call.version], row.state, parties_of(call.partner, call.routing))
         if "evse_uid" not in call.path:
             return Reply(location)
         evse, connector = connector_of(location, call.path["evse_uid"], call.path.get("connector_id", ""))
