@@ -1,6 +1,5 @@
 """Builds what migrations left for later: indexes of tables with rows on PostgreSQL, while cores go on writing."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterator
 
@@ -11,15 +10,13 @@ from sqlalchemy.schema import CreateIndex
 from citrine_core.db.databases import database_of
 from citrine_core.db.migrations.indexes import SUPERSEDED
 from citrine_core.db.partitions import PARTITIONED
+from citrine_core.db.session_locks import lock_session
 from citrine_core.db.tables import metadata, own_tables
 
 __all__ = ["build_late_indexes"]
 
 _LOCK = 0x6369_7472_0004
 """Advisory lock of the upgrade that builds indexes."""
-
-PAUSE = 0.2
-"""Seconds between attempts to get it. A statement that waits for it would hold up the build that it waits for."""
 
 LONGEST_NAME = 63
 """Of an index of PostgreSQL."""
@@ -41,15 +38,8 @@ async def build_late_indexes(engine: AsyncEngine, say: Say) -> None:
     async with engine.connect() as plain:
         # A build has transactions of its own.
         connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
-        await _lock(connection)
+        await lock_session(connection, _LOCK)
         await _build(connection, say)
-
-
-async def _lock(connection: AsyncConnection) -> None:
-    while True:
-        if await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}):
-            return
-        await asyncio.sleep(PAUSE)
 
 
 async def _build(connection: AsyncConnection, say: Say) -> None:

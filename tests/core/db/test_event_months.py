@@ -1,5 +1,6 @@
 """Upgrade 72: the events of transactions that were stored before there were months are there, and stay unique."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -105,4 +106,21 @@ async def test_events_of_before_are_found_and_unique_and_a_downgrade_loses_none(
             await add_event(connection, 4)
     await upgrade(empty_database_url)
     assert await numbers(engine) == (0, [0, 1, 2, 3, 4])
+    await engine.dispose()
+
+
+async def test_upgrades_at_the_same_time_take_turns_with_the_events_of_before(empty_database_url: str) -> None:
+    engine = create_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(to, "0071")
+        await fill(connection)
+
+    await asyncio.gather(*(upgrade(empty_database_url) for _ in range(3)))
+
+    async with engine.begin() as connection:
+        month = month_of(NOW) if database_of(connection).has_partitions else 0
+        # Of a core of now: no constraint of the upgrade is left, nor one of the partitions' parent.
+        await add_event(connection, 2, events_month=month)
+        await connection.execute(text(f"UPDATE transactions SET events_month = {month}"))
+    assert await numbers(engine) == (month, [0, 1, 2])
     await engine.dispose()
