@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -102,7 +102,8 @@ class Housekeeping:
     """Removes old rows and maintains partitions, on one core at a time.
 
     Each transaction begins with a lock that only one core gets. A core that does not get it leaves the rest of its run
-    to the other one; a core that is suspended loses the lock with its transaction.
+    to the other one; a core that is suspended loses the lock with its transaction. A step that fails ends none of those
+    behind it.
 
     Args:
         unit_of_work: Opens transactions.
@@ -147,26 +148,40 @@ class Housekeeping:
             logger.debug("another core is housekeeping")
 
     async def _tidy(self, now: datetime) -> None:
-        await self._do(lambda work: add_partitions(work.session, now))
-        await self._do(lambda work: advance_sequences(work.session, now))
-        while await self._do(lambda work: purge_removed_tenants(work, now, MAX_ROWS)):
-            pass
+        failed: list[Exception] = []
+        for step in self._steps(now):
+            try:
+                await step()
+            except _OtherCoreSweeps:
+                raise
+            except Exception as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                # The others don't depend on it.
+                failed.append(error)
+        if len(failed) > 1:
+            raise ExceptionGroup("several steps of housekeeping failed", failed)
+        if failed:
+            raise failed[0]
+
+    def _steps(self, now: datetime) -> Iterator[Callable[[], Awaitable[object]]]:
+        yield partial(self._do, lambda work: add_partitions(work.session, now))
+        yield partial(self._do, lambda work: advance_sequences(work.session, now))
+        yield partial(self._repeat, lambda work, before: purge_removed_tenants(work, before, MAX_ROWS), now)
         for retention, step in self._sweeps:
             if retention is not None:
-                await self._repeat(step, now - retention)
+                yield partial(self._repeat, step, now - retention)
         for table, retention in self._by_rule.items():
             if retention is not None:
-                while await self._remove_old(table, now - retention):
-                    pass
+                yield partial(_exhaust, partial(self._remove_old, table, now - retention))
         for table, retention in self._by_time_of_station.items():
             if retention is not None:
-                await self._repeat(partial(_drop_oldest, table), now - retention)
-                while await self._remove_rows(table, now - retention):
-                    pass
+                yield partial(self._repeat, partial(_drop_oldest, table), now - retention)
+                yield partial(_exhaust, partial(self._remove_rows, table, now - retention))
 
     async def _repeat(self, step: Step, before: datetime) -> None:
-        while await self._do(lambda work: step(work, before)):
-            pass
+        await _exhaust(lambda: self._do(lambda work: step(work, before)))
 
     async def _remove_transaction_events(self, work: UnitOfWork, before: datetime) -> bool:
         return await SettlementRepository(work.session).remove_events_before(before, self._clock(), MAX_ROWS)
@@ -205,6 +220,11 @@ class Housekeeping:
         return result
 
 
+async def _exhaust(step: Callable[[], Awaitable[bool]]) -> None:
+    while await step():
+        pass
+
+
 async def _remove_handled_messages(work: UnitOfWork, before: datetime) -> bool:
     return await HandledMessages(work.session).remove_before(before, MAX_ROWS)
 
@@ -226,7 +246,7 @@ def _and(retention: timedelta | None, more: timedelta) -> timedelta | None:
 
 
 async def _move_transaction_events(work: UnitOfWork, before: datetime) -> bool:
-    return await SettlementRepository(work.session).move_events_before(before)
+    return await SettlementRepository(work.session).move_events_before(before, MAX_ROWS)
 
 
 async def _remove_unmatched_ends(work: UnitOfWork, before: datetime) -> bool:

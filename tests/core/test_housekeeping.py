@@ -235,11 +235,14 @@ async def test_a_table_that_is_in_use_is_asked_for_again(
     monkeypatch.setattr(partitions, "LOCK_TIMEOUT", "20ms")
     monkeypatch.setattr(housekeeping, "LOCK_PAUSE", 0.01)
     unit_of_work = UnitOfWorkFactory(postgres_engine, write_events)
+    await add_command(unit_of_work, "old", NOW - 40 * DAY)
     async with unit_of_work() as reader:
         await reader.session.execute(text("LOCK TABLE samples_default IN ACCESS SHARE MODE"))
         monkeypatch.setattr(housekeeping, "LOCK_TRIES", 1)
         with pytest.raises(DatabaseUnavailable):
             await housekeeping_of(unit_of_work).tidy()
+        # What does not need that table is done.
+        assert await command_ids(unit_of_work) == []
         monkeypatch.setattr(housekeeping, "LOCK_TRIES", 1000)
         tidying = asyncio.create_task(housekeeping_of(unit_of_work).tidy())
         await somebody_waits(postgres_engine)

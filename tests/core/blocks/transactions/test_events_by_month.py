@@ -12,6 +12,7 @@ from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_COMPLETE
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine_core.blocks.transactions.repository import TransactionRepository
+from citrine_core.blocks.transactions.settlement import SettlementRepository
 from citrine_core.clock import utc_now
 from citrine_core.config import read_settings
 from citrine_core.db.partitions import month_of
@@ -117,6 +118,38 @@ async def test_a_month_is_dropped_once_it_is_old_and_what_waits_leaves_it_before
     assert await listed(api, "NEXT") == [0, 1]
     await tidy(core, 110)
     assert await query(core, "SELECT count(*) FROM transaction_events") == [(0,)]
+
+
+async def test_what_waits_leaves_its_month_in_parts_and_is_whole_at_any_time(
+    core: RunningCore, station: FakeSession, api: Any
+) -> None:
+    """While events move nobody else writes any, so it is not for long."""
+    if not has_partitions(core):
+        return
+    await station.call_all([started(0, 0.0), updated(1, 500.0), updated(2, 1_000.0), updated(3, 2_000.0)])
+    month, later = f"transaction_events_{utc_now():%Y_%m}", utc_now() + timedelta(days=75)
+
+    async def move() -> bool:
+        async with core.core.unit_of_work() as work:
+            moved = await SettlementRepository(work.session).move_events_before(later, 2)
+            await work.commit()
+        return moved
+
+    assert await move()
+    assert await query(
+        core, "SELECT tableoid\\:\\:regclass\\:\\:text, count(*) FROM transaction_events GROUP BY 1 ORDER BY 1"
+    ) == [(month, 2), (LASTING, 2)]
+
+    await station.call_all([updated(1, 500.0), updated(3, 2_000.0), updated(4, 3_000.0)])
+    assert await listed(api, "T-1") == [0, 1, 2, 3, 4]
+    await tidy(core, 75)
+
+    assert await places(core) == {"T-1": {LASTING}}
+    assert await query(core, f"SELECT to_regclass('{month}')") == [(None,)]
+    await station.call_all([started(0, 0.0), ended(5, 4_000.0)])
+    found = await transaction(api, "T-1")
+    assert (found.energy_wh, found.missing_events, found.settlement) == (4_000, 0, SETTLEMENT_COMPLETE)
+    assert not await move()
 
 
 async def test_events_that_a_core_of_before_stored_count_like_all_others(

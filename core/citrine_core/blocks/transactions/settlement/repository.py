@@ -4,9 +4,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, delete, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.fold import TransactionState
@@ -202,10 +215,15 @@ class SettlementRepository:
             await self._session.execute(marked.values(events_removed_time=now, events_month=0))
         return bool(keys)
 
-    async def move_events_before(self, time: datetime) -> bool:
-        """Move the events of transactions out of the months before that of a time; return False if there were none.
+    async def move_events_before(self, time: datetime, limit: int) -> bool:
+        """Move events of transactions out of the months before that of a time; return False if there were none.
 
-        So that a month can be dropped, although some of its transactions still wait.
+        So that a month can be dropped, although some of its transactions still wait. A transaction names its month
+        until the last of its events is moved.
+
+        Args:
+            time: What began in its month, or later, stays.
+            limit: Largest number of events moved at a time, while nobody else writes any.
 
         Raises:
             DatabaseUnavailable: When the table is not free for the moment.
@@ -224,11 +242,24 @@ class SettlementRepository:
         await exclude_writers(self._session, _EVENTS.name)
         months = sorted({month for *_, month in keys})
         for tenant_id, ids in _by_tenant(keys):
-            moved = update(_EVENTS).where(*_are(_EVENTS, tenant_id, ids), _EVENTS.c.events_month.in_(months))
-            await self._session.execute(moved.values(events_month=0))
+            limit -= await self._move_events(tenant_id, ids, months, limit)
+            if limit <= 0:
+                # There may be more.
+                break
             named = update(_TRANSACTIONS).where(*_are(_TRANSACTIONS, tenant_id, ids))
             await self._session.execute(named.values(events_month=0))
         return True
+
+    async def _move_events(
+        self, tenant_id: str, ids: Collection[tuple[str, str]], months: Collection[int], limit: int
+    ) -> int:
+        """Move events of transactions out of months, and return how many these were."""
+        within = (*_are(_EVENTS, tenant_id, ids), _EVENTS.c.events_month.in_(months))
+        key = _EVENTS.primary_key.columns
+        some = select(*key).where(*within).limit(limit)
+        moved = update(_EVENTS).where(*within, tuple_(*key).in_(some)).values(events_month=0)
+        result = cast("CursorResult[Any]", await self._session.execute(moved))
+        return result.rowcount
 
     async def find_settled_of(self, tenant_id: str, before: datetime, limit: int) -> Sequence[tuple[str, str]]:
         """Return station and id of transactions of a tenant that were settled before a time, the earliest first."""
