@@ -1,6 +1,7 @@
 """Jobs that do many objects in one transaction: one that fails each time holds up no other, and is due later."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from citrine.api.v1 import tariffs_pb2
 from citrine.api.v1.security_pb2 import CERTIFICATE_ORDER_STATE_SENT, CERTIFICATE_ORDER_STATE_SIGNED
@@ -131,18 +133,23 @@ async def test_a_transaction_that_can_not_be_settled_holds_up_no_other(yard: Yar
     assert (await yard.column("transactions", "settle_due_time"))[FAILING] > LONG_AGO
 
 
-async def test_a_limit_that_can_not_be_checked_holds_up_no_other(yard: Yard) -> None:
+async def limit_all(yard: Yard, cost_of_failing: str | None = None) -> None:
+    """Have the transactions of all stations be over their limits."""
     row = {"max_energy_wh": 1.0, "max_seconds": None, "prepaid": False, "watches_token": False, "state": 1, "reason": 0}
     table = metadata().tables["transaction_limits"]
     async with yard.core.core.unit_of_work() as work:
         now = yard.core.core.services.clock()
         for station_id in STATIONS:
             key = {"tenant_id": "default", "station_id": station_id, "transaction_id": f"T-{station_id}"}
-            cost = "no amount" if station_id == FAILING else None
+            cost = cost_of_failing if station_id == FAILING else None
             times = {"due_time": LONG_AGO, "update_time": now, "reach_time": None}
             others = {"attempts": 0, "problem": "", "set_by": "", "max_cost": cost}
             await work.session.execute(table.insert().values(**row, **key, **times, **others))
         await work.commit()
+
+
+async def test_a_limit_that_can_not_be_checked_holds_up_no_other(yard: Yard) -> None:
+    await limit_all(yard, "no amount")
 
     async def is_done() -> bool:
         return yard.asked(remote_control_pb2.RequestStopTransactionRequest) >= set(OTHERS)
@@ -151,6 +158,25 @@ async def test_a_limit_that_can_not_be_checked_holds_up_no_other(yard: Yard) -> 
 
     assert FAILING not in yard.asked(remote_control_pb2.RequestStopTransactionRequest)
     assert (await yard.column("transaction_limits", "due_time"))[FAILING] > LONG_AGO
+
+
+async def test_transactions_whose_stops_are_stored_are_stopped_although_the_run_fails(yard: Yard) -> None:
+    """One that can't be postponed either ends the run, behind the commits of the others."""
+    await yard.fail("transaction_limits", f"NEW.station_id = '{FAILING}'")
+    await limit_all(yard)
+    checks = LimitChecks(yard.core.core.services, lambda: None)
+
+    async def run() -> None:
+        # Unless the core's own job is at it.
+        with contextlib.suppress(DBAPIError):
+            await checks.run()
+
+    async def is_done() -> bool:
+        return yard.asked(remote_control_pb2.RequestStopTransactionRequest) >= set(OTHERS)
+
+    await yard.until(run, is_done)
+
+    assert FAILING not in yard.asked(remote_control_pb2.RequestStopTransactionRequest)
 
 
 async def test_a_running_cost_that_can_not_be_computed_holds_up_no_other(yard: Yard) -> None:

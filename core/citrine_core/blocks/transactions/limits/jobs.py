@@ -97,17 +97,28 @@ class LimitChecks:
 
     async def run(self) -> None:
         """Check due limits, and ask stations to stop transactions that reached theirs."""
-        while stops := await self._claim():
-            limit = asyncio.Semaphore(AT_ONCE)
-            async with asyncio.TaskGroup() as tasks:
-                for row in stops:
-                    key = (row["tenant_id"], row["station_id"], row["transaction_id"])
-                    tasks.create_task(self._apart.run(key, self._stop(row, limit)), name="stop a transaction")
+        found = True
+        while found:
+            stops: list[dict[str, Any]] = []
+            try:
+                await self._claim(stops)
+            except Exception:
+                # What is committed is asked for once.
+                await self._ask(stops)
+                raise
+            await self._ask(stops)
+            found = bool(stops)
 
-    async def _claim(self) -> list[dict[str, Any]]:
-        """Advance due limits to their next states, and return the transactions to stop."""
+    async def _ask(self, stops: Sequence[Mapping[str, Any]]) -> None:
+        limit = asyncio.Semaphore(AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            for row in stops:
+                key = (row["tenant_id"], row["station_id"], row["transaction_id"])
+                tasks.create_task(self._apart.run(key, self._stop(row, limit)), name="stop a transaction")
+
+    async def _claim(self, stops: list[dict[str, Any]]) -> None:
+        """Advance due limits to their next states, and add the transactions to stop whose states are committed."""
         now = self._services.clock()
-        stops: list[dict[str, Any]] = []
         async with self._services.unit_of_work(read_only=True) as work:
             due = await LimitRepository(work.session).find_due(now, MANY)
 
@@ -120,7 +131,6 @@ class LimitChecks:
                 for key in failed:
                     await LimitRepository(work.session).postpone(key, now, now + self._advancing.pause_of(key))
                 await work.commit()
-        return stops
 
     async def _advance(self, keys: Sequence[tuple[str, str, str]], now: datetime) -> list[dict[str, Any]]:
         stops = []
