@@ -75,4 +75,5 @@ async def _by_status(session: AsyncSession, tenant_id: str) -> dict[str, int]:
         for status, stations in await connection.execute(query):
             if status in names:
                 found[names[status]] += sign * stations
-    return found
+    # Each query sees the database of its own moment, in which a station may have lost its connection.
+    return {name: max(stations, 0) for name, stations in found.items()}
