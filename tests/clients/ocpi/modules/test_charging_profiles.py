@@ -156,6 +156,11 @@ async def test_what_can_not_go_to_a_station_is_said_at_once(shaper: Shaper) -> N
     assert await shaper.ask("PUT", session_id, charging_profile=empty) == (2001, None)
     horses = {**PROFILE, "charging_rate_unit": "PS"}
     assert await shaper.ask("PUT", session_id, charging_profile=horses) == (2001, None)
+    for wrong in (-1, 2**31):
+        endless = {**PROFILE, "duration": wrong}
+        assert await shaper.ask("PUT", session_id, charging_profile=endless) == (2001, None)
+        late = {**PROFILE, "charging_profile_period": [{"start_period": wrong, "limit": 6}]}
+        assert await shaper.ask("PUT", session_id, charging_profile=late) == (2001, None)
     assert await shaper.ask("GET", session_id) == (2001, None)
     assert await shaper.ask("GET", session_id, duration=0) == (2001, None)
     assert await shaper.ask("DELETE", session_id, "https://elsewhere.example/results/1") == (2001, None)
@@ -165,7 +170,7 @@ async def test_what_can_not_go_to_a_station_is_said_at_once(shaper: Shaper) -> N
     async with asyncio.timeout(WAIT):
         command = await commands.get()
     edge.put(link.Upstream(command_result=edge.result(command, ACCEPTED)))
-    assert await shaper.result(7) == {"result": "ACCEPTED"}
+    assert await shaper.result(11) == {"result": "ACCEPTED"}
     assert commands.empty()
 
     await shaper.roaming.station.call(ended(1, 1))

@@ -58,12 +58,13 @@ class Commander:
 
         self.roaming.station.edge.on_command = answer
 
-    async def ask(self, command: str, body: dict[str, Any], number: int = 0) -> tuple[int, Any]:
-        """Send a command, and return the status and the response; a number of before repeats it."""
+    async def ask(self, command: str, body: dict[str, Any], number: int = 0, request_id: str = "") -> tuple[int, Any]:
+        """Send a command, and return the status and the response; a number of before says the same again."""
         self._number = number or self._number + 1
         url = f"{self.partner.url}/2.2.1/receiver/commands/{command}/{self._number}"
         target = f"{self.partner.endpoints['commands', 'RECEIVER']}/{command}"
-        said = (await self.partner.call("POST", target, {"response_url": url, **body})).json()
+        headers = {"X-Request-ID": request_id} if request_id else {}
+        said = (await self.partner.call("POST", target, {"response_url": url, **body}, headers=headers)).json()
         return said["status_code"], said.get("data")
 
     async def result(self, command: str, number: int = 0) -> str:
@@ -83,15 +84,15 @@ async def test_a_session_is_started_and_stopped_by_its_owner(commander: Commande
     commander.answer(STARTED, STOPPED)
     body = {"token": token(partner), "location_id": "l-1", "evse_uid": "E-1", "authorization_reference": "ref-1"}
 
-    status, response = await commander.ask("START_SESSION", body)
+    status, response = await commander.ask("START_SESSION", body, request_id="r-1")
 
     assert (status, response["result"]) == (1000, "ACCEPTED")
     assert await commander.result("START_SESSION") == "ACCEPTED"
     (start,) = commander.sent
     assert isinstance(start, remote_control.RequestStartTransactionRequest)
     assert (start.id_token.id_token, start.id_token.type, start.evse_id) == (UID, "ISO14443", 1)
-    # Said again, it is answered again, and has no second effect.
-    assert (await commander.ask("START_SESSION", body, number=1))[1]["result"] == "ACCEPTED"
+    # The request again is answered again, and has no second effect.
+    assert (await commander.ask("START_SESSION", body, number=1, request_id="r-1"))[1]["result"] == "ACCEPTED"
 
     await commander.roaming.station.call(
         started(0, 0, evse=(1, 1), id_token=UID, info={"remote_start_id": start.remote_start_id})
@@ -117,7 +118,7 @@ async def test_an_evse_is_reserved_and_a_connector_unlocked(commander: Commander
     partner = commander.partner
     expiry = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = {"token": token(partner), "expiry_date": expiry, "reservation_id": "R-1", "location_id": "L-1"}
-    commander.answer(OCCUPIED, RESERVED, CANCELLED, UNLOCKED)
+    commander.answer(OCCUPIED, RESERVED, CANCELLED, RESERVED, UNLOCKED)
 
     assert (await commander.ask("RESERVE_NOW", body))[1]["result"] == "ACCEPTED"
     assert await commander.result("RESERVE_NOW") == "EVSE_OCCUPIED"
@@ -133,6 +134,12 @@ async def test_an_evse_is_reserved_and_a_connector_unlocked(commander: Commander
     assert isinstance(cancel, reservation.CancelReservationRequest)
     # What the partner calls R-1 has one number at the station.
     assert reserve.id == again.id == cancel.reservation_id
+
+    # Cancelled, it is made anew by the very same words.
+    partner.objects.clear()
+    assert (await commander.ask("RESERVE_NOW", body, number=2))[1]["result"] == "ACCEPTED"
+    assert await commander.result("RESERVE_NOW", 2) == "ACCEPTED"
+    assert len(commander.sent) == 4
 
     unlock = {"location_id": "L-1", "evse_uid": "e-1", "connector_id": "1"}
     assert (await commander.ask("UNLOCK_CONNECTOR", unlock))[1]["result"] == "ACCEPTED"

@@ -48,7 +48,7 @@ class ProfileCalls:
         options: _Options = {"metadata": idempotency_key(key), "timeout": STATION_TIMEOUT + 15}
         return await _CALLS[command](citrine, whom, target, options)
 
-    def failed(self, command: str, error: grpc.aio.AioRpcError) -> OcpiModel:
+    def failed(self, command: str, code: grpc.StatusCode, text: str) -> OcpiModel:
         """Return what it means to a partner that a station did not answer: OCPI has no other word for it."""
         return _RESULTS[command].model_validate({"result": Result.REJECTED})
 

@@ -26,6 +26,9 @@ Response = v2_2_1.ChargingProfileResponseType
 LONGEST_SCHEDULE = 7 * 24 * 3600
 """Seconds that a partner may ask a station's plan of."""
 
+MOST_SECONDS = 2**31 - 1
+"""That OCPP can say."""
+
 
 class _Clearing(OcpiModel):
     """The parameters of a DELETE."""
@@ -74,6 +77,9 @@ class ProfilesServer:
             raise InvalidParameters("charging_profile.charging_rate_unit: must be W or A")
         if not profile.charging_profile_period:
             raise InvalidParameters("charging_profile.charging_profile_period: at least one is required")
+        seconds = [profile.duration or 0, *(one.start_period for one in profile.charging_profile_period)]
+        if not all(0 <= one <= MOST_SECONDS for one in seconds):
+            raise InvalidParameters(f"charging_profile: duration and start_period must be 0 to {MOST_SECONDS}")
         return await self._accept(call, SET, wanted.response_url, {"profile": profile.wire()})
 
     async def _get(self, call: Call) -> Reply:
@@ -95,7 +101,7 @@ class ProfilesServer:
         row = await accepted_row(self._services, call, command, digest, response_url, target)
         async with self._services.database.writing() as session:
             repository = CommandRepository(session)
-            if not await repository.is_known(call.partner.partner_id, digest):
+            if not await repository.is_known(call.partner.partner_id, digest, call.trace.request_id):
                 waiting = await repository.waiting(call.partner.partner_id, CHANGES) if command in CHANGES else ()
                 if any(_place(one.target) == _place(target) for one in waiting):
                     return _response(Response.TOO_OFTEN)

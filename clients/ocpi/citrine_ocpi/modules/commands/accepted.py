@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from citrine_ocpi.ids import new_id
 from citrine_ocpi.modules.commands.tables import Target
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call
@@ -54,6 +55,8 @@ async def accepted_row(
     return {
         "partner_id": call.partner.partner_id,
         "digest": digest,
+        "request_id": call.trace.request_id,
+        "idempotency_key": new_id(),
         "command": command,
         "response_url": response_url,
         "target": {**target},

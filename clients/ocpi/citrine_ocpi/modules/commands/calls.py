@@ -71,9 +71,9 @@ class CommandCalls:
         options: _Options = {"metadata": idempotency_key(key), "timeout": STATION_TIMEOUT + 15}
         return _result(await _CALLS[command](citrine, whom, target, options))
 
-    def failed(self, command: str, error: grpc.aio.AioRpcError) -> OcpiModel:
+    def failed(self, command: str, code: grpc.StatusCode, text: str) -> OcpiModel:
         """Return what it means to a partner that a station did not answer."""
-        return _result(_ERRORS.get(error.code(), Result.FAILED), error.details() or "")
+        return _result(_ERRORS.get(code, Result.FAILED), text)
 
 
 def _result(result: Result, text: str = "") -> OcpiModel:

@@ -15,7 +15,7 @@ from citrine_ocpi.modules.commands.repository import CommandRepository
 from citrine_ocpi.modules.commands.tables import CommandRow, Target
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.routing import Routing
-from citrine_sdk import Citrine
+from citrine_sdk import Citrine, error_reason
 
 __all__ = ["PATIENCE", "STATION_TIMEOUT", "CommandExecutor", "StationCalls"]
 
@@ -31,7 +31,7 @@ LOOK = 2.0
 AT_A_TIME = 100
 
 PATIENCE = timedelta(seconds=60)
-"""After which a partner waits for no result any more, as it was told."""
+"""After which a partner waits for no result any more, as it was told. Then nothing is sent to a station, either."""
 
 AGAIN = timedelta(seconds=2)
 
@@ -60,10 +60,17 @@ class StationCalls(Protocol):
 
         Raises:
             grpc.aio.AioRpcError: When there is no answer of the station.
+            ValueError: When it can't be said in OCPP, or the answer not in OCPI.
         """
 
-    def failed(self, command: str, error: grpc.aio.AioRpcError) -> OcpiModel:
-        """Return the result where a station did not answer."""
+    def failed(self, command: str, code: grpc.StatusCode, text: str) -> OcpiModel:
+        """Return the result where a station did not answer.
+
+        Args:
+            command: One of `commands`.
+            code: Of the core, or as the core would say it.
+            text: What it says beside.
+        """
 
 
 class CommandExecutor:
@@ -109,25 +116,18 @@ class CommandExecutor:
             _logger.exception("a command failed")
 
     async def _send(self, row: CommandRow) -> None:
-        try:
-            key = f"ocpi-command/{row.command_id}"
-            body = await self._calls.call(self._services.citrine, row.command, row.target, key)
-        except grpc.aio.AioRpcError as error:
-            is_early = self._services.clock() < row.create_time + PATIENCE
-            if error.code() is grpc.StatusCode.UNAVAILABLE and is_early and "station" not in (error.details() or ""):
-                # The core is away, not the station.
-                async with self._services.database.writing() as session:
-                    await CommandRepository(session).put_off(row.command_id, self._services.clock() + AGAIN)
-                return
-            body = self._calls.failed(row.command, error)
-            _logger.info("a station did not do what a partner asked for", extra={"code": error.code().name})
+        body = await self._result(row)
+        if body is None:
+            async with self._services.database.writing() as session:
+                await CommandRepository(session).put_off(row.command_id, self._services.clock() + AGAIN)
+            return
         async with self._services.database.writing() as session:
             if not await CommandRepository(session).end(row.command_id):
                 return
             push = Push(
                 partner_id=row.partner_id,
                 module=self._calls.module,
-                object_key=f"result/{row.command_id}",
+                object_key=f"result/{row.idempotency_key}",
                 path=row.response_url,
                 body=body,
                 routing=Routing.of({name.lower(): value for name, value in row.routing.items()}),
@@ -136,3 +136,28 @@ class CommandExecutor:
                 expire_time=self._services.clock() + timedelta(minutes=10),
             )
             await self._services.outbox.add(session, [push])
+
+    async def _result(self, row: CommandRow) -> OcpiModel | None:
+        """Have a station do something, and return the result. None: it is not known yet, the core is asked again."""
+        if self._services.clock() >= row.create_time + PATIENCE:
+            _logger.warning("a command is too old for its station", extra={"partner": row.partner_id})
+            return self._calls.failed(row.command, grpc.StatusCode.DEADLINE_EXCEEDED, "")
+        try:
+            return await self._calls.call(self._services.citrine, row.command, row.target, row.idempotency_key)
+        except grpc.aio.AioRpcError as error:
+            if _is_open(error):
+                return None
+            _logger.info("a station did not do what a partner asked for", extra={"code": error.code().name})
+            return self._calls.failed(row.command, error.code(), error.details() or "")
+        except ValueError:
+            _logger.exception("a command can't be said", extra={"partner": row.partner_id})
+            return self._calls.failed(row.command, grpc.StatusCode.INVALID_ARGUMENT, "")
+
+
+def _is_open(error: grpc.aio.AioRpcError) -> bool:
+    """Return whether the core may say another thing when it is asked again."""
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        # The core is away, not the station.
+        return "station" not in (error.details() or "")
+    # A call with the key of the command is under way. What a station or its answer is refused for has a reason.
+    return error.code() is grpc.StatusCode.ABORTED and not error_reason(error)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
@@ -13,7 +13,7 @@ from citrine_ocpi.modules.commands.tables import CommandRow, ReservationRow
 __all__ = ["CommandRepository"]
 
 RETENTION = timedelta(days=2)
-"""How long a repetition of a command is known as one."""
+"""How long a repetition of a request is known as one."""
 
 
 class CommandRepository:
@@ -23,15 +23,26 @@ class CommandRepository:
         self._session = session
 
     async def add(self, row: dict[str, Any], now: datetime) -> bool:
-        """Store a command, and remove old ones. Return False if it is a repetition."""
+        """Store a command, and remove old ones. Return False if it is a repetition.
+
+        One that says the same as an earlier one, whose result is known, takes its place: it came by another request.
+        """
         await self._session.execute(delete(CommandRow).where(CommandRow.create_time < now - RETENTION))
         await self._session.execute(delete(ReservationRow).where(ReservationRow.expire_time < now - RETENTION))
+        done = _same(row["partner_id"], row["digest"])
+        other = (CommandRow.due_time.is_(None), CommandRow.request_id != row["request_id"])
+        await self._session.execute(delete(CommandRow).where(*done, *other))
         return bool(await insert_missing(self._session, CommandRow, [row], [CommandRow.command_id]))
 
-    async def is_known(self, partner_id: str, digest: str) -> bool:
-        """Return whether a command is a repetition."""
-        same = (CommandRow.partner_id == partner_id, CommandRow.digest == digest)
-        return await self._session.scalar(select(CommandRow.command_id).where(*same)) is not None
+    async def is_known(self, partner_id: str, digest: str, request_id: str) -> bool:
+        """Return whether a command is a repetition.
+
+        It is one while the same command has no result yet, or where it is the very same request: a driver may want
+        the same again as soon as the station has answered.
+        """
+        repeated = or_(CommandRow.due_time.is_not(None), CommandRow.request_id == request_id)
+        query = select(CommandRow.command_id).where(*_same(partner_id, digest), repeated)
+        return await self._session.scalar(query) is not None
 
     async def waiting(self, partner_id: str, commands: Collection[str]) -> Sequence[CommandRow]:
         """Return commands of a partner whose result is not known yet."""
@@ -50,9 +61,9 @@ class CommandRepository:
         return rows
 
     async def put_off(self, command_id: int, until: datetime) -> None:
-        """Have a command sent again at a time."""
-        own = CommandRow.command_id == command_id
-        await self._session.execute(update(CommandRow).where(own).values(due_time=until))
+        """Have a command sent again at a time, unless its result is known."""
+        open_one = (CommandRow.command_id == command_id, CommandRow.due_time.is_not(None))
+        await self._session.execute(update(CommandRow).where(*open_one).values(due_time=until))
 
     async def end(self, command_id: int) -> bool:
         """Store that the result of a command is known. Return False if it was before."""
@@ -73,3 +84,7 @@ class CommandRepository:
             row = ReservationRow(partner_id=partner_id, lookup=reservation_id.lower())
             self._session.add(row)
         row.station_id, row.reservation_id, row.expire_time = station_id, number, expire_time
+
+
+def _same(partner_id: str, digest: str) -> tuple[ColumnElement[bool], ...]:
+    return CommandRow.partner_id == partner_id, CommandRow.digest == digest

@@ -38,7 +38,8 @@ _MODELS: Mapping[Version, Mapping[str, type[OcpiModel]]] = {
 class CommandsServer:
     """Stores commands that can go to a station, and answers so. What the station says is posted to the partner later.
 
-    A command that is repeated as it was has no second effect, and is answered as the first one.
+    A command that is repeated as it was, before its result is known or by the same request, has no second effect, and
+    is answered as the first one.
 
     Args:
         services: What it uses.
@@ -65,7 +66,8 @@ class CommandsServer:
         check_response_url(self._services, call, response_url)
         digest = digest_of(name, command.wire())
         async with self._services.database.reading() as session:
-            if await CommandRepository(session).is_known(call.partner.partner_id, digest):
+            repository = CommandRepository(session)
+            if await repository.is_known(call.partner.partner_id, digest, call.trace.request_id):
                 return _response(Response.ACCEPTED)
         try:
             target = await self._targets.of(call, command)

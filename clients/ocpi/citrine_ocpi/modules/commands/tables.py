@@ -25,6 +25,10 @@ class CommandRow(Table):
     partner_id: Mapped[str] = mapped_column(String(36))
     digest: Mapped[str] = mapped_column(String(64))
     """Of the command and all that it says: who repeats it says the same."""
+    request_id: Mapped[str] = mapped_column(String(64), server_default=text("''"))
+    """X-Request-ID of the request that it came by."""
+    idempotency_key: Mapped[str] = mapped_column(String(64), server_default=text("''"))
+    """By which the core knows that it comes again: of this command alone, whatever becomes of this database."""
     command: Mapped[str] = mapped_column(String(32))
     """CommandType of OCPI, or what a charging profile is to become."""
     response_url: Mapped[str] = mapped_column(String(255))
