@@ -1,7 +1,9 @@
 """Registration with a strict partner, by real HTTP: at the wish of either side, in both versions."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -9,6 +11,26 @@ from citrine_ocpi.partners import RegistrationFailed
 from citrine_ocpi.transport import Version
 from tests.support.emsp import Emsp, emsp
 from tests.support.ocpi import RunningAdapter, running_adapter
+from tests.support.waiting import WAIT
+
+
+class Gate(asyncio.Event):
+    """Has whoever asks a partner wait until it is set, and says that somebody does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reached = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        """Wait."""
+        self._reached.set()
+        return await super().wait()
+
+    async def is_reached(self) -> None:
+        """Return once somebody waits."""
+        async with asyncio.timeout(WAIT):
+            await self._reached.wait()
+
 
 VERSIONS = pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
 
@@ -140,6 +162,32 @@ async def test_a_partner_can_not_say_that_it_is_somebody_else(adapter: RunningAd
 
     assert as_partner.json()["status_code"] == as_us.json()["status_code"] == 2001
     assert not (await adapter.office.administration.get("impostor")).is_registered
+
+
+async def test_an_invitation_ends_an_exchange_that_is_under_way(adapter: RunningAdapter, partner: Emsp) -> None:
+    """Who has stolen a token must not keep it by a PUT that is answered after the operator's command."""
+    administration = adapter.office.administration
+    await partner.register(adapter.versions_url, await adapter.invite("tnm"))
+
+    partner.answers = gate = Gate()
+    stolen = asyncio.create_task(partner.exchange("PUT"))
+    await gate.is_reached()
+    token_a = await administration.invite("tnm")
+    gate.set()
+
+    assert (await stolen).status_code == 401
+    assert not (await administration.get("tnm")).is_registered
+    assert (await partner.register(adapter.versions_url, token_a)).status_code == 201
+
+    partner.answers = gate = Gate()
+    rotating = asyncio.create_task(adapter.office.registration.rotate(await administration.get("tnm")))
+    await gate.is_reached()
+    await administration.invite("tnm")
+    gate.set()
+
+    with pytest.raises(RegistrationFailed, match="ended meanwhile"):
+        await rotating
+    assert not (await administration.get("tnm")).is_registered
 
 
 async def test_a_partner_that_is_suspended_is_refused_until_it_is_not(adapter: RunningAdapter, partner: Emsp) -> None:

@@ -18,7 +18,7 @@ from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, PartnerPar
 from citrine_ocpi.transport.authorization import fingerprint
 from citrine_ocpi.transport.calls import Call
 from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
-from citrine_ocpi.transport.errors import InvalidParameters, MethodNotAllowed, OcpiError
+from citrine_ocpi.transport.errors import InvalidParameters, MethodNotAllowed, OcpiError, Unauthorized
 from citrine_ocpi.transport.server import BASE
 from citrine_ocpi.transport.status import Status, Version
 
@@ -105,7 +105,7 @@ class Registration:
         """Have neither side call the other by what was exchanged."""
         async with self._database.writing() as session:
             repository = PartnerRepository(session)
-            row = await repository.find(partner_id)
+            row = await repository.lock(partner_id)
             if row is not None:
                 row.version, row.token, row.register_time = None, "", None
                 await repository.revoke(IssuedTokenRow.partner_id == partner_id)
@@ -123,12 +123,16 @@ class Registration:
         credentials = await self._own(call.version, token)
         async with self._database.writing() as session:
             repository = PartnerRepository(session)
-            presented = IssuedTokenRow.token_hash == fingerprint(call.presented_token)
+            presented = fingerprint(call.presented_token)
+            await repository.lock(caller.partner_id)
             if ends_invitation:
                 # Who came by the same token A at the same time was first.
-                if not await repository.revoke(presented, IssuedTokenRow.is_invitation):
+                if not await repository.revoke(IssuedTokenRow.token_hash == presented, IssuedTokenRow.is_invitation):
                     raise MethodNotAllowed("registered already: PUT changes credentials")
                 await repository.revoke(IssuedTokenRow.partner_id == caller.partner_id)
+            elif not await repository.issued([presented]):
+                # The operator ended the registration while the partner was asked for its endpoints.
+                raise Unauthorized("the credentials token is not known any more")
             await self._store(repository, caller.partner_id, said, found)
             repository.add(self._issued(caller.partner_id, token, is_confirmed=True))
         _logger.info(
@@ -183,6 +187,10 @@ class Registration:
             raise RegistrationFailed(str(error)) from error
         async with self._database.writing() as session:
             repository = PartnerRepository(session)
+            row = await repository.lock(partner.partner_id)
+            is_ended = row is None or (method == "PUT" and row.version is None)
+            if is_ended or not await repository.issued([token_hash]):
+                raise RegistrationFailed(f"the registration of {partner.partner_id} was ended meanwhile")
             await self._store(repository, partner.partner_id, said, found)
             if method == "POST":
                 await repository.revoke(

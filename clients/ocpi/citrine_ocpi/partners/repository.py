@@ -24,6 +24,10 @@ class PartnerRepository:
         """Return a partner."""
         return await self._session.get(PartnerRow, partner_id)
 
+    async def lock(self, partner_id: str) -> PartnerRow | None:
+        """Return a partner. Nobody else changes it, or what it is registered by, until the end of the transaction."""
+        return await self._session.get(PartnerRow, partner_id, with_for_update=True)
+
     async def list_all(self) -> Sequence[PartnerRow]:
         """Return all partners, by name."""
         return (await self._session.scalars(select(PartnerRow).order_by(PartnerRow.partner_id))).all()
