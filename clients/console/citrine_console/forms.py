@@ -189,9 +189,11 @@ class FormDialog:
         form = await request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FORM)
         form_key = str(form.get(FORM_KEY, ""))
         sent = [(name, str(value)) for name, value in form.multi_items() if name != FORM_KEY]
+        # What is sent back and sent again has no blanks around it.
+        stripped = [(name, value.strip()) for name, value in sent]
         values = Values(sent, visit.zone)
         try:
-            with called_once(form_key, _address(visit), sent):
+            with called_once(form_key, _address(visit), stripped):
                 done = await self.act(visit, values)
         except (ValueError, OverflowError, RecursionError) as error:
             # A number that a field of the contract can't hold, a time before all calendars, JSON without an end.
@@ -213,6 +215,8 @@ class FormDialog:
             filled = _filled(fields, values, wrong_fields)
             known = {one.name for one in fields}
             if is_open(error) and form_key:
+                # Sent again, it has to be the same: without its password it would be done once more, otherwise.
+                filled = _filled(fields, values, wrong_fields, has_secrets=True)
                 return self._form(visit, site, filled, said_open(problem), problem.status, form_key=form_key)
             # What has ended is tried anew, if it is sent again.
             said = "" if problem.fields and all(name in known for name in wrong_fields) else problem
@@ -265,9 +269,14 @@ def _plain(message: Message) -> object:
     return encode(message) if message.DESCRIPTOR.file.package == _OCPP else json_value(message)
 
 
-def _filled(fields: Sequence[Field], values: Values, errors: Mapping[str, str]) -> list[Field]:
-    return [
-        # What is secret is not sent back.
-        replace(one, value="" if one.kind == "password" else values[one.name], error=errors.get(one.name, ""))
-        for one in fields
-    ]
+def _filled(
+    fields: Sequence[Field], values: Values, errors: Mapping[str, str], *, has_secrets: bool = False
+) -> list[Field]:
+    filled = []
+    for one in fields:
+        value, error = values[one.name], errors.get(one.name, "")
+        if one.kind == "password" and value and not has_secrets:
+            # What is secret is not sent back. An empty field means something else, so it is said.
+            value, error = "", error or _("Enter it again.")
+        filled.append(replace(one, value=value, error=error))
+    return filled

@@ -1,0 +1,105 @@
+"""The console by requests alone, over a core that answers as a test says: late, not at all, or with what is there."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import grpc
+import pytest
+from starlette.testclient import TestClient
+
+from citrine.api.v1.keys_pb2 import Caller
+from citrine.api.v1.provisioning_pb2 import SetNetworkProfileRequest, SetNetworkProfileResponse
+from citrine.api.v1.stations_pb2 import Station
+from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
+from citrine_console.app import build_app
+from citrine_console.config import ConsoleSettings
+from tests.clients.scripted_core import ScriptedCore, start
+
+OWN = {"sec-fetch-site": "same-origin", "x-console-part": "1"}
+"""Headers of what a page of the console sends."""
+
+SCOPES = [
+    *("firmware:read", "networkprofiles:send", "operations:read", "operations:send", "refusals:read"),
+    *("refusals:write", "resets:send", "stations:read"),
+]
+"""Not those of events: nothing is followed here."""
+
+
+@pytest.fixture(scope="module")
+def listening() -> Iterator[ScriptedCore]:
+    """A core that knows who calls."""
+    scripted = ScriptedCore()
+    scripted.on("GetCaller", Caller(tenant_id="demo", scopes=SCOPES))
+    server = start(scripted)
+    yield scripted
+    server.stop(grace=None).wait()
+
+
+@pytest.fixture(scope="module")
+def console(listening: ScriptedCore) -> Iterator[TestClient]:
+    """A browser without scripts that is logged in."""
+    with TestClient(build_app(ConsoleSettings(core=listening.address))) as client:
+        assert client.post("/login", data={"key": "a key"}, headers=OWN, follow_redirects=False).status_code == 303
+        yield client
+
+
+@pytest.fixture
+def core(listening: ScriptedCore) -> ScriptedCore:
+    """The core, which has one station and has seen nothing yet."""
+    hardware = ChargingStation(vendor_name="ABB", model="X")
+    listening.on("GetStation", Station(station_id="CS-1", hardware=hardware))
+    listening.seen.clear()
+    return listening
+
+
+def _fields(html: str) -> dict[str, str]:
+    """Return what a form that is shown would send, of its inputs and what is selected."""
+    fields = {}
+    for element in re.findall(r"<input [^>]*>", html):
+        found = dict(re.findall(r'([\w-]+)="([^"]*)"', element))
+        if found.get("type") != "checkbox" or " checked" in element:
+            fields[found["name"]] = unescape(found.get("value", ""))
+    for name, options in re.findall(r'<select [^>]*name="([^"]+)"[^>]*>(.*?)</select>', html, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)" selected', options) or re.search(r'value="([^"]*)"', options)
+        assert chosen is not None
+        fields[name] = unescape(chosen[1])
+    return fields
+
+
+def test_a_password_is_sent_again_with_what_was_not_answered(console: TestClient, core: ScriptedCore) -> None:
+    def late(request: SetNetworkProfileRequest, context: grpc.ServicerContext) -> SetNetworkProfileResponse:
+        if len(core.requests("SetNetworkProfile")) == 1:
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time")
+        return SetNetworkProfileResponse()
+
+    core.on("SetNetworkProfile", late)
+    address = "/stations/CS-1/set-network-profile"
+    form = _fields(console.get(address, headers=OWN).text)
+    entered = {
+        **form,
+        **{"configuration_slot": " 1", "ocpp_csms_url": "ws://csms.example ", "basic_auth_password": "a secret of it"},
+    }
+    answer = console.post(address, data=entered, headers=OWN)
+    again = console.post(address, data=_fields(answer.text), headers=OWN)
+
+    assert answer.status_code == 504
+    assert "Pressing again does it once." in answer.text
+    assert again.is_success
+    first, second = (seen for seen in core.seen if seen.method == "SetNetworkProfile")
+    assert isinstance(second.request, SetNetworkProfileRequest)
+    assert second.request.request.connection_data.basic_auth_password == "a secret of it"
+    assert first.request == second.request
+    assert first.metadata["citrine-idempotency-key"] == second.metadata["citrine-idempotency-key"]
+
+
+def test_a_password_that_has_to_be_entered_again_is_asked_for(console: TestClient, core: ScriptedCore) -> None:
+    address = "/stations/CS-1/set-network-profile"
+    form = _fields(console.get(address, headers=OWN).text)
+    entered = {**form, "configuration_slot": "none", "basic_auth_password": "a secret of it"}
+    answer = console.post(address, data=entered, headers=OWN)
+
+    assert _fields(answer.text)["basic_auth_password"] == ""
+    assert "Enter it again." in answer.text
+    assert "a secret of it" not in answer.text
+    assert core.requests("SetNetworkProfile") == []
