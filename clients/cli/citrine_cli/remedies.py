@@ -20,6 +20,6 @@ def remedy_hint(refusal: Refusal, hardware: ChargingStation) -> str:
         return ""
     options = [("--vendor", hardware.vendor_name), ("--model", hardware.model), ("--action", refusal.action)]
     options += [("--accept", word) for word in kind_words(refusal.remedies).split() if word != "?"]
-    rule_id = rule_name(hardware) or "NAME"
+    rule_id = rule_name(hardware, refusal.action, refusal.remedies) or "NAME"
     words = [word for option, value in options if value for word in (option, shlex.quote(value))]
     return f"citrine tolerance set {rule_id} {' '.join(words)}"

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from citrine.api.v1.keys_pb2 import Caller
 from citrine.api.v1.provisioning_pb2 import SetNetworkProfileRequest, SetNetworkProfileResponse
+from citrine.api.v1.refusals_pb2 import TOLERANCE_KIND_EMPTY_VALUES, SetToleranceRuleRequest, ToleranceRule
 from citrine.api.v1.stations_pb2 import Station
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_console.app import build_app
@@ -103,3 +104,36 @@ def test_a_password_that_has_to_be_entered_again_is_asked_for(console: TestClien
     assert "Enter it again." in answer.text
     assert "a secret of it" not in answer.text
     assert core.requests("SetNetworkProfile") == []
+
+
+def test_a_second_refusal_of_a_model_has_a_rule_of_its_own(console: TestClient, core: ScriptedCore) -> None:
+    names = []
+    for query in ("actions=MeterValues&kinds=empty-values", "actions=StatusNotification&kinds=long-strings"):
+        form = _fields(console.get(f"/tolerance-rules/new?station=CS-1&{query}", headers=OWN).text)
+        names.append(form["rule_id"])
+        assert (form["vendor_name"], form["model"]) == ("ABB", "X")
+
+    assert names == ["abb-x-metervalues-empty-values", "abb-x-statusnotification-long-strings"]
+    core.on("GetStation", Station(station_id="CS-1"))
+    unknown = console.get("/tolerance-rules/new?station=CS-1&actions=MeterValues&kinds=times", headers=OWN).text
+    assert _fields(unknown)["rule_id"] == ""
+    assert "the rule is for all stations" in unknown
+
+
+def test_a_new_rule_replaces_another_one_only_where_that_is_asked_for(console: TestClient, core: ScriptedCore) -> None:
+    present = ToleranceRule(
+        rule_id="acme", vendor_name="Acme", actions=["MeterValues"], kinds=[TOLERANCE_KIND_EMPTY_VALUES], uses=7
+    )
+    core.on("GetToleranceRule", present)
+    core.on("SetToleranceRule", present)
+    entered = {"rule_id": "acme", "vendor_name": "Acme", "actions": "StatusNotification", "kinds": "empty-values"}
+
+    refused = console.post("/tolerance-rules/new", data=entered, headers=OWN)
+
+    assert "A rule has this name already." in refused.text
+    assert core.requests("SetToleranceRule") == []
+    same = console.post("/tolerance-rules/new", data={**entered, "actions": "MeterValues"}, headers=OWN)
+    replaced = console.post("/tolerance-rules/new", data={**entered, "replace": "yes"}, headers=OWN)
+    assert [same.status_code, replaced.status_code] == [204, 204]
+    sent: list[SetToleranceRuleRequest] = core.requests("SetToleranceRule")
+    assert [[*one.rule.actions] for one in sent] == [["MeterValues"], ["StatusNotification"]]

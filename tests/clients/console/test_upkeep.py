@@ -67,9 +67,10 @@ async def test_what_a_station_does_against_the_schema_is_accepted_by_a_rule_and_
         await expect(dialog.get_by_label("Fields that OCPP does not know")).to_be_checked()
         await dialog.get_by_role("button", name="Set the rule").click()
 
-        rule = page.get_by_role("row", name="example-one")
+        name = "example-one-statusnotification-extra-fields"
+        rule = page.get_by_role("row", name=name)
         await expect(rule).to_contain_text("StatusNotification")
-        stored = await citrine.refusals.GetToleranceRule(GetToleranceRuleRequest(rule_id="example-one"))
+        stored = await citrine.refusals.GetToleranceRule(GetToleranceRuleRequest(rule_id=name))
         assert [*stored.kinds] == [TOLERANCE_KIND_EXTRA_FIELDS]
         await answered_with(station, 3)
 

@@ -80,7 +80,7 @@ def _row(visit: Visit, one: Refusal) -> Sequence[object]:
         Ago(one.first_time),
         Ago(one.last_time),
         kind_words(one.remedies),
-        [_accept(one) if one.remedies and one.action and visit.may("SetToleranceRule") else ""],
+        [_accept(one) if one.remedies and one.action and visit.may("SetToleranceRule", "GetToleranceRule") else ""],
     ]
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import grpc
+
 from citrine.api.v1.refusals_pb2 import (
     DeleteToleranceRuleRequest,
     GetToleranceRuleRequest,
@@ -12,7 +14,7 @@ from citrine.api.v1.refusals_pb2 import (
 from citrine.api.v1.stations_pb2 import GetStationRequest
 from citrine_console.cells import Ago, Button, Card, Code, Figure, link, segment, shown, table, two_lines
 from citrine_console.errors import NotShown
-from citrine_console.forms import Done, Field, FormDialog, Values
+from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.lists import PAGE_SIZE, list_card, list_page
 from citrine_console.live import Page, Region
 from citrine_console.site import Action
@@ -33,6 +35,10 @@ _KINDS: Mapping[str, str] = {
     "message-ids": noop("Message ids that are numbers, or too long"),
 }
 """What each kind accepts, by its word."""
+
+
+_REPLACE = "replace"
+"""Field of a new rule: whether it may take the place of another one."""
 
 
 def _path(name: str) -> str:
@@ -59,7 +65,7 @@ async def _rules(visit: Visit) -> Mapping[str, object]:
         ]
         for one in answer.rules
     ]
-    buttons = [Button("/tolerance-rules/new", _("New rule"))] if visit.may("SetToleranceRule") else []
+    buttons = [Button("/tolerance-rules/new", _("New rule"))] if may else []
     empty = _("There is none: what breaks the schema is refused.")
     return {"cards": [list_card(visit, _("Rules"), heads, rows, answer.next_page_token, buttons=buttons, empty=empty)]}
 
@@ -123,14 +129,20 @@ def _fields(rule: ToleranceRule) -> list[Field]:
 
 
 async def _new_fields(visit: Visit) -> Sequence[Field]:
-    rule = ToleranceRule()
+    rule, fields = ToleranceRule(), []
     if visit.query["station"] and visit.may("GetStation"):
         station = await visit.citrine.stations.GetStation(GetStationRequest(station_id=visit.query["station"]))
-        hardware = station.hardware
-        rule = ToleranceRule(rule_id=rule_name(hardware), vendor_name=hardware.vendor_name, model=hardware.model)
-    hint = _("letters, digits and - _ . ; a rule that has it is replaced")
-    name = Field("rule_id", _("Name"), value=rule.rule_id, hint=hint, required=True, attributes={"maxlength": "50"})
-    return [name, *_fields(rule)]
+        hardware, kinds = station.hardware, [KINDS[word] for word in visit.query["kinds"].split() if word in KINDS]
+        name = rule_name(hardware, visit.query["actions"], kinds)
+        rule = ToleranceRule(rule_id=name, vendor_name=hardware.vendor_name, model=hardware.model)
+    if visit.query["station"] and not rule.rule_id:
+        said = _("It is not known what this station is. Without a vendor and a model the rule is for all stations.")
+        fields.append(Field("said", said, "note"))
+    hint = _("letters, digits and - _ .")
+    fields.append(
+        Field("rule_id", _("Name"), value=rule.rule_id, hint=hint, required=True, attributes={"maxlength": "50"})
+    )
+    return [*fields, *_fields(rule), Field(_REPLACE, _("Replace the rule that has this name"), "checkbox")]
 
 
 async def _edit_fields(visit: Visit) -> Sequence[Field]:
@@ -138,8 +150,8 @@ async def _edit_fields(visit: Visit) -> Sequence[Field]:
     return _fields(await visit.citrine.refusals.GetToleranceRule(request))
 
 
-async def _set(visit: Visit, values: Values) -> Done:
-    rule = ToleranceRule(
+def _entered(visit: Visit, values: Values) -> ToleranceRule:
+    return ToleranceRule(
         rule_id=visit.parameters.get("rule_id") or values["rule_id"],
         vendor_name=values["vendor_name"],
         model=values["model"],
@@ -148,8 +160,33 @@ async def _set(visit: Visit, values: Values) -> Done:
         kinds=[KINDS[word] for word in values.all("kinds") if word in KINDS],
         description=values["description"],
     )
+
+
+async def _set_new(visit: Visit, values: Values) -> Done:
+    rule = _entered(visit, values)
+    if rule.rule_id and not values.checked(_REPLACE):
+        try:
+            present = await visit.citrine.refusals.GetToleranceRule(GetToleranceRuleRequest(rule_id=rule.rule_id))
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+        else:
+            # The same is what an answer that was lost had set.
+            if _content(present) != _content(rule):
+                raise Wrong("rule_id", _("A rule has this name already. Enter another one, or replace it."))
     await visit.citrine.refusals.SetToleranceRule(SetToleranceRuleRequest(rule=rule))
-    return Done(_("The rule is set."), goto="/tolerance-rules" if visit.path.endswith("/new") else "")
+    return Done(_("The rule is set."), goto="/tolerance-rules")
+
+
+def _content(rule: ToleranceRule) -> object:
+    """Return what a rule says, without its use."""
+    words = (rule.vendor_name, rule.model, rule.firmware_version, rule.description)
+    return words, {*rule.actions}, {*rule.kinds}
+
+
+async def _change(visit: Visit, values: Values) -> Done:
+    await visit.citrine.refusals.SetToleranceRule(SetToleranceRuleRequest(rule=_entered(visit, values)))
+    return Done(_("The rule is set."))
 
 
 async def _remove(visit: Visit, values: Values) -> Done:
@@ -176,8 +213,8 @@ _DIALOGS = [
         title=lambda visit: _("New tolerance rule"),
         words=lambda visit: _("Messages that it accepts are processed. What identifies or bills is never changed."),
         fields=_new_fields,
-        act=_set,
-        needs=("SetToleranceRule",),
+        act=_set_new,
+        needs=("SetToleranceRule", "GetToleranceRule"),
         submit=lambda visit: _("Set the rule"),
     ),
     FormDialog(
@@ -185,7 +222,7 @@ _DIALOGS = [
         title=lambda visit: _("Change the tolerance rule {rule}").format(rule=visit["rule_id"]),
         words=lambda visit: _("It holds for connected stations within seconds."),
         fields=_edit_fields,
-        act=_set,
+        act=_change,
         needs=("SetToleranceRule", "GetToleranceRule"),
         submit=lambda visit: _("Change"),
     ),

@@ -66,8 +66,8 @@ def test_a_refusal_says_which_rule_would_let_it_pass(citrine: Cli, core: Scripte
     listed, shown = citrine("refused", "list"), citrine("station", "show", "CS-1")
 
     assert listed.lines[1].endswith("json-types times")
-    command = "citrine tolerance set acme-inc--one --vendor 'Acme Inc.' --model One --action StopTransaction"
-    assert f"{command} --accept json-types --accept times" in " ".join(shown.out.split())
+    command = "citrine tolerance set acme-inc--one-stoptransaction-json-types-times --vendor 'Acme Inc.' --model One"
+    assert f"{command} --action StopTransaction --accept json-types --accept times" in " ".join(shown.out.split())
 
 
 def test_it_is_forgotten(citrine: Cli, core: ScriptedCore) -> None:
