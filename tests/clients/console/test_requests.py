@@ -1,6 +1,7 @@
 """The console by requests alone, over a core that answers as a test says: late, not at all, or with what is there."""
 
 import re
+import time
 from collections.abc import Iterator
 from html import unescape
 
@@ -11,10 +12,11 @@ from starlette.testclient import TestClient
 from citrine.api.v1.keys_pb2 import Caller
 from citrine.api.v1.provisioning_pb2 import SetNetworkProfileRequest, SetNetworkProfileResponse
 from citrine.api.v1.refusals_pb2 import TOLERANCE_KIND_EMPTY_VALUES, SetToleranceRuleRequest, ToleranceRule
-from citrine.api.v1.stations_pb2 import Station
+from citrine.api.v1.stations_pb2 import ListStationsRequest, ListStationsResponse, Station
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_console.app import build_app
 from citrine_console.config import ConsoleSettings
+from citrine_console.live import hub
 from tests.clients.scripted_core import ScriptedCore, start
 
 OWN = {"sec-fetch-site": "same-origin", "x-console-part": "1"}
@@ -104,6 +106,23 @@ def test_a_password_that_has_to_be_entered_again_is_asked_for(console: TestClien
     assert "Enter it again." in answer.text
     assert "a secret of it" not in answer.text
     assert core.requests("SetNetworkProfile") == []
+
+
+def test_a_page_that_takes_longer_than_it_lingers_is_shown(
+    console: TestClient, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LINGER", 0.01)
+
+    def late(request: ListStationsRequest, context: grpc.ServicerContext) -> ListStationsResponse:
+        time.sleep(0.5)
+        return ListStationsResponse(stations=[Station(station_id="CS-LATE")])
+
+    core.on("ListStations", late)
+
+    answer = console.get("/stations")
+
+    assert answer.status_code == 200
+    assert "CS-LATE" in answer.text
 
 
 def test_a_second_refusal_of_a_model_has_a_rule_of_its_own(console: TestClient, core: ScriptedCore) -> None:

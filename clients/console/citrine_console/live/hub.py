@@ -32,7 +32,7 @@ WITHOUT_EVENTS = 15.0
 """Seconds after which a region is read again for those who may not follow events."""
 
 LINGER = 10.0
-"""Seconds for which what a page was made of is ready for its browser, which follows it from then on."""
+"""Seconds for which what a page was made of, once it is read, is ready for its browser, which follows it then."""
 
 Show: TypeAlias = Callable[[Visit, Page, Region], Coroutine[Any, Any, Shown]]
 """Reads a region and renders it. What fails is shown as failed; only LoggedOut is raised."""
@@ -221,7 +221,7 @@ class Hub:
         self._show = show
         self._log_out = log_out
         self._live: dict[RegionKey, _LiveRegion] = {}
-        self._expected: set[asyncio.TimerHandle] = set()
+        self._expected: set[asyncio.Task[None]] = set()
         self._others: set[asyncio.Task[Shown]] = set()
 
     def read(self, visit: Visit, page: Page, regions: Sequence[Region]) -> dict[str, asyncio.Task[Shown]]:
@@ -230,21 +230,26 @@ class Hub:
         live = {region.name: self._find(visit, page, region, feed) for region in regions if region.is_live}
         for _key, one in live.values():
             one.expected += 1
-        loop = asyncio.get_running_loop()
-
-        def over() -> None:
-            self._expected.discard(handle)
-            for key, one in live.values():
-                one.expected -= 1
-                self._drop_unused(key)
-            self._close_feed(visit)
-
-        handle = loop.call_later(LINGER, over)
-        self._expected.add(handle)
-        return {
+        readings = {
             region.name: live[region.name][1].read(visit) if region.is_live else self._read_once(visit, page, region)
             for region in regions
         }
+        expected = asyncio.create_task(self._expect(visit, [*live.values()], [*readings.values()]), name="page")
+        self._expected.add(expected)
+        expected.add_done_callback(self._expected.discard)
+        return readings
+
+    async def _expect(
+        self, visit: Visit, live: Sequence[tuple[RegionKey, _LiveRegion]], readings: Sequence[asyncio.Task[Shown]]
+    ) -> None:
+        """Have regions ready for the browser of a page: its page is made once they are read."""
+        if readings:
+            await asyncio.wait(readings)
+        await asyncio.sleep(LINGER)
+        for key, one in live:
+            one.expected -= 1
+            self._drop_unused(key)
+        self._close_feed(visit)
 
     def _read_once(self, visit: Visit, page: Page, region: Region) -> asyncio.Task[Shown]:
         reading = asyncio.create_task(self._show(visit, page, region), name=f"region {region.name} of a page")
@@ -303,8 +308,8 @@ class Hub:
 
     def stop(self) -> None:
         """End all of them."""
-        for handle in self._expected:
-            handle.cancel()
+        for expected in self._expected:
+            expected.cancel()
         for live in self._live.values():
             live.stop()
         self._live.clear()
