@@ -32,7 +32,7 @@ class Query(Mapping[str, str]):
         """Return all values of a name."""
         return [value for known, value in self.items_in_order if known == name]
 
-    def number(self, name: str, default: int, least: int = 0, most: int = 2**31) -> int:
+    def number(self, name: str, default: int, least: int = 0, most: int = 2**31 - 1) -> int:
         """Return a value as a whole number within bounds; the default where it is none."""
         text = self[name]
         return min(max(int(text), least), most) if text.isascii() and text.isdigit() else default

@@ -9,10 +9,11 @@ import grpc
 import pytest
 from starlette.testclient import TestClient
 
+from citrine.api.v1.firmware_management_pb2 import FirmwarePublication, ListFirmwarePublicationStatusesResponse
 from citrine.api.v1.keys_pb2 import Caller
 from citrine.api.v1.provisioning_pb2 import SetNetworkProfileRequest, SetNetworkProfileResponse
 from citrine.api.v1.refusals_pb2 import TOLERANCE_KIND_EMPTY_VALUES, SetToleranceRuleRequest, ToleranceRule
-from citrine.api.v1.stations_pb2 import ListStationsRequest, ListStationsResponse, Station
+from citrine.api.v1.stations_pb2 import STATION_ORDER_ID, ListStationsRequest, ListStationsResponse, Station
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_console.app import build_app
 from citrine_console.config import ConsoleSettings
@@ -125,6 +126,15 @@ def test_a_page_that_takes_longer_than_it_lingers_is_shown(
     assert "CS-LATE" in answer.text
 
 
+def test_a_number_that_no_publication_has_is_no_page(console: TestClient, core: ScriptedCore) -> None:
+    core.on("GetFirmwarePublication", FirmwarePublication(station_id="CS-1", request_id=2**31 - 1))
+    core.on("ListFirmwarePublicationStatuses", ListFirmwarePublicationStatusesResponse())
+
+    assert console.get(f"/firmware-publications/CS-1/{2**31 - 1}").status_code == 200
+    assert console.get(f"/firmware-publications/CS-1/{2**31}").status_code == 404
+    assert console.get("/firmware-publications/CS-1/99999999999").status_code == 404
+
+
 def test_a_second_refusal_of_a_model_has_a_rule_of_its_own(console: TestClient, core: ScriptedCore) -> None:
     names = []
     for query in ("actions=MeterValues&kinds=empty-values", "actions=StatusNotification&kinds=long-strings"):
@@ -156,3 +166,18 @@ def test_a_new_rule_replaces_another_one_only_where_that_is_asked_for(console: T
     assert [same.status_code, replaced.status_code] == [204, 204]
     sent: list[SetToleranceRuleRequest] = core.requests("SetToleranceRule")
     assert [[*one.rule.actions] for one in sent] == [["MeterValues"], ["StatusNotification"]]
+
+
+def test_stations_that_a_filter_finds_are_counted_in_an_order_that_stays(
+    console: TestClient, core: ScriptedCore
+) -> None:
+    pages = {"": "two", "two": ""}
+
+    def page(request: ListStationsRequest, context: grpc.ServicerContext) -> ListStationsResponse:
+        return ListStationsResponse(stations=[Station()], next_page_token=pages[request.page_token])
+
+    core.on("ListStations", page)
+
+    assert "2 stations" in console.get("/bulk/reset?all=yes&order=seen&descending=yes", headers=OWN).text
+    asked: list[ListStationsRequest] = core.requests("ListStations")
+    assert [(one.order, one.descending) for one in asked] == [(STATION_ORDER_ID, False)] * 2

@@ -12,7 +12,7 @@ from citrine.api.v1.operations_pb2 import (
     OperationSelection,
 )
 from citrine.api.v1.station_selector_pb2 import StationSelector
-from citrine.api.v1.stations_pb2 import AcceptStationRequest, ListStationsRequest
+from citrine.api.v1.stations_pb2 import STATION_ORDER_ID, AcceptStationRequest, ListStationsRequest
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.pages import actions
 from citrine_console.pages.station_filters import list_request
@@ -103,6 +103,8 @@ async def _stations(visit: Visit) -> str:
         return ngettext("{} station", "{} stations", len(ids)).format(len(ids))
     request = list_request(visit)
     request.page_token, request.page_size = "", COUNTED
+    # In the order of the table stations may move between the pages, and be counted twice or not at all.
+    request.order, request.descending = STATION_ORDER_ID, False
     count = 0
     for _page in range(MOST_COUNTED):
         answer = await visit.citrine.stations.ListStations(request)

@@ -25,6 +25,7 @@ from citrine_console.cells import (
     station_link,
     two_lines,
 )
+from citrine_console.errors import NotShown
 from citrine_console.filter_forms import Filter, enum_choices, enum_number, place_filters
 from citrine_console.filters import selector_of
 from citrine_console.formats import enum_word
@@ -43,8 +44,19 @@ _OF_STATION = "publications"
 """Name of the list where it is of one local controller."""
 
 
+_MAX_REQUEST_ID = 2**31 - 1
+"""Largest number that a publication may have."""
+
+
 def _path(one: FirmwarePublication) -> str:
     return f"/firmware-publications/{segment(one.station_id)}/{one.request_id}"
+
+
+def _request_id(visit: Visit) -> int:
+    number = int(visit["request_id"])
+    if number > _MAX_REQUEST_ID:
+        raise NotShown
+    return number
 
 
 async def _all(visit: Visit) -> Mapping[str, object]:
@@ -102,7 +114,7 @@ def _row(visit: Visit, one: FirmwarePublication) -> Sequence[object]:
 
 async def _publication(visit: Visit) -> Mapping[str, object]:
     one = await visit.citrine.firmware_management.GetFirmwarePublication(
-        GetFirmwarePublicationRequest(station_id=visit["station_id"], request_id=int(visit["request_id"]))
+        GetFirmwarePublicationRequest(station_id=visit["station_id"], request_id=_request_id(visit))
     )
     buttons = []
     if one.state == PUBLICATION_STATE_PUBLISHED and one.checksum and visit.may("UnpublishFirmware"):
@@ -132,7 +144,7 @@ async def _statuses(visit: Visit) -> Mapping[str, object]:
         page_size=PAGE_SIZE,
         page_token=visit.query["page"],
         station_id=visit["station_id"],
-        request_id=int(visit["request_id"]),
+        request_id=_request_id(visit),
     )
     answer = await visit.citrine.firmware_management.ListFirmwarePublicationStatuses(request)
     rows = [[one.time, enum_word(one.message, "status")] for one in answer.statuses]

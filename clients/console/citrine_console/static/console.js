@@ -33,7 +33,7 @@ setInterval(showTimes, 5000);
 // Live regions
 
 const state = document.querySelector("[data-live-state]");
-let failures = 0, alive = 0, socket = null;
+let failures = 0, alive = 0, socket = null, retrying = 0;
 
 function say(kind, text) {
   state.classList.toggle("is-live", kind === "live");
@@ -42,6 +42,8 @@ function say(kind, text) {
 }
 
 function connect() {
+  // Who connects before its turn has come is the one that does.
+  clearTimeout(retrying);
   const page = encodeURIComponent(location.pathname + location.search);
   const here = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live?page=${page}`);
   socket = here;
@@ -73,7 +75,7 @@ function connect() {
 function retry() {
   failures += 1;
   if (failures > 1) say("lost", texts.lost);
-  setTimeout(connect, Math.min(500 * 2 ** failures, 5000) * (0.5 + Math.random()));
+  retrying = setTimeout(connect, Math.min(500 * 2 ** failures, 5000) * (0.5 + Math.random()));
 }
 
 function update(name, html, digest) {
