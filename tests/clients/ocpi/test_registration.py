@@ -164,6 +164,21 @@ async def test_a_partner_can_not_say_that_it_is_somebody_else(adapter: RunningAd
     assert not (await adapter.office.administration.get("impostor")).is_registered
 
 
+async def test_of_two_partners_with_one_party_at_a_time_one_is_refused(adapter: RunningAdapter, partner: Emsp) -> None:
+    """Whatever its role there: what it owns goes by the party alone."""
+    partner.answers = gate = Gate()
+    token_a = await adapter.invite("tnm")
+    registering = asyncio.create_task(partner.register(adapter.versions_url, token_a))
+    await gate.is_reached()
+
+    async with emsp(role="NSP") as other:
+        assert (await other.register(adapter.versions_url, await adapter.invite("other"))).status_code == 201
+    gate.set()
+
+    assert (await registering).json()["status_code"] == 2001
+    assert not (await adapter.office.administration.get("tnm")).is_registered
+
+
 async def test_an_invitation_ends_an_exchange_that_is_under_way(adapter: RunningAdapter, partner: Emsp) -> None:
     """Who has stolen a token must not keep it by a PUT that is answered after the operator's command."""
     administration = adapter.office.administration

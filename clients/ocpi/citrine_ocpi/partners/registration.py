@@ -14,11 +14,12 @@ from citrine_ocpi.partners.credentials import CREDENTIALS, Acquaintance, acquain
 from citrine_ocpi.partners.directory import Partners
 from citrine_ocpi.partners.introduction import CREDENTIALS_MODULE, Introduction, introduce
 from citrine_ocpi.partners.repository import PartnerRepository
-from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, PartnerPartyRow
+from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, OwnPartyRow, PartnerPartyRow
 from citrine_ocpi.transport.authorization import fingerprint
 from citrine_ocpi.transport.calls import Call
 from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
 from citrine_ocpi.transport.errors import InvalidParameters, MethodNotAllowed, OcpiError, Unauthorized
+from citrine_ocpi.transport.routing import Party
 from citrine_ocpi.transport.server import BASE
 from citrine_ocpi.transport.status import Status, Version
 
@@ -191,7 +192,10 @@ class Registration:
             is_ended = row is None or (method == "PUT" and row.version is None)
             if is_ended or not await repository.issued([token_hash]):
                 raise RegistrationFailed(f"the registration of {partner.partner_id} was ended meanwhile")
-            await self._store(repository, partner.partner_id, said, found)
+            try:
+                await self._store(repository, partner.partner_id, said, found)
+            except OcpiError as error:
+                raise RegistrationFailed(str(error)) from error
             if method == "POST":
                 await repository.revoke(
                     IssuedTokenRow.partner_id == partner.partner_id, IssuedTokenRow.token_hash != token_hash
@@ -240,13 +244,9 @@ class Registration:
 
     async def _check_parties(self, partner_id: str, said: Acquaintance) -> None:
         """Refuse credentials with a party that is somebody else's: it would see that one's tokens and sessions."""
-        parties = {one.party for one in said.parties}
         async with self._database.reading() as session:
-            owners = await PartnerRepository(session).owners_of(parties)
-        others = {party for party, owner in owners.items() if owner != partner_id}
-        others |= parties & set(await self._partners.own_parties())
-        if others:
-            raise InvalidParameters(f"roles: {', '.join(sorted(map(str, others)))} is somebody else's")
+            repository = PartnerRepository(session)
+            await _check_owners(repository, partner_id, said, await repository.own_parties())
 
     def _issued(self, partner_id: str, token: str, *, is_confirmed: bool) -> IssuedTokenRow:
         return IssuedTokenRow(
@@ -263,6 +263,8 @@ class Registration:
         row = await repository.find(partner_id)
         if row is None:
             raise MethodNotAllowed("the partner was removed meanwhile")
+        # Somebody else may have come with the same party meanwhile. Nobody does from here on.
+        await _check_owners(repository, partner_id, said, await repository.lock_own_parties())
         row.version = str(found.version)
         row.versions_url = said.versions_url
         row.token = self._cipher.encrypt(said.token, partner_id)
@@ -298,3 +300,14 @@ class NoPartyYet(OcpiError):
     """The operator has not said yet who we are."""
 
     status = Status.SERVER_ERROR
+
+
+async def _check_owners(
+    repository: PartnerRepository, partner_id: str, said: Acquaintance, own: Sequence[OwnPartyRow]
+) -> None:
+    parties = {one.party for one in said.parties}
+    owners = await repository.owners_of(parties)
+    others = {party for party, owner in owners.items() if owner != partner_id}
+    others |= parties & {Party(one.country_code, one.party_id) for one in own}
+    if others:
+        raise InvalidParameters(f"roles: {', '.join(sorted(map(str, others)))} is somebody else's")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.partners.hub_clients import HubClientRepository, HubClientRow
@@ -100,8 +100,11 @@ class PartnerRepository:
 
     async def own_parties(self) -> Sequence[OwnPartyRow]:
         """Return our own parties, the first one first."""
-        order = (OwnPartyRow.create_time, OwnPartyRow.country_code, OwnPartyRow.party_id)
-        return (await self._session.scalars(select(OwnPartyRow).order_by(*order))).all()
+        return (await self._session.scalars(_own_parties())).all()
+
+    async def lock_own_parties(self) -> Sequence[OwnPartyRow]:
+        """Return our own parties. Nobody else gets or gives up a party until the end of the transaction."""
+        return (await self._session.scalars(_own_parties().with_for_update())).all()
 
     async def find_own_party(self, party: Party) -> OwnPartyRow | None:
         """Return a party of ours."""
@@ -113,3 +116,8 @@ class PartnerRepository:
         if row is not None:
             await self._session.delete(row)
         return row is not None
+
+
+def _own_parties() -> Select[tuple[OwnPartyRow]]:
+    order = (OwnPartyRow.create_time, OwnPartyRow.country_code, OwnPartyRow.party_id)
+    return select(OwnPartyRow).order_by(*order)
