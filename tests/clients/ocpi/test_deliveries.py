@@ -185,6 +185,23 @@ async def test_what_a_partner_refuses_is_a_dead_letter_that_can_be_sent_anew(
     await until_empty(adapter)
 
 
+async def test_what_was_given_up_is_obsolete_once_the_partner_has_a_newer_version(
+    adapter: RunningAdapter, partner: Emsp
+) -> None:
+    partner.fault = lambda request: partner._envelope(None, 2001, "I don't like it")
+    await send(adapter, push("one"))
+    letters = adapter.office.letters
+    async with asyncio.timeout(WAIT):
+        while await letters.count() != (0, 1):
+            await asyncio.sleep(0.05)
+
+    partner.fault = lambda request: None
+    await send(adapter, push("two"))
+    await until_empty(adapter)
+
+    assert texts(partner) == [("PUT", "two")]
+
+
 async def test_a_partner_that_wants_to_be_left_alone_is(adapter: RunningAdapter, partner: Emsp) -> None:
     """Retry-After of one answer counts for all that waits."""
     asked = []

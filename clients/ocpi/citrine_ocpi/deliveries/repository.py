@@ -130,7 +130,7 @@ class DeliveryRepository:
         return (await self._session.scalars(query)).all()
 
     async def forget_dead(self, row: DeliveryRow) -> None:
-        """Delete what was given up of the object of a delivery: a newer version of it is, too."""
+        """Delete what was given up of the object of a delivery: the partner has, or will never get, a newer version."""
         await self._session.execute(
             delete(DeliveryRow).where(
                 DeliveryRow.partner_id == row.partner_id,

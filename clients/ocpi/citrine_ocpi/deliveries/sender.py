@@ -165,6 +165,9 @@ class Sender:
                 # A newer version of it came meanwhile.
                 await repository.release(row.delivery_id, until, attempts=0, create_time=now, due_time=now)
             if result.outcome is Outcome.DELIVERED:
+                if row.method != "POST":
+                    # The partner has a newer version than what was given up.
+                    await repository.forget_dead(row)
                 self._metrics.delivery_delay.labels(row.module).observe((now - row.create_time).total_seconds())
         elif result.outcome is Outcome.REFUSED or now - row.create_time > self._retention:
             outcome = "dead"
