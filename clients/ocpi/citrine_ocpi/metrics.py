@@ -52,6 +52,11 @@ class Metrics:
         self.feed_events = Counter(
             "citrine_ocpi_feed_events", "Events of the core that were followed.", registry=self.registry
         )
+        self.feed_left_out = Counter(
+            "citrine_ocpi_feed_left_out",
+            "Objects that could not be made of the core's, and are shown to no partner: the log says which.",
+            registry=self.registry,
+        )
         self.waiting = Gauge(
             "citrine_ocpi_deliveries_waiting", "Deliveries that are stored and not done.", registry=self.registry
         )

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.events.v1.events_pb2 import Event
-from citrine_ocpi.feed import Effect, Listener
+from citrine_ocpi.feed import Effect, Listener, follower
 from citrine_ocpi.feed.tables import FeedRow
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Endpoint
@@ -34,6 +34,8 @@ class Seen:
         self.ids: list[str] = []
         self.caught_up: list[datetime | None] = []
         self.changed = asyncio.Event()
+        self.may_list = asyncio.Event()
+        self.may_list.set()
 
     def __call__(self, services: Services) -> "Seen":
         return self
@@ -52,9 +54,15 @@ class Seen:
         if "broken" in ids:
             raise RuntimeError("this one can't be understood")
 
-        return [lambda session: self._note(session, partial(self.ids.extend, ids))]
+        return [partial(self._store, id_token=one) for one in ids]
+
+    async def _store(self, session: AsyncSession, *, id_token: str) -> None:
+        if id_token == "unwritable":
+            raise ValueError("this one can't be written")
+        await self._note(session, partial(self.ids.append, id_token))
 
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
+        await self.may_list.wait()
         return [lambda session: self._note(session, partial(self.caught_up.append, since))]
 
     async def _note(self, session: AsyncSession, noted: Callable[[], None]) -> None:
@@ -115,6 +123,41 @@ async def test_an_event_that_can_not_be_understood_ends_nothing(core: RunningCor
             await add_token(core, id_token)
 
         await seen.wait_for(lambda: seen.ids == ["01", "02"])
+
+
+async def test_what_can_not_be_stored_is_left_out_and_counted(core: RunningCore, tmp_path: Path) -> None:
+    seen = Seen()
+    async with adapter(core, tmp_path, seen):
+        await seen.wait_for(lambda: seen.caught_up == [None])
+    for id_token in ("01", "unwritable", "02"):
+        await add_token(core, id_token)
+
+    async with adapter(core, tmp_path, seen) as running:
+        await seen.wait_for(lambda: set(seen.ids) == {"01", "02"})
+        await add_token(core, "03")
+        await seen.wait_for(lambda: seen.ids[-1] == "03")
+
+        assert sorted(seen.ids) == ["01", "02", "03"]
+        assert b"citrine_ocpi_feed_left_out_total 1.0" in await running.adapter.render_metrics()
+
+
+async def test_who_lists_what_there_is_goes_on_following_however_long_it_takes(
+    core: RunningCore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "BEAT", 0.05)
+    seen = Seen()
+    seen.may_list.clear()
+    async with adapter(core, tmp_path, seen) as running:
+        leases: set[datetime] = set()
+        async with asyncio.timeout(WAIT):
+            while len(leases) < 3:
+                async with running.office.database.reading() as session:
+                    leases |= {row.lease_time for row in await session.scalars(select(FeedRow))}
+                await asyncio.sleep(0.01)
+
+        assert seen.caught_up == []
+        seen.may_list.set()
+        await seen.wait_for(lambda: seen.caught_up == [None])
 
 
 async def test_one_of_several_adapters_follows_and_another_one_goes_on(core: RunningCore, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The feed: events of the core, followed by one replica, each with what follows from it stored once."""
 
-from citrine_ocpi.feed.follower import Effect, Feed, Listener
+from citrine_ocpi.feed.follower import Feed, Listener
+from citrine_ocpi.feed.isolation import Effect, Isolation
 
-__all__ = ["Effect", "Feed", "Listener"]
+__all__ = ["Effect", "Feed", "Isolation", "Listener"]

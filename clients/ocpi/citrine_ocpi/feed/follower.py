@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
+from citrine_ocpi.feed.isolation import Effect, Isolation, is_passing
 from citrine_ocpi.feed.repository import FeedRepository
 from citrine_ocpi.ids import new_id
 from citrine_ocpi.metrics import Metrics
 from citrine_sdk import Citrine
 
-__all__ = ["Effect", "Feed", "Listener"]
+__all__ = ["Feed", "Listener"]
 
 LEASE = timedelta(seconds=15)
 """How long a process follows the feed without a sign of life, until another one may."""
@@ -34,23 +35,7 @@ MOST_AT_A_TIME = 200
 OVERLAP = timedelta(minutes=5)
 """How much before the last event what changed is listed, where events are no longer retained."""
 
-_LATER = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.ABORTED,
-        grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.PERMISSION_DENIED,
-    }
-)
-"""What the core answers where it, or the adapter's key, is what is wrong, and not the event."""
-
 _logger = logging.getLogger(__name__)
-
-Effect = Callable[[AsyncSession], Awaitable[None]]
-"""Stores what follows from events, within the transaction that stores how far they were followed."""
 
 
 class Listener(Protocol):
@@ -102,6 +87,7 @@ class Feed:
         self._database = database
         self._listeners = listeners
         self._metrics = metrics
+        self._isolation = Isolation(metrics)
         self._clock = clock
         self._name = name
         self._follower_id = new_id()
@@ -133,8 +119,7 @@ class Feed:
             row = await FeedRepository(session).claim(self._name, self._follower_id, now, now + LEASE)
         if row is None:
             raise _OtherFollower
-        token = row.token or await self._begin(row.event_time)
-        following = asyncio.create_task(self._follow(token, row.event_time), name="events of the core")
+        following = asyncio.create_task(self._follow_from(row.token, row.event_time), name="events of the core")
         beating = asyncio.create_task(self._beat(), name="lease of the feed")
         try:
             done, _ = await asyncio.wait({following, beating}, return_when=asyncio.FIRST_COMPLETED)
@@ -145,13 +130,22 @@ class Feed:
         for task in done:
             task.result()
 
+    async def _follow_from(self, token: str, event_time: datetime | None) -> None:
+        await self._follow(token or await self._begin(event_time), event_time)
+
     async def _begin(self, event_time: datetime | None) -> str:
         """Have listeners list what there is, and return the position from which events are news."""
         token = await self._citrine.event_position()
         effects: list[Effect] = []
         since = None if event_time is None else event_time - OVERLAP
         for listener in self._listeners:
-            effects += await listener.catch_up(since)
+            try:
+                effects += await listener.catch_up(since)
+            except grpc.aio.AioRpcError:
+                # Of a list: what is in it must not be missed.
+                raise
+            except Exception as error:
+                self._isolation.leave_out(f"list of {type(listener).__name__}", error)
         await self._store(effects, token, self._clock())
         return token
 
@@ -222,29 +216,48 @@ class Feed:
         try:
             return await listener.happened(events)
         except Exception as error:
-            if isinstance(error, grpc.aio.AioRpcError) and error.code() in _LATER:
+            if is_passing(error):
                 raise
             if len(events) == 1:
-                _logger.exception("an event is left out", extra={"event": events[0].token})
+                self._isolation.leave_out(f"event {events[0].token}", error)
                 return []
             # One of them: the others count.
             return [effect for event in events for effect in await self._effects(listener, [event])]
 
     async def _store(self, effects: Sequence[Effect], token: str, event_time: datetime | None) -> None:
+        try:
+            async with self._advance(token, event_time) as session:
+                for effect in effects:
+                    await effect(session)
+        except Exception as error:
+            if isinstance(error, _OtherFollower) or is_passing(error):
+                raise
+            # One of them: the others count.
+            async with self._advance(token, event_time) as session:
+                await self._isolation.store(session, effects)
+
+    @contextlib.asynccontextmanager
+    async def _advance(self, token: str, event_time: datetime | None) -> AsyncGenerator[AsyncSession]:
+        """Open a transaction that stores how far events were followed."""
         async with self._database.writing() as session:
             if not await FeedRepository(session).advance(self._name, self._follower_id, token, event_time):
                 raise _OtherFollower
-            for effect in effects:
-                await effect(session)
+            yield session
 
     async def _beat(self) -> None:
         """Renew the lease."""
         while True:
             await asyncio.sleep(BEAT)
-            async with self._database.writing() as session:
-                now = self._clock()
-                if await FeedRepository(session).claim(self._name, self._follower_id, now, now + LEASE) is None:
-                    raise _OtherFollower
+            try:
+                async with self._database.writing() as session:
+                    now = self._clock()
+                    row = await FeedRepository(session).claim(self._name, self._follower_id, now, now + LEASE)
+            except (SQLAlchemyError, OSError) as error:
+                # SQLite may wait too long for the transaction of the first listing. Who has the lease is known later.
+                _logger.info("the lease of the feed could not be renewed", extra={"problem": _reason(error)})
+                continue
+            if row is None:
+                raise _OtherFollower
 
     async def _release(self) -> None:
         try:

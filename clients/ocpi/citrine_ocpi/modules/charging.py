@@ -30,6 +30,7 @@ __all__ = [
     "price",
     "token_type",
     "when",
+    "written_id",
 ]
 
 Fields = dict[str, Any]
@@ -91,6 +92,11 @@ def known_type(name: str, version: Version) -> str:
     return name if kinds(name).is_known else "OTHER"
 
 
+def written_id(text: str, length: int) -> str:
+    """Return an id as a CiString of a length. Empty: it can't be one."""
+    return text if len(text) <= length and text.isascii() and text.isprintable() else ""
+
+
 def cdr_token(token: IdToken, owner: Owner, version: Version) -> Fields:
     """Return a token as sessions and CDRs name it."""
     return {
@@ -98,8 +104,8 @@ def cdr_token(token: IdToken, owner: Owner, version: Version) -> Fields:
         "party_id": owner.party.party_id,
         "uid": (owner.uid or token.id_token)[:36],
         "type": token_type(token.type, version) if not owner.type else known_type(owner.type, version),
-        # A token without a contract is one of itself.
-        "contract_id": owner.contract_id or (owner.uid or token.id_token)[:36],
+        # A token without a contract, or with one that OCPI can't write, is one of itself.
+        "contract_id": written_id(owner.contract_id, 36) or (owner.uid or token.id_token)[:36],
     }
 
 
@@ -154,7 +160,7 @@ def period(start: datetime, volumes: Mapping[str, Decimal], tariff_id: str) -> F
     return {
         "start_date_time": start,
         "dimensions": [{"type": name, "volume": volume} for name, volume in said.items()],
-        "tariff_id": tariff_id or None,
+        "tariff_id": written_id(tariff_id, 36) or None,
     }
 
 

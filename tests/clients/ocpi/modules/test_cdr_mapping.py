@@ -44,6 +44,8 @@ def signed(data: str, time: str) -> dict[str, Any]:
     return {"time": time, "signed_meter_value": value}
 
 
+METER = {"signed_meter_data": READING, "encoding_method": "OCMF", "public_key": "a2V5"}
+
 RECORD: dict[str, Any] = {
     "record_id": "0195a7f0-0000-7000-8000-000000000001",
     "revision": 1,
@@ -190,6 +192,28 @@ def test_a_reservation_that_nobody_used_has_no_evse(version: Version) -> None:
     assert (seen["total_energy"], seen["total_time"]) == (0, Decimal("0.25"))
     assert seen["charging_periods"][0]["dimensions"] == [{"type": "RESERVATION_TIME", "volume": Decimal("0.25")}]
     assert seen["total_cost"] == seen["total_reservation_cost"]
+
+
+@pytest.mark.parametrize("version", Version)
+def test_what_ocpi_can_not_write_costs_no_cdr(version: Version) -> None:
+    """OCPI takes ASCII alone, and a core that is newer knows more values."""
+    changes = {
+        "reference": "Größe",
+        "authorization_method": 99,
+        "stopped_reason": 99,
+        "location": {**RECORD["location"], "connector": {"standard": 999, "format": 99, "power_type": 99}},
+        "signed_start": [{"time": RECORD["start_time"], "signed_meter_value": {**METER, "encoding_method": "é-1"}}],
+    }
+    record = ParseDict({**RECORD, **changes}, ChargeRecord())
+    owner = Owner(OWNER.party, contract_id="NL-TNM-Ä", uid=OWNER.uid)
+
+    seen = written(charge_cdr(record.record_id, record, owner, OURS, "S-1", {}, [], version))
+
+    assert faults(seen, "CDR", str(version)) == []
+    assert "authorization_reference" not in seen
+    assert (seen["auth_method"], seen["cdr_token"]["contract_id"]) == ("WHITELIST", "04A1B2C3")
+    assert seen["cdr_location"]["connector_standard"] == "IEC_62196_T2"
+    assert seen["signed_data"]["encoding_method"] == "?-1"
 
 
 def test_a_record_without_an_end_or_a_known_connector_is_a_cdr_all_the_same() -> None:

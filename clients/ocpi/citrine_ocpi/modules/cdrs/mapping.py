@@ -22,6 +22,7 @@ from citrine_ocpi.modules.charging import (
     period,
     price,
     when,
+    written_id,
 )
 from citrine_ocpi.modules.locations.enums import ONLY_LATER, STANDARDS, name_of
 from citrine_ocpi.transport import Party, Version
@@ -85,8 +86,10 @@ def charge_cdr(
             "end_date_time": end,
             "session_id": session_id,
             "cdr_token": session.get("cdr_token") or cdr_token(record.token.id_token, owner, version),
-            "auth_method": _METHODS[record.authorization_method],
-            "authorization_reference": session.get("authorization_reference") or record.reference[:36] or None,
+            "auth_method": _METHODS.get(record.authorization_method, "WHITELIST"),
+            "authorization_reference": (
+                session.get("authorization_reference") or written_id(record.reference[:36], 36) or None
+            ),
             "cdr_location": _location(record, version),
             "currency": record.currency or NO_CURRENCY,
             "tariffs": [*tariffs],
@@ -231,7 +234,7 @@ def _location(record: records.ChargeRecord, version: Version) -> Fields:
     location = record.location
     connector = location.connector if location.HasField("connector") else locations.LocationConnector()
     said = {
-        "connector_standard": STANDARDS[connector.standard] if connector.standard else None,
+        "connector_standard": STANDARDS.get(connector.standard) if connector.standard else None,
         "connector_format": name_of(locations.ConnectorFormat, connector.format),
         "connector_power_type": name_of(locations.PowerType, connector.power_type),
     }
@@ -261,7 +264,7 @@ def _address(location: records.ChargeRecordLocation | locations.Location) -> Fie
 
 def _remark(record: records.ChargeRecord) -> str:
     parts = []
-    if record.HasField("stopped_reason"):
+    if record.HasField("stopped_reason") and record.stopped_reason in ReasonEnum.values():
         name = ReasonEnum.Name(record.stopped_reason).removeprefix("REASON_ENUM_")
         parts.append(f"Stopped: {name.replace('_', ' ').lower()}")
     if not record.tariff_id:

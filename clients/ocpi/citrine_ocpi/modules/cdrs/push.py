@@ -22,7 +22,7 @@ from citrine.api.v1.tariffs_pb2 import GetTariffRequest, Tariff
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.deliveries import Push
 from citrine_ocpi.deliveries.tables import DeliveryRow
-from citrine_ocpi.feed import Effect
+from citrine_ocpi.feed import Effect, Isolation
 from citrine_ocpi.models import OcpiModel, written_time
 from citrine_ocpi.modules.cdrs.mapping import cdr_model, charge_cdr, credit_of, reservation_cdr
 from citrine_ocpi.modules.charging import Owner, named_id
@@ -35,7 +35,7 @@ from citrine_ocpi.published import Published, PublishedRepository, PublishedRow,
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport import Party, Version
 
-__all__ = ["MODULE", "CdrsListener"]
+__all__ = ["MODULE", "CdrsListener", "push_of"]
 
 MODULE = "cdrs"
 
@@ -59,18 +59,22 @@ class CdrsListener:
         services: Of the adapter.
     """
 
-    kinds: Collection[str] = ("charge_record_made", "reservation_cost_changed")
+    kinds: Collection[str] = ("charge_record_made", "reservation_cost_changed", "token_changed")
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._citrine = services.citrine
         self._places = Places(services.citrine, services.partners)
         self._owners = Owners(services.citrine)
+        self._isolation = Isolation(services.metrics)
         services.outbox.acknowledged.append(self._acknowledged)
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
         """Return what follows from events. Records are read by their list, which misses none."""
         effects: list[Effect] = []
+        for event in events:
+            if event.HasField("token_changed"):
+                self._owners.forget(event.token_changed.id_token)
         if any(event.HasField("charge_record_made") for event in events):
             effects += await self._new_records()
         reserved = {
@@ -86,7 +90,7 @@ class CdrsListener:
                 if error.code() is grpc.StatusCode.NOT_FOUND:
                     continue
                 raise
-            effects += await self._reservation(cost)
+            effects += await self._isolation.effects(_named(cost), self._reservation(cost))
         return effects
 
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
@@ -98,7 +102,7 @@ class CdrsListener:
         request = ListReservationCostsRequest(start_time=TimeRange(start=start) if since is not None else None)
         async for page in self._citrine.pages(self._citrine.reservation_costs.ListReservationCosts, request):
             for cost in page.costs:
-                effects += await self._reservation(cost)
+                effects += await self._isolation.effects(_named(cost), self._reservation(cost))
         return effects
 
     async def _acknowledged(self, session: AsyncSession, row: DeliveryRow, url: str) -> None:
@@ -115,7 +119,7 @@ class CdrsListener:
         async for page in self._citrine.pages(self._citrine.charge_records.ListChargeRecords, request):
             for record in page.records:
                 last = record.change
-                effects += await self._record(record)
+                effects += await self._isolation.effects(f"record/{record.record_id}", self._record(record))
 
         async def advance(session: AsyncSession) -> None:
             await PublishedRepository(session).set_position(MODULE, last)
@@ -169,8 +173,7 @@ class CdrsListener:
             return []
         found, at = owner, place
         tariffs = await self._tariffs(cost.tariff_id, cost.tariff_version, at.party, at.location.time_zone)
-        request = GetReservationRequest(station_id=cost.station_id, reservation_id=cost.reservation_id)
-        reservation = await self._citrine.reservation.GetReservation(request)
+        session_id = await self._session_of(cost)
 
         def make(cdr_id: str, session_id: str, began: Mapping[str, Any], version: Version) -> OcpiModel:
             return reservation_cdr(
@@ -186,16 +189,26 @@ class CdrsListener:
                 # Each change of the cost is another one.
                 revision=cost.update_time.ToMicroseconds(),
                 updated=cost.update_time,
-                # An id of a station may be of another reservation by now.
-                session_of=(
-                    reservation_session_id(reservation.record_id) if reservation.accept_time == cost.start_time else ""
-                ),
+                session_of=session_id,
                 owner=owner,
                 party=at.party,
                 make=None if cost.withdrawn else make,
                 partners=await self._services.partners.list_active(),
             )
         ]
+
+    async def _session_of(self, cost: ReservationCost) -> str:
+        """Return the id of the session of a reservation. Empty: the reservation is no longer known."""
+        request = GetReservationRequest(station_id=cost.station_id, reservation_id=cost.reservation_id)
+        try:
+            reservation = await self._citrine.reservation.GetReservation(request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return ""
+            raise
+        # An id of a station may be of another reservation by now.
+        is_same = reservation.accept_time == cost.start_time
+        return reservation_session_id(reservation.record_id) if is_same else ""
 
     async def _tariffs(
         self, tariff_id: str, version: int, party: Party, time_zone: str
@@ -263,22 +276,27 @@ class CdrsListener:
     async def _send(
         self, session: AsyncSession, row: PublishedRow, receiver: Party, partners: Sequence[Partner]
     ) -> None:
-        party = Party(row.country_code, row.party_id)
         viewers = viewers_of(partners, {receiver})
-        pushes = [
-            Push(
-                partner.partner_id,
-                MODULE,
-                f"{MODULE}/{party.country_code}/{party.party_id}/{row.object_id}",
-                "",
-                cdr_model(row.bodies[partner.version], partner.version),
-                partner.routing(party, receiver),
-                method="POST",
-                # A credit comes before what takes the place of what it credits.
-                order_key=f"{MODULE}/{row.source}",
-            )
-            for partner in viewers
-            if partner.version is not None
-        ]
         await PublishedRepository(session).add_recipients(row, {one.partner_id for one in viewers})
-        await self._services.outbox.add(session, pushes)
+        await self._services.outbox.add(session, [push_of(partner, row, receiver) for partner in viewers])
+
+
+def push_of(partner: Partner, row: PublishedRow, receiver: Party) -> Push:
+    """Return the post of a CDR to a partner, for a party behind it."""
+    assert partner.version is not None
+    party = Party(row.country_code, row.party_id)
+    return Push(
+        partner.partner_id,
+        MODULE,
+        f"{MODULE}/{party.country_code}/{party.party_id}/{row.object_id}",
+        "",
+        cdr_model(row.bodies[partner.version], partner.version),
+        partner.routing(party, receiver),
+        method="POST",
+        # A credit comes before what takes the place of what it credits.
+        order_key=f"{MODULE}/{row.source}",
+    )
+
+
+def _named(cost: ReservationCost) -> str:
+    return f"reservation/{cost.station_id}/{cost.reservation_id}"

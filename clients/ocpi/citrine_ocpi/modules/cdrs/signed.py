@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 
 from citrine.api.v1.charge_records_pb2 import ChargeRecord, SignedReading
 from citrine_ocpi.modules.charging import Fields
@@ -11,6 +12,8 @@ __all__ = ["signed_data"]
 LONGEST_VALUE = 5000
 LONGEST_KEY = 512
 LONGEST_METHOD = 36
+
+_NOT_WRITTEN = re.compile(r"[^\x20-\x7e]")
 
 
 def signed_data(record: ChargeRecord) -> Fields | None:
@@ -26,7 +29,8 @@ def signed_data(record: ChargeRecord) -> Fields | None:
     keys = {one.signed_meter_value.public_key for _, one in readings} - {""}
     key = keys.pop() if len(keys) == 1 else ""
     return {
-        "encoding_method": first.encoding_method[:LONGEST_METHOD],
+        # It only names the format: what is signed is not touched.
+        "encoding_method": _NOT_WRITTEN.sub("?", first.encoding_method[:LONGEST_METHOD]),
         "public_key": key if 0 < len(key) <= LONGEST_KEY else None,
         "signed_values": values,
     }

@@ -46,11 +46,16 @@ ONLY_LATER: Mapping[str, frozenset[str]] = {
 
 
 def name_of(enum: Any, number: int) -> str | None:
-    """Return a value as OCPI writes it, which is its name without that of its enum. None: it is not specified."""
+    """Return a value as OCPI writes it, which is its name without that of its enum.
+
+    None: it is not specified, or of a core that is newer than the adapter.
+    """
+    if not number or number not in enum.values():
+        return None
     # Enums are typed each by itself, and have nothing in common.
     prefix: str = enum.Name(0).removesuffix("UNSPECIFIED")
     name: str = enum.Name(number)
-    return name.removeprefix(prefix) if number else None
+    return name.removeprefix(prefix)
 
 
 def names_of(enum: Any, numbers: Iterable[int]) -> list[str]:

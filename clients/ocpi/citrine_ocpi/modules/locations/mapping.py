@@ -88,12 +88,12 @@ def _evse(evse: api.LocationEvse, location: api.Location, version: Version) -> F
     return {
         "uid": evse.uid,
         "evse_id": evse.public_id or None,
-        "status": STATUSES[evse.status],
+        "status": STATUSES.get(evse.status, "UNKNOWN"),
         "status_schedule": [
             {
                 "period_begin": _time(one.period_begin),
                 "period_end": _time(one.period_end) if one.HasField("period_end") else None,
-                "status": STATUSES[one.status],
+                "status": STATUSES.get(one.status, "UNKNOWN"),
             }
             for one in evse.status_schedule
         ],
@@ -116,17 +116,18 @@ def _evse(evse: api.LocationEvse, location: api.Location, version: Version) -> F
 
 def _connector(connector: api.LocationConnector, tariff_ids: Iterable[str], version: Version) -> Fields | None:
     """Return a connector. None: something is not known of it that OCPI requires, or the version can't say it."""
-    required = (connector.standard, connector.format, connector.power_type, connector.max_voltage)
-    standard = STANDARDS[connector.standard]
-    if not (all(required) and connector.max_amperage):
+    standard = STANDARDS.get(connector.standard) if connector.standard else None
+    shape = name_of(api.ConnectorFormat, connector.format)
+    power_type = name_of(api.PowerType, connector.power_type)
+    if not all((standard, shape, power_type, connector.max_voltage, connector.max_amperage)):
         return None
     if version is Version.V2_2_1 and standard in ONLY_LATER["connectors"]:
         return None
     return {
         "id": str(connector.connector_id),
         "standard": standard,
-        "format": name_of(api.ConnectorFormat, connector.format),
-        "power_type": name_of(api.PowerType, connector.power_type),
+        "format": shape,
+        "power_type": power_type,
         "max_voltage": connector.max_voltage,
         "max_amperage": connector.max_amperage,
         "max_electric_power": connector.max_electric_power or None,
@@ -167,7 +168,7 @@ def _image(image: api.Image) -> Fields:
     return {
         "url": image.url,
         "thumbnail": image.thumbnail or None,
-        "category": name_of(api.ImageCategory, image.category),
+        "category": name_of(api.ImageCategory, image.category) or "OTHER",
         "type": image.type,
         "width": image.width or None,
         "height": image.height or None,
@@ -194,12 +195,14 @@ def _energy_mix(mix: api.EnergyMix) -> Fields:
     return {
         "is_green_energy": mix.is_green_energy,
         "energy_sources": [
-            {"source": name_of(api.EnergySourceCategory, one.source), "percentage": one.percentage}
+            {"source": source, "percentage": one.percentage}
             for one in mix.energy_sources
+            if (source := name_of(api.EnergySourceCategory, one.source))
         ],
         "environ_impact": [
-            {"category": name_of(api.EnvironmentalImpactCategory, one.category), "amount": one.amount}
+            {"category": category, "amount": one.amount}
             for one in mix.environ_impact
+            if (category := name_of(api.EnvironmentalImpactCategory, one.category))
         ],
         "supplier_name": mix.supplier_name or None,
         "energy_product_name": mix.energy_product_name or None,

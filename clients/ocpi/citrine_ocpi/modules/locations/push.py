@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, ListLocationsRequest, Location, PublishToken
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.deliveries import Push
-from citrine_ocpi.feed import Effect
+from citrine_ocpi.feed import Effect, Isolation
 from citrine_ocpi.models import written_time
 from citrine_ocpi.modules.locations.allowed import allowed_state, shown_body
 from citrine_ocpi.modules.locations.mapping import evse_model, location_body, location_model
@@ -56,6 +56,7 @@ class LocationsListener:
         self._citrine = services.citrine
         self._places = Places(services.citrine, services.partners)
         self._owners = Owners(services.citrine)
+        self._isolation = Isolation(services.metrics)
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
         """Return what follows from events."""
@@ -68,11 +69,15 @@ class LocationsListener:
                 location_ids |= {one.location_id for one in page.evses}
         limit = asyncio.Semaphore(AT_A_TIME)
 
-        async def read(location_id: str) -> Effect:
+        async def read(location_id: str) -> Sequence[Effect]:
             async with limit:
-                return await self._effect(location_id, await self._places.location(location_id))
+                return await self._effects(location_id, await self._places.location(location_id))
 
-        return await asyncio.gather(*map(read, sorted(location_ids)))
+        def isolated(location_id: str) -> Coroutine[Any, Any, Sequence[Effect]]:
+            return self._isolation.effects(f"location/{location_id}", read(location_id))
+
+        found = await asyncio.gather(*map(isolated, sorted(location_ids)))
+        return [effect for effects in found for effect in effects]
 
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
         """Return what follows from all locations: none is listed by the time of its last status."""
@@ -80,13 +85,18 @@ class LocationsListener:
         seen: set[str] = set()
         request = ListLocationsRequest(include_evses=True)
         async for page in self._citrine.pages(self._citrine.locations.ListLocations, request):
-            effects += [await self._effect(one.location_id, one) for one in page.locations]
+            for one in page.locations:
+                made = self._effects(one.location_id, one)
+                effects += await self._isolation.effects(f"location/{one.location_id}", made)
             seen |= {one.location_id for one in page.locations}
         async with self._services.database.reading() as session:
             known = await PublishedRepository(session).ids(MODULE)
-        return [*effects, *[await self._effect(one, None) for one in known if one not in seen]]
+        for gone in known:
+            if gone not in seen:
+                effects += await self._isolation.effects(f"location/{gone}", self._effects(gone, None))
+        return effects
 
-    async def _effect(self, location_id: str, location: Location | None) -> Effect:
+    async def _effects(self, location_id: str, location: Location | None) -> Sequence[Effect]:
         party, owners = None, list[set[Party]]()
         audience = set[Party]()
         if location is not None:
@@ -100,7 +110,7 @@ class LocationsListener:
                 owners = await self._keep_owned(location)
                 audience = set[Party]().union(*owners)
         partners = await self._services.partners.list_active()
-        return partial(
+        store = partial(
             self._store,
             location_id=location_id,
             location=location,
@@ -109,6 +119,7 @@ class LocationsListener:
             owners=owners,
             partners=partners,
         )
+        return [store]
 
     async def _keep_owned(self, location: Location) -> list[set[Party]]:
         """Take the tokens out of a location that are no partner's, and return the parties of those that are left."""

@@ -10,7 +10,7 @@ from citrine.api.v1.tariff_and_cost_pb2 import TransactionCost
 from citrine.api.v1.transactions_pb2 import Transaction
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum, ReasonEnum
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
-from citrine_ocpi.modules.charging import NO_CURRENCY, Fields, Owner, cdr_token, place_of, price, when
+from citrine_ocpi.modules.charging import NO_CURRENCY, Fields, Owner, cdr_token, place_of, price, when, written_id
 from citrine_ocpi.modules.places import Place
 from citrine_ocpi.transport import Version
 
@@ -78,7 +78,7 @@ def transaction_session(
             "kwh": Decimal(str(transaction.energy_wh)) / 1000,
             "cdr_token": cdr_token(transaction.id_token, owner, version),
             "auth_method": auth_method(transaction, owner, reference),
-            "authorization_reference": (transaction.reference or reference)[:36] or None,
+            "authorization_reference": written_id((transaction.reference or reference)[:36], 36) or None,
             "location_id": place.location_id,
             **place_of(place.evse_uid, transaction.connector_id if transaction.HasField("connector_id") else None),
             "currency": _currency(cost),

@@ -18,7 +18,7 @@ from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest, Transa
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListTransactionsRequest, Transaction
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.deliveries import Push
-from citrine_ocpi.feed import Effect
+from citrine_ocpi.feed import Effect, Isolation
 from citrine_ocpi.models import OcpiModel, written_time
 from citrine_ocpi.modules.charging import Owner, named_id, when
 from citrine_ocpi.modules.owners import Owners, as_known
@@ -32,7 +32,7 @@ from citrine_ocpi.services import Services
 from citrine_ocpi.transport import Party, Version
 from citrine_ocpi.transport.paging import parse_time
 
-__all__ = ["MODULE", "SessionsListener", "session_id_of", "transaction_source"]
+__all__ = ["MODULE", "SessionsListener", "push_of", "session_id_of", "transaction_source"]
 
 MODULE = "sessions"
 
@@ -90,6 +90,7 @@ class SessionsListener:
         self._citrine = services.citrine
         self._places = Places(services.citrine, services.partners)
         self._owners = Owners(services.citrine)
+        self._isolation = Isolation(services.metrics)
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
         """Return what follows from events: each transaction is read once, as it is now."""
@@ -101,7 +102,9 @@ class SessionsListener:
                     self._owners.forget(event.token_changed.id_token)
                 case "reservation_changed":
                     changed = event.reservation_changed
-                    effects += await self._reservation(event.station_id, changed.reservation_id)
+                    subject = f"reservation/{event.station_id}/{changed.reservation_id}"
+                    reserved = self._reservation(event.station_id, changed.reservation_id)
+                    effects += await self._isolation.effects(subject, reserved)
                     if changed.transaction_id:
                         transactions[event.station_id, changed.transaction_id] = None
                 case "transaction_cost_changed":
@@ -117,7 +120,8 @@ class SessionsListener:
             request = GetTransactionRequest(station_id=station_id, transaction_id=transaction_id)
             transaction = await _found(partial(self._citrine.transactions.GetTransaction, request))
             if transaction is not None:
-                effects += await self._transaction(transaction)
+                source = transaction_source(station_id, transaction_id)
+                effects += await self._isolation.effects(source, self._transaction(transaction))
         return effects
 
     async def _is_known(self, station_id: str, transaction_id: str) -> bool:
@@ -136,11 +140,14 @@ class SessionsListener:
         for request in requests:
             async for page in self._citrine.pages(self._citrine.transactions.ListTransactions, request):
                 for transaction in page.transactions:
-                    effects += await self._transaction(transaction)
+                    source = transaction_source(transaction.station_id, transaction.transaction_id)
+                    effects += await self._isolation.effects(source, self._transaction(transaction))
         open_only = reservations.ListReservationsRequest(open_only=True)
         async for listed in self._citrine.pages(self._citrine.reservation.ListReservations, open_only):
             for one in listed.reservations:
-                effects += await self._reservation(one.station_id, one.request.id)
+                subject = f"reservation/{one.station_id}/{one.request.id}"
+                reserved = self._reservation(one.station_id, one.request.id)
+                effects += await self._isolation.effects(subject, reserved)
         return effects
 
     async def _transaction(self, transaction: Transaction) -> list[Effect]:
@@ -344,6 +351,13 @@ def changed_fields(before: dict[str, Any], after: dict[str, Any]) -> dict[str, A
 
 def _same(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
     return before is not None and {**before, "last_updated": ""} == {**after, "last_updated": ""}
+
+
+def push_of(partner: Partner, row: PublishedRow, receiver: Party) -> Push:
+    """Return the put of a whole session to a partner, for a party behind it."""
+    assert partner.version is not None
+    model = session_model(row.bodies[partner.version], partner.version)
+    return _push(partner, Party(row.country_code, row.party_id), receiver, row.object_id, model, {})
 
 
 def _push(

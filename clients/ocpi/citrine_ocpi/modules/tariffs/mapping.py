@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
+from pydantic import ValidationError
 
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine_ocpi.models import shortened, v2_2_1, v2_3_0
@@ -83,7 +84,11 @@ def express(
     remarks.check()
     # At last: notes are part of the texts.
     fields["tariff_alt_text"] = [*_texts(tariff, remarks)]
-    made = (v2_3_0 if version == "2.3.0" else v2_2_1).Tariff.model_validate(fields)
+    try:
+        made = (v2_3_0 if version == "2.3.0" else v2_2_1).Tariff.model_validate(fields)
+    except ValidationError as error:
+        # As an id that is not of ASCII.
+        raise NotExpressible((" ".join(str(error).split()),)) from error
     return Expressed(made, remarks.approximations)
 
 
