@@ -122,11 +122,50 @@ class PublishedRepository:
         )
         return {*rows}
 
-    async def add_recipients(self, row: PublishedRow, partner_ids: Iterable[str]) -> None:
-        """Store that partners are sent an object."""
+    async def missed(
+        self,
+        module: str,
+        partner_id: str,
+        parties: Collection[Party],
+        since: datetime | None,
+        limit: int,
+        *,
+        is_locked: bool = False,
+    ) -> Sequence[tuple[PublishedRow, Party]]:
+        """Return objects that a partner was not sent, each with the party that may see it, the first one first.
+
+        Args:
+            module: Of the objects.
+            partner_id: Of the partner.
+            parties: Behind it.
+            since: When they were last updated, at the earliest. None: ever.
+            limit: At most so many.
+            is_locked: Whether nobody else may change them until the end of the transaction.
+        """
+        was_sent = exists().where(
+            ReceiptRow.published_id == PublishedRow.published_id, ReceiptRow.partner_id == partner_id
+        )
+        wanted = tuple_(AudienceRow.country_code, AudienceRow.party_id).in_(
+            [(one.country_code, one.party_id) for one in parties]
+        )
+        query = (
+            select(PublishedRow, AudienceRow.country_code, AudienceRow.party_id)
+            .join(AudienceRow, AudienceRow.published_id == PublishedRow.published_id)
+            .where(PublishedRow.module == module, wanted, ~was_sent)
+            .order_by(PublishedRow.published_id)
+            .limit(limit)
+        )
+        if since is not None:
+            query = query.where(PublishedRow.last_updated >= since)
+        if is_locked:
+            query = query.with_for_update(of=PublishedRow)
+        return [(row, Party(country, party)) for row, country, party in await self._session.execute(query)]
+
+    async def add_recipients(self, row: PublishedRow, partner_ids: Iterable[str]) -> set[str]:
+        """Store that partners are sent an object, and return those who were not before."""
         rows = [{"published_id": row.published_id, "partner_id": one, "url": ""} for one in partner_ids]
-        if rows:
-            await insert_missing(self._session, ReceiptRow, rows, [ReceiptRow.published_id, ReceiptRow.partner_id])
+        inserted = await insert_missing(self._session, ReceiptRow, rows, [ReceiptRow.partner_id])
+        return {str(one) for (one,) in inserted}
 
     async def remove_recipients(self, row: PublishedRow, partner_ids: Collection[str]) -> None:
         """Store that partners see an object no more."""

@@ -4,8 +4,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from citrine_ocpi.feed import Listener
-from citrine_ocpi.modules.cdrs.push import CdrsListener
+from citrine_ocpi.modules.cdrs.push import MODULE, CdrsListener, push_of
 from citrine_ocpi.modules.cdrs.server import CdrsServer
+from citrine_ocpi.modules.missed import Missed
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Endpoint
 
@@ -22,6 +23,7 @@ class CdrsModule:
     def __init__(self, services: Services) -> None:
         self._server = CdrsServer(services)
         self._listener = CdrsListener(services)
+        self._missed = Missed(services, MODULE, push_of)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return what it serves."""
@@ -32,5 +34,5 @@ class CdrsModule:
         return [self._listener]
 
     def tasks(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
-        """Return what it does all the time: nothing."""
-        return []
+        """Return what sends partners what they missed."""
+        return [self._missed.run]

@@ -4,8 +4,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from citrine_ocpi.feed import Listener
+from citrine_ocpi.modules.missed import Missed
 from citrine_ocpi.modules.sessions.lookup import KnownSession, find_session
-from citrine_ocpi.modules.sessions.push import SessionsListener
+from citrine_ocpi.modules.sessions.push import MODULE, SessionsListener, push_of
 from citrine_ocpi.modules.sessions.server import SessionsServer
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Endpoint
@@ -23,6 +24,7 @@ class SessionsModule:
     def __init__(self, services: Services) -> None:
         self._server = SessionsServer(services)
         self._listener = SessionsListener(services)
+        self._missed = Missed(services, MODULE, push_of)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return what it serves."""
@@ -33,5 +35,5 @@ class SessionsModule:
         return [self._listener]
 
     def tasks(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
-        """Return what it does all the time: nothing."""
-        return []
+        """Return what sends partners what they missed."""
+        return [self._missed.run]
