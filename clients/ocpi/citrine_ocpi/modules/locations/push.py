@@ -107,7 +107,7 @@ class LocationsListener:
                 audience = {EVERYBODY_PARTY}
                 location.ClearField("publish_allowed_to")
             else:
-                owners = await self._keep_owned(location)
+                owners = await self._remove_foreign(location)
                 audience = set[Party]().union(*owners)
         partners = await self._services.partners.list_active()
         store = partial(
@@ -121,12 +121,12 @@ class LocationsListener:
         )
         return [store]
 
-    async def _keep_owned(self, location: Location) -> list[set[Party]]:
+    async def _remove_foreign(self, location: Location) -> list[set[Party]]:
         """Take the tokens out of a location that are no partner's, and return the parties of those that are left."""
         owned = [(one, parties) for one in location.publish_allowed_to if (parties := await self._owners.shown_to(one))]
-        kept = [PublishToken.FromString(one.SerializeToString()) for one, _ in owned]
+        allowed = [PublishToken.FromString(one.SerializeToString()) for one, _ in owned]
         location.ClearField("publish_allowed_to")
-        location.publish_allowed_to.extend(kept)
+        location.publish_allowed_to.extend(allowed)
         return [parties for _, parties in owned]
 
     async def _store(
