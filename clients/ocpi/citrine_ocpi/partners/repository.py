@@ -118,6 +118,6 @@ class PartnerRepository:
         return row is not None
 
 
-def _own_parties() -> Select[tuple[OwnPartyRow]]:
+def _own_parties() -> Select[OwnPartyRow]:
     order = (OwnPartyRow.create_time, OwnPartyRow.country_code, OwnPartyRow.party_id)
     return select(OwnPartyRow).order_by(*order)
