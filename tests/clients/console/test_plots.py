@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+from citrine.api.v1.meter_values_pb2 import Sample
 from citrine.api.v1.statistics_pb2 import Revenue, SeriesPoint
 from citrine.api.v1.tariffs_pb2 import Amount
+from citrine.ocpp.v2.types_pb2 import LocationEnum, PhaseEnum, SampledValue
 from citrine_console.pages.overview import revenue_bars
+from citrine_console.pages.transaction_cost import energy_series
 from citrine_console.plots import Series, lines
 
 BEGIN = datetime(2026, 11, 30, tzinfo=UTC)
@@ -36,3 +39,23 @@ def test_revenue_is_plotted_in_each_currency() -> None:
     assert "7.70 CHF" in plot
     assert "Revenue in EUR" in plot
     assert "12.10 EUR" in plot
+
+
+def _register(second: int, wh: int, **said: object) -> Sample:
+    sample = Sample(value=str(wh), sampled_value=SampledValue(value=wh, **said))  # type: ignore[arg-type]
+    sample.time.FromDatetime(BEGIN + timedelta(seconds=second))
+    return sample
+
+
+def test_the_energy_of_a_transaction_is_that_of_all_phases_at_its_outlet() -> None:
+    others = [
+        _register(20, 400, phase=PhaseEnum.PHASE_ENUM_L1, location=LocationEnum.LOCATION_ENUM_OUTLET),
+        _register(20, 9000, location=LocationEnum.LOCATION_ENUM_INLET),
+    ]
+    outlet = [_register(60, 2500, location=LocationEnum.LOCATION_ENUM_OUTLET), _register(0, 1000)]
+
+    energy = energy_series([*others, *outlet])
+
+    assert energy is not None
+    assert energy.points == [(BEGIN, 0.0), (BEGIN + timedelta(seconds=60), 1.5)]
+    assert energy_series(others) is None

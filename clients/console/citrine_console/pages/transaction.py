@@ -23,7 +23,7 @@ from citrine_console.lists import PAGE_SIZE
 from citrine_console.live import Page, Region
 from citrine_console.live.regions import Load
 from citrine_console.pages import transaction_actions
-from citrine_console.pages.transaction_cost import cost_series, find_cost
+from citrine_console.pages.transaction_cost import REGISTER, cost_series, energy_series, find_cost
 from citrine_console.paging import paging
 from citrine_console.plots import Series, lines
 from citrine_console.site import Action
@@ -39,9 +39,6 @@ T = TypeVar("T")
 
 MOST_SAMPLES = 5000
 """Samples that plots are made of; a transaction with more is plotted by its first ones, and that is said."""
-
-_REGISTER = "Energy.Active.Import.Register"
-"""What a sample is of that says nothing else, in Wh."""
 
 MOST_EVENTS = 200
 MOST_LISTED = 10
@@ -163,26 +160,20 @@ async def _plots(visit: Visit) -> Mapping[str, object]:
             is_cut = True
             break
     zone = await station_zone(visit, visit["station_id"])
-    measured = _measurands(samples)
-    curve = await _cost_curve(visit, dict(measured))
-    plots = [*([(_("Cost and energy"), curve)] if curve else []), *measured]
+    curve = await _cost_curve(visit, samples)
+    plots = [*([(_("Cost and energy"), curve)] if curve else []), *_measurands(samples)]
     return {
         "plots": [lines(title, series, zone) for title, series in plots],
         "most": MOST_SAMPLES if is_cut else 0,
     }
 
 
-async def _cost_curve(visit: Visit, measured: Mapping[str, Sequence[Series]]) -> list[Series]:
+async def _cost_curve(visit: Visit, samples: Sequence[Sample]) -> list[Series]:
     """Return what the transaction cost as it went on, and its energy meanwhile; nothing where nobody was told."""
     cost = await find_cost(visit, visit["station_id"], visit["transaction_id"])
     curve = None if cost is None else await cost_series(visit, cost)
-    if curve is None:
-        return []
-    energy = [
-        Series(_("energy"), [(time, (value - line.points[0][1]) / 1000) for time, value in line.points], "kWh", 2)
-        for line in measured.get(_REGISTER, ())[:1]
-    ]
-    return [curve, *energy]
+    energy = energy_series(samples)
+    return [] if curve is None else [curve] if energy is None else [curve, energy]
 
 
 def _measurands(samples: Sequence[Sample]) -> Sequence[tuple[str, list[Series]]]:
@@ -191,7 +182,7 @@ def _measurands(samples: Sequence[Sample]) -> Sequence[tuple[str, list[Series]]]
     units: dict[str, str] = {}
     for one in samples:
         sampled = one.sampled_value
-        measurand = enum_word(sampled, "measurand") or _REGISTER
+        measurand = enum_word(sampled, "measurand") or REGISTER
         line = " ".join(filter(None, (enum_word(sampled, "phase"), enum_word(sampled, "location")))) or measurand
         units[measurand] = "%" if one.unit == "Percent" else one.unit
         found.setdefault(measurand, {}).setdefault(line, []).append((one.time.ToDatetime(tzinfo=UTC), float(one.value)))

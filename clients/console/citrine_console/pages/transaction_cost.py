@@ -5,13 +5,18 @@ from datetime import UTC, datetime
 
 import grpc
 
+from citrine.api.v1.meter_values_pb2 import Sample
 from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest, TransactionCost
 from citrine.api.v1.transactions_pb2 import ListTransactionEventsRequest
+from citrine_console.formats import enum_word
 from citrine_console.plots import Series
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
-__all__ = ["cost_series", "find_cost"]
+__all__ = ["REGISTER", "cost_series", "energy_series", "find_cost"]
+
+REGISTER = "Energy.Active.Import.Register"
+"""What a sample is of that says nothing else, in Wh."""
 
 MOST_EVENTS = 500
 """Newest events that a curve is made of."""
@@ -44,6 +49,21 @@ async def cost_series(visit: Visit, cost: TransactionCost) -> Series | None:
         if event.response.HasField("total_cost")
     ]
     return Series(_("cost"), _with_present(sorted(points), cost), cost.cost.currency, 2) if points else None
+
+
+def energy_series(samples: Sequence[Sample]) -> Series | None:
+    """Return the energy of a transaction over time, by the register of the outlet; None where only others tell it.
+
+    Registers of single phases, of the inlet or of the grid are of another energy.
+    """
+    points = sorted(
+        (one.time.ToDatetime(tzinfo=UTC), float(one.value) / 1000)
+        for one in samples
+        if (enum_word(one.sampled_value, "measurand") or REGISTER) == REGISTER
+        and not one.sampled_value.HasField("phase")
+        and enum_word(one.sampled_value, "location") in ("", "Outlet")
+    )
+    return Series(_("energy"), [(time, value - points[0][1]) for time, value in points], "kWh", 2) if points else None
 
 
 def _with_present(points: Sequence[tuple[datetime, float]], cost: TransactionCost) -> list[tuple[datetime, float]]:
