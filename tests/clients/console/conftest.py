@@ -11,8 +11,11 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from citrine_sdk import Citrine
 from tests.clients.console.pages import Opened
+from tests.clients.scripted_core import core
 from tests.support.browser import open_browser
 from tests.support.documents_runner import Demo, demo
+
+__all__ = ["core"]
 
 SIZE = {"width": 1280, "height": 900}
 

@@ -15,9 +15,11 @@ from citrine.events.v1.events_service_pb2 import ListEventsRequest
 from citrine_console.cells import Ago, Card, Code, badge, evse_words, facts, link, muted, segment, two_lines
 from citrine_console.formats import enum_word
 from citrine_console.live import Page, Region, of_station
+from citrine_console.pages.newest_events import newest_events
 from citrine_console.pages.overview import EVENTS
 from citrine_console.pages.station_tabs import STATION_EVENTS, tab_page
 from citrine_console.pages.transaction_cost import cost_series, find_cost
+from citrine_console.paging import paging
 from citrine_console.plots import Series, lines
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
@@ -184,9 +186,11 @@ async def _commands(visit: Visit) -> Mapping[str, object]:
 
 
 async def _events(visit: Visit) -> Mapping[str, object]:
-    request = ListEventsRequest(station_ids=[visit["station_id"]], page_size=SHOWN_EVENTS)
-    answer = await visit.citrine.events.ListEvents(request)
-    return {"events": [(event, event_words(event)) for event in answer.events], "of_station": True}
+    request = ListEventsRequest(
+        station_ids=[visit["station_id"]], page_size=SHOWN_EVENTS, page_token=visit.query["events-page"]
+    )
+    found, before = await newest_events(visit.citrine, request)
+    return {"events": [(event, event_words(event)) for event in found], "pages": paging(visit, before, "events")}
 
 
 PAGES: list[Page] = [
