@@ -8,9 +8,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import TypeAlias
 
 from markupsafe import Markup
 
+from citrine_console.formats import NOTHING
 from citrine_console.texts import _
 
 __all__ = ["Bars", "Series", "bars", "lines"]
@@ -20,6 +22,9 @@ WIDTH, HEIGHT = 1000, 300
 
 Y_STEPS = 4
 """Steps of the vertical axis."""
+
+Point: TypeAlias = tuple[datetime, float | None]
+"""A time and the value then. None: there is none from then on, and the line is broken."""
 
 _LABELS = 5
 """Most labels of the horizontal axis."""
@@ -40,7 +45,7 @@ class Series:
     """What one line shows."""
 
     name: str
-    points: Sequence[tuple[datetime, float]]
+    points: Sequence[Point]
     unit: str = ""
     digits: int = 1
     stepped: bool = False
@@ -74,7 +79,7 @@ def lines(title: str, series: Sequence[Series], zone: tzinfo, *, start: datetime
         zone: Time zone of the labels.
         start: Where the axis begins. None: at the first point.
     """
-    drawn = [one for one in series if len(one.points) > 0]
+    drawn = [one for one in series if _values(one)]
     times = [time for one in drawn for time, _value in one.points]
     if not times:
         return _nothing(title)
@@ -82,7 +87,7 @@ def lines(title: str, series: Sequence[Series], zone: tzinfo, *, start: datetime
     span = max((last - first).total_seconds(), 1.0)
     most: dict[str, float] = {}
     for one in drawn:
-        most[one.unit] = max(most.get(one.unit, 0.0), *(value for _time, value in one.points))
+        most[one.unit] = max(most.get(one.unit, 0.0), *_values(one))
     tops = [ceiling(most[one.unit]) for one in drawn]
 
     def place(time: datetime) -> float:
@@ -90,15 +95,17 @@ def lines(title: str, series: Sequence[Series], zone: tzinfo, *, start: datetime
 
     paths, marks = [], []
     for index, (one, top) in enumerate(zip(drawn, tops, strict=True)):
-        corners = _corners(one, place, top)
-        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in corners)
-        if index == 0 and len(corners) > 1:
-            paths.append(
+        parts = _parts(one, place, top)
+        runs = ["M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in part) for part in parts]
+        if index == 0:
+            paths += [
                 Markup('<path class="plot-area" d="{}L{:.1f} {}L{:.1f} {}Z"/>').format(
-                    path, corners[-1][0], HEIGHT, corners[0][0], HEIGHT
+                    run, part[-1][0], HEIGHT, part[0][0], HEIGHT
                 )
-            )
-        paths.append(Markup('<path class="plot-line plot-{}" d="{}"/>').format(index, path))
+                for run, part in zip(runs, parts, strict=True)
+                if len(part) > 1
+            ]
+        paths.append(Markup('<path class="plot-line plot-{}" d="{}"/>').format(index, "".join(runs)))
         marks += [
             [round(place(time), 1), f"{time.astimezone(zone):%H:%M:%S}  {one.name} {_value(value, one)}"]
             for time, value in _thinned(one.points)
@@ -148,31 +155,46 @@ def bars(
     return _figure(title, stacks, [top] * len(stacks), Markup("").join(drawn), names[::step], marks, table)
 
 
-def _corners(one: Series, place: Callable[[datetime], float], top: float) -> list[tuple[float, float]]:
-    corners: list[tuple[float, float]] = []
+def _values(one: Series) -> list[float]:
+    return [value for _time, value in one.points if value is not None]
+
+
+def _parts(one: Series, place: Callable[[datetime], float], top: float) -> list[list[tuple[float, float]]]:
+    """Return the corners of a line, in parts where it is broken. What is stepped goes on until there."""
+    parts: list[list[tuple[float, float]]] = [[]]
     for time, value in _thinned(one.points):
-        x, y = place(time), HEIGHT - max(min(value / top, 1.0), 0.0) * HEIGHT
-        if one.stepped and corners:
-            corners.append((x, corners[-1][1]))
-        corners.append((x, y))
-    return corners
+        x, part = place(time), parts[-1]
+        if one.stepped and part:
+            part.append((x, part[-1][1]))
+        if value is not None:
+            part.append((x, HEIGHT - max(min(value / top, 1.0), 0.0) * HEIGHT))
+        elif part:
+            parts.append([])
+    return [part for part in parts if part]
 
 
-def _thinned(points: Sequence[tuple[datetime, float]], most: int = 500) -> Sequence[tuple[datetime, float]]:
-    """Return no more points than can be told apart: the first, the last, and the least and the most of each step."""
+def _thinned(points: Sequence[Point], most: int = 500) -> Sequence[Point]:
+    """Return no more points than can be told apart: the first, the last, and the least and the most of each step.
+
+    Where the line is broken is kept, too.
+    """
     if len(points) <= most:
         return points
     steps = most // 2 - 1
     width = len(points) / steps
-    chosen = {0, len(points) - 1}
+    chosen = {0, len(points) - 1} | {place for place, (_time, value) in enumerate(points) if value is None}
     for step in range(steps):
-        places = range(int(step * width), int((step + 1) * width))
-        chosen |= {choose(places, key=lambda place: points[place][1]) for choose in (min, max)}
+        values = [
+            (value, place)
+            for place in range(int(step * width), int((step + 1) * width))
+            if (value := points[place][1]) is not None
+        ]
+        chosen |= {choose(values)[1] for choose in (min, max) if values}
     return [points[place] for place in sorted(chosen)]
 
 
-def _value(value: float, one: Series | Bars) -> str:
-    return f"{value:,.{one.digits}f} {one.unit}".strip()
+def _value(value: float | None, one: Series | Bars) -> str:
+    return NOTHING if value is None else f"{value:,.{one.digits}f} {one.unit}".strip()
 
 
 def _time_label(time: datetime, zone: tzinfo, span: float) -> str:

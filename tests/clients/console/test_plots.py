@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from citrine.api.v1.meter_values_pb2 import Sample
 from citrine.api.v1.statistics_pb2 import Revenue, SeriesPoint
 from citrine.api.v1.tariffs_pb2 import Amount
+from citrine.events.v1.events_pb2 import ChargingPlanChanged, ChargingShareGiven, Event
 from citrine.ocpp.v2.types_pb2 import LocationEnum, PhaseEnum, SampledValue
 from citrine_console.pages.overview import revenue_bars
+from citrine_console.pages.plan_history import plan_series
 from citrine_console.pages.transaction_cost import energy_series
 from citrine_console.plots import Series, lines
 
@@ -59,3 +61,27 @@ def test_the_energy_of_a_transaction_is_that_of_all_phases_at_its_outlet() -> No
     assert energy is not None
     assert energy.points == [(BEGIN, 0.0), (BEGIN + timedelta(seconds=60), 1.5)]
     assert energy_series(others) is None
+
+
+def _plan(minute: int, **said: object) -> Event:
+    event = Event(charging_plan_changed=ChargingPlanChanged(**said))  # type: ignore[arg-type]
+    event.time.FromDatetime(BEGIN + timedelta(minutes=minute))
+    return event
+
+
+def test_the_line_of_a_share_of_the_plan_ends_with_it_and_one_of_no_limit_is_broken() -> None:
+    changes = [
+        _plan(0, max_current_a=32, shares=[ChargingShareGiven(evse_id=1, given_a=16)]),
+        _plan(5),
+        _plan(10, max_current_a=20),
+    ]
+
+    limit, share = plan_series(changes, BEGIN + timedelta(minutes=20))
+    plot = str(lines("Current", [limit, share], UTC))
+
+    assert [value for _time, value in limit.points] == [32, None, 20, 20]
+    assert [value for _time, value in share.points] == [16, None]
+    assert 'class="plot-line plot-0" d="M0.0 60.0L250.0 60.0M500.0 150.0L1000.0 150.0L1000.0 150.0"' in plot
+    assert 'class="plot-line plot-1" d="M0.0 180.0L250.0 180.0"' in plot
+    assert plot.count('class="plot-area"') == 2
+    assert "<td>EVSE 1</td><td>\u2013</td>" in plot

@@ -7,11 +7,12 @@ from citrine.events.v1.events_pb2 import ChargingPlanChanged, Event
 from citrine.events.v1.events_service_pb2 import ListEventsRequest
 from citrine_console.cells import Card, evse_words
 from citrine_console.clock import utc_now
+from citrine_console.pages.newest_events import newest_events
 from citrine_console.plots import Series, lines
 from citrine_console.texts import _
 from citrine_console.visits import Visit
 
-__all__ = ["plan_history"]
+__all__ = ["plan_history", "plan_series"]
 
 MOST_CHANGES = 200
 
@@ -24,25 +25,40 @@ async def plan_history(visit: Visit, station_id: str) -> list[Card]:
     if not visit.may("ListEvents"):
         return []
     request = ListEventsRequest(station_ids=[station_id], kinds=["charging_plan_changed"], page_size=MOST_CHANGES)
-    changes = [*reversed((await visit.citrine.events.ListEvents(request)).events)]
-    series = _series(changes)
-    return [Card(_("Plan over time"), lines(_("Current, each phase"), series, visit.zone))] if series else []
+    changes, before = await newest_events(visit.citrine, request)
+    series = plan_series([*reversed(changes)], utc_now())
+    if not series:
+        return []
+    hints = []
+    if before:
+        hints.append(_("Only the newest {number} changes are shown.").format(number=len(changes)))
+    if any(one.evse_id > MOST_EVSES for change in changes for one in change.charging_plan_changed.shares):
+        hints.append(_("EVSEs above {number} have no line here.").format(number=MOST_EVSES))
+    plot = lines(_("Current, each phase"), series, visit.zone)
+    return [Card(_("Plan over time"), plot, hint=" ".join(hints))]
 
 
-def _series(changes: Sequence[Event]) -> list[Series]:
-    found: dict[str, list[tuple[datetime, float]]] = {}
+def plan_series(changes: Sequence[Event], now: datetime) -> list[Series]:
+    """Return the lines of plans, the earliest first. What a plan says nothing of is not limited, and has no line then.
+
+    A value holds until the next plan, and that of the last one until now.
+    """
+    found: dict[str, list[tuple[datetime, float | None]]] = {}
     for change in changes:
-        time, plan = change.time.ToDatetime(tzinfo=UTC), change.charging_plan_changed
-        for name, value in _values(plan):
-            found.setdefault(name, []).append((time, value))
-    now = utc_now()
-    # A value holds until the next one, and the last one still does.
-    return [Series(name, [*points, (now, points[-1][1])], "A", 1, stepped=True) for name, points in found.items()]
+        time, values = change.time.ToDatetime(tzinfo=UTC), _values(change.charging_plan_changed)
+        for name in {**found, **values}:
+            points = found.setdefault(name, [])
+            if name in values or points[-1][1] is not None:
+                points.append((time, values.get(name)))
+    for points in found.values():
+        if points[-1][1] is not None:
+            points.append((now, points[-1][1]))
+    return [Series(name, points, "A", 1, stepped=True) for name, points in found.items()]
 
 
-def _values(plan: ChargingPlanChanged) -> list[tuple[str, float]]:
-    values = [(_("given"), plan.given_a)] if plan.HasField("given_a") else []
+def _values(plan: ChargingPlanChanged) -> dict[str, float]:
+    values = {_("given"): plan.given_a} if plan.HasField("given_a") else {}
     if plan.HasField("max_current_a"):
-        values.append((_("may draw"), plan.max_current_a))
+        values[_("may draw")] = plan.max_current_a
     shares = [one for one in plan.shares if 0 < one.evse_id <= MOST_EVSES and one.HasField("given_a")]
-    return [*values, *((evse_words(one.evse_id), one.given_a) for one in shares)]
+    return {**values, **{evse_words(one.evse_id): one.given_a for one in shares}}
