@@ -1,13 +1,14 @@
 """Plots: nothing that matters is left out of what they draw."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from citrine.api.v1.meter_values_pb2 import Sample
 from citrine.api.v1.statistics_pb2 import Revenue, SeriesPoint
 from citrine.api.v1.tariffs_pb2 import Amount
 from citrine.events.v1.events_pb2 import ChargingPlanChanged, ChargingShareGiven, Event
 from citrine.ocpp.v2.types_pb2 import LocationEnum, PhaseEnum, SampledValue
-from citrine_console.pages.overview import revenue_bars
+from citrine_console.pages.overview import energy_today, revenue_bars
 from citrine_console.pages.plan_history import plan_series
 from citrine_console.pages.transaction_cost import energy_series
 from citrine_console.plots import Series, lines
@@ -85,3 +86,13 @@ def test_the_line_of_a_share_of_the_plan_ends_with_it_and_one_of_no_limit_is_bro
     assert 'class="plot-line plot-1" d="M0.0 180.0L250.0 180.0"' in plot
     assert plot.count('class="plot-area"') == 2
     assert "<td>EVSE 1</td><td>\u2013</td>" in plot
+
+
+def test_the_energy_of_today_is_that_since_midnight_of_who_looks() -> None:
+    points = [SeriesPoint(energy_kwh=kwh) for kwh in ("4", "2.5", "1")]
+    for hour, point in zip((22, 23, 24), points, strict=True):
+        point.start_time.FromDatetime(BEGIN + timedelta(hours=hour))
+    now = BEGIN + timedelta(hours=25)
+
+    assert energy_today(points, now.astimezone(ZoneInfo("Europe/Berlin"))) == 3.5
+    assert energy_today(points, now) == 1

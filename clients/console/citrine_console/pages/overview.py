@@ -55,18 +55,7 @@ _CHARGING = ("transaction_started", "transaction_updated", "transaction_ended", 
 
 async def _counts(visit: Visit) -> Mapping[str, object]:
     answer = await visit.citrine.statistics.CountStations(CountStationsRequest())
-    return {
-        "counts": answer.counts[0] if answer.counts else StationCounts(),
-        "energy_today_kwh": await _energy_today(visit) if visit.may("ListSeries") else None,
-    }
-
-
-async def _energy_today(visit: Visit) -> float:
-    """Return the energy in kWh of transactions that ended today, by the clock of who looks."""
-    request = ListSeriesRequest(interval=SERIES_INTERVAL_DAY, time_zone=visit.zone.key)
-    request.time.start.FromDatetime(utc_now().astimezone(visit.zone).replace(hour=0, minute=0, second=0, microsecond=0))
-    answer = await visit.citrine.statistics.ListSeries(request)
-    return sum(float(point.energy_kwh or 0) for point in answer.points)
+    return {"counts": answer.counts[0] if answer.counts else StationCounts()}
 
 
 async def _needing(visit: Visit) -> Mapping[str, object]:
@@ -98,18 +87,21 @@ def _period(visit: Visit) -> str:
 
 async def _series(visit: Visit) -> Mapping[str, object]:
     _name, span, interval, pattern = _PERIODS[_period(visit)]
+    now = utc_now().astimezone(visit.zone)
     request = ListSeriesRequest(
         time=TimeRange(),
         interval=interval,  # type: ignore[arg-type]
         time_zone=visit.zone.key,
         page_size=10_000,
     )
-    request.time.start.FromDatetime(utc_now() - span)
+    # A day with the end of summer time has 25 hours.
+    request.time.start.FromDatetime(min(now - span, _midnight(now)))
     points: list[SeriesPoint] = []
     async for page in pages(visit.citrine.statistics.ListSeries, request):
         points.extend(page.points)
     starts = [point.start_time.ToDatetime(tzinfo=UTC) for point in points]
     return {
+        "energy_today_kwh": energy_today(points, now),
         "period": _period(visit),
         "periods": {key: _(name) for key, (name, *_rest) in _PERIODS.items()},
         "energy": bars(
@@ -138,6 +130,16 @@ async def _series(visit: Visit) -> Mapping[str, object]:
             pattern,
         ),
     }
+
+
+def energy_today(points: Sequence[SeriesPoint], now: datetime) -> float:
+    """Return the energy in kWh of transactions that ended today, by the clock of who looks."""
+    today = [point for point in points if point.start_time.ToDatetime(tzinfo=UTC) >= _midnight(now)]
+    return sum(float(point.energy_kwh or 0) for point in today)
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def revenue_bars(points: Sequence[SeriesPoint], starts: Sequence[datetime], zone: tzinfo, pattern: str) -> Markup:
