@@ -91,17 +91,18 @@ class Renderer:
             return Shown.of(region.name, self.render(_FAILED, visit, problem=problem, region=region), error)
         return Shown.of(region.name, self.render(region.template, visit, **variables))
 
+    def region(self, shown: Shown) -> Markup:
+        """Return a region as the element that its page has."""
+        # It is rendered by a template, which escaped it.
+        return Markup('<div id="{}" data-region="{}">{}</div>').format(shown.name, shown.digest, Markup(shown.html))
+
     def page(self, visit: Visit, page: Page, shown: Mapping[str, Shown]) -> str:
         """Return a page with its regions."""
         with texts.speaking(visit.language):
             title, context = page.title(visit), page.context(visit)
 
         def region(name: str) -> Markup:
-            found = shown.get(name)
-            if found is None:
-                return Markup()
-            # A region is rendered by a template, which escaped it.
-            return Markup('<div id="{}" data-region="{}">{}</div>').format(name, found.digest, Markup(found.html))
+            return self.region(shown[name]) if name in shown else Markup()
 
         return self.render(page.template, visit, page=page, title=title, region=region, shown=shown, **context)
 

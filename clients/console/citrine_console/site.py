@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -34,7 +34,8 @@ ZONE_COOKIE = "citrine_zone"
 """Cookie with the time zone of the browser, which its script sets."""
 
 PARTIAL = "x-console-part"
-"""Header of requests for a part of a page, which are answered without what surrounds it."""
+"""Header of requests for a part of a page, which are answered without what surrounds it: the id of one region, which is
+waited for and is all of the answer, or anything else."""
 
 PATIENCE = 0.2
 """Seconds that a page waits for its regions, besides the main one."""
@@ -124,11 +125,14 @@ class Site:
             if page.needs and not visit.may(*page.needs):
                 raise NotShown
             regions = [region for region in page.regions if not region.needs or visit.may(*region.needs)]
+            alone = [replace(region, is_main=True) for region in regions if region.name == request.headers.get(PARTIAL)]
             try:
-                shown = await self._shown(visit, page, regions)
+                shown = await self._shown(visit, page, alone or regions)
             except LoggedOut:
                 await self.sessions.log_out(visit.session)
                 raise
+            if alone:
+                return HTMLResponse("".join(map(self.renderer.region, shown.values())))
             return HTMLResponse(self.renderer.page(visit, page, shown))
 
         return show

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from urllib.parse import unquote
 
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -256,3 +257,34 @@ async def test_the_map_is_dragged_zoomed_and_walked_by_keys(page: Page, url: str
     await page.get_by_role("link", name="Closer").click()
     await expect(world).to_have_attribute("data-map", re.compile(f",{zoom + 1:.0f}$"))
     await expect(page.locator(".live.is-live")).to_be_visible()
+
+
+async def test_a_key_that_is_held_asks_for_the_map_alone_and_once_and_what_is_not_read_yet_does_not_replace_it(
+    page: Page, url: str
+) -> None:
+    await page.goto(url)
+    world = page.get_by_role("group", name="Map of locations")
+    before = await world.get_attribute("data-map")
+    answers: list[str] = []
+
+    async def watched(route: Route) -> None:
+        """Answer as the console does, but the second time as one that does not have the map yet."""
+        answer = await route.fetch()
+        answers.append(await answer.text())
+        await route.fulfill(response=answer, body=answers[-1] if len(answers) == 1 else '<div id="map">later</div>')
+
+    await page.route(lambda address: "at=" in address and "/live" not in address, watched)
+    hold = """svg => { for (let time = 0; time < 20; time++)
+        svg.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, repeat: true })) }"""
+    await world.evaluate(hold)
+    await expect(world).not_to_have_attribute("data-map", before or "")
+    moved = await world.get_attribute("data-map") or ""
+    assert moved in unquote(page.url)
+
+    await world.evaluate("svg => { svg.isOld = true }")
+    await world.press("ArrowLeft")
+    await expect(world).not_to_have_attribute("data-map", moved)
+    assert await world.evaluate("svg => svg.isOld")
+
+    assert len(answers) == 2
+    assert all(one.startswith('<div id="map"') and 'id="counts"' not in one for one in answers)

@@ -2,9 +2,9 @@
 import { morph } from "./morph.js";
 import { ask } from "./part.js";
 
-const TILE = 256, EDGE = 85.0511, CLOSEST = 18, FARTHEST = 1, STILL = 4, STEP = 0.25;
+const TILE = 256, EDGE = 85.0511, CLOSEST = 18, FARTHEST = 1, STILL = 4, STEP = 0.25, PAUSE = 150;
 const pointers = new Map();
-let gesture = null, pending = "", asked = 0, zoomed = 0, dragged = false;
+let gesture = null, pending = "", asking = null, waiting = 0, zoomed = 0, dragged = false;
 
 const mapAt = (target) => target.closest?.("svg[data-map]");
 const sizeOf = (svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height];
@@ -27,16 +27,23 @@ function viewAfter(svg, [width, height], from, to, scale) {
 }
 
 async function show(url) {
-  const mine = ++asked, region = document.getElementById("map");
+  clearTimeout(waiting);
+  asking?.abort();
+  const mine = asking = new AbortController(), region = document.getElementById("map");
+  let wanted = null;
   try {
-    const { text } = await ask(url);
-    const wanted = new DOMParser().parseFromString(text, "text/html").getElementById("map");
-    if (mine !== asked) return;
+    const { answer, text } = await ask(url, { signal: mine.signal }, "map");
+    if (answer.status === 401) throw new Error("logged out");
+    wanted = new DOMParser().parseFromString(text, "text/html").getElementById("map");
+  } catch {
+    if (mine === asking) location.assign(url);
+    return;
+  }
+  if (mine !== asking) return;
+  // What can't be read now comes by the live socket: the map stays as it is until then.
+  if (wanted?.querySelector("svg[data-map]")) {
     morph(region, wanted);
     region.dataset.region = wanted.dataset.region;
-  } catch {
-    location.assign(url);
-    return;
   }
   pending = "";
   history.replaceState(null, "", url);
@@ -44,16 +51,20 @@ async function show(url) {
   document.dispatchEvent(new Event("moved"));
 }
 
-function go(view) {
+// Keys that are held repeat quickly: the view is asked for once they rest.
+function go(view, pause = 0) {
   pending = view;
   const url = new URL(location.href);
   if (view) url.searchParams.set("at", view); else url.searchParams.delete("at");
-  show(url);
+  asking?.abort();
+  asking = null;
+  clearTimeout(waiting);
+  waiting = setTimeout(() => show(url), pause);
 }
 
-function zoom(svg, scale, place) {
-  const size = sizeOf(svg);
-  go(viewAfter(svg, size, place ?? [size[0] / 2, size[1] / 2], place ?? [size[0] / 2, size[1] / 2], scale));
+function zoom(svg, scale, place, pause = 0) {
+  const size = sizeOf(svg), held = place ?? [size[0] / 2, size[1] / 2];
+  go(viewAfter(svg, size, held, held, scale), pause);
 }
 
 function fingers({ svg, size }) {
@@ -131,7 +142,11 @@ document.addEventListener("keydown", (event) => {
   if (right === undefined && !scale && event.key !== "0") return;
   event.preventDefault();
   const size = sizeOf(svg);
-  if (scale) zoom(svg, scale);
+  if (scale) zoom(svg, scale, null, PAUSE);
   else if (event.key === "0") go("");
-  else go(viewAfter(svg, size, [right * STEP * size[0], down * STEP * size[1]], [0, 0], 1));
+  else {
+    const way = [right * STEP * size[0], down * STEP * size[1]], box = svg.viewBox.baseVal;
+    go(viewAfter(svg, size, way, [0, 0], 1), PAUSE);
+    svg.setAttribute("viewBox", `${box.x + way[0]} ${box.y + way[1]} ${size.join(" ")}`);
+  }
 });
