@@ -99,6 +99,9 @@ CONNECTOR = LocationConnector(
 WITH_CERTIFICATE = 3
 """Security profile of stations with a certificate."""
 
+_CHANGED = (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION)
+"""How the core refuses an EVSE whose station or location was removed or moved, or that another one stands for."""
+
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
 
@@ -159,6 +162,7 @@ async def _seed_stations(citrine: Citrine, stations: Mapping[str, str], *, repla
 
 
 async def _seed_evses(citrine: Citrine) -> None:
+    """Create the EVSEs, but for those whose place an operator changed: what is theirs stays as it is."""
     for station_id, place in PLACES.items():
         for evse_id in EVSES:
             uid = f"{station_id}-{evse_id}"
@@ -170,7 +174,11 @@ async def _seed_evses(citrine: Citrine) -> None:
                     evse_id=evse_id,
                     connectors=[CONNECTOR],
                 )
-                await citrine.locations.CreateLocationEvse(CreateLocationEvseRequest(evse=evse))
+                try:
+                    await citrine.locations.CreateLocationEvse(CreateLocationEvseRequest(evse=evse))
+                except grpc.aio.AioRpcError as error:
+                    if error.code() not in _CHANGED:
+                        raise
 
 
 async def _seed_tokens(citrine: Citrine, tokens: Mapping[str, str]) -> None:
@@ -196,6 +204,10 @@ async def seed(operator: Citrine, citrine: Citrine, path: Path) -> Demo:
     remembered = _remembered(path)
     tenant_exists = await _exists(operator.tenants.GetTenant, GetTenantRequest(tenant_id=TENANT))
     if remembered is not None and tenant_exists and not _unfinished(path).exists():
+        if not _with_evses(path).exists():
+            # Its first start was of a version that made none.
+            await _seed_evses(citrine)
+            write_private(_with_evses(path), "")
         return await _present(citrine, remembered)
     demo = remembered or Demo(stations={name: secrets.token_urlsafe(16) for name in STATIONS}, tokens=dict(TOKENS))
     # The mark and the passwords are written first, so that the next start can complete an interrupted one.
@@ -207,6 +219,7 @@ async def seed(operator: Citrine, citrine: Citrine, path: Path) -> Demo:
     await _seed_locations(citrine)
     await _seed_stations(citrine, demo.stations, replace_passwords=remembered is None)
     await _seed_evses(citrine)
+    write_private(_with_evses(path), "")
     await _seed_tokens(citrine, demo.tokens)
     _unfinished(path).unlink()
     return demo
@@ -214,6 +227,10 @@ async def seed(operator: Citrine, citrine: Citrine, path: Path) -> Demo:
 
 def _unfinished(path: Path) -> Path:
     return path.with_suffix(".unfinished")
+
+
+def _with_evses(path: Path) -> Path:
+    return path.with_suffix(".evses")
 
 
 async def _present(citrine: Citrine, demo: Demo) -> Demo:

@@ -103,6 +103,28 @@ async def test_what_was_removed_stays_removed(citrine: Citrine, stored: Stored, 
     assert removed not in stored.stations
 
 
+async def test_a_demo_of_before_gets_the_evses_once_but_not_those_that_an_operator_placed_elsewhere(
+    citrine: Citrine, core: ScriptedCore, stored: Stored, tmp_path: Path
+) -> None:
+    first = await seed(citrine, citrine, tmp_path / "demo.json")
+    (tmp_path / "demo.evses").unlink()
+    stored.evses.clear()
+    create = core.answers["CreateLocationEvse"]
+
+    def create_or_refuse(request: Any, context: grpc.ServicerContext) -> Any:
+        if request.evse.station_id == "DEMO-1":
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "station DEMO-1 does not stand at location harbour")
+        return create(request, context)
+
+    core.on("CreateLocationEvse", create_or_refuse)
+
+    assert await seed(citrine, citrine, tmp_path / "demo.json") == first
+    assert {one.rpartition("-")[0] for one in stored.evses} == {"DEMO-2", "DEMO-3", "DEMO-4"}
+    stored.evses.clear()
+    assert await seed(citrine, citrine, tmp_path / "demo.json") == first
+    assert not stored.evses
+
+
 async def test_a_new_database_gets_the_same_credentials(
     citrine: Citrine, core: ScriptedCore, stored: Stored, tmp_path: Path
 ) -> None:
