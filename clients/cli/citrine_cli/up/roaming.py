@@ -29,6 +29,8 @@ async def start_roaming(settings: UpSettings, core: str, children: list[Child], 
     """
     check_free("the OCPI adapter", "CITRINE_OCPI_LISTEN", settings.ocpi_listen)
     check_free("the health of the OCPI adapter", "CITRINE_OCPI_HTTP_LISTEN", settings.ocpi_http_listen)
+    if settings.demo:
+        check_free("the simulated eMSP", "CITRINE_EMSP_LISTEN", settings.emsp_listen)
     directory = settings.data_dir
     variables = {
         "CITRINE_OCPI_DATABASE": f"sqlite+aiosqlite:///{directory / 'ocpi.db'}",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 __all__ = ["UpSettings", "host_and_port"]
 
@@ -58,9 +58,6 @@ class UpSettings(BaseModel):
         "grpc_listen",
         "core_http_listen",
         "edge_http_listen",
-        "ocpi_listen",
-        "ocpi_http_listen",
-        "emsp_listen",
     )
     @classmethod
     def _is_address(cls, address: str) -> str:
@@ -71,6 +68,12 @@ class UpSettings(BaseModel):
     @classmethod
     def _is_address_or_empty(cls, address: str) -> str:
         return address and cls._is_address(address)
+
+    @field_validator("ocpi_listen", "ocpi_http_listen", "emsp_listen")
+    @classmethod
+    def _is_address_if_used(cls, address: str, info: ValidationInfo) -> str:
+        # Their variables may be there for an adapter that is started by itself.
+        return cls._is_address(address) if info.data.get("ocpi") else address
 
     @property
     def tls_listeners(self) -> dict[str, str]:

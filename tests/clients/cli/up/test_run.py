@@ -203,6 +203,27 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [([], "can't be used: Not a directory"), (["--ocpi"], "--ocpi-listen: 'nowhere' is not an address")],
+    ids=["without it", "with it"],
+)
+def test_an_address_of_the_ocpi_adapter_is_only_checked_where_it_runs(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    ran = subprocess.run(
+        [quick_citrine(), "up", *LISTEN, "--data-dir", "/dev/null/data", *arguments],
+        env={**os.environ, "CITRINE_OCPI_LISTEN": "nowhere"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+    assert ran.returncode != 0
+    assert said in ran.stderr
+
+
 def test_a_console_whose_port_is_in_use_is_left_out_and_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
