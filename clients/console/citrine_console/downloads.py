@@ -79,9 +79,13 @@ def exports(
 
     async def table(visit: Visit, request: Request, site: Site) -> Response:
         async def parts() -> AsyncIterator[str]:
-            yield _csv_rows([columns])
+            # The heads go with the first rows: a list that is refused is no file.
+            heads = [columns]
             async for found in read(visit):
-                yield _csv_rows(map(row, found))
+                yield _csv_rows([*heads, *map(row, found)])
+                heads = []
+            if heads:
+                yield _csv_rows(heads)
 
         return await download(f"{name}.csv", CSV, parts())
 

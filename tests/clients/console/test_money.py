@@ -262,6 +262,16 @@ async def test_an_export_is_read_by_csv_readers_and_runs_no_formula(page: Page, 
     assert (Decimal(billed["total_after_tax"]), billed["currency"]) == (Decimal(record.total.after_tax), "EUR")
 
 
+async def test_an_export_that_is_refused_is_a_page_that_says_why(page: Page, url: str) -> None:
+    for name in ("transactions", "charge-records"):
+        answer = await page.request.get(f"{url}/{name}/export.csv?station=%00")
+
+        assert (answer.status, answer.headers.get("content-disposition")) == (400, None)
+        assert "must not contain NUL" in await answer.text()
+        heads = await (await page.request.get(f"{url}/{name}/export.csv?token=nobody")).text()
+        assert heads.count("\r\n") == 1
+
+
 async def test_all_corrections_of_a_transaction_are_found_page_by_page(page: Page, url: str, citrine: Citrine) -> None:
     for name, price in (("once", "1"), ("twice", "2")):
         await citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff(name, price, TARIFF_DIMENSION_FLAT)))
