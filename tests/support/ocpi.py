@@ -33,9 +33,9 @@ class RunningAdapter:
         """Where partners begin."""
         return f"{self.url}/ocpi/versions"
 
-    async def invite(self, partner_id: str, *, is_raw: bool = False) -> str:
+    async def invite(self, partner_id: str, *, is_raw: bool = False, is_hub: bool = False) -> str:
         """Add a partner, and return the token A for it."""
-        return await self.office.administration.add(partner_id, is_raw=is_raw)
+        return await self.office.administration.add(partner_id, is_raw=is_raw, is_hub=is_hub)
 
 
 @contextlib.asynccontextmanager

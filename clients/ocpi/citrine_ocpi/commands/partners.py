@@ -64,6 +64,9 @@ def add(
     raw_token: Annotated[
         bool, typer.Option("--raw-token", help="Tokens stand in headers as they are, and not in base64.")
     ] = False,
+    hub: Annotated[
+        bool, typer.Option("--hub", help="It may be a hub: it says who is behind it, and sees what is theirs.")
+    ] = False,
 ) -> None:
     """Add a partner, and print the token A with which it registers; or store the one that it gave us.
 
@@ -78,7 +81,7 @@ def add(
     out = output_of(ctx, False)
 
     async def work(office: Office) -> None:
-        issued = await office.administration.add(name, versions_url=url, token=token, is_raw=raw_token)
+        issued = await office.administration.add(name, versions_url=url, token=token, is_raw=raw_token, is_hub=hub)
         out.line(f"partner {name} added")
         if not issued:
             out.line(f"citrine ocpi partner register {name} registers us there", style="dim")

@@ -60,7 +60,9 @@ class Administration:
             raise AdministrationRefused(f"partner {partner_id} does not exist")
         return partner
 
-    async def add(self, partner_id: str, *, versions_url: str = "", token: str = "", is_raw: bool = False) -> str:
+    async def add(
+        self, partner_id: str, *, versions_url: str = "", token: str = "", is_raw: bool = False, is_hub: bool = False
+    ) -> str:
         """Add a partner, and return our token A for it. Empty: it gave one to us.
 
         Args:
@@ -68,6 +70,7 @@ class Administration:
             versions_url: Where its versions are, if it gave us a token A.
             token: That token.
             is_raw: Whether it has tokens in headers as they are.
+            is_hub: Whether it may be a hub: who is behind it is what it says.
 
         Raises:
             AdministrationRefused: When there is a partner of that name, or no party of ours.
@@ -81,6 +84,7 @@ class Administration:
             token=self._cipher.encrypt(token, partner_id) if token else "",
             hub_country_code="",
             hub_party_id="",
+            hub_consent_time=self._clock() if is_hub else None,
             create_time=self._clock(),
         )
         async with self._database.writing() as session:

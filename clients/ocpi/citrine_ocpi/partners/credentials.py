@@ -31,6 +31,7 @@ class Acquaintance:
     business_details: Sequence[dict[str, Any]]
     """Of each party."""
     hub: Party | None = None
+    """The party of the hub, if it says that it is one."""
 
 
 def acquaintance_of(credentials: v2_2_1.Credentials | v2_3_0.Credentials) -> Acquaintance:

@@ -263,6 +263,8 @@ class Registration:
         row = await repository.find(partner_id)
         if row is None:
             raise MethodNotAllowed("the partner was removed meanwhile")
+        if said.hub is not None and row.hub_consent_time is None:
+            raise InvalidParameters("roles: the operator has not agreed yet that this is a hub")
         # Somebody else may have come with the same party meanwhile. Nobody does from here on.
         await _check_owners(repository, partner_id, said, await repository.lock_own_parties())
         row.version = str(found.version)

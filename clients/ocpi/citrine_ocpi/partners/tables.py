@@ -40,6 +40,8 @@ class PartnerRow(Table):
     """By which we call it, encrypted. Empty: it gave none."""
     hub_country_code: Mapped[str] = mapped_column(String(2), default="")
     hub_party_id: Mapped[str] = mapped_column(String(3), default="")
+    hub_consent_time: Mapped[datetime | None]
+    """When the operator said that it may be a hub. None: it may not."""
     create_time: Mapped[datetime]
     register_time: Mapped[datetime | None]
     suspend_time: Mapped[datetime | None]

@@ -34,7 +34,7 @@ async def adapter_of_each(empty_database_url: str, tmp_path: Path) -> AsyncItera
 
 
 async def registered(adapter: RunningAdapter, partner: Emsp, version: str = "2.2.1") -> Emsp:
-    token = await adapter.invite(partner.party_id)
+    token = await adapter.invite(partner.party_id, is_hub=partner.role == "HUB" or bool(partner.hub_party_id))
     assert (await partner.register(adapter.versions_url, token, version)).status_code == 201
     await partner.fetch_endpoints(version)
     return partner
@@ -102,6 +102,18 @@ async def test_nobody_sees_what_is_anothers_by_saying_that_they_are_behind_a_hub
 
         refused = await direct.call("PUT", f"{direct.endpoints['hubclientinfo', 'RECEIVER']}/DE/OTH", info("DE-OTH"))
         assert (refused.status_code, await owned(adapter, "TNM")) == (405, {"NL-TNM"})
+
+
+@VERSIONS
+async def test_nobody_is_a_hub_without_the_consent_of_the_operator(adapter: RunningAdapter, version: str) -> None:
+    async with hub_peer(version) as peer:
+        if version == "2.3.0":
+            peer.role, peer.hub_party_id = "NSP", "NLHUB"
+
+        answer = await peer.register(adapter.versions_url, await adapter.invite("HUB"), version)
+
+        assert answer.json()["status_code"] == 2001
+        assert not (await adapter.office.administration.get("HUB")).is_registered
 
 
 async def test_what_is_no_party_or_another_than_the_path_says_is_refused(adapter: RunningAdapter) -> None:
