@@ -27,6 +27,7 @@ from citrine_ocpi.modules.tokens import TokensModule
 from citrine_ocpi.modules.versions import VersionsModule
 from citrine_ocpi.partners import Partners, Registration
 from citrine_ocpi.partners.administration import Administration
+from citrine_ocpi.personal_data import Retention, remove_partner_data
 from citrine_ocpi.services import Module, Services
 from citrine_ocpi.transport.client import PartnerClient
 from citrine_ocpi.transport.server import OcpiServer
@@ -69,7 +70,7 @@ class Office:
         )
         self.registration = Registration(self.database, self.partners, cipher, self.client, public_url, clock)
         self.administration = Administration(
-            self.database, self.partners, cipher, self.registration, self.client, clock
+            self.database, self.partners, cipher, self.registration, self.client, remove_partner_data, clock
         )
         self.letters = Letters(self.database, clock)
 
@@ -155,6 +156,7 @@ class Adapter:
             retention=settings.ocpi_delivery_retention,
             clock=clock,
         )
+        self._retention = Retention(opened.database, settings, clock)
         listeners = [listener for module in made for listener in module.listeners()]
         self._feed = Feed(citrine, opened.database, listeners, opened.metrics, clock) if listeners else None
         self._tasks = [task for module in made for task in module.tasks()]
@@ -163,6 +165,7 @@ class Adapter:
         """Do what is done beside serving, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._sender.run(), name="deliveries")
+            tasks.create_task(self._retention.run(), name="retention")
             if self._feed is not None:
                 tasks.create_task(self._feed.run(), name="feed")
             for task in self._tasks:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from citrine_process import settings
 from citrine_process.addresses import split_address
-from citrine_process.settings import PREFIX, Duration, InvalidSetting
+from citrine_process.settings import PREFIX, Duration, DurationOrNone, InvalidSetting
 
 __all__ = ["OcpiSettings", "own_variables", "read_settings"]
 
@@ -69,6 +69,13 @@ class OcpiSettings(BaseModel):
 
     ocpi_delivery_retention: Duration = timedelta(days=7)
     """How long something is tried to be delivered to a partner who can't be reached, until it is a dead letter."""
+
+    ocpi_dead_letter_retention: DurationOrNone = timedelta(days=90)
+    """How long dead letters are retained, which name drivers. "none": until they are removed or sent again."""
+
+    ocpi_object_retention: DurationOrNone = timedelta(days=3653)
+    """How long sessions and CDRs are retained after their last change, which name drivers. "none": for ever. The
+    default is ten years, as long as the core retains what is billed."""
 
     ocpi_token_pull_interval: Duration = timedelta(hours=1)
     """How often partners are asked which of their tokens changed. 0: only once they registered."""

@@ -139,6 +139,16 @@ class DeliveryRepository:
             )
         )
 
+    async def remove_dead_of(self, object_keys: Collection[str]) -> None:
+        """Delete what was given up of objects, for whomever it was."""
+        dead = (DeliveryRow.dead_time.is_not(None), DeliveryRow.object_key.in_(object_keys))
+        await self._session.execute(delete(DeliveryRow).where(*dead))
+
+    async def remove_dead_before(self, time: datetime) -> int:
+        """Delete what was given up before a time, and return how much it was."""
+        result = await self._session.execute(delete(DeliveryRow).where(DeliveryRow.dead_time < time))
+        return int(getattr(result, "rowcount", 0))
+
     async def delete(self, row: DeliveryRow) -> None:
         """Delete a delivery."""
         await self._session.delete(row)

@@ -1,5 +1,9 @@
 """What operators do with partners and with our own parties, by commands on the adapter's database."""
 
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
 from citrine_ocpi.encryption import TokenCipher
@@ -30,6 +34,7 @@ class Administration:
         cipher: Encrypts tokens.
         registration: Exchanges credentials.
         client: Calls partners.
+        remove_data: Removes what else is stored of a partner.
         clock: Returns the time now.
     """
 
@@ -40,9 +45,11 @@ class Administration:
         cipher: TokenCipher,
         registration: Registration,
         client: PartnerClient,
+        remove_data: Callable[[AsyncSession, Partner], Awaitable[None]],
         clock: Clock = utc_now,
     ) -> None:
         self._database = database
+        self._remove_data = remove_data
         self.partners = partners
         self._cipher = cipher
         self.registration = registration
@@ -136,6 +143,7 @@ class Administration:
         partner = await self.get(partner_id)
         problem = await self._end(partner) if is_notified and partner.is_registered else ""
         async with self._database.writing() as session:
+            await self._remove_data(session, partner)
             await PartnerRepository(session).delete(partner_id)
         return problem
 

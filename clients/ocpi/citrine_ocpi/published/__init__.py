@@ -1,5 +1,6 @@
 """What partners see of the core: a copy of each object as OCPI has it, with its time, owner and who got it."""
 
+from citrine_ocpi.published.erasure import erase
 from citrine_ocpi.published.filters import LocationFilters, PartnerLocationRow
 from citrine_ocpi.published.repository import Published, PublishedRepository
 from citrine_ocpi.published.tables import AudienceRow, PublishedRow, ReceiptRow
@@ -13,6 +14,7 @@ __all__ = [
     "PublishedRepository",
     "PublishedRow",
     "ReceiptRow",
+    "erase",
     "may_see",
     "viewers_of",
 ]

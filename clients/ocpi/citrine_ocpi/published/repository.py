@@ -9,11 +9,15 @@ from sqlalchemy import ColumnElement, delete, exists, func, select, tuple_, upda
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
+from citrine_ocpi.published.erasure import lookup_of, uid_of
 from citrine_ocpi.published.tables import EVERYBODY, AudienceRow, PositionRow, PublishedRow, ReceiptRow
 from citrine_ocpi.transport import Party
 from citrine_ocpi.transport.paging import PageRequest
 
-__all__ = ["Published", "PublishedRepository"]
+__all__ = ["OF_DRIVERS", "Published", "PublishedRepository"]
+
+OF_DRIVERS = ("sessions", "cdrs")
+"""Modules whose objects are each of one token."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,56 @@ class PublishedRepository:
         same = select(PublishedRow).where(PublishedRow.module == module, PublishedRow.source == source)
         return (await self._session.scalars(same.order_by(PublishedRow.published_id))).all()
 
+    async def find_of_token(self, uid: str) -> Sequence[PublishedRow]:
+        """Return the objects of tokens of a uid, of whatever type."""
+        same = PublishedRow.token_lookup == lookup_of(uid)
+        return (await self._session.scalars(select(PublishedRow).where(same))).all()
+
+    async def list_restricted(self, module: str) -> Sequence[PublishedRow]:
+        """Return the objects of a module that some parties may see, and not everybody."""
+        is_seen_by_some = exists().where(
+            AudienceRow.published_id == PublishedRow.published_id, AudienceRow.country_code != EVERYBODY
+        )
+        query = select(PublishedRow).where(PublishedRow.module == module, is_seen_by_some)
+        return (await self._session.scalars(query)).all()
+
+    async def parties_of_recipient(self, partner_id: str) -> set[Party]:
+        """Return the parties of whose tokens a partner was sent anything."""
+        query = (
+            select(AudienceRow.country_code, AudienceRow.party_id)
+            .join(PublishedRow, PublishedRow.published_id == AudienceRow.published_id)
+            .join(ReceiptRow, ReceiptRow.published_id == AudienceRow.published_id)
+            .where(ReceiptRow.partner_id == partner_id, PublishedRow.module.in_(OF_DRIVERS))
+            .distinct()
+        )
+        return {Party(*one) for one in await self._session.execute(query)}
+
+    async def remove_of_parties(self, parties: Collection[Party]) -> None:
+        """Remove what is of tokens of parties."""
+        own = tuple_(AudienceRow.country_code, AudienceRow.party_id).in_(
+            [(one.country_code, one.party_id) for one in parties]
+        )
+        ids = select(AudienceRow.published_id).where(own)
+        gone = delete(PublishedRow).where(PublishedRow.module.in_(OF_DRIVERS), PublishedRow.published_id.in_(ids))
+        await self._session.execute(gone.execution_options(synchronize_session=False))
+
+    async def remove_older(self, before: datetime, limit: int) -> int:
+        """Remove what is of tokens and changed last before a time, and return how much it was.
+
+        Args:
+            before: The time.
+            limit: At most so many.
+        """
+        count = 0
+        for module in OF_DRIVERS:
+            old = (PublishedRow.module == module, PublishedRow.last_updated < before)
+            query = select(PublishedRow.published_id).where(*old).order_by(PublishedRow.last_updated).limit(limit)
+            ids = (await self._session.scalars(query)).all()
+            gone = delete(PublishedRow).where(PublishedRow.published_id.in_(ids))
+            await self._session.execute(gone.execution_options(synchronize_session=False))
+            count = max(count, len(ids))
+        return count
+
     async def audience(self, row: PublishedRow) -> set[Party]:
         """Return who may see an object."""
         rows = await self._session.scalars(select(AudienceRow).where(AudienceRow.published_id == row.published_id))
@@ -74,6 +128,7 @@ class PublishedRepository:
         row.source, row.last_updated = published.source, published.last_updated
         row.country_code, row.party_id = published.party.country_code, published.party.party_id
         row.bodies, row.state = {**published.bodies}, {**published.state}
+        row.token_lookup = lookup_of(uid_of(row.bodies)) or None
         await self._session.flush()
         await self._set_audience(row, published.audience)
         return row

@@ -22,6 +22,7 @@ class PublishedRow(Table):
         UniqueConstraint("module", "object_id"),
         Index(None, "module", "last_updated", "published_id"),
         Index(None, "module", "source"),
+        Index(None, "token_lookup"),
     )
 
     published_id: Mapped[BigId]
@@ -32,6 +33,8 @@ class PublishedRow(Table):
     country_code: Mapped[str] = mapped_column(String(2))
     party_id: Mapped[str] = mapped_column(String(3))
     """Of ours, that owns it."""
+    token_lookup: Mapped[str | None] = mapped_column(String(36))
+    """The uid of the token that it is of, in small letters. None: it is of none, or of one that was erased."""
     bodies: Mapped[dict[str, Any]]
     """JSON by version of OCPI."""
     state: Mapped[dict[str, Any]]

@@ -16,6 +16,8 @@ from citrine.api.v1 import tariffs_pb2
 from citrine.api.v1.charge_records_pb2 import ChargeRecord, GetChargeRecordRequest
 from citrine.api.v1.charge_records_pb2_grpc import ChargeRecordsServiceStub
 from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
+from citrine.api.v1.persons_pb2 import ErasePersonRequest
+from citrine.api.v1.persons_pb2_grpc import PersonsServiceStub
 from citrine.api.v1.stations_pb2 import Station, UpdateStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
@@ -30,6 +32,7 @@ from citrine_ocpi.modules.sessions import find_session
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.published import LocationFilters
 from citrine_ocpi.transport import Party
+from tests.clients.ocpi.test_personal_data import everything
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import BEGINNING, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
@@ -328,6 +331,51 @@ async def test_a_correction_is_a_credit_of_the_cdr_and_a_new_one(roaming: Roamin
     assert _sum(second["total_cost"])[1] == _sum(first["total_cost"])[1] - 2
     assert _sum(second["total_cost"])[0] == Decimal(corrected.total.before_tax)
     assert await roaming.list(roaming.tnm, "cdrs") == posted
+
+
+async def test_a_driver_who_is_erased_is_nowhere_in_the_adapter_and_the_partner_is_billed(roaming: Roaming) -> None:
+    """One CDR is there before, and corrected afterwards: the partner gets that, too, and nobody reads the id later."""
+    uid, database = "04A1B2C3", roaming.adapter.office.database
+    async with database.writing() as opened:
+        tokens = TokenRepository(opened)
+        await tokens.add_authorization("tnm", uid, "CS-1", "auth-1", BEGINNING, timedelta(days=9999))
+        await tokens.store({("NL", "TNM", uid.lower(), "RFID"): (BEGINNING, {"uid": uid})})
+    sites: Any = roaming.core.stub(LocationsServiceStub)
+    hidden = locations.UpdateLocationRequest(location=locations.Location(location_id="L-1", publish=False))
+    hidden.location.publish_allowed_to.add(uid=uid, type="RFID")
+    hidden.update_mask.paths.extend(["publish", "publish_allowed_to"])
+    await sites.UpdateLocation(hidden)
+    await roaming.tnm.wait_for(lambda one: one.objects["locations", LOCATION].get("publish_allowed_to"))
+    await roaming.station.call(started(0, 0.0, minutes=0, id_token=uid, evse=(1, 1), info=CHARGING))
+    await roaming.station.call(ended(1, 30_000.0, minutes=30))
+    await roaming.record()
+
+    def posted(one: Emsp) -> list[Any]:
+        return [x.body for x in one.received if x.module == "cdrs"]
+
+    await roaming.tnm.wait_for(posted)
+    persons: Any = roaming.core.stub(PersonsServiceStub)
+    await persons.ErasePerson(ErasePersonRequest(id_token=IdToken(id_token=uid, type="ISO14443")))
+
+    async with asyncio.timeout(WAIT):
+        while not (listed := await roaming.list(roaming.tnm, "cdrs"))[0]["cdr_token"]["uid"].startswith("erased-"):
+            await asyncio.sleep(0.05)
+    transactions: Any = roaming.core.stub(TransactionsServiceStub)
+    await transactions.CreditTransactionCost(
+        CreditTransactionCostRequest(station_id="CS-1", transaction_id="T-1", reason="slow", amount="2")
+    )
+    await roaming.record()
+    await roaming.tnm.wait_for(lambda one: len(posted(one)) == 3)
+    assert all(one["cdr_token"]["uid"].startswith("erased-") for one in await roaming.list(roaming.tnm, "cdrs"))
+    (session,) = await roaming.list(roaming.tnm, "sessions", "?date_from=2020-01-01T00:00:00Z")
+    assert session["cdr_token"] == listed[0]["cdr_token"]
+    assert listed[0]["cdr_token"]["contract_id"] == listed[0]["cdr_token"]["uid"]
+    assert not {"authorization_reference"} & {*session, *listed[0]}
+    for version, module, one in (("2.2.1", "cdrs", listed[0]), ("2.2.1", "sessions", session)):
+        assert received_faults(version, module, f"DE/CIT/{one['id']}", one) == []
+    async with asyncio.timeout(WAIT):
+        while uid in await everything(roaming.adapter) or "auth-1" in await everything(roaming.adapter):
+            await asyncio.sleep(0.05)
 
 
 async def test_a_reservation_is_a_session_that_goes_on_as_charging_or_ends_with_a_cdr_without_connector(

@@ -25,13 +25,13 @@ from citrine_ocpi.deliveries.tables import DeliveryRow
 from citrine_ocpi.feed import Effect, Isolation
 from citrine_ocpi.models import OcpiModel, written_time
 from citrine_ocpi.modules.cdrs.mapping import cdr_model, charge_cdr, credit_of, reservation_cdr
-from citrine_ocpi.modules.charging import Owner, named_id
+from citrine_ocpi.modules.charging import Owner, named_id, when
 from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.places import Place, Places, owning_party
 from citrine_ocpi.modules.sessions.push import reservation_session_id, session_id_of
 from citrine_ocpi.modules.tariffs.mapping import NotExpressible, express
 from citrine_ocpi.partner import Partner
-from citrine_ocpi.published import Published, PublishedRepository, PublishedRow, viewers_of
+from citrine_ocpi.published import Published, PublishedRepository, PublishedRow, erase, viewers_of
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport import Party, Version
 
@@ -160,6 +160,8 @@ class CdrsListener:
                 party=ours,
                 # Neither nothing nor a part of it is to be paid, as long as nobody knows.
                 make=None if record.cost_unknown else make,
+                charged=when(record.settle_time),
+                is_token_gone=known is None,
                 partners=await self._services.partners.list_active(),
             )
         ]
@@ -193,6 +195,7 @@ class CdrsListener:
                 owner=owner,
                 party=at.party,
                 make=None if cost.withdrawn else make,
+                charged=when(cost.start_time),
                 partners=await self._services.partners.list_active(),
             )
         ]
@@ -246,7 +249,9 @@ class CdrsListener:
         owner: Owner,
         party: Party,
         make: Make | None,
+        charged: datetime,
         partners: Sequence[Partner],
+        is_token_gone: bool = False,
     ) -> None:
         """Store the CDR of a revision, and before it one that credits that of the revision before."""
         repository = PublishedRepository(session)
@@ -254,6 +259,10 @@ class CdrsListener:
         if any(row.state["revision"] >= revision for row in rows):
             return
         time = self._services.clock()
+        retention = self._services.settings.ocpi_object_retention
+        if not rows and retention is not None and charged < time - retention:
+            # The one that a correction would credit may be removed by now.
+            return
         new: list[tuple[str, dict[Version, OcpiModel]]] = []
         credited = {row.bodies[Version.V2_2_1].get("credit_reference_id") for row in rows}
         for row in rows:
@@ -271,7 +280,11 @@ class CdrsListener:
             bodies = {str(one): {**model.wire(), "last_updated": written_time(time)} for one, model in models.items()}
             state = {"revision": revision}
             published = Published(MODULE, cdr_id, source, party, bodies, {owner.party}, time, state)
-            await self._send(session, await repository.store(published), owner.party, partners)
+            row = await repository.store(published)
+            await self._send(session, row, owner.party, partners)
+            if is_token_gone and row.token_lookup:
+                # Who pays has to know, but nobody later.
+                erase([row])
 
     async def _send(
         self, session: AsyncSession, row: PublishedRow, receiver: Party, partners: Sequence[Partner]

@@ -27,12 +27,21 @@ class CommandRepository:
 
         One that says the same as an earlier one, whose result is known, takes its place: it came by another request.
         """
-        await self._session.execute(delete(CommandRow).where(CommandRow.create_time < now - RETENTION))
-        await self._session.execute(delete(ReservationRow).where(ReservationRow.expire_time < now - RETENTION))
+        await self.remove_old(now)
         done = _same(row["partner_id"], row["digest"])
         other = (CommandRow.due_time.is_(None), CommandRow.request_id != row["request_id"])
         await self._session.execute(delete(CommandRow).where(*done, *other))
         return bool(await insert_missing(self._session, CommandRow, [row], [CommandRow.command_id]))
+
+    async def remove_old(self, now: datetime) -> None:
+        """Remove what is of no use any more."""
+        await self._session.execute(delete(CommandRow).where(CommandRow.create_time < now - RETENTION))
+        await self._session.execute(delete(ReservationRow).where(ReservationRow.expire_time < now - RETENTION))
+
+    async def remove_of_partner(self, partner_id: str) -> None:
+        """Remove all that a partner wanted."""
+        await self._session.execute(delete(CommandRow).where(CommandRow.partner_id == partner_id))
+        await self._session.execute(delete(ReservationRow).where(ReservationRow.partner_id == partner_id))
 
     async def is_known(self, partner_id: str, digest: str, request_id: str) -> bool:
         """Return whether a command is a repetition.

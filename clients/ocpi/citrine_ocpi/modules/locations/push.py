@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, ListLocationsRequest, Location, PublishToken
-from citrine.events.v1.events_pb2 import Event
+from citrine.events.v1.events_pb2 import Event, TokenChanged
 from citrine_ocpi.deliveries import Push
 from citrine_ocpi.feed import Effect, Isolation
 from citrine_ocpi.models import written_time
@@ -49,6 +49,7 @@ class LocationsListener:
         "station_connected",
         "station_booted",
         "report_finished",
+        "token_changed",
     )
 
     def __init__(self, services: Services) -> None:
@@ -67,6 +68,7 @@ class LocationsListener:
             request = ListLocationEvsesRequest(station_id=station_id, include_deleted=True)
             async for page in self._citrine.pages(self._citrine.locations.ListLocationEvses, request):
                 location_ids |= {one.location_id for one in page.evses}
+        location_ids |= await self._naming([one.token_changed for one in events if one.HasField("token_changed")])
         limit = asyncio.Semaphore(AT_A_TIME)
 
         async def read(location_id: str) -> Sequence[Effect]:
@@ -78,6 +80,20 @@ class LocationsListener:
 
         found = await asyncio.gather(*map(isolated, sorted(location_ids)))
         return [effect for effects in found for effect in effects]
+
+    async def _naming(self, changes: Sequence[TokenChanged]) -> set[str]:
+        """Return the locations that are shown because of tokens that are gone, or may be."""
+        gone = {one.id_token.id_token.lower() for one in changes if one.kind == TokenChanged.KIND_DELETED}
+        if not gone:
+            return set()
+        async with self._services.database.reading() as session:
+            rows = await PublishedRepository(session).list_restricted(MODULE)
+        return {
+            row.object_id
+            for row in rows
+            for token in row.bodies[Version.V2_3_0].get("publish_allowed_to", ())
+            if "group_id" in token or token.get("uid", "").lower() in gone
+        }
 
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
         """Return what follows from all locations: none is listed by the time of its last status."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from citrine_ocpi.feed import Listener
+from citrine_ocpi.modules.tokens.erasing import ErasingListener
 from citrine_ocpi.modules.tokens.pull import TokenPull
 from citrine_ocpi.modules.tokens.real_time import RealTimeAuthorizer
 from citrine_ocpi.modules.tokens.server import endpoints
@@ -27,6 +28,7 @@ class TokensModule:
         self._pull = TokenPull(
             services.database, services.partners, services.client, self._store, interval, services.clock
         )
+        self._erasing = ErasingListener(services)
         self._authorizer = RealTimeAuthorizer(services, self._store)
 
     def endpoints(self) -> Sequence[Endpoint]:
@@ -34,8 +36,8 @@ class TokensModule:
         return endpoints(self._store)
 
     def listeners(self) -> Sequence[Listener]:
-        """Return nothing: tokens are the partners'."""
-        return ()
+        """Return what erases tokens that the core deleted."""
+        return [self._erasing]
 
     def tasks(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
         """Return the reading of lists, and the service that the core asks."""

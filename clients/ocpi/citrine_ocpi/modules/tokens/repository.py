@@ -76,7 +76,7 @@ class TokenRepository:
         self, partner_id: str, uid: str, station_id: str, reference: str, now: datetime, retention: timedelta
     ) -> None:
         """Store what a provider calls its answer, and remove what is older than any session that still begins."""
-        await self._session.execute(delete(AuthorizationRow).where(AuthorizationRow.create_time < now - retention))
+        await self.remove_authorizations(now - retention)
         self._session.add(
             AuthorizationRow(
                 partner_id=partner_id,
@@ -101,6 +101,28 @@ class TokenRepository:
             .limit(1)
         )
         return await self._session.scalar(query) or ""
+
+    async def find_of_uid(self, uid: str) -> Sequence[TokenRow]:
+        """Return the tokens of a uid, of whomever and of whatever type."""
+        return (await self._session.scalars(select(TokenRow).where(TokenRow.lookup == uid.lower()))).all()
+
+    async def remove(self, row: TokenRow) -> None:
+        """Remove a token."""
+        await self._session.delete(row)
+
+    async def forget_authorizations(self, uid: str) -> None:
+        """Remove what providers said of a token."""
+        await self._session.execute(delete(AuthorizationRow).where(AuthorizationRow.lookup == uid.lower()))
+
+    async def remove_authorizations(self, before: datetime) -> None:
+        """Remove what providers said before a time."""
+        await self._session.execute(delete(AuthorizationRow).where(AuthorizationRow.create_time < before))
+
+    async def remove_of_partner(self, partner_id: str, parties: Collection[tuple[str, str]]) -> None:
+        """Remove the tokens of a partner's parties, and what it said of any."""
+        own = tuple_(TokenRow.country_code, TokenRow.party_id).in_([*parties])
+        await self._session.execute(delete(TokenRow).where(own))
+        await self._session.execute(delete(AuthorizationRow).where(AuthorizationRow.partner_id == partner_id))
 
     async def pulls(self) -> Sequence[TokenPullRow]:
         """Return how far the lists of all partners were read."""
