@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,10 +17,12 @@ from citrine.edge.v1.link_pb2 import Command
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import remote_control_pb2, security_pb2
 from citrine.ocpp.v2.tariff_and_cost_pb2 import CostUpdatedRequest, CostUpdatedResponse
+from citrine_core.blocks.security.orders import delivery
 from citrine_core.blocks.security.orders.delivery import Delivery
 from citrine_core.blocks.security.orders.models import CertificateOrder
 from citrine_core.blocks.tariff_and_cost.transaction_costs import RunningCosts
 from citrine_core.blocks.transactions.limits import LimitChecks
+from citrine_core.blocks.transactions.settlement import jobs
 from citrine_core.blocks.transactions.settlement.jobs import DueSettlements
 from citrine_core.db.tables import metadata
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
@@ -87,6 +89,18 @@ class Yard:
             await work.session.execute(query.values(**values))
             await work.commit()
 
+    @contextlib.asynccontextmanager
+    async def locked(self, name: str, station_ids: Sequence[str]) -> AsyncIterator[None]:
+        """Have another core hold the rows of stations, where two can write at a time."""
+        columns = metadata().tables[name].c
+        has_one_writer = self.core.core.services.settings.database.startswith("sqlite")
+        async with self.core.core.unit_of_work(read_only=has_one_writer) as work:
+            held = select(columns.station_id).where(columns.station_id.in_(station_ids)).with_for_update()
+            await work.session.execute(held)
+            yield
+            # PostgreSQL may have ended it meanwhile, since it was idle for long.
+            await work.session.execute(held)
+
     async def column(self, table: str, column: str) -> dict[str, Any]:
         """Return a column of the row of each station."""
         columns = metadata().tables[table].c
@@ -131,6 +145,22 @@ async def test_a_transaction_that_can_not_be_settled_holds_up_no_other(yard: Yar
 
     assert (await yard.column("transactions", "settle_time"))[FAILING] is None
     assert (await yard.column("transactions", "settle_due_time"))[FAILING] > LONG_AGO
+
+
+async def test_transactions_that_another_core_settles_hold_up_no_other(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST_AT_A_TIME", 2)
+    taken = STATIONS[:2]
+
+    async def is_done() -> bool:
+        times = await yard.column("transactions", "settle_time")
+        return all(times[station_id] is not None for station_id in STATIONS if station_id not in taken)
+
+    for age, station_id in enumerate(reversed(STATIONS)):
+        await yard.change("transactions", station_id, settle_due_time=LONG_AGO - timedelta(days=age))
+    async with yard.locked("transactions", taken):
+        await yard.until(DueSettlements(yard.core.core.services).run, is_done)
 
 
 async def limit_all(yard: Yard, cost_of_failing: str | None = None) -> None:
@@ -194,9 +224,8 @@ async def test_a_running_cost_that_can_not_be_computed_holds_up_no_other(yard: Y
     assert (await yard.column("transaction_costs", "next_time"))[FAILING] > LONG_AGO
 
 
-async def test_a_certificate_that_can_not_be_sent_holds_up_no_other(yard: Yard) -> None:
-    condition = f"NEW.station_id = '{FAILING}' AND NEW.state = {CERTIFICATE_ORDER_STATE_SENT}"
-    await yard.fail("certificate_orders", condition)
+async def order_all(yard: Yard) -> None:
+    """Have a certificate be due for all stations."""
     now = yard.core.core.services.clock()
     async with yard.core.core.unit_of_work() as work:
         for station_id in STATIONS:
@@ -218,6 +247,12 @@ async def test_a_certificate_that_can_not_be_sent_holds_up_no_other(yard: Yard) 
             )
         await work.commit()
 
+
+async def test_a_certificate_that_can_not_be_sent_holds_up_no_other(yard: Yard) -> None:
+    condition = f"NEW.station_id = '{FAILING}' AND NEW.state = {CERTIFICATE_ORDER_STATE_SENT}"
+    await yard.fail("certificate_orders", condition)
+    await order_all(yard)
+
     async def is_done() -> bool:
         return yard.asked(security_pb2.CertificateSignedRequest) >= set(OTHERS)
 
@@ -225,3 +260,17 @@ async def test_a_certificate_that_can_not_be_sent_holds_up_no_other(yard: Yard) 
 
     assert FAILING not in yard.asked(security_pb2.CertificateSignedRequest)
     assert (await yard.column("certificate_orders", "next_time"))[FAILING] > LONG_AGO
+
+
+async def test_certificates_that_another_core_sends_are_left_to_it(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MOST", len(STATIONS))
+    await order_all(yard)
+    run = Delivery(yard.core.core.services).run
+
+    async with yard.locked("certificate_orders", STATIONS), asyncio.timeout(WAIT):
+        await run()
+
+    async def is_done() -> bool:
+        return yard.asked(security_pb2.CertificateSignedRequest) >= set(STATIONS)
+
+    await yard.until(run, is_done)

@@ -63,26 +63,33 @@ class Delivery:
 
     async def run(self) -> None:
         """Send everything that is due now."""
-        found = MOST
-        while found == MOST:
+        goes_on = True
+        while goes_on:
             now = self._clock()
             async with self._unit_of_work(read_only=True) as work:
                 due = await CertificateOrderRepository(work.session).find_outgoing(now, MOST)
-            messages = await self._prepare_all(due, now)
+            handled, messages = await self._prepare_all(due, now)
             await asyncio.gather(
                 *(self._apart.run((one.tenant_id, one.station_id), self._send(one)) for one in messages)
             )
-            found = len(due)
+            # Where another core is at all of them, it goes on with the rest.
+            goes_on = len(due) == MOST and handled > 0
 
-    async def _prepare_all(self, due: Sequence[str], now: datetime) -> Sequence[_Message]:
-        """Claim orders, and return what to send. One that fails is tried again later, and keeps no other."""
+    async def _prepare_all(self, due: Sequence[str], now: datetime) -> tuple[int, Sequence[_Message]]:
+        """Claim orders, and return how many are not due any more, and what to send.
+
+        One that fails is tried again later, and keeps no other.
+        """
+        claimed = 0
         messages: list[_Message] = []
 
         async def prepare(order_ids: Sequence[str]) -> None:
+            nonlocal claimed
             async with self._unit_of_work() as work:
                 orders = await CertificateOrderRepository(work.session).claim_outgoing(now, order_ids)
                 prepared = [await self._prepare(work, order, now) for order in orders]
                 await work.commit()
+            claimed += len(orders)
             messages.extend(one for one in prepared if one is not None)
 
         failed = await self._preparing.run_together(due, prepare)
@@ -92,7 +99,7 @@ class Delivery:
                     until = now + self._preparing.pause_of(order_id)
                     await CertificateOrderRepository(work.session).postpone(order_id, now, until)
                 await work.commit()
-        return messages
+        return claimed + len(failed), messages
 
     async def _prepare(self, work: UnitOfWork, order: CertificateOrder, now: datetime) -> _Message | None:
         """Claim an order and return what to send; None if the station takes no chain of this size (A02.FR.16)."""

@@ -131,9 +131,15 @@ class SettlementRepository:
         unsettled = columns.tenant_id == tenant_id, columns.settle_time.is_(None)
         return (await self._session.execute(select(columns.tenant_id).where(*unsettled).limit(1))).first() is not None
 
-    async def find_due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, str]]:
-        """Return tenant, station and id of transactions that are due to be settled, the earliest due first."""
-        query = select(*_KEY).where(_is_due(now)).order_by(_TRANSACTIONS.c.settle_due_time).limit(limit)
+    async def find_due(self, now: datetime, limit: int, passed: int = 0) -> Sequence[tuple[str, str, str]]:
+        """Return tenant, station and id of transactions that are due to be settled, the earliest due first.
+
+        Args:
+            now: The time now.
+            limit: At most this many.
+            passed: How many of the earliest are left out.
+        """
+        query = select(*_KEY).where(_is_due(now)).order_by(_TRANSACTIONS.c.settle_due_time).limit(limit).offset(passed)
         return [(row[0], row[1], row[2]) for row in await self._session.execute(query)]
 
     async def claim_due(
