@@ -46,7 +46,7 @@ def check_campaign(field: str, campaign: pb.FirmwareCampaign, now: datetime) -> 
     if campaign.campaign_id:
         wanted = "at most 36 characters of A-Z a-z 0-9 and - _ ."
         check_pattern(f"{field}.campaign_id", campaign.campaign_id, _CAMPAIGN_ID, wanted)
-    check_length(f"{field}.name", campaign.display_name, 100)
+    check_length(f"{field}.display_name", campaign.display_name, 100)
     check_length(f"{field}.firmware_version", campaign.firmware_version, LONGEST_VERSION)
     _check_selection(f"{field}.selection", campaign.selection)
     _check_range(f"{field}.max_parallel", campaign.max_parallel, 0, MOST_PARALLEL)

@@ -20,6 +20,7 @@ from tests.support.firmware import SHA256, signed_firmware
             {"selection": pb.FirmwareSelection(all_stations=True, model="One")}, "selection.all_stations", id="all"
         ),
         pytest.param({"campaign_id": "a b"}, "campaign_id", id="id"),
+        pytest.param({"display_name": "x" * 101}, "display_name", id="name"),
         pytest.param({"max_parallel": -1}, "max_parallel", id="parallel"),
         pytest.param({"max_failures": -1}, "max_failures", id="failures"),
         pytest.param({"max_failure_percent": 100.5}, "max_failure_percent", id="percent"),
