@@ -14,6 +14,10 @@ from citrine_ocpi.transport.routing import Party
 __all__ = ["HubClientRepository", "HubClientRow"]
 
 
+AWAY = ("PLANNED", "SUSPENDED")
+"""Statuses of a party that is not at the hub yet, or not any more."""
+
+
 class HubClientRow(Table):
     """A party behind a hub, and whether the hub reaches it."""
 
@@ -54,6 +58,12 @@ class HubClientRepository:
         elif row.update_time > time:
             return
         row.role, row.status, row.update_time = role, status, time
+
+    async def hubs_of(self, parties: Collection[Party]) -> dict[Party, str]:
+        """Return which hubs parties are behind, of those that a hub has not said to have left."""
+        wanted = HubClientRow.party_id.in_({one.party_id for one in parties}) & HubClientRow.status.not_in(AWAY)
+        rows = await self._session.scalars(select(HubClientRow).where(wanted))
+        return {party: row.partner_id for row in rows if (party := Party(row.country_code, row.party_id)) in parties}
 
     async def owned(self, partner_ids: Collection[str]) -> Sequence[HubClientRow]:
         """Return the parties whose objects hubs may see.

@@ -308,8 +308,8 @@ async def _check_owners(
     repository: PartnerRepository, partner_id: str, said: Acquaintance, own: Sequence[OwnPartyRow]
 ) -> None:
     parties = {one.party for one in said.parties}
-    owners = await repository.owners_of(parties)
-    others = {party for party, owner in owners.items() if owner != partner_id}
+    owners = {*(await repository.owners_of(parties)).items(), *(await repository.hubs_of(parties)).items()}
+    others = {party for party, owner in owners if owner != partner_id}
     others |= parties & {Party(one.country_code, one.party_id) for one in own}
     if others:
         raise InvalidParameters(f"roles: {', '.join(sorted(map(str, others)))} is somebody else's")

@@ -42,6 +42,10 @@ class PartnerRepository:
         """Return the parties behind partners that are hubs."""
         return await HubClientRepository(self._session).owned(partner_ids)
 
+    async def hubs_of(self, parties: Collection[Party]) -> dict[Party, str]:
+        """Return which hubs parties are behind."""
+        return await HubClientRepository(self._session).hubs_of(parties)
+
     async def endpoints(self, partner_ids: Collection[str]) -> Sequence[EndpointRow]:
         """Return the endpoints of partners."""
         wanted = EndpointRow.partner_id.in_(partner_ids)

@@ -104,6 +104,21 @@ async def test_nobody_sees_what_is_anothers_by_saying_that_they_are_behind_a_hub
         assert (refused.status_code, await owned(adapter, "TNM")) == (405, {"NL-TNM"})
 
 
+async def test_nobody_registers_with_a_party_behind_a_hub_until_the_hub_says_that_it_has_left(
+    adapter: RunningAdapter,
+) -> None:
+    async with hub_peer("2.2.1") as hub, emsp(party_id="TNM") as direct:
+        await registered(adapter, hub)
+        await put(hub, info("NL-TNM"))
+        token = await adapter.invite("direct")
+
+        assert (await direct.register(adapter.versions_url, token)).json()["status_code"] == 2001
+        await put(hub, info("NL-TNM", "SUSPENDED", "2026-11-30T09:00:00Z"))
+        assert (await direct.exchange("POST")).status_code == 201
+
+        assert (await owned(adapter, "HUB"), await owned(adapter, "direct")) == ({"NL-HUB"}, {"NL-TNM"})
+
+
 @VERSIONS
 async def test_nobody_is_a_hub_without_the_consent_of_the_operator(adapter: RunningAdapter, version: str) -> None:
     async with hub_peer(version) as peer:
