@@ -159,6 +159,24 @@ async def test_the_list_of_a_partner_is_read_once_it_registered(
     core: RunningCore, tmp_path: Path, adapter_url: str
 ) -> None:
     """In pages of two; one that is malformed, and one of a stranger, are left out."""
+async def test_a_token_that_the_operator_made_its_own_is_not_taken_back(
+    core: RunningCore, tmp_path: Path, adapter_url: str
+) -> None:
+    """The adapter has what the partner said of it before; the core decides whose it is."""
+    async with roaming(core, tmp_path, adapter_url, "2.2.1") as (_, partner):
+        await partner.call("PUT", place(partner), token())
+        await stub(core).DeleteToken(pb.DeleteTokenRequest(id_token=UID, type="ISO14443"))
+        await stub(core).CreateToken(pb.CreateTokenRequest(token=pb.Token(id_token=UID, type="ISO14443")))
+
+        change: dict[str, Any] = {"valid": False, "last_updated": "2026-02-01T12:00:00Z"}
+        for method, body in (("PUT", token()), ("PUT", token(**change)), ("PATCH", change)):
+            said = (await partner.call(method, place(partner), body)).json()
+            assert said["status_code"] == 2001
+            assert said["status_message"] == "there is a token of this uid that belongs to another party"
+    found = await stored(core)
+    assert (found.party_id, found.contract_id, found.valid) == ("", "", True)
+
+
     listed = [token(f"0112233445566{digit}") for digit in "0123"]
     strange = [{**token("01122334455667"), "issuer": None}, token("01122334455668", party_id="ABC")]
     async with (

@@ -30,6 +30,10 @@ ASKED_AT_A_TIME = 20
 TRIES = 5
 """How often the same token may change while it is passed on."""
 
+FOREIGN = "there is a token of this uid that belongs to another party"
+
+_NAMES = ("id_token", "type")
+
 
 @dataclass
 class Stored:
@@ -86,7 +90,8 @@ class TokenStore:
             else:
                 found.refused[str(token.uid)] = f"{party} is no party of this connection"
         known = await self._known(by_key)
-        found.refused |= await self._foreign([token for key, token in by_key.items() if key not in known])
+        owned = await self._owned(by_key)
+        found.refused |= {str(token.uid): FOREIGN for key, token in by_key.items() if key not in owned}
         valid = {key: token for key, token in by_key.items() if str(token.uid) not in found.refused}
         found.refused |= await self._invalid([*valid.values()])
         rows = {
@@ -96,8 +101,8 @@ class TokenStore:
         }
         async with self._database.writing() as session:
             await TokenRepository(session).store(rows)
-        await self._pass_on(rows)
-        found.created = sum(key not in known for key in rows)
+        found.refused |= await self._pass_on({key: owned[key] for key in rows})
+        found.created = sum(key not in known and str(by_key[key].uid) not in found.refused for key in rows)
         return found
 
     async def patch(self, key: TokenKey, changes: Mapping[str, Any], version: Version) -> AnyToken | None:
@@ -119,13 +124,16 @@ class TokenStore:
             if changed.last_updated < row.last_updated:
                 # It was overtaken by what came since.
                 return token
-            if refused := await self._invalid([changed]):
+            owned = await self._owned({key: changed})
+            refused = await self._invalid([changed]) if owned else {str(changed.uid): FOREIGN}
+            if refused:
                 raise InvalidParameters("; ".join(refused.values()))
             async with self._database.writing() as session:
                 repository = TokenRepository(session)
                 done = await repository.replace(key, row.last_updated, changed.last_updated, changed.wire())
             if done:
-                await self._pass_on({key: (changed.last_updated, changed.wire())})
+                if refused := await self._pass_on(owned):
+                    raise InvalidParameters("; ".join(refused.values()))
                 return changed
         raise Unavailable("the token changes all the time")
 
@@ -133,61 +141,89 @@ class TokenStore:
         async with self._database.reading() as session:
             return {*await TokenRepository(session).find([*keys])} if keys else set()
 
-    async def _foreign(self, tokens: Sequence[AnyToken]) -> dict[str, str]:
-        """Return the tokens that the core has already, and that belong to somebody else."""
+    async def _owned(self, tokens: Mapping[TokenKey, AnyToken]) -> dict[TokenKey, str]:
+        """Return the etags of the tokens that the core has of their owners, empty for those that it does not have.
+
+        Those that belong to somebody else are left out, also where the adapter has them: the operator may have given
+        the id to another one since.
+        """
         limit = asyncio.Semaphore(ASKED_AT_A_TIME)
 
-        async def owner(token: AnyToken) -> tuple[str, Party | None]:
+        async def etag(token: AnyToken) -> str | None:
             request = pb.GetTokenRequest(id_token=str(token.uid), type=core_type(str(token.uid), str(token.type)))
             async with limit:
                 try:
                     found = await self._citrine.tokens.GetToken(request)
                 except grpc.aio.AioRpcError as error:
                     if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
-                        return str(token.uid), Party(str(token.country_code), str(token.party_id))
+                        return ""
                     raise
-            party = Party(found.country_code, found.party_id) if found.country_code else None
-            return str(token.uid), party
+            party = Party(str(token.country_code), str(token.party_id))
+            return str(found.etag) if Party(found.country_code, found.party_id) == party else None
 
-        owners = dict(await asyncio.gather(*map(owner, tokens)))
-        return {
-            str(token.uid): "there is a token of this uid that belongs to another party"
-            for token in tokens
-            if owners[str(token.uid)] != Party(str(token.country_code), str(token.party_id))
-        }
+        etags = await asyncio.gather(*map(etag, tokens.values()))
+        return {key: found for key, found in zip(tokens, etags, strict=True) if found is not None}
 
     async def _invalid(self, tokens: Sequence[AnyToken]) -> dict[str, str]:
         """Return the tokens that the core would not store, with what is wrong."""
         refused: dict[str, str] = {}
         for first in range(0, len(tokens), AT_A_TIME):
             page = tokens[first : first + AT_A_TIME]
-            async for answer in self._import(page, pb.TOKEN_IMPORT_MODE_PREVIEW):
+            async for answer in self._import([*map(to_core, page)], pb.TOKEN_IMPORT_MODE_PREVIEW):
                 for error in answer.errors:
                     refused[str(page[error.index].uid)] = f"{error.field}: {error.description}"
         return refused
 
-    async def _pass_on(self, rows: Mapping[TokenKey, tuple[datetime, object]]) -> None:
-        """Have the core say what the adapter's rows say, also where another request changes them meanwhile."""
-        left: Mapping[TokenKey, datetime | None] = dict.fromkeys(rows)
-        for _ in range(TRIES):
+    async def _pass_on(self, owned: Mapping[TokenKey, str]) -> dict[str, str]:
+        """Have the core say what the adapter's rows say, also where another request changes them meanwhile.
+
+        Args:
+            owned: Etags of the tokens in the core, as they were when their owners were looked at.
+
+        Returns:
+            Tokens that belong to somebody else by now, with what is wrong.
+        """
+        refused: dict[str, str] = {}
+        left: Mapping[TokenKey, datetime | None] = dict.fromkeys(owned)
+        for turn in range(TRIES):
             keys = [*left]
             async with self._database.reading() as session:
                 found = await TokenRepository(session).find(keys) if keys else {}
             changed = {key: row for key, row in found.items() if row.last_updated != left[key]}
             if not changed:
-                return
+                return refused
             model = token_models(Version.V2_3_0)[0]
-            tokens = [model.model_validate(row.body) for row in changed.values()]
-            for first in range(0, len(tokens), AT_A_TIME):
-                async for _answer in self._import(tokens[first : first + AT_A_TIME], pb.TOKEN_IMPORT_MODE_VALID_TOKENS):
-                    pass
-            left = {key: row.last_updated for key, row in changed.items()}
+            tokens: dict[TokenKey, AnyToken] = {key: model.model_validate(row.body) for key, row in changed.items()}
+            if turn:
+                owned = await self._owned(tokens)
+                refused |= {str(token.uid): FOREIGN for key, token in tokens.items() if key not in owned}
+            again = await self._write({key: token for key, token in tokens.items() if key in owned}, owned)
+            left = {key: None if key in again else changed[key].last_updated for key in tokens if key in owned}
         raise Unavailable("the token changes all the time")
 
+    async def _write(self, tokens: Mapping[TokenKey, AnyToken], etags: Mapping[TokenKey, str]) -> set[TokenKey]:
+        """Write tokens to the core where it has them as they were. Return those that it may have otherwise by now."""
+        again: set[TokenKey] = set()
+        for is_new in (False, True):
+            keys = [key for key in tokens if (not etags[key]) is is_new]
+            for first in range(0, len(keys), AT_A_TIME):
+                page = keys[first : first + AT_A_TIME]
+                values = [to_core(tokens[key]) for key in page]
+                for key, value in zip(page, values, strict=True):
+                    value.etag = etags[key]
+                # One that somebody made in between stays as it is, since the mask names nothing that changes.
+                fields = _NAMES if is_new else PARTNERS_FIELDS
+                async for answer in self._import(values, pb.TOKEN_IMPORT_MODE_VALID_TOKENS, fields):
+                    again |= {page[error.index] for error in answer.errors if error.field == "etag"}
+                    if is_new and answer.unchanged:
+                        again |= {*page}
+        return again
+
     def _import(
-        self, tokens: Sequence[AnyToken], mode: pb.TokenImportMode.ValueType
+        self,
+        tokens: Sequence[pb.Token],
+        mode: pb.TokenImportMode.ValueType,
+        fields: Sequence[str] = PARTNERS_FIELDS,
     ) -> "grpc.aio.StreamStreamCall[pb.ImportTokensRequest, pb.ImportTokensResponse]":
-        request = pb.ImportTokensRequest(
-            tokens=map(to_core, tokens), mode=mode, update_mask=FieldMask(paths=PARTNERS_FIELDS)
-        )
+        request = pb.ImportTokensRequest(tokens=tokens, mode=mode, update_mask=FieldMask(paths=fields))
         return self._citrine.tokens.ImportTokens(iter([request]))
