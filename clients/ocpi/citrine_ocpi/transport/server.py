@@ -19,6 +19,7 @@ from citrine_ocpi.transport.calls import Call, Endpoint, Handler
 from citrine_ocpi.transport.envelope import Reply, write_envelope
 from citrine_ocpi.transport.errors import (
     Forbidden,
+    InvalidParameters,
     MethodNotAllowed,
     NotFound,
     OcpiError,
@@ -172,6 +173,9 @@ class OcpiServer:
             raise problem
         assert endpoint is not None
         assert handler is not None
+        if any("\0" in one for one in (*path.values(), *request.query_params.values())):
+            # No database looks for it.
+            raise InvalidParameters("the URL has a character that no id has")
         if partner.is_restricted and not endpoint.is_configuration:
             raise Unauthorized("this token is good for the versions and credentials modules alone")
         if not endpoint.is_configuration:

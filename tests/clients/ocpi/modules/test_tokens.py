@@ -150,6 +150,10 @@ async def test_what_is_wrong_is_said_and_changes_nothing(core: RunningCore, tmp_
         assert (await refusal("PATCH", place(partner), {"valid": 1, "last_updated": "2026-02-01T12:00:00Z"}))[0] == 404
         assert (await partner.call("GET", place(partner))).status_code == 404
         assert (await partner.call("DELETE", place(partner))).status_code == 405
+        # No database can look for it.
+        for url in (place(partner, "A%00B"), f"{place(partner)}?type=%00"):
+            answer = await partner.call("GET", url)
+            assert answer.json()["status_message"] == "the URL has a character that no id has"
     assert (await stored(core, "CAFEBABE")).party_id == ""
     with pytest.raises(grpc.aio.AioRpcError, match="NOT_FOUND"):
         await stored(core)
