@@ -188,8 +188,13 @@ class OpenEnum(StrEnum):
     """
 
     @classmethod
+    def longest(cls) -> int:
+        """Return how many characters a value may have that the specification does not name: it has to be stored."""
+        return 255
+
+    @classmethod
     def _missing_(cls, value: object) -> Self | None:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or len(value) > cls.longest() or not value.isprintable():
             return None
         other = str.__new__(cls, value)
         other._name_ = other._value_ = value

@@ -15,6 +15,8 @@ __all__ = ["Introduction", "introduce"]
 
 CREDENTIALS_MODULE = "credentials"
 
+LONGEST_MODULE = 64
+
 
 @dataclass(frozen=True)
 class Introduction:
@@ -55,8 +57,10 @@ async def introduce(client: PartnerClient, partner: Partner, version: Version | 
     endpoints = tuple(
         PartnerEndpoint(str(one.identifier), InterfaceRole(str(one.role)), one.url)
         for one in details.endpoints
-        # Of a role that nobody knows nothing could be asked.
-        if str(one.role) in set(InterfaceRole) and urlsplit(one.url).hostname
+        # Of a role that nobody knows nothing could be asked, nor of a module with a name as long as none has.
+        if str(one.role) in set(InterfaceRole)
+        and len(str(one.identifier)) <= LONGEST_MODULE
+        and urlsplit(one.url).hostname
     )
     if not any(one.module == CREDENTIALS_MODULE for one in endpoints):
         raise NoMatchingEndpoints("the partner has no endpoint of the credentials module")

@@ -159,10 +159,6 @@ async def test_what_is_wrong_is_said_and_changes_nothing(core: RunningCore, tmp_
         await stored(core)
 
 
-async def test_the_list_of_a_partner_is_read_once_it_registered(
-    core: RunningCore, tmp_path: Path, adapter_url: str
-) -> None:
-    """In pages of two; one that is malformed, and one of a stranger, are left out."""
 async def test_a_token_that_the_operator_made_its_own_is_not_taken_back(
     core: RunningCore, tmp_path: Path, adapter_url: str
 ) -> None:
@@ -181,6 +177,10 @@ async def test_a_token_that_the_operator_made_its_own_is_not_taken_back(
     assert (found.party_id, found.contract_id, found.valid) == ("", "", True)
 
 
+async def test_the_list_of_a_partner_is_read_once_it_registered(
+    core: RunningCore, tmp_path: Path, adapter_url: str
+) -> None:
+    """In pages of two; those that are malformed, and one of a stranger, are left out."""
     listed = [token(f"0112233445566{digit}") for digit in "0123"]
     strange = [{**token("01122334455667"), "issuer": None}, token("01122334455668", party_id="ABC")]
     async with (

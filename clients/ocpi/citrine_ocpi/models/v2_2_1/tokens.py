@@ -57,6 +57,11 @@ class TokenType(OpenEnum):
     OTHER = "OTHER"
     RFID = "RFID"
 
+    @classmethod
+    def longest(cls) -> int:
+        """Return 20: it is part of a key."""
+        return 20
+
 
 class WhitelistType(OpenEnum):
     """When a token may charge without its provider being asked."""

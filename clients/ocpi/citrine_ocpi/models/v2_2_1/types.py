@@ -16,6 +16,11 @@ class Role(OpenEnum):
     OTHER = "OTHER"
     SCSP = "SCSP"
 
+    @classmethod
+    def longest(cls) -> int:
+        """Return 20: it is part of a key."""
+        return 20
+
 
 class Price(OcpiModel):
     """A sum of money, without VAT and with it."""

@@ -32,6 +32,11 @@ class TokenType(OpenEnum):
     OTHER = "OTHER"
     RFID = "RFID"
 
+    @classmethod
+    def longest(cls) -> int:
+        """Return 20: it is part of a key."""
+        return 20
+
 
 class Token(TokenBase):
     """What a driver is known by."""

@@ -15,6 +15,11 @@ class Role(OpenEnum):
     OTHER = "OTHER"
     SCSP = "SCSP"
 
+    @classmethod
+    def longest(cls) -> int:
+        """Return 20: it is part of a key."""
+        return 20
+
 
 class TaxAmount(OcpiModel):
     """What one tax comes to."""

@@ -71,10 +71,18 @@ class TokenPull:
                 async with asyncio.TaskGroup() as tasks:
                     for partner in await self._partners.list_active():
                         # One that is slow holds up no other.
-                        tasks.create_task(self._pull(partner))
-            except* (SQLAlchemyError, OSError) as errors:
-                _logger.warning("tokens of partners can't be read", extra={"problem": str(errors.exceptions[0])})
+                        tasks.create_task(self._try(partner))
+            except (SQLAlchemyError, OSError) as error:
+                _logger.warning("tokens of partners can't be read", extra={"problem": _said(error)})
             await asyncio.sleep(LOOK)
+
+    async def _try(self, partner: Partner) -> None:
+        """Read the list of a partner if it is due. What goes wrong with it keeps no other from being read."""
+        try:
+            await self._pull(partner)
+        except Exception as error:
+            extra = {"partner": partner.partner_id, "problem": _said(error)}
+            _logger.warning("the tokens of a partner could not be read", extra=extra)
 
     async def _pull(self, partner: Partner) -> None:
         endpoint = partner.endpoint("tokens", InterfaceRole.SENDER)
@@ -95,6 +103,9 @@ class TokenPull:
             problem = str(error)
         except grpc.aio.AioRpcError as error:
             problem = f"the core: {error.code().name}"
+        except Exception as error:
+            # Of whatever kind: the lease ends, and the list is read again later.
+            problem = _said(error)
         if problem:
             due = self._clock() + AFTER_FAILURE
             extra = {"partner": partner.partner_id, "problem": problem}
@@ -126,3 +137,7 @@ class TokenPull:
                 _logger.warning("a token of a partner is left out", extra=extra)
             count += len(tokens) - len(stored.refused)
         return count
+
+
+def _said(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
