@@ -261,8 +261,11 @@ async def test_a_partner_sees_the_session_of_its_token_and_gets_its_cdr_with_the
 
     database = roaming.adapter.office.database
     async with database.writing() as opened:
-        # As the owner's platform called its authorization when it was asked.
-        await TokenRepository(opened).add_authorization("tnm", token, "CS-1", "auth-1", BEGINNING, timedelta(days=1))
+        # As the owner's platform called its authorization when it was asked, and another one that was asked after it.
+        owner, stranger = ("tnm", "xyz") if payer is roaming.tnm else ("xyz", "tnm")
+        tokens, day = TokenRepository(opened), timedelta(days=1)
+        await tokens.add_authorization(owner, token, "CS-1", "auth-1", BEGINNING, day)
+        await tokens.add_authorization(stranger, token, "CS-1", "auth-2", BEGINNING + timedelta(seconds=1), day)
     await roaming.station.call(started(0, 1000.0, minutes=0, id_token=token, evse=(1, 1), info=CHARGING))
     begun = await payer.wait_for(session)
     assert (begun["auth_method"], begun["authorization_reference"]) == ("AUTH_REQUEST", "auth-1")

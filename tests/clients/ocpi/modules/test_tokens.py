@@ -183,6 +183,7 @@ async def test_the_list_of_a_partner_is_read_once_it_registered(
     """In pages of two; those that are malformed, and one of a stranger, are left out."""
     listed = [token(f"0112233445566{digit}") for digit in "0123"]
     strange = [{**token("01122334455667"), "issuer": None}, token("01122334455668", party_id="ABC")]
+    strange += [token("01122334455667", type="A_TYPE_LONGER_THAN_ANY_DATABASE_HAS"), token("0112233445566A", type="\0")]
     async with (
         emsp() as partner,
         running_adapter(
@@ -248,10 +249,13 @@ async def test_the_owner_of_a_token_decides_when_it_is_presented(
     ):
         answers: dict[str, dict[str, Any] | None] = {
             UID: {"allowed": "ALLOWED", "authorization_reference": "auth-1", "info": {"language": "nl", "text": "Hoi"}},
-            "01122334455661": {"allowed": "BLOCKED"},
+            "01122334455661": {"allowed": "BLOCKED", "authorization_reference": "auth-2"},
+            # Of another token.
+            "01122334455663": {"allowed": "ALLOWED", "token": token("01122334455661")},
+            "01122334455664": {"allowed": "ALLOWED", "token": token("01122334455661")},
         }
         partner.fault = deciding(partner, answers, asked)
-        for uid in (UID, "01122334455661", "01122334455662"):
+        for uid in (UID, "01122334455661", "01122334455662", "01122334455663"):
             await partner.call("PUT", place(partner, uid), token(uid, whitelist="NEVER"))
         station = await edge.connect("CS-1", PASSWORD)
 
@@ -264,6 +268,8 @@ async def test_the_owner_of_a_token_decides_when_it_is_presented(
         # One that its owner does not know, and one that nobody knows.
         assert (await status("01122334455662")).status == UNKNOWN
         assert (await status("01122334455669")).status in (UNKNOWN, INVALID)
+        assert (await status("01122334455663")).status == INVALID
+        assert (await status("01122334455664")).status in (UNKNOWN, INVALID)
         # The transaction of a driver who was asked about begins without another question.
         before = len(asked)
         response = await station.call(started(0, 0, id_token=UID))
@@ -271,7 +277,11 @@ async def test_the_owner_of_a_token_decides_when_it_is_presented(
         assert len(asked) == before
         async with adapter.office.database.reading() as session:
             now, day = datetime.now(UTC), timedelta(days=1)
-            assert await TokenRepository(session).find_reference(UID, "CS-1", now, day) == "auth-1"
+            repository = TokenRepository(session)
+            assert await repository.find_reference(["tnm"], UID, "CS-1", now, day) == "auth-1"
+            # Of somebody else's answer, and of one that lets nobody charge.
+            assert await repository.find_reference(["other"], UID, "CS-1", now, day) == ""
+            assert await repository.find_reference(["tnm"], "01122334455661", "CS-1", now, day) == ""
 
         # A token that no list had is stored once its owner knows it.
         answers["01122334455665"] = {"allowed": "ALLOWED"}
@@ -281,3 +291,11 @@ async def test_the_owner_of_a_token_decides_when_it_is_presented(
         # An owner who does not answer says no to what is to be asked each time.
         partner.fault = lambda request: Response("", 503)
         assert (await status("01122334455661")).status == INVALID
+
+        # Nor may what nobody would pay for, although without an answer the token itself would decide.
+        await partner.call(
+            "PUT", place(partner, "01122334455666"), token("01122334455666", whitelist="ALLOWED_OFFLINE")
+        )
+        assert (await status("01122334455666")).status == ACCEPTED
+        await adapter.office.administration.suspend("tnm", is_suspended=True)
+        assert (await status("01122334455666")).status == INVALID

@@ -198,7 +198,7 @@ class SessionsListener:
             now=when(cost.reckoned_time) if cost is not None and cost.HasField("reckoned_time") else now,
         )
         owner = await as_known(session, charging.owner, transaction.id_token)
-        reference = state.get("reference") or await self._reference(session, transaction, owner)
+        reference = state.get("reference") or await self._reference(session, charging, owner)
         made = {
             version: transaction_session(
                 session_id,
@@ -225,13 +225,15 @@ class SessionsListener:
         )
         await self._store(session, row, published, made, charging.partners)
 
-    async def _reference(self, session: AsyncSession, transaction: Transaction, owner: Owner) -> str:
+    async def _reference(self, session: AsyncSession, charging: _Charging, owner: Owner) -> str:
         """Return what the owner of a token called its authorization. Empty: it was not asked, or did not say."""
+        transaction = charging.transaction
         if not transaction.HasField("start_time"):
             return ""
-        uid = owner.uid or transaction.id_token.id_token
+        uid, began = owner.uid or transaction.id_token.id_token, when(transaction.start_time)
+        owners = [one.partner_id for one in charging.partners if one.owns(owner.party)]
         repository = TokenRepository(session)
-        return await repository.find_reference(uid, transaction.station_id, when(transaction.start_time), AUTHORIZED)
+        return await repository.find_reference(owners, uid, transaction.station_id, began, AUTHORIZED)
 
     async def _reservation(self, station_id: str, reservation_id: int) -> list[Effect]:
         wanted = reservations.GetReservationRequest(station_id=station_id, reservation_id=reservation_id)

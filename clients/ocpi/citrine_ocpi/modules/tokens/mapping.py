@@ -9,7 +9,7 @@ from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken, IdTokenI
 from citrine_ocpi.models import v2_2_1, v2_3_0
 from citrine_ocpi.transport.status import Version
 
-__all__ = ["PARTNERS_FIELDS", "AnyToken", "core_type", "info_of", "to_core", "token_models"]
+__all__ = ["PARTNERS_FIELDS", "AnyToken", "core_type", "info_of", "is_same_uid", "to_core", "token_models"]
 
 AnyToken = v2_2_1.Token | v2_3_0.Token
 
@@ -73,6 +73,14 @@ def core_type(uid: str, token_type: str) -> str:
         return _TYPES.get(token_type, "Local")
     digits = _SEPARATORS.sub("", uid)
     return _RFID_BY_BYTES.get(len(digits) // 2, "Local") if _HEX.fullmatch(digits) and len(digits) % 2 == 0 else "Local"
+
+
+def is_same_uid(uid: str, other: str) -> bool:
+    """Return whether two ids are of the same token: without regard to case, and that of a chip to separators."""
+    if uid.lower() == other.lower():
+        return True
+    is_chip = "Local" not in (core_type(uid, "RFID"), core_type(other, "RFID"))
+    return is_chip and _SEPARATORS.sub("", uid).lower() == _SEPARATORS.sub("", other).lower()
 
 
 def to_core(token: AnyToken) -> pb.Token:

@@ -17,7 +17,7 @@ from citrine.api.v1.tokens_pb2 import GetTokenRequest, Token
 from citrine.authorizer.v1 import authorizer_pb2 as pb
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdTokenInfo
 from citrine_ocpi.models import v2_2_1, v2_3_0
-from citrine_ocpi.modules.tokens.mapping import core_type, info_of, token_models
+from citrine_ocpi.modules.tokens.mapping import core_type, info_of, is_same_uid, token_models
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.modules.tokens.store import TokenStore, key_of
 from citrine_ocpi.partner import Partner
@@ -34,8 +34,13 @@ REMEMBERED = 30.0
 RETENTION = timedelta(days=2)
 """How long it is stored what an owner calls its answer: the session begins by then."""
 
+LONGEST_UID = 36
+"""Characters of a uid of OCPI: who presents more presents no partner's token."""
+
 _TYPES = ("RFID", "APP_USER", "AD_HOC_USER", "EMAID", "OTHER")
 
+_ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
+_INVALID = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID)
 _UNKNOWN = IdTokenInfo(status=AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_UNKNOWN)
 
 _Answer = v2_2_1.AuthorizationInfo | v2_3_0.AuthorizationInfo
@@ -68,6 +73,8 @@ class Questions:
     async def ask(self, presented: pb.Presentation, timeout: float) -> IdTokenInfo | None:
         """Return what the owner of a token says. None: it has none, or does not answer.
 
+        A token whose owner is suspended, or not connected any more, is Invalid: nobody would pay.
+
         Raises:
             grpc.aio.AioRpcError: When the core can't be asked about it.
         """
@@ -81,10 +88,12 @@ class Questions:
         party = Party(token.country_code, token.party_id)
         partner = next((one for one in partners if one.owns(party)), None)
         if partner is None:
-            return None
+            return None if party in await self._services.partners.own_parties() else _INVALID
         token_type = await self._type_of(party, token)
         answer = await self._ask(partner, party, token.id_token, token_type, presented, place, timeout)
-        return info_of(answer, place.evse_ids) if isinstance(answer, _ANSWERS) else answer
+        if not isinstance(answer, _ANSWERS):
+            return answer
+        return await self._counted(partner, token.id_token, answer, presented, place)
 
     async def _ask_all(
         self, presented: pb.Presentation, partners: Sequence[Partner], place: _Place, timeout: float
@@ -105,8 +114,21 @@ class Questions:
             # So that it is known whose session it is.
             stored = await self._store.put(partner, [answer.token])
             if not stored.refused:
-                return info_of(answer, place.evse_ids)
+                return await self._counted(partner, str(answer.token.uid), answer, presented, place)
         return None
+
+    async def _counted(
+        self, partner: Partner, uid: str, answer: _Answer, presented: pb.Presentation, place: _Place
+    ) -> IdTokenInfo:
+        """Return what an answer means, and store what its owner calls it if it lets the driver charge."""
+        info = info_of(answer, place.evse_ids)
+        if answer.authorization_reference and info.status == _ACCEPTED:
+            reference, now = str(answer.authorization_reference), self._services.clock()
+            async with self._services.database.writing() as session:
+                await TokenRepository(session).add_authorization(
+                    partner.partner_id, uid, presented.station_id, reference, now, RETENTION
+                )
+        return info
 
     async def _ask(
         self,
@@ -120,7 +142,7 @@ class Questions:
     ) -> _Answer | IdTokenInfo | None:
         endpoint = partner.endpoint("tokens", InterfaceRole.SENDER)
         own = await self._services.partners.own()
-        if endpoint is None or partner.version is None or not own:
+        if endpoint is None or partner.version is None or not own or len(uid) > LONGEST_UID:
             return None
         body = None
         if place.location_id:
@@ -146,16 +168,9 @@ class Questions:
         except (PartnerFailed, ValidationError) as error:
             _logger.warning("a partner does not answer a question", extra=_extra(partner, error))
             return None
-        if found.authorization_reference:
-            async with self._services.database.writing() as session:
-                await TokenRepository(session).add_authorization(
-                    partner.partner_id,
-                    uid,
-                    presented.station_id,
-                    str(found.authorization_reference),
-                    self._services.clock(),
-                    RETENTION,
-                )
+        if not is_same_uid(uid, str(found.token.uid)):
+            _logger.warning("a partner answers about another token", extra={"partner": partner.partner_id})
+            return None
         return found
 
     async def _token(self, presented: pb.Presentation) -> Token | None:

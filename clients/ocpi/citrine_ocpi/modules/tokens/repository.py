@@ -87,12 +87,23 @@ class TokenRepository:
             )
         )
 
-    async def find_reference(self, uid: str, station_id: str, began: datetime, before: timedelta) -> str:
-        """Return what a provider called its last answer about a token before a session began. Empty: nothing."""
+    async def find_reference(
+        self, partner_ids: Collection[str], uid: str, station_id: str, began: datetime, before: timedelta
+    ) -> str:
+        """Return what the owner of a token called its last answer before a session began. Empty: nothing.
+
+        Args:
+            partner_ids: The connections of the owner, whose answers count.
+            uid: Of the token.
+            station_id: Where it was presented.
+            began: When the session began.
+            before: How long before or after that it was asked, at most.
+        """
         query = (
             select(AuthorizationRow.reference)
             .where(
                 AuthorizationRow.lookup == uid.lower(),
+                AuthorizationRow.partner_id.in_(partner_ids),
                 AuthorizationRow.station_id == station_id,
                 AuthorizationRow.create_time <= began + before,
                 AuthorizationRow.create_time >= began - before,
