@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 from prometheus_client import Counter
 
@@ -17,6 +17,7 @@ __all__ = ["DEFECTS", "Apart", "defect", "is_outage", "survive", "waits_for_data
 logger = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
+Given = ParamSpec("Given")
 
 FIRST_PAUSE = 1.0
 """First pause, in seconds, before a failed task is restarted; the pauses grow."""
@@ -123,14 +124,16 @@ class Apart(Generic[Key]):
         else:
             self._failed.pop(key, None)
 
-    async def run(self, key: Key, trial: Awaitable[object]) -> None:
-        """Wait for what is done about an object, as `trying` does. For tasks of a group, which an error would end.
+    async def run(
+        self, key: Key, trial: Callable[Given, Awaitable[object]], *args: Given.args, **kwargs: Given.kwargs
+    ) -> None:
+        """Do something about an object, as `trying` does. For tasks of a group, which an error would end.
 
         Raises:
             DatabaseUnavailable: As it does.
         """
         with self.trying(key):
-            await trial
+            await trial(*args, **kwargs)
 
     async def run_together(self, keys: Sequence[Key], trial: Callable[[Sequence[Key]], Awaitable[object]]) -> list[Key]:
         """Do something about many objects at once, and return those about which it failed.
@@ -145,7 +148,7 @@ class Apart(Generic[Key]):
         while parts:
             part = parts.pop()
             if len(part) == 1:
-                await self.run(part[0], trial(part))
+                await self.run(part[0], trial, part)
                 continue
             try:
                 await trial(part)

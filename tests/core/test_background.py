@@ -31,7 +31,7 @@ async def test_an_error_about_one_object_is_logged_counted_and_ends_nothing(capl
 
     before = failures()
 
-    await apart.run("CS-1", fail())
+    await apart.run("CS-1", fail)
 
     assert failures() == before + 1
     assert not apart.may_be_tried("CS-1")
@@ -45,15 +45,15 @@ async def test_what_fails_again_is_tried_after_pauses_that_grow() -> None:
     apart: Apart[str] = Apart("a job", clock)
     pauses = []
     for _ in range(9):
-        await apart.run("CS-1", fail())
+        await apart.run("CS-1", fail)
         began = clock.now
         while not apart.may_be_tried("CS-1"):
             clock.now += 1
         pauses.append(clock.now - began)
 
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, LONGEST_PAUSE]
-    await apart.run("CS-1", succeed())
-    await apart.run("CS-1", fail())
+    await apart.run("CS-1", succeed)
+    await apart.run("CS-1", fail)
     clock.now += 1
     assert apart.may_be_tried("CS-1")
 

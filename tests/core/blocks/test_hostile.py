@@ -26,6 +26,9 @@ STATION = "CS-1"
 COUNTED = {"id", "sequence"}
 """Columns that databases count up, each in its own steps."""
 
+OF_PARTITIONS = {"events_month"}
+"""Columns that say which partition a row is in: SQLite has none."""
+
 STAMPED = {"reservations"}
 """Tables whose update_time is that of the database (ADR 41)."""
 
@@ -111,7 +114,7 @@ async def rows(unit_of_work: UnitOfWorkFactory) -> dict[str, list[str]]:
     async with unit_of_work(read_only=True) as work:
         for name in sorted(own_tables() - {"tenants"}):
             stored = (await work.session.execute(select(metadata().tables[name]))).mappings()
-            own = COUNTED | ({"update_time"} if name in STAMPED else set())
+            own = COUNTED | OF_PARTITIONS | ({"update_time"} if name in STAMPED else set())
             columns = [column.name for column in metadata().tables[name].columns if column.name not in own]
             found[name] = sorted(repr([(column, _plain(row[column])) for column in columns]) for row in stored)
     return found

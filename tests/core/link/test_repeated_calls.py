@@ -59,6 +59,9 @@ OF_THE_CORE = {
 }
 """Tables that also change by what the core does itself, such as counting for statistics, and by the link."""
 
+ROUNDS = 5
+"""How often calls are repeated at most: a job of the core may write between two looks; a second effect is in each."""
+
 MANNER = MANNERS[2]
 """All that can be said, with ids that fit."""
 
@@ -244,12 +247,15 @@ async def test_every_action_has_its_effect_once(core: RunningCore, version: link
             station = await edge.connect(f"CS-{number + 2}", PASSWORD, version=version)
             calls.append(edge.put_call(station.ref, message))
         first = [await outcome_of(edge, call_id) for call_id in calls]
-        before = await rows(core)
-        await relink(edge)
-        for call_id in calls:
-            edge.put_again(edge.calls[call_id])
-        again = [await outcome_of(edge, call_id) for call_id in calls]
-        after = await rows(core)
+        for _ in range(ROUNDS):
+            before = await rows(core)
+            await relink(edge)
+            for call_id in calls:
+                edge.put_again(edge.calls[call_id])
+            again = [await outcome_of(edge, call_id) for call_id in calls]
+            after = await rows(core)
+            if after == before:
+                break
 
     assert len(messages) > 15
     for message, one, other in zip(messages, first, again, strict=True):

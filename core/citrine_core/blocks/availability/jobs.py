@@ -49,7 +49,7 @@ class AvailabilityReminders:
             await work.commit()
         async with asyncio.TaskGroup() as tasks:
             for availability in claimed:
-                asking = self._apart.run((availability.tenant_id, availability.station_id), self._ask(availability))
+                asking = self._apart.run((availability.tenant_id, availability.station_id), self._ask, availability)
                 tasks.create_task(asking, name=f"remind {availability.station_id}")
 
     async def _ask(self, availability: WantedAvailability) -> None:

@@ -146,7 +146,7 @@ class LocalLists:
         async with places:
             try:
                 key = (tenant_id, station_id)
-                await self._apart.run(key, self._synchronize(*key, boot_time))
+                await self._apart.run(key, self._synchronize, *key, boot_time)
                 if not self._apart.may_be_tried(key):
                     # Those that fail must not be all that is looked at.
                     async with self._unit_of_work() as work:

@@ -91,7 +91,7 @@ class Inventories:
         while due := await self._claim():
             async with asyncio.TaskGroup() as tasks:
                 for tenant_id, station_id in due:
-                    asking = self._apart.run((tenant_id, station_id), self._ask(tenant_id, station_id))
+                    asking = self._apart.run((tenant_id, station_id), self._ask, tenant_id, station_id)
                     tasks.create_task(asking, name=f"inventory of {station_id}")
 
     async def _claim(self) -> list[tuple[str, str]]:

@@ -103,14 +103,14 @@ class ReservationExpiry:
             target = CommandTarget(
                 station_id=station_id, when_online=True, expire_time=request.expiry_date_time, reason=detail
             )
-            await self._apart.run((tenant_id, station_id), self._send(tenant_id, target, request))
+            await self._apart.run((tenant_id, station_id), self._send, tenant_id, target, request)
 
     async def _clean_up(self, now: datetime) -> None:
         """Cancel reservations that stations may have accepted without an answer."""
         async with self._unit_of_work(read_only=True) as work:
             rows = await ReservationRepository(work.session).doubtful(now, MAX_ROWS)
         for row in rows:
-            await self._apart.run((row.tenant_id, row.station_id), self._clean_up_one(row, now))
+            await self._apart.run((row.tenant_id, row.station_id), self._clean_up_one, row, now)
 
     async def _clean_up_one(self, row: Reservation, now: datetime) -> None:
         assert row.clean_up_time is not None

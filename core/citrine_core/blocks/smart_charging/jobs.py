@@ -242,7 +242,7 @@ class ChargingPlans:
             while True:
                 self._more.clear()
                 while len(sending) < AT_ONCE and (order := await self._claim()) is not None:
-                    one = self._apart.run((order.tenant_id, order.station_id), self._send(order))
+                    one = self._apart.run((order.tenant_id, order.station_id), self._send, order)
                     sending.add(tasks.create_task(one, name=f"schedule {order.station_id}"))
                 if not sending:
                     return

@@ -77,8 +77,8 @@ class ClockRule:
         if skew is not None:
             return skew
         # A message can't have been queued in the future, nor so long ago.
-        is_possible = received - OLDEST < occurrence.event_time <= received + self._tolerance
-        return None if is_possible else occurrence.event_time - received
+        ahead = occurrence.event_time - received
+        return None if -OLDEST < ahead <= self._tolerance else ahead
 
 
 def billed_times(occurrences: Sequence[Occurrence], skew: timedelta | None) -> list[datetime]:

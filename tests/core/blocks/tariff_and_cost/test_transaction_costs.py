@@ -371,7 +371,8 @@ async def test_a_batch_takes_a_handful_of_statements_whatever_its_size(core: Run
         await api.assign(PER_KWH)
         first, next_one = await count(1), await count(2)
 
-    assert without <= 1
+    # One, and another where it takes so long that the first is no longer remembered.
+    assert without <= 2
     assert first <= 7
     assert next_one <= 4
 

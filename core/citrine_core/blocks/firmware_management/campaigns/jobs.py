@@ -116,7 +116,7 @@ class CampaignRunner:
             # What is under way goes on.
             waits_for_database(NAME)
         return [
-            (f"update {one.station_id}", self._asking.run((one.tenant_id, one.station_id), self._ask(one)))
+            (f"update {one.station_id}", self._asking.run((one.tenant_id, one.station_id), self._ask, one))
             for one in orders
         ]
 

@@ -70,7 +70,7 @@ class Delivery:
                 due = await CertificateOrderRepository(work.session).find_outgoing(now, MOST)
             handled, messages = await self._prepare_all(due, now)
             await asyncio.gather(
-                *(self._apart.run((one.tenant_id, one.station_id), self._send(one)) for one in messages)
+                *(self._apart.run((one.tenant_id, one.station_id), self._send, one) for one in messages)
             )
             # Where another core is at all of them, it goes on with the rest.
             goes_on = len(due) == MOST and handled > 0

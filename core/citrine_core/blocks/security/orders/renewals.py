@@ -67,7 +67,7 @@ class Renewals:
                 await work.commit()
             why = "its certificate expires"
             asked = ((row.tenant_id, row.station_id, row.certificate_type, why) for row in rows)
-            await asyncio.gather(*(self._apart.run(one[:2], _ask(self._commands, *one)) for one in asked))
+            await asyncio.gather(*(self._apart.run(one[:2], _ask, self._commands, *one) for one in asked))
             claimed = len(rows)
 
 
@@ -93,7 +93,7 @@ class ExpiredCertificates:
                 await work.commit()
             await asyncio.gather(
                 *(
-                    self._apart.run(one, _ask(self._commands, *one, _STATION, "its certificate has expired"))
+                    self._apart.run(one, _ask, self._commands, *one, _STATION, "its certificate has expired")
                     for one in stations
                 )
             )

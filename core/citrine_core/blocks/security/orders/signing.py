@@ -70,7 +70,7 @@ class Signing:
                 for order in orders:
                     order.next_time = now + LEASE
                 await work.commit()
-            await asyncio.gather(*(self._apart.run(order.order_id, self._sign(order)) for order in orders))
+            await asyncio.gather(*(self._apart.run(order.order_id, self._sign, order) for order in orders))
             claimed = len(orders)
 
     async def _sign(self, order: CertificateOrder) -> None:

@@ -48,7 +48,7 @@ class FollowUpgrades:
             due = await ProfileUpgradeRepository(work.session).find_due(self._clock(), MOST)
         for key in due:
             if self._apart.may_be_tried(key):
-                await self._apart.run(key, self._look_at(*key))
+                await self._apart.run(key, self._look_at, *key)
                 if not self._apart.may_be_tried(key):
                     await self._postpone(key)
 

@@ -70,7 +70,7 @@ class CapacityPlans:
                 self._more.clear()
                 while len(sending) < AT_ONCE and (claimed := await self._claim()) is not None:
                     for order in await self._look(claimed):
-                        one = self._apart.run((order.tenant_id, order.station_id), self._send(order))
+                        one = self._apart.run((order.tenant_id, order.station_id), self._send, order)
                         sending.add(tasks.create_task(one, name=f"share of {order.station_id}"))
                     sending = {task for task in sending if not task.done()}
                 if not sending:

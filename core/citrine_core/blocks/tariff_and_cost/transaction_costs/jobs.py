@@ -56,7 +56,7 @@ class RunningCosts:
             places = asyncio.Semaphore(AT_ONCE)
             async with asyncio.TaskGroup() as tasks:
                 for one, request in due:
-                    sending = self._apart.run(one[:3], self._send(one, request, places))
+                    sending = self._apart.run(one[:3], self._send, one, request, places)
                     tasks.create_task(sending, name=f"cost of {one.transaction_id}")
 
     async def _claim(self) -> Sequence[tuple[DueCost, CostUpdatedRequest]] | None:

@@ -54,7 +54,7 @@ class TransactionChecks:
             async with asyncio.TaskGroup() as tasks:
                 for question in questions:
                     key = (question.tenant_id, question.station_id, question.transaction_id)
-                    tasks.create_task(self._apart.run(key, self._ask(question, limit)), name="ask for a transaction")
+                    tasks.create_task(self._apart.run(key, self._ask, question, limit), name="ask for a transaction")
 
     async def _claim(self) -> list[Question]:
         now = self._clock()

@@ -114,7 +114,7 @@ class LimitChecks:
         async with asyncio.TaskGroup() as tasks:
             for row in stops:
                 key = (row["tenant_id"], row["station_id"], row["transaction_id"])
-                tasks.create_task(self._apart.run(key, self._stop(row, limit)), name="stop a transaction")
+                tasks.create_task(self._apart.run(key, self._stop, row, limit), name="stop a transaction")
 
     async def _claim(self, stops: list[dict[str, Any]]) -> None:
         """Advance due limits to their next states, and add the transactions to stop whose states are committed."""

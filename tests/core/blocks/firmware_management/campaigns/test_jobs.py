@@ -92,7 +92,7 @@ async def sessions(garage: Garage) -> dict[str, FakeSession]:
 
 
 async def test_stations_update_some_at_a_time(garage: Garage, sessions: dict[str, FakeSession]) -> None:
-    campaign = await create(garage, name="two point zero", max_parallel=2, firmware_version="2.0")
+    campaign = await create(garage, display_name="two point zero", max_parallel=2, firmware_version="2.0")
 
     first, second = await asked(garage.edge), await asked(garage.edge)
     assert {first[0], second[0]} == {"CS-1", "CS-2"}

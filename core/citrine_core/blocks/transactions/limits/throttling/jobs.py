@@ -125,7 +125,7 @@ class Throttling:
             async with asyncio.TaskGroup() as tasks:
                 for row, until in claimed:
                     key = (row.tenant_id, row.station_id, row.transaction_id)
-                    going_on = self._apart.run(key, self._go_on(row, until, limit))
+                    going_on = self._apart.run(key, self._go_on, row, until, limit)
                     tasks.create_task(going_on, name="throttle a transaction")
 
     async def _claim(self) -> Sequence[tuple[Row[Any], datetime]]:
