@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
+import grpc
 import typer
 
 from citrine_cli.consent import Yes, ask_consent
@@ -13,7 +14,8 @@ from citrine_cli.output import Output
 from citrine_cli.up.files import write_private
 from citrine_ocpi.adapter import Office
 from citrine_ocpi.commands.locations import locations
-from citrine_ocpi.commands.running import JsonFlag, output_of, run
+from citrine_ocpi.commands.running import JsonFlag, connect, output_of, run
+from citrine_ocpi.modules.tokens.withdrawal import withdraw_tokens
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.transport.authorization import is_credentials_token
 from citrine_ocpi.transport.envelope import time_text
@@ -260,10 +262,27 @@ def remove(
     async def work(office: Office) -> None:
         await office.administration.get(name)
         await _ask(f"remove partner {name} with all that waits for it, for good?", yes=yes)
+        tokens = await _withdraw(office, name)
         problem = await office.administration.remove(name, is_notified=not unnotified)
         out.line(f"partner {name} removed" + (f"; it could not be notified: {problem}" if problem else ""))
+        if tokens:
+            out.line(f"tokens that are not valid any more: {tokens}")
 
     run(work)
+
+
+async def _withdraw(office: Office, name: str) -> int:
+    """Have the core refuse the tokens of a partner, and return how many. Until it is removed it is suspended."""
+    await office.administration.suspend(name, is_suspended=True)
+    partner, own = await office.administration.get(name), await office.partners.own_parties()
+    try:
+        return await withdraw_tokens(office.database, partner.owned_parties() - {*own}, connect)
+    except (grpc.aio.AioRpcError, OSError) as error:
+        problem = error.code().name if isinstance(error, grpc.aio.AioRpcError) else str(error)
+        raise CliError(
+            f"the core could not be told that the tokens of {name} are not valid any more ({problem}); "
+            "it is suspended: remove it again"
+        ) from error
 
 
 async def _ask(question: str, *, yes: bool) -> None:

@@ -17,8 +17,9 @@ from citrine_ocpi.db import SchemaTooNew
 from citrine_ocpi.encryption import EncryptionKeyError
 from citrine_ocpi.partners import RegistrationFailed
 from citrine_ocpi.partners.administration import AdministrationRefused
+from citrine_sdk import Citrine
 
-__all__ = ["JsonFlag", "output_of", "run"]
+__all__ = ["JsonFlag", "connect", "output_of", "run"]
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -27,6 +28,17 @@ def output_of(ctx: typer.Context, as_json: bool) -> Output:
     """Return where a command prints."""
     common = ctx.obj if isinstance(ctx.obj, Connection) else Connection()
     return Output(as_json=as_json or common.as_json, no_color=common.no_color)
+
+
+def connect() -> Citrine:
+    """Return the core, by the adapter's key.
+
+    Raises:
+        OSError: When the key can't be read.
+    """
+    settings = OcpiSettings.model_validate(own_variables())
+    key = settings.ocpi_key_file.read_text(encoding="utf-8").strip()
+    return Citrine(settings.core, key=key, tenant=settings.ocpi_tenant or None, ca_file=settings.core_ca_file)
 
 
 def run(work: Callable[[Office], Awaitable[None]]) -> None:

@@ -7,12 +7,10 @@ import typer
 
 from citrine_cli.errors import CliError
 from citrine_ocpi.adapter import Office
-from citrine_ocpi.commands.running import JsonFlag, output_of, run
-from citrine_ocpi.config import OcpiSettings, own_variables
+from citrine_ocpi.commands.running import JsonFlag, connect, output_of, run
 from citrine_ocpi.modules.tariffs.catalog import Catalog, Offer, Offers
 from citrine_ocpi.modules.tariffs.mapping import NotExpressible, express
 from citrine_ocpi.transport import Version
-from citrine_sdk import Citrine
 
 __all__ = ["build_tariffs"]
 
@@ -43,11 +41,8 @@ def list_tariffs(ctx: typer.Context, as_json: JsonFlag = False) -> None:
 
 
 async def _offers(office: Office) -> Offers:
-    settings = OcpiSettings.model_validate(own_variables())
-    key = settings.ocpi_key_file.read_text(encoding="utf-8").strip()
-    client = Citrine(settings.core, key=key, tenant=settings.ocpi_tenant or None, ca_file=settings.core_ca_file)
     try:
-        async with client as citrine:
+        async with connect() as citrine:
             offers = await Catalog(citrine, office.partners).read()
     except grpc.aio.AioRpcError as error:
         raise CliError(error.details() or error.code().name) from error

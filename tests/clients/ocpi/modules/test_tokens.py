@@ -20,6 +20,7 @@ from citrine.api.v1.authorization_pb2_grpc import AuthorizationServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
+from citrine_cli.main import main
 from citrine_ocpi.modules.tokens import TokensModule
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from tests.support.charging import started
@@ -175,6 +176,33 @@ async def test_a_token_that_the_operator_made_its_own_is_not_taken_back(
             assert said["status_message"] == "there is a token of this uid that belongs to another party"
     found = await stored(core)
     assert (found.party_id, found.contract_id, found.valid) == ("", "", True)
+
+
+async def test_the_tokens_of_a_partner_that_is_removed_are_not_valid_any_more(
+    core: RunningCore, tmp_path: Path, adapter_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with roaming(core, tmp_path, adapter_url, "2.2.1") as (adapter, partner):
+        await partner.call("PUT", place(partner), token())
+        key_file = tmp_path / "core.key"
+        for name, value in {
+            "DATABASE": adapter_url,
+            "ENCRYPTION_KEY_FILE": adapter.settings.ocpi_encryption_key_file,
+            "ALLOW_INSECURE_PARTNERS": "true",
+            "KEY_FILE": key_file,
+        }.items():
+            monkeypatch.setenv(f"CITRINE_OCPI_{name}", str(value))
+        monkeypatch.setenv("CITRINE_CORE", core.address)
+
+        async def remove() -> int:
+            return await asyncio.to_thread(main, ["ocpi", "partner", "remove", "tnm", "--yes"])
+
+        # Without the core it stays, suspended.
+        assert await remove() == 1
+        assert [one.is_suspended for one in await adapter.office.partners.list_all()] == [True]
+        key_file.write_text(core.key)
+        assert await remove() == 0
+        assert await adapter.office.partners.list_all() == []
+    assert (await stored(core)).valid is False
 
 
 async def test_the_list_of_a_partner_is_read_once_it_registered(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
 from citrine_ocpi.modules.tokens.tables import AuthorizationRow, TokenPullRow, TokenRow
+from citrine_ocpi.transport.routing import Party
 
 __all__ = ["TokenKey", "TokenRepository"]
 
@@ -28,6 +29,11 @@ class TokenRepository:
         """Return tokens."""
         rows = await self._session.scalars(select(TokenRow).where(tuple_(*_KEY).in_([*keys])))
         return {(row.country_code, row.party_id, row.lookup, row.type): row for row in rows}
+
+    async def has_any(self, party: Party) -> bool:
+        """Return whether a party told a token."""
+        of_party = (TokenRow.country_code == party.country_code, TokenRow.party_id == party.party_id)
+        return await self._session.scalar(select(TokenRow.lookup).where(*of_party).limit(1)) is not None
 
     async def replace(self, key: TokenKey, known: datetime, time: datetime, body: dict[str, Any]) -> bool:
         """Store a change of what was last updated at a known time. Return False if it is another by now."""
