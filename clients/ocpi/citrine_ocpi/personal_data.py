@@ -35,9 +35,9 @@ async def remove_partner_data(session: AsyncSession, partner: Partner) -> None:
     parties = partner.owned_parties() | await published.parties_of_recipient(partner.partner_id)
     partners = PartnerRepository(session)
     others = [one.partner_id for one in await partners.list_all() if one.partner_id != partner.partner_id]
-    taken = {(one.country_code, one.party_id) for one in await partners.parties(others)}
-    taken |= {(one.country_code, one.party_id) for one in await partners.hub_clients(others)}
-    own = [one for one in parties if (one.country_code, one.party_id) not in taken]
+    foreign = {(one.country_code, one.party_id) for one in await partners.parties(others)}
+    foreign |= {(one.country_code, one.party_id) for one in await partners.hub_clients(others)}
+    own = [one for one in parties if (one.country_code, one.party_id) not in foreign]
     await published.remove_of_parties(own)
     names = [(one.country_code, one.party_id) for one in own]
     await TokenRepository(session).remove_of_partner(partner.partner_id, names)
