@@ -30,6 +30,8 @@ class OrderedPart(NamedTuple):
     key: Sequence[Any]
     """Columns by which they are ordered, together unique, and never NULL."""
     descending: bool = False
+    is_of_sessions: bool = False
+    """Whether the key is the id of the station of a session: no database concludes that it is that of the station."""
 
 
 def parts_of(tenant_id: str, order: int, *, descending: bool) -> list[OrderedPart]:
@@ -75,7 +77,7 @@ def _by_state(tenant_id: str) -> list[OrderedPart]:
         query = stations.join(NewestSession, SAME_STATION).where(
             NewestSession.tenant_id == tenant_id, NewestSession.is_open.is_(is_open), sound
         )
-        return OrderedPart(query, (NewestSession.station_id,))
+        return OrderedPart(query, (NewestSession.station_id,), is_of_sessions=True)
 
     by_id = (Station.station_id,)
     return [
@@ -97,7 +99,11 @@ async def read_parts(session: AsyncSession, page: Page, parts: Sequence[OrderedP
     found: list[tuple[int, Any]] = []
     while number < len(parts) and len(found) <= page.size:
         part = parts[number]
-        query = page.behind(after).within(part.query, *part.key, descending=part.descending)
+        stations = part.query
+        if part.is_of_sessions and after is not None:
+            # Else those before would be read, to be joined with nothing.
+            stations = stations.where(Station.station_id > after[0])
+        query = page.behind(after).within(stations, *part.key, descending=part.descending)
         rows = await session.execute(query.add_columns(*part.key))
         found += [(number, row) for row in rows]
         number, after = number + 1, None
