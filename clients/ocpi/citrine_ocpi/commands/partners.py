@@ -280,7 +280,7 @@ async def _withdraw(office: Office, name: str) -> int:
     except (grpc.aio.AioRpcError, OSError) as error:
         problem = error.code().name if isinstance(error, grpc.aio.AioRpcError) else str(error)
         raise CliError(
-            f"the core could not be told that the tokens of {name} are not valid any more ({problem}); "
+            f"the core could not be reached to end the tokens of {name} ({problem}); "
             "it is suspended: remove it again"
         ) from error
 

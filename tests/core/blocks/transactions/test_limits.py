@@ -253,7 +253,8 @@ async def test_a_core_that_dies_before_it_asks_leaves_the_stop_to_the_next(stati
     await station.session.call(updated(1, 5000))
     checks = LimitChecks(station.core.core.services, lambda: None)
     await station.make_due()
-    taken = await checks._claim()
+    taken: list[dict[str, Any]] = []
+    await checks._claim(taken)
     before = list(station.stops)
     await station.until("STOPPED")
 
