@@ -280,8 +280,7 @@ async def _withdraw(office: Office, name: str) -> int:
     except (grpc.aio.AioRpcError, OSError) as error:
         problem = error.code().name if isinstance(error, grpc.aio.AioRpcError) else str(error)
         raise CliError(
-            f"the core could not be reached to end the tokens of {name} ({problem}); "
-            "it is suspended: remove it again"
+            f"the core could not be reached to end the tokens of {name} ({problem}); it is suspended: remove it again"
         ) from error
 
 
