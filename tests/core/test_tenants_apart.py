@@ -169,7 +169,7 @@ PLACE = {
 """What a location needs besides ids."""
 
 MORE: dict[str, dict[str, Any]] = {
-    "AuthorizationService.GetAuthorizationRecord": {"id": "1"},
+    "AuthorizationService.GetAuthorizationRecord": {"record_id": "1"},
     "AvailabilityService.ChangeAvailability": {"request": {"operational_status": 1}},
     "CertificateStoreService.CreateStoredCertificate": {"certificate": {"uses": [1], "pem": "x"}},
     "CertificatesService.InstallCertificate": {"request": {"certificate_type": 1, "certificate": "x"}},
@@ -177,12 +177,12 @@ MORE: dict[str, dict[str, Any]] = {
     "ChargeRecordsService.GetChargeRecord": {"station_id": "", "transaction_id": ""},
     "CommandsService.CallStation": {"action": "ClearCache"},
     "ConnectionsService.GetConnectionRecord": {"epoch": 1},
-    "DataTransferService.GetCustomMessage": {"id": "1"},
-    "DataTransferService.GetDataTransfer": {"id": "1"},
+    "DataTransferService.GetCustomMessage": {"custom_message_id": "1"},
+    "DataTransferService.GetDataTransfer": {"data_transfer_id": "1"},
     "DiagnosticsService.AcknowledgeAlert": {"component": "x", "variable": "y"},
     "DiagnosticsService.CustomerInformation": {"request": {"report": True, "customer_identifier": "x"}},
     "DiagnosticsService.GetLog": {"request": {"log": {"remote_location": "ftp://x.example/y"}, "log_type": 1}},
-    "DiagnosticsService.GetStationEvent": {"id": "1"},
+    "DiagnosticsService.GetStationEvent": {"station_event_id": "1"},
     "DiagnosticsService.SetMonitoringBase": {"request": {"monitoring_base": 1}},
     "DisplayMessageService.SetDisplayMessage": {
         "request": {"message": {"priority": 1, "message": {"content": "x", "format": 4}}}
@@ -201,11 +201,11 @@ MORE: dict[str, dict[str, Any]] = {
     "LocationsService.GetLocationEvse": {"uid": marked("uid")},
     "LocationsService.UpdateLocation": {"location": PLACE},
     "LocationsService.UpdateLocationEvse": {"evse": {"uid": marked("uid"), "public_id": ""}},
-    "PoisonedMessagesService.DeletePoisonedMessage": {"id": "1"},
-    "PoisonedMessagesService.GetPoisonedMessage": {"id": "1"},
-    "PoisonedMessagesService.RunPoisonedMessage": {"id": "1"},
+    "PoisonedMessagesService.DeletePoisonedMessage": {"poisoned_message_id": "1"},
+    "PoisonedMessagesService.GetPoisonedMessage": {"poisoned_message_id": "1"},
+    "PoisonedMessagesService.RunPoisonedMessage": {"poisoned_message_id": "1"},
     "ProvisioningService.GetBaseReport": {"request": {"report_base": 2}},
-    "ProvisioningService.GetReset": {"id": "1"},
+    "ProvisioningService.GetReset": {"reset_id": "1"},
     "ProvisioningService.Reset": {"request": {"type": 1}},
     "RefusalsService.SetToleranceRule": {"rule": {"kinds": [1], "rule_id": "x"}},
     "RemoteControlService.TriggerMessage": {"request": {"requested_message": 1}},
@@ -214,7 +214,7 @@ MORE: dict[str, dict[str, Any]] = {
     "ReportsService.ListReportParts": {"kind": 1},
     "ReportsService.WatchReportRun": {"kind": 1},
     "ReservationService.ReserveNow": {"request": {"expiry_date_time": "2030-01-01T00:00:00Z"}},
-    "SecurityService.GetSecurityEvent": {"id": "1"},
+    "SecurityService.GetSecurityEvent": {"security_event_id": "1"},
     "SecurityProfileUpgradesService.CreateSecurityProfileUpgrade": {
         "connection_data": {"security_profile": 2},
         "configuration_slot": 1,

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -123,16 +122,3 @@ async def test_a_backend_that_stands_still_is_left_at_once(postgres_engine: Asyn
         await lock_once(unit_of_work)
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-async def test_what_a_type_of_postgresql_is_its_server_is_asked_once_by_a_process(postgres_engine: AsyncEngine) -> None:
-    asked: list[list[str]] = []
-    async with postgres_engine.connect() as first, postgres_engine.connect() as second:
-        for connection in (first, second):
-            queries: list[str] = []
-            asked.append(queries)
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            driver.add_query_logger(lambda record, queries=queries: queries.append(record.query))
-            # No table has such an array.
-            assert await driver.fetchval("SELECT $1::cidr[]", ["192.0.2.0/24"]) == [ip_network("192.0.2.0/24")]
-    assert len(asked[0]) > len(asked[1]) == 1

@@ -170,10 +170,13 @@ async def test_a_token_that_the_operator_made_its_own_is_not_taken_back(
         await stub(core).CreateToken(pb.CreateTokenRequest(token=pb.Token(id_token=UID, type="ISO14443")))
 
         change: dict[str, Any] = {"valid": False, "last_updated": "2026-02-01T12:00:00Z"}
-        for method, body in (("PUT", token()), ("PUT", token(**change)), ("PATCH", change)):
-            said = (await partner.call(method, place(partner), body)).json()
+        for body in (token(), token(**change)):
+            said = (await partner.call("PUT", place(partner), body)).json()
             assert said["status_code"] == 2001
             assert said["status_message"] == "there is a token of this uid that belongs to another party"
+        # The adapter may have learnt already that the partner's own is gone.
+        answer = await partner.call("PATCH", place(partner), change)
+        assert (answer.status_code, answer.json()["status_code"]) in ((200, 2001), (404, 2000))
     found = await stored(core)
     assert (found.party_id, found.contract_id, found.valid) == ("", "", True)
 
