@@ -128,9 +128,9 @@ class CdrsListener:
 
     async def _record(self, record: ChargeRecord) -> list[Effect]:
         token = record.token
-        if not (record.HasField("token") and token.country_code and token.party_id):
+        party = await self._party_of(record)
+        if party is None:
             return []
-        party = Party(token.country_code, token.party_id)
         known = await self._owners.of(token.id_token)
         uid = known.uid if known is not None and known.party == party else ""
         owner = Owner(party, contract_id=token.contract_id, uid=uid)
@@ -165,6 +165,17 @@ class CdrsListener:
                 partners=await self._services.partners.list_active(),
             )
         ]
+
+    async def _party_of(self, record: ChargeRecord) -> Party | None:
+        """Return the party that pays a record: of its token, or, where that was erased since, of the CDR before."""
+        token = record.token
+        if token.country_code and token.party_id:
+            return Party(token.country_code, token.party_id)
+        async with self._services.database.reading() as session:
+            repository = PublishedRepository(session)
+            for row in await repository.find_by_source(MODULE, f"record/{record.record_id}"):
+                return next(iter(await repository.audience(row)), None)
+        return None
 
     async def _reservation(self, cost: ReservationCost) -> list[Effect]:
         owner = await self._owners.of(cost.id_token)
