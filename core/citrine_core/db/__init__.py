@@ -6,7 +6,7 @@ from citrine_core.db.dues import Due, earliest
 from citrine_core.db.engine import create_engine
 from citrine_core.db.indexes import PartialIndex
 from citrine_core.db.notices import Notices
-from citrine_core.db.one_of import one_of
+from citrine_core.db.one_of import given_times, one_of
 from citrine_core.db.outages import is_outage
 from citrine_core.db.pages import Listed, Page
 from citrine_core.db.places import Places, in_background
@@ -36,6 +36,7 @@ __all__ = [
     "create_engine",
     "database_of",
     "earliest",
+    "given_times",
     "in_background",
     "is_outage",
     "one_of",

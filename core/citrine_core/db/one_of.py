@@ -1,18 +1,21 @@
-"""Membership of one or several columns in a set of keys, passed as one parameter."""
+"""Keys that are passed as one parameter: membership of columns in them, and a time given for each."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Integer, String, bindparam
+from sqlalchemy import CTE, BigInteger, Column, ColumnElement, Integer, String, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Boolean
 
+from citrine_core.db.base import UtcDateTime
 from citrine_core.db.databases import database_of
 
-__all__ = ["one_of", "one_of_packed", "pack"]
+__all__ = ["given_times", "one_of", "one_of_packed", "pack"]
 
 
 class _OneOf(GenericFunction[bool]):
@@ -61,3 +64,23 @@ def one_of_packed(columns: Sequence[Any], name: str) -> ColumnElement[bool]:
 def pack(keys: Iterable[tuple[str | int, ...]]) -> str:
     """Return keys as one parameter."""
     return orjson.dumps(list(keys)).decode()
+
+
+def given_times(session: AsyncSession, name: str, key: str, times: Mapping[str, datetime]) -> CTE:
+    """Return a table with a time for each key, for a statement whose text is the same for any number of them.
+
+    Args:
+        session: Of the statement.
+        name: Of the table; its columns are the key and `time`.
+        key: Name of the column of the keys, which are text.
+        times: The time of each key.
+    """
+    database = database_of(session)
+    packed = pack((one, _written(time, database.to_time)) for one, time in times.items())
+    query = text(database.select_keys(("text", "timestamptz"), f":{name}", (key, "time")))
+    query = query.bindparams(bindparam(name, packed, type_=String()))
+    return query.columns(Column(key, String()), Column("time", UtcDateTime())).cte(name)
+
+
+def _written(time: datetime, to_time: Callable[[datetime], str] | None) -> str:
+    return time.isoformat() if to_time is None else to_time(time)

@@ -1,12 +1,12 @@
 """Tests of membership in a set of keys, on both databases."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from citrine_core.blocks.transactions import Transaction
-from citrine_core.db import UnitOfWorkFactory, one_of
+from citrine_core.db import UnitOfWorkFactory, given_times, one_of
 from citrine_core.resources.tenants import Tenant
 
 NOW = datetime(2025, 3, 1, tzinfo=UTC)
@@ -65,3 +65,16 @@ async def test_keys_match_as_a_whole_and_by_index(unit_of_work: UnitOfWorkFactor
             compiled = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
             plan = (await connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}".replace(":", "\\:")))).all()
             assert "station_id=? AND transaction_id=?" in plan[0].detail
+
+
+async def test_times_given_for_keys_compare_with_stored_ones_to_the_microsecond(
+    unit_of_work: UnitOfWorkFactory,
+) -> None:
+    plus = NOW.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    async with unit_of_work() as work:
+        await work.session.execute(update(Tenant).values(create_time=NOW))
+        for time, is_before in ((plus, False), (plus + timedelta(microseconds=1), True)):
+            wanted = given_times(work.session, "wanted", "tenant_id", {"default": time, "o'ther": NOW})
+            query = select(Tenant.tenant_id, wanted.c.time, Tenant.create_time < wanted.c.time)
+            rows = await work.session.execute(query.join(wanted, wanted.c.tenant_id == Tenant.tenant_id))
+            assert [tuple(row) for row in rows] == [("default", time, is_before)]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, TextClause, and_, case, column, exists, func, select, text, values
+from sqlalchemy import ColumnElement, Select, TextClause, and_, case, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.availability_pb2 import ConnectorDetail
@@ -17,7 +17,7 @@ from citrine.ocpp.v2.availability_pb2 import (
     ConnectorStatusEnum,
 )
 from citrine_core.blocks.availability.models import ConnectorState, ConnectorStatusChange
-from citrine_core.db import UtcDateTime, one_of
+from citrine_core.db import given_times, one_of
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.selection import stations_selected
 
@@ -209,20 +209,19 @@ async def find_status_history(
         Of a connector that stations reported once, and not since then, it is the present status.
     """
     change, state = ConnectorStatusChange, ConnectorState
-    columns = (column("station_id", String(48)), column("since", UtcDateTime()))
-    wanted = values(*columns, name="wanted").data(list(since.items())).cte("wanted")
+    wanted = given_times(session, "wanted", "station_id", since)
     same = [getattr(change, name) == getattr(state, name) for name in ("tenant_id", "station_id", "evse_id")]
     same.append(change.connector_id == state.connector_id)
     before = (
         select(change.status)
-        .where(*same, change.status_time < wanted.c.since)
+        .where(*same, change.status_time < wanted.c.time)
         .order_by(change.status_time.desc())
         .limit(1)
         .correlate(state, wanted)
         .scalar_subquery()
     )
     held = await session.execute(
-        select(state.station_id, wanted.c.since, state.evse_id, state.connector_id, before, state.status)
+        select(state.station_id, wanted.c.time, state.evse_id, state.connector_id, before, state.status)
         .join_from(state, wanted, wanted.c.station_id == state.station_id)
         .where(state.tenant_id == tenant_id)
         # The latest comes last: a report on the whole counts until there is another one on a connector.
@@ -232,7 +231,7 @@ async def find_status_history(
     changes = await session.execute(
         select(change.station_id, time, change.evse_id, change.connector_id, change.status)
         .join_from(change, wanted, wanted.c.station_id == change.station_id)
-        .where(change.tenant_id == tenant_id, change.status_time >= wanted.c.since)
+        .where(change.tenant_id == tenant_id, change.status_time >= wanted.c.time)
         .order_by(time)
     )
     later: dict[str, list[tuple[datetime, int, int, int]]] = {}

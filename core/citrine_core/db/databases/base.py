@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from citrine_core.db.direct import Direct
 
-__all__ = ["Database", "Insert", "LockedQuery", "QueryT"]
+__all__ = ["Database", "Insert", "LockedQuery", "QueryT", "selected"]
 
 QueryT = TypeVar("QueryT", bound=Select[Any])
 
@@ -101,14 +101,15 @@ class Database(ABC):
         """Return the driver's connection behind one of SQLAlchemy."""
 
     @abstractmethod
-    def select_keys(self, kinds: Sequence[str], parameter: str) -> str:
+    def select_keys(self, kinds: Sequence[str], parameter: str, names: Sequence[str] = ()) -> str:
         """Return a SELECT of the keys that a parameter holds as JSON: a list of lists.
 
         Its estimate of their number is small, whatever it is, so that an index is used for the keys.
 
         Args:
-            kinds: Types of the columns: `text`, `integer` or `bigint`.
+            kinds: Types of the columns: `text`, `integer`, `bigint` or `timestamptz`.
             parameter: The parameter, as the statement writes it.
+            names: Of the columns. Empty: they have none.
         """
 
     @abstractmethod
@@ -164,3 +165,10 @@ class LockedQuery:
         if built is None:
             built = self._built[database] = database.lock(self._query, *self._order)
         return built
+
+
+def selected(expressions: Sequence[str], names: Sequence[str]) -> str:
+    """Return the list of a SELECT, with names where there are any."""
+    if names:
+        expressions = [f"{one} AS {name}" for one, name in zip(expressions, names, strict=True)]
+    return ", ".join(expressions)

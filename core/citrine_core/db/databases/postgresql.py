@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Connection, Dialect, FromClause, String, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from citrine_core.db.databases.base import Database, QueryT
+from citrine_core.db.databases.base import Database, QueryT, selected
 from citrine_core.db.databases.change_times import TimesOfServer
 from citrine_core.db.databases.order import SharedBounds
 from citrine_core.db.notices import Notices, NoticesOfServer
@@ -69,10 +69,14 @@ class Postgresql(Database):
 
         return PostgresqlDirect(connection)
 
-    def select_keys(self, kinds: Sequence[str], parameter: str) -> str:
+    def select_keys(self, kinds: Sequence[str], parameter: str, names: Sequence[str] = ()) -> str:
         """Return a SELECT of the keys, which unnest estimates at ten: jsonb_array_elements would at a hundred."""
-        values = ", ".join(
-            f"key ->> {place}" if kind == "text" else f"(key ->> {place})::{kind}" for place, kind in enumerate(kinds)
+        values = selected(
+            [
+                f"key ->> {place}" if kind == "text" else f"(key ->> {place})::{kind}"
+                for place, kind in enumerate(kinds)
+            ],
+            names,
         )
         elements = f"ARRAY(SELECT jsonb_array_elements(CAST({parameter} AS jsonb)))"
         return f"SELECT {values} FROM unnest({elements}) AS key"

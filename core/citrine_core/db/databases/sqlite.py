@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Column, Connection, Dialect, FromClause, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from citrine_core.db.databases.base import Database, QueryT
+from citrine_core.db.databases.base import Database, QueryT, selected
 from citrine_core.db.databases.change_times import TimesOfOneWriter
 from citrine_core.db.databases.order import OneWriter
 from citrine_core.db.direct import Direct
@@ -80,9 +80,9 @@ class Sqlite(Database):
         """Return the connection with a thread of its own."""
         return SqliteDirect(connection)
 
-    def select_keys(self, kinds: Sequence[str], parameter: str) -> str:
+    def select_keys(self, kinds: Sequence[str], parameter: str, names: Sequence[str] = ()) -> str:
         """Return a SELECT of the keys, whose values bring their types along."""
-        values = ", ".join(f"value ->> {place}" for place in range(len(kinds)))
+        values = selected([f"value ->> {place}" for place in range(len(kinds))], names)
         # Without a WHERE, SQLite parses an ON CONFLICT that follows as part of a join.
         return f"SELECT {values} FROM json_each({parameter}) WHERE true"
 

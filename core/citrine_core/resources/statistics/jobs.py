@@ -1,6 +1,7 @@
 """The jobs that count: what events say, behind the commit, and what was stored before there were statistics."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from citrine_core.resources.statistics.marks import KINDS, Marks, marks_of
 from citrine_core.resources.statistics.repository import Cursor, StatisticsRepository
 from citrine_core.resources.tenants.removed import RemovedTenants
 from citrine_core.services import Services
+from citrine_core.steps import run_cooperatively
 
 __all__ = ["BACKFILL_INTERVAL", "INTERVAL", "Backfill", "Counting"]
 
@@ -28,11 +30,14 @@ MOST_EVENTS = 2000
 MOST_PASSED = 20_000
 """Most events that are passed over in one database transaction, and before it is stored that they are."""
 
-MOST_AT_A_TIME = 200
-"""Most stations, or transactions of before, that are counted in one database transaction."""
+MOST_STATIONS = 100
+"""Most stations of which the states are counted anew in one database transaction: others wait for it on SQLite."""
 
-REST = 0.1
-"""Seconds between two database transactions, for all others."""
+MOST_AT_A_TIME = 200
+"""Most stations, or transactions, of before that are counted in one database transaction."""
+
+REST, LONGEST_REST = 3, 1.0
+"""How much longer than a part others have their turn after it, and at most how many seconds."""
 
 TRANSACTIONS, STATES = 1, 2
 """What of before is counted, one after the other."""
@@ -74,6 +79,7 @@ class Counting:
         """Count all that there is by now. What comes meanwhile is for the next run."""
         is_behind = True
         while is_behind:
+            began = time.monotonic()
             try:
                 with self._limit.tried():
                     is_behind = await self._count()
@@ -82,8 +88,7 @@ class Counting:
                 self._stored = self._passed = -1
                 raise
             if is_behind:
-                # Others have their turn to write.
-                await asyncio.sleep(REST)
+                await _rest(began)
 
     async def _count(self) -> bool:
         """Count the next events; return whether there are more."""
@@ -96,14 +101,10 @@ class Counting:
             after = self._passed if is_known else cursor.event_id
             part = await outbox.read(after=after, through=through, kinds=KINDS, most=MOST_PASSED, limit=self._limit.now)
             pruned = await outbox.pruned_through()
-        events = part.events
-        marks = marks_of(payload for _, payload in events)
-        while sum(len(one.stations) for one in marks.values()) > MOST_AT_A_TIME and len(events) > 1:
-            # Stations may come back after days, of which each quarter of an hour is a sum.
-            events = events[: len(events) // 2]
-            marks = marks_of(payload for _, payload in events)
-        is_cut = len(events) < len(part.events)
-        last = events[-1][0] if is_cut else part.last
+        # Stations may come back after days, of which each quarter of an hour is a sum.
+        marks, count = await run_cooperatively(marks_of((payload for _, payload in part.events), MOST_STATIONS))
+        is_cut = count < len(part.events)
+        last = part.events[count - 1][0] if is_cut else part.last
         is_quiet = last == after
         # Events were removed before they were counted, as after a long stop: all is counted anew.
         is_pruned = not is_quiet and 0 < after < pruned
@@ -142,10 +143,10 @@ class Backfill:
         """Count all of them. Another core goes on where this one stops."""
         is_behind = True
         while is_behind:
+            began = time.monotonic()
             with self._limit.tried():
                 is_behind = await self._count()
-            # Others have their turn to write.
-            await asyncio.sleep(REST)
+            await _rest(began)
 
     async def _count(self) -> bool:
         async with self._unit_of_work(read_only=True) as work:
@@ -178,6 +179,11 @@ class Backfill:
             # From the first report on.
             marks.setdefault(tenant_id, Marks()).mark_station(station_id, self._clock())
         return marks, (*stations[-1], "") if stations else None
+
+
+async def _rest(began: float) -> None:
+    """Let others have their turn to run and to write after a part that began at a time."""
+    await asyncio.sleep(min(REST * (time.monotonic() - began), LONGEST_REST))
 
 
 async def _count_all(work: UnitOfWork, marks: Mapping[str, Marks], now: datetime) -> None:

@@ -13,6 +13,7 @@ from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
 from citrine_core.background import defect
 from citrine_core.blocks.availability.queries import LATEST
 from citrine_core.events.older import read_event
+from citrine_core.steps import Steps
 from citrine_core.times import to_datetime
 
 __all__ = ["KINDS", "Marks", "marks_of"]
@@ -57,17 +58,32 @@ class Marks:
         self.stations[station_id] = min(time, self.stations.get(station_id, time))
 
 
-def marks_of(payloads: Iterable[bytes]) -> dict[str, Marks]:
-    """Return what events say, by tenant, if anything. What cannot be read is logged and left out."""
+def marks_of(payloads: Iterable[bytes], most: int) -> Steps[tuple[dict[str, Marks], int]]:
+    """Return what the first events say, by tenant, if anything, and how many they are: a step for each.
+
+    What cannot be read is logged and left out.
+
+    Args:
+        payloads: The events in their order.
+        most: No further event is read than the one by which this many stations are to be counted anew.
+    """
     found: dict[str, Marks] = {}
+    count = stations = 0
     for payload in payloads:
         try:
             event = read_event(payload)
-            _mark(found.setdefault(event.tenant_id, Marks()), event)
+            marks = found.setdefault(event.tenant_id, Marks())
+            before = len(marks.stations)
+            _mark(marks, event)
+            stations += len(marks.stations) - before
         except (ArithmeticError, DecodeError, ValueError) as error:
             # All others would wait for ever.
             defect("statistics", error)
-    return {tenant_id: marks for tenant_id, marks in found.items() if marks != Marks()}
+        count += 1
+        if stations >= most:
+            break
+        yield
+    return {tenant_id: marks for tenant_id, marks in found.items() if marks != Marks()}, count
 
 
 def _mark(marks: Marks, event: Event) -> None:

@@ -77,7 +77,7 @@ async def point_of(core: RunningCore, start: datetime) -> pb.SeriesPoint:
 async def test_stations_that_come_back_after_days_are_counted_a_few_at_a_time(
     core: RunningCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MOST_AT_A_TIME", 2)
+    monkeypatch.setattr(jobs, "MOST_STATIONS", 2)
     monkeypatch.setattr(counting, "MOST_SUMS", 50)
     now = datetime.now(UTC)
     records, connectors = metadata().tables["connection_records"], metadata().tables["connector_statuses"]
@@ -178,7 +178,7 @@ async def test_two_thousand_stations_that_go_and_come_back_at_once_are_counted_a
     core: RunningCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch that fails is halved until it does not, and counted once."""
-    monkeypatch.setattr(jobs, "MOST_AT_A_TIME", 2000)
+    monkeypatch.setattr(jobs, "MOST_STATIONS", 2000)
     async with core.core.engine.begin() as connection:
         for statement in FAILING[core.core.engine.dialect.name]:
             await connection.execute(text(statement))
