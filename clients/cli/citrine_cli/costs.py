@@ -54,7 +54,7 @@ def cost_lines(out: Output, cost: Cost) -> None:
     out.facts({"total": total, "taxes": taxes if len(taxes) > 1 else {}})
     if len(cost.periods) > 1:
         out.table(
-            ["from", "to", "energy", "price of energy", "price of time"],
+            ["from", "to", "energy", "price of energy", "price of time", "without vat", "with vat"],
             (
                 [
                     instant_word(one, "start_time"),
@@ -62,6 +62,8 @@ def cost_lines(out: Output, cost: Cost) -> None:
                     Figure(f"{one.energy_kwh} kWh"),
                     Figure(f"{one.energy_price} {cost.currency}/kWh") if one.energy_price else "",
                     Figure(f"{one.time_price} {cost.currency}/h") if one.time_price else "",
+                    money(one.amount.before_tax, cost.currency),
+                    money(one.amount.after_tax, cost.currency),
                 ]
                 for one in cost.periods
             ),

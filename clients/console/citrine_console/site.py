@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -184,12 +185,13 @@ class Site:
             return
         except WebSocketDisconnect:
             return
-        found = self._find(socket, session)
+        find = partial(self._find, socket, session)
+        found = find(socket.query_params.get("page", ""))
         if found is None or not isinstance(known, dict):
             await socket.close(GONE)
             return
         visit, page = found
-        await LiveSocket(socket, visit, page, known, self.sessions).run(self._hub)
+        await LiveSocket(socket, visit, page, known, self.sessions, find).run(self._hub)
 
     async def frames(self, socket: WebSocket) -> None:
         """Serve the websocket of the page that shows the OCPP frames of a station."""
@@ -204,8 +206,8 @@ class Site:
             return
         await FramesSocket(socket, session, str(socket.path_params["station_id"])).run()
 
-    def _find(self, socket: WebSocket, session: Session) -> tuple[Visit, Page] | None:
-        url = urlsplit(socket.query_params.get("page", ""))
+    def _find(self, socket: WebSocket, session: Session, address: str) -> tuple[Visit, Page] | None:
+        url = urlsplit(address)
         path = unquote(url.path)
         for pattern, page in self._pages:
             match = pattern.match(path)

@@ -1,6 +1,6 @@
 """Who looks at what: a page with its parameters, by a session."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -67,10 +67,16 @@ class Visit:
         """The client of the API, with the credential of who looks."""
         return self.session.citrine
 
-    @property
-    def key(self) -> tuple[object, ...]:
-        """What tells apart visits that may see different things."""
-        return (self.rights, self.path, self.query.items_in_order, self.zone.key, self.language)
+    def key(self, names: Collection[str] | None = None) -> tuple[object, ...]:
+        """Return what tells apart visits that may see different things.
+
+        Args:
+            names: Of the query, those that matter. None: all of them.
+        """
+        query = self.query.items_in_order
+        if names is not None:
+            query = tuple(item for item in query if item[0] in names)
+        return (self.rights, self.path, query, self.zone.key, self.language)
 
     def may(self, *rpcs: str) -> bool:
         """Return whether who looks may call all of these rpcs."""

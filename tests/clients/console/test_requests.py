@@ -7,12 +7,18 @@ from html import unescape
 
 import grpc
 import pytest
-from starlette.testclient import TestClient
+from starlette.testclient import TestClient, WebSocketTestSession
+from starlette.websockets import WebSocketDisconnect
 
 from citrine.api.v1.firmware_management_pb2 import FirmwarePublication, ListFirmwarePublicationStatusesResponse
 from citrine.api.v1.keys_pb2 import Caller
 from citrine.api.v1.provisioning_pb2 import SetNetworkProfileRequest, SetNetworkProfileResponse
-from citrine.api.v1.refusals_pb2 import TOLERANCE_KIND_EMPTY_VALUES, SetToleranceRuleRequest, ToleranceRule
+from citrine.api.v1.refusals_pb2 import (
+    TOLERANCE_KIND_EMPTY_VALUES,
+    TOLERANCE_KIND_TIMES,
+    SetToleranceRuleRequest,
+    ToleranceRule,
+)
 from citrine.api.v1.stations_pb2 import STATION_ORDER_ID, ListStationsRequest, ListStationsResponse, Station
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_console.app import build_app
@@ -166,6 +172,48 @@ def test_a_new_rule_replaces_another_one_only_where_that_is_asked_for(console: T
     assert [same.status_code, replaced.status_code] == [204, 204]
     sent: list[SetToleranceRuleRequest] = core.requests("SetToleranceRule")
     assert [[*one.rule.actions] for one in sent] == [["MeterValues"], ["StatusNotification"]]
+
+
+def test_a_rule_that_is_edited_keeps_what_only_a_newer_core_knows_and_replaces_the_one_that_was_read(
+    console: TestClient, core: ScriptedCore
+) -> None:
+    present = ToleranceRule(rule_id="acme", actions=["MeterValues"], kinds=[TOLERANCE_KIND_EMPTY_VALUES], etag="E-1")
+    present.kinds.append(99)  # type: ignore[arg-type]
+    core.on("GetToleranceRule", present)
+    core.on("SetToleranceRule", present)
+
+    form = _fields(console.get("/tolerance-rules/acme/edit", headers=OWN).text)
+    entered = {"etag": form["etag"], "actions": "MeterValues", "kinds": "times"}
+    assert console.post("/tolerance-rules/acme/edit", data=entered, headers=OWN).status_code == 204
+
+    (sent,) = core.requests("SetToleranceRule")
+    assert (sent.rule.etag, [*sent.rule.kinds]) == ("E-1", [TOLERANCE_KIND_TIMES, 99])
+
+
+def test_a_page_with_another_query_reads_only_what_depends_on_it(console: TestClient, core: ScriptedCore) -> None:
+    core.on("ListStations", ListStationsResponse(stations=[Station(station_id="CS-1")]))
+    console.get("/?at=1,2,3")
+
+    with console.websocket_connect("/live?page=/?at%3D1,2,3", headers={"origin": "http://testserver"}) as socket:
+        socket.send_json({"known": {}})
+        first = _region(socket, "needing")
+        read = len(core.requests("ListStations"))
+        socket.send_json({"page": "/?at=4,5,6", "known": {}})
+        moved = _region(socket, "needing")
+        assert (moved, len(core.requests("ListStations"))) == (first, read)
+        socket.send_json({"page": "/stations", "known": {}})
+        with pytest.raises(WebSocketDisconnect) as closed:
+            _region(socket, "none that there is")
+
+    assert closed.value.code == 4400
+
+
+def _region(socket: WebSocketTestSession, name: str) -> str:
+    """Return a region that a page is sent next."""
+    while (said := socket.receive_json()).get("region") != name:
+        pass
+    html: str = said["html"]
+    return html
 
 
 def test_stations_that_a_filter_finds_are_counted_in_an_order_that_stays(

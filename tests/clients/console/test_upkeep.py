@@ -5,7 +5,7 @@ import re
 from urllib.parse import unquote
 
 import pytest
-from playwright.async_api import Page, Route, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from citrine.api.v1.certificate_store_pb2 import (
     CERTIFICATE_USE_MANUFACTURER_ROOT,
@@ -27,6 +27,7 @@ from citrine.api.v1.security_profile_upgrades_pb2 import (
 )
 from citrine.api.v1.stations_pb2 import CreateStationRequest, GetStationRequest, Station
 from citrine_sdk import Citrine
+from tests.clients.console.pages import Opened
 from tests.support.documents_runner import Demo
 from tests.support.pki import Authority
 from tests.support.raw_station import RawStation, raw_station
@@ -257,6 +258,46 @@ async def test_the_map_is_dragged_zoomed_and_walked_by_keys(page: Page, url: str
     await page.get_by_role("link", name="Closer").click()
     await expect(world).to_have_attribute("data-map", re.compile(f",{zoom + 1:.0f}$"))
     await expect(page.locator(".live.is-live")).to_be_visible()
+
+
+async def test_the_map_is_zoomed_by_two_fingers_and_by_the_wheel_of_who_is_in_it(
+    browser: Browser, url: str, login: str
+) -> None:
+    context = await browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    opened = Opened(await context.new_page())
+    page = opened.page
+    await page.goto(login)
+    await page.goto(f"{url}/locations")
+    world = page.get_by_role("group", name="Map of locations")
+    await world.scroll_into_view_if_needed()
+    before, box = await world.get_attribute("data-map") or "", await world.bounding_box()
+    assert box is not None
+    zoom, x, y = int(before.split(",")[2]), box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    fingers = await context.new_cdp_session(page)
+    for kind, apart in (("touchStart", 20), ("touchMove", 30), ("touchMove", 40), ("touchEnd", 0)):
+        points = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}] if apart else []
+        await fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    await expect(world).to_have_attribute("data-map", re.compile(f",{zoom + 1}$"))
+    # The place between the fingers is where it was.
+    latitude, longitude, _ = map(float, before.split(","))
+    north, east, _ = map(float, (await world.get_attribute("data-map") or "").split(","))
+    assert (north, east) == pytest.approx((latitude, longitude), abs=0.5)
+
+    await page.mouse.move(x, y)
+    top = await page.evaluate("scrollY")
+    await page.mouse.wheel(0, 200)
+    await page.wait_for_function("top => scrollY !== top", arg=top)
+    await expect(world).to_have_attribute("data-map", re.compile(f",{zoom + 1}$"))
+    await world.scroll_into_view_if_needed()
+    await world.focus()
+    await world.hover()
+    await page.mouse.wheel(0, 200)
+    await expect(world).to_have_attribute("data-map", re.compile(f",{zoom}$"))
+    await expect(page.locator(".live.is-live")).to_be_visible()
+    await context.close()
+
+    assert opened.complaints == []
 
 
 async def test_a_key_that_is_held_asks_for_the_map_alone_and_once_and_what_is_not_read_yet_does_not_replace_it(

@@ -137,6 +137,10 @@ async def create_tariff(
     if least_needs_energy:
         tariff.min_price_needs_energy = True
     _fill(tariff, currency, gross, least, most, time_zone, valid_from, valid_to, texts or (), description)
+    if not tariff.currency:
+        raise UsageError("name the currency of the tariff, as by --currency EUR, or in the --file")
+    if not tariff.elements:
+        raise UsageError("name a price of the tariff, by --energy, --charging, --idle or --fee, or in the --file")
     created = await client.citrine.tariffs.CreateTariff(CreateTariffRequest(tariff=tariff))
     _warn_of_negative_prices(created)
     if client.out.as_json:

@@ -259,7 +259,7 @@ class Hub:
 
     def _find(self, visit: Visit, page: Page, region: Region, feed: Feed | None) -> tuple[RegionKey, _LiveRegion]:
         personal = visit.session.id if region.is_personal else ""
-        key = (*visit.key, page.path, region.name, personal)
+        key = (*visit.key(region.query), page.path, region.name, personal)
         live = self._live.get(key)
         if live is None:
             live = self._live[key] = _LiveRegion(visit, page, region, self._show, self._log_out, feed)
@@ -279,7 +279,7 @@ class Hub:
             self._feeds.close(visit.session, visit.rights)
 
     def watch(self, visit: Visit, page: Page, watcher: Watcher) -> list[RegionKey]:
-        """Have a browser sent what changes of a page. Return what `forget` needs."""
+        """Have a browser sent what changes of a page. Return what `move` and `forget` need."""
         feed = self._open_feed(visit)
         if feed is None:
             watcher.has_no_events()
@@ -290,6 +290,14 @@ class Hub:
                 live.add(watcher, visit)
                 keys.append(key)
         return keys
+
+    def move(
+        self, before: Visit, keys: Collection[RegionKey], visit: Visit, page: Page, watcher: Watcher
+    ) -> list[RegionKey]:
+        """Have a browser sent what changes of a page with another query: what does not depend on it just goes on."""
+        found = self.watch(visit, page, watcher)
+        self.forget(before, [key for key in keys if key not in found], watcher)
+        return found
 
     def forget(self, visit: Visit, keys: Collection[RegionKey], watcher: Watcher) -> None:
         """Send a browser nothing any more."""

@@ -53,6 +53,8 @@ class Region:
     """Whether it is sent anew. What somebody edits is not: it would change below their hands."""
     is_personal: bool = False
     """Whether two people with the same rights may see different things."""
+    query: Collection[str] | None = None
+    """Names of the query that change what it shows. None: all of them."""
     is_main: bool = False
     """Whether the page is nothing without it."""
 

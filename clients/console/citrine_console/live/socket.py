@@ -1,7 +1,13 @@
-"""The websocket by which a page is told what changed on it: regions as JSON, each only if the browser has another."""
+"""The websocket by which a page is told what changed on it: regions as JSON, each only if the browser has another.
+
+A browser says `{"known": {region: digest}}` of what it shows; with "page", too, when it shows another query of the
+page; and "refresh" when it changed something.
+"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import grpc
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -17,21 +23,40 @@ __all__ = ["LiveSocket"]
 RECHECK = 15.0
 """Seconds after which it is read again what who looks may do: others with the same rights may read for them."""
 
+Find: TypeAlias = Callable[[str], tuple[Visit, Page] | None]
+
 CHANGED, GONE = 4400, 4404
 """Close codes of ours: load the page again; there is no such page."""
 
 
 class LiveSocket(SocketWriter):
-    """One browser that shows one page. What changes faster than it is sent is sent once, as it is then."""
+    """One browser that shows one page. What changes faster than it is sent is sent once, as it is then.
+
+    Args:
+        socket: Its websocket.
+        visit: Who looks at what.
+        page: The page.
+        known: What it shows, by region.
+        sessions: Who is logged in.
+        find: Returns what is at an address. None: nothing that who looks may see.
+    """
 
     def __init__(
-        self, socket: WebSocket, visit: Visit, page: Page, known: Mapping[str, str], sessions: Sessions
+        self,
+        socket: WebSocket,
+        visit: Visit,
+        page: Page,
+        known: Mapping[str, str],
+        sessions: Sessions,
+        find: Find,
     ) -> None:
         super().__init__(socket, visit.session)
         self._visit = visit
         self._page = page
         self._sessions = sessions
+        self._find = find
         self._known = dict(known)
+        self._keys: Sequence[RegionKey] = ()
         self._waiting: dict[str, Shown] = {}
         self._is_still = False
 
@@ -47,11 +72,11 @@ class LiveSocket(SocketWriter):
 
     async def run(self, hub: Hub) -> None:
         """Send what changes until the browser leaves or its session ends."""
-        keys = hub.watch(self._visit, self._page, self)
+        self._keys = hub.watch(self._visit, self._page, self)
         try:
-            await self.run_with((self._receive(hub, keys), self._recheck()))
+            await self.run_with((self._receive(hub), self._recheck()))
         finally:
-            hub.forget(self._visit, keys, self)
+            hub.forget(self._visit, self._keys, self)
 
     async def write_waiting(self) -> None:
         """Write the regions that changed."""
@@ -64,14 +89,32 @@ class LiveSocket(SocketWriter):
                 self._known[name] = shown.digest
                 await self.write({"region": name, "digest": shown.digest, "html": shown.html})
 
-    async def _receive(self, hub: Hub, keys: Sequence[RegionKey]) -> None:
-        """Read all regions anew when the browser says that it changed something: not all that changes has an event."""
+    async def _receive(self, hub: Hub) -> None:
+        """Do what the browser says: all regions are read anew when it changed something, as not all has an event."""
         try:
             while True:
-                await self._socket.receive_text()
-                hub.refresh(keys)
+                text = await self._socket.receive_text()
+                if text == "refresh":
+                    hub.refresh(self._keys)
+                elif not self._move(hub, text):
+                    await self._socket.close(CHANGED)
+                    return
         except WebSocketDisconnect:
             return
+
+    def _move(self, hub: Hub, text: str) -> bool:
+        """Follow the page with another query; return whether it is one of that page."""
+        try:
+            message = json.loads(text)
+            found, known = self._find(message["page"]), dict(message["known"])
+        except (ValueError, KeyError, TypeError):
+            return False
+        before = self._visit
+        if found is None or found[1] is not self._page or found[0].rights != before.rights:
+            return False
+        self._known, visit = known, found[0]
+        self._visit, self._keys = visit, hub.move(before, self._keys, visit, self._page, self)
+        return True
 
     async def _recheck(self) -> None:
         while True:

@@ -147,7 +147,8 @@ async def _new_fields(visit: Visit) -> Sequence[Field]:
 
 async def _edit_fields(visit: Visit) -> Sequence[Field]:
     request = GetToleranceRuleRequest(rule_id=visit["rule_id"])
-    return _fields(await visit.citrine.refusals.GetToleranceRule(request))
+    rule = await visit.citrine.refusals.GetToleranceRule(request)
+    return [Field("etag", "", "hidden", rule.etag), *_fields(rule)]
 
 
 def _entered(visit: Visit, values: Values) -> ToleranceRule:
@@ -185,7 +186,12 @@ def _content(rule: ToleranceRule) -> object:
 
 
 async def _change(visit: Visit, values: Values) -> Done:
-    await visit.citrine.refusals.SetToleranceRule(SetToleranceRuleRequest(rule=_entered(visit, values)))
+    rule = _entered(visit, values)
+    rule.etag = values["etag"]
+    present = await visit.citrine.refusals.GetToleranceRule(GetToleranceRuleRequest(rule_id=rule.rule_id))
+    # The form has no boxes for those that only a newer core knows.
+    rule.kinds.extend(kind for kind in present.kinds if kind not in KINDS.values())
+    await visit.citrine.refusals.SetToleranceRule(SetToleranceRuleRequest(rule=rule))
     return Done(_("The rule is set."))
 
 

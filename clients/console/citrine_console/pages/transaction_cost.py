@@ -42,13 +42,16 @@ async def cost_series(visit: Visit, cost: TransactionCost) -> Series | None:
     request = ListTransactionEventsRequest(
         station_id=cost.station_id, transaction_id=cost.transaction_id, page_size=MOST_EVENTS, newest_first=True
     )
-    events = (await visit.citrine.transactions.ListTransactionEvents(request)).events
+    answer = await visit.citrine.transactions.ListTransactionEvents(request)
     points = [
         (event.request.timestamp.ToDatetime(tzinfo=UTC), event.response.total_cost)
-        for event in events
+        for event in answer.events
         if event.response.HasField("total_cost")
     ]
-    return Series(_("cost"), _with_present(sorted(points), cost), cost.cost.currency, 2) if points else None
+    name = _("cost")
+    if answer.next_page_token:
+        name = _("cost in the newest {count} events").format(count=MOST_EVENTS)
+    return Series(name, _with_present(sorted(points), cost), cost.cost.currency, 2) if points else None
 
 
 def energy_series(samples: Sequence[Sample]) -> Series | None:

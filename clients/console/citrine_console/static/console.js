@@ -41,6 +41,9 @@ function say(kind, text) {
   state.querySelector(".live-text").textContent = text;
 }
 
+// What of the page this browser has.
+const known = () => Object.fromEntries([...document.querySelectorAll("[data-region]")].map((one) => [one.id, one.dataset.region]));
+
 function connect() {
   // Who connects before its turn has come is the one that does.
   clearTimeout(retrying);
@@ -50,9 +53,7 @@ function connect() {
   here.onopen = () => {
     failures = 0;
     alive = Date.now();
-    const known = {};
-    for (const region of document.querySelectorAll("[data-region]")) known[region.id] = region.dataset.region;
-    here.send(JSON.stringify({ known }));
+    here.send(JSON.stringify({ known: known() }));
     say("live", texts.live);
   };
   here.onmessage = (event) => {
@@ -95,11 +96,15 @@ if (state) {
   // A socket whose other side is gone says nothing: the server says something each 15 seconds.
   setInterval(() => { if (socket && socket.readyState === WebSocket.OPEN && Date.now() - alive > 40000) socket.close(); }, 5000);
   addEventListener("online", () => { if (!socket) connect(); });
+  // One that is not open yet, or not for long any more, says what this page is once it is.
   document.addEventListener("moved", () => {
-    const before = socket;
-    socket = null;
-    before?.close();
-    connect();
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ page: location.pathname + location.search, known: known() }));
+    else {
+      const before = socket;
+      socket = null;
+      before?.close();
+      connect();
+    }
   });
 }
 if (document.querySelector("[data-retry]")) setTimeout(() => location.reload(), 3000);

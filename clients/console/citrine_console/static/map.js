@@ -107,7 +107,13 @@ function end(event) {
   if (dragged) go(viewAfter(svg, size, first.middle, last.middle, scaleOf({ first, last })));
 }
 document.addEventListener("pointerup", end);
-document.addEventListener("pointercancel", end);
+// What the browser made something else of moved nothing.
+document.addEventListener("pointercancel", (event) => {
+  gesture?.svg.setAttribute("viewBox", `0 0 ${gesture.size.join(" ")}`);
+  gesture = null;
+  pointers.clear();
+  dragged = false;
+});
 document.addEventListener("dragstart", (event) => { if (mapAt(event.target)) event.preventDefault(); });
 document.addEventListener("click", (event) => {
   const svg = mapAt(event.target), link = event.target.closest?.("#map a");

@@ -8,6 +8,8 @@ Rules of rounding:
 * Prices times quantities are exact fractions, with tax and without. A line shows them to six places.
 * The totals before and after tax are each rounded once, half up, to the minor unit of the currency.
 * Minimum and maximum apply to both totals. If only one of the two is given, the other total is adjusted with it.
+* The cost of a period at a price is the difference of what that price cost up to its end and up to its beginning, each
+  rounded to six places: no period differs from its exact cost by more than a millionth, and together they are the line.
 * Taxes of a line are exact, too. Those of the minimum and maximum are divided like those of the other lines.
 """
 
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -58,7 +61,13 @@ _KINDS_OF_RESERVATIONS = {
 }
 
 _PLACES = 6
-"""Decimal places of quantities and of the amounts of lines."""
+"""Decimal places of quantities and of the amounts of lines and periods."""
+
+
+_Amounts: TypeAlias = tuple[Decimal | int, Decimal | int]
+"""An amount before tax and after it."""
+
+_NOTHING: _Amounts = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,7 @@ def cost_of(rules: Rules, accrual: Accrual | None, reserved: Reserved | None = N
         total=pb.Amount(before_tax=f"{before:f}", after_tax=f"{after:f}"),
         lines=[_line_to_proto(one, of_line) for one, of_line in zip(lines, taxes, strict=True)],
         taxes=_taxes_to_proto(sums),
-        periods=[_period_to_proto(rules, one) for one in periods],
+        periods=_periods_to_proto(rules, accrual),
         energy_kwh=decimal_text(Fraction(sum(one.mwh for one in periods), 1_000_000), _PLACES),
         charging_time=_duration(sum(one.length for one in periods if one.charging)),
         idle_time=_duration(sum(one.length for one in periods if not one.charging)),
@@ -307,23 +316,56 @@ def _line_to_proto(line: _Line, taxes: Mapping[Tax, Fraction]) -> pb.CostLine:
     )
 
 
-def _period_to_proto(rules: Rules, period: Period) -> pb.CostPeriod:
+def _periods_to_proto(rules: Rules, accrual: Accrual | None) -> list[pb.CostPeriod]:
+    if accrual is None:
+        return []
+    billed, total = _quantities(rules, accrual), dict[tuple[int, int], int]()
+    last = {(kind, element): one for one in accrual.periods for kind, element, count in _billed(one) if count}
+    before: dict[tuple[int, int], _Amounts] = {}
+    found = []
+    for period in accrual.periods:
+        amounts: dict[int, _Amounts] = {}
+        for kind, element, quantity in _billed(period):
+            key = kind, element
+            if key not in billed:
+                continue
+            # Steps add to the last period of a price, which therefore has all that is left of its line.
+            total[key] = billed[key] if last[key] is period else total.get(key, 0) + quantity
+            line = _priced(rules, _KINDS[kind], kind, element, total[key])
+            so_far = rounded(line.before, _PLACES), rounded(line.after, _PLACES)
+            earlier = before.get(key, _NOTHING)
+            amounts[kind] = so_far[0] - earlier[0], so_far[1] - earlier[1]
+            before[key] = so_far
+        found.append(_period_to_proto(rules, period, amounts))
+    return found
+
+
+def _period_to_proto(rules: Rules, period: Period, amounts: Mapping[int, _Amounts]) -> pb.CostPeriod:
     prices = {
         kind: rules.elements[element].components[kind].text.price
         for kind, element, _ in _billed(period)
         if element != NONE
     }
+    time = _CHARGING if period.charging else _IDLE
     length = period.length
     found = pb.CostPeriod(
         energy_kwh=decimal_text(Fraction(period.mwh, 1_000_000), _PLACES),
         charging_time=_duration(length if period.charging else 0),
         idle_time=_duration(0 if period.charging else length),
         energy_price=prices.get(_ENERGY),
-        time_price=prices.get(_CHARGING if period.charging else _IDLE),
+        time_price=prices.get(time),
+        energy_amount=_amount(amounts[_ENERGY]) if _ENERGY in amounts else None,
+        time_amount=_amount(amounts[time]) if time in amounts else None,
+        amount=_amount((sum(one[0] for one in amounts.values()), sum(one[1] for one in amounts.values()))),
     )
     found.start_time.FromDatetime(to_time(period.start))
     found.end_time.FromDatetime(to_time(period.end))
     return found
+
+
+def _amount(amounts: _Amounts) -> pb.Amount:
+    before, after = (decimal_text(Fraction(one), _PLACES, least=2) for one in amounts)
+    return pb.Amount(before_tax=before, after_tax=after)
 
 
 def _duration(micros: int) -> Duration:

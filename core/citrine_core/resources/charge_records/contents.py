@@ -1,6 +1,6 @@
 """What a revision of a charge record says: composed of the transaction, its cost and the revision before it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -45,7 +45,6 @@ _CHARGED = (
     "start_time",
     "end_time",
     "energy_kwh",
-    "periods",
     "currency",
     "total",
     "lines",
@@ -53,7 +52,10 @@ _CHARGED = (
     "tariff_version",
     "cost_unknown",
 )
-"""What is charged. A settlement anew that changes nothing of it makes no revision."""
+"""What is charged, with the periods. A settlement anew that changes nothing of it makes no revision."""
+
+_AMOUNTS = ("energy_amount", "time_amount", "amount")
+"""What a period costs. Records of earlier versions do not say it, and the lines do."""
 
 _OF_SITE = (
     *("location_id", "name", "address", "city", "postal_code", "state", "country", "time_zone"),
@@ -100,7 +102,9 @@ def revision_of(subject: Subject, settled: SettledCost, before: pb.ChargeRecord 
 
 def charges_the_same(one: pb.ChargeRecord, other: pb.ChargeRecord) -> bool:
     """Return whether two revisions charge the same."""
-    return all(getattr(one, name) == getattr(other, name) for name in _CHARGED)
+    return _without_amounts(one.periods) == _without_amounts(other.periods) and all(
+        getattr(one, name) == getattr(other, name) for name in _CHARGED
+    )
 
 
 def _of_transaction(subject: Subject) -> pb.ChargeRecord:
@@ -206,11 +210,24 @@ def _add_cost(
         record.periods.extend(cost.periods)
         _bound(record, transaction)
     elif before is not None:
-        # A waiver says nothing of what was charged.
+        # A waiver says nothing of what was charged, which costs nothing now.
         record.energy_kwh = before.energy_kwh
         record.charging_time.CopyFrom(before.charging_time)
         record.idle_time.CopyFrom(before.idle_time)
-        record.periods.extend(before.periods)
+        record.periods.extend(_without_amounts(before.periods))
+        for period in record.periods:
+            period.amount.CopyFrom(tariffs_pb.Amount(before_tax="0.00", after_tax="0.00"))
+
+
+def _without_amounts(periods: Iterable[tariffs_pb.CostPeriod]) -> list[tariffs_pb.CostPeriod]:
+    found = []
+    for one in periods:
+        period = tariffs_pb.CostPeriod()
+        period.CopyFrom(one)
+        for name in _AMOUNTS:
+            period.ClearField(name)  # type: ignore[arg-type]
+        found.append(period)
+    return found
 
 
 def _bound(record: pb.ChargeRecord, transaction: SettledTransaction) -> None:

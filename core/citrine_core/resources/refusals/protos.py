@@ -7,7 +7,7 @@ from citrine.ocpp.v2.transactions_pb2 import TransactionEventEnum
 from citrine_core.resources.refusals.models import RefusalRow, ToleranceRuleRow
 from citrine_core.rpc import to_timestamp
 
-__all__ = ["outcome_word", "rule_to_link", "rule_to_proto", "to_proto"]
+__all__ = ["etag_of", "outcome_word", "rule_to_link", "rule_to_proto", "to_proto"]
 
 
 def to_proto(row: RefusalRow) -> pb.Refusal:
@@ -42,7 +42,13 @@ def rule_to_proto(row: ToleranceRuleRow) -> pb.ToleranceRule:
         uses=row.uses or 0,
         last_use_time=to_timestamp(row.last_use_time),
         update_time=to_timestamp(row.update_time),
+        etag=etag_of(row),
     )
+
+
+def etag_of(row: ToleranceRuleRow) -> str:
+    """Return what changes with each change of a rule by an operator."""
+    return f"{row.update_time:%Y%m%d%H%M%S%f}"
 
 
 def rule_to_link(row: ToleranceRuleRow) -> link.ToleranceRule:

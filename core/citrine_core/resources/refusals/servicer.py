@@ -10,9 +10,9 @@ from citrine.api.v1 import refusals_pb2 as pb
 from citrine.api.v1.refusals_pb2_grpc import RefusalsServiceServicer
 from citrine.events.v1.events_pb2 import Event, ToleranceRuleChanged
 from citrine.ocpp.actions import ACTIONS, OLDER_ACTIONS
-from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
+from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.refusals.models import ToleranceRuleRow
-from citrine_core.resources.refusals.protos import rule_to_proto, to_proto
+from citrine_core.resources.refusals.protos import etag_of, rule_to_proto, to_proto
 from citrine_core.resources.refusals.repository import RefusalRepository, ToleranceRepository
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.resources.stations.selection import checked_selector
@@ -78,6 +78,8 @@ class RefusalsServicer(RefusalsServiceServicer):
         async with self._unit_of_work() as work:
             rules = ToleranceRepository(work.session)
             row = await rules.find(tenant_id, request.rule.rule_id)
+            if request.rule.etag and (row is None or request.rule.etag != etag_of(row)):
+                raise Conflict(f"tolerance rule {request.rule.rule_id} was changed in between")
             if row is None:
                 if await rules.count(tenant_id) >= MAX_RULES:
                     raise FailedPrecondition(f"the tenant has {MAX_RULES} tolerance rules, and may have no more")

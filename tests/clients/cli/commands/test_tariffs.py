@@ -63,6 +63,16 @@ def test_a_tariff_is_made_of_flags(citrine: Cli, core: ScriptedCore) -> None:
     ]
 
 
+def test_a_tariff_needs_a_currency_and_a_price(citrine: Cli, core: ScriptedCore) -> None:
+    nothing = citrine("tariff", "create", "DAY")
+    no_price = citrine("tariff", "create", "DAY", "--currency", "EUR")
+
+    assert (nothing.code, no_price.code) == (2, 2)
+    assert "--currency EUR" in nothing.err
+    assert "--energy, --charging, --idle or --fee" in no_price.err
+    assert core.requests("CreateTariff") == []
+
+
 def test_a_tariff_is_read_from_a_file(citrine: Cli, core: ScriptedCore, tmp_path: Path) -> None:
     core.on("UpdateTariff", pb.Tariff(tariff_id="DAY", version=2))
     file = tmp_path / "tariff.json"

@@ -1,6 +1,7 @@
 """What charging costs, by tables: the examples of OCPI's tariffs, and what they leave open."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import pytest
 
@@ -287,7 +288,50 @@ def test_a_cost_says_what_it_is_made_of() -> None:
         ("0.30", "2", 3600),
         ("0.10", "2", 3600),
     ]
+    assert [(one.energy_amount, one.HasField("time_amount"), one.amount) for one in cost.periods] == [
+        (line.amount, False, line.amount) for line in cost.lines
+    ]
     assert (cost.currency, cost.energy_kwh, cost.charging_time.seconds) == ("EUR", "4", 7200)
+
+
+def test_the_amounts_of_periods_add_up_to_the_lines_of_their_prices() -> None:
+    """Thirds of a cent too, and what steps add, which is in the last period of a price; a fee is of no period."""
+    day = element(
+        *(component("FLAT", "1.00"), component("ENERGY", "0.10", "7", 5000)),
+        *(component("CHARGING_TIME", "1.00", "19"), component("IDLE_TIME", "6.00", "19", 900)),
+        max_idle_time=600,
+    )
+    read = read_rules(tariff(day, element(component("IDLE_TIME", "60.00", step=900))))
+    moments = [moment("10:00", 0, charging=True), moment("10:00:01", 1 / 3), moment("10:20", 1, charging=False)]
+    moments += [moment("10:25", 1, charging=True), moment("10:30", 12.000001, charging=False), moment("10:52")]
+    accrual = accrue(read, moments)
+    assert accrual is not None
+
+    cost = cost_of(read, accrual.until(read, moments[-1].time))
+
+    sums: dict[tuple[str, str], list[Decimal]] = {}
+    for one in cost.periods:
+        energy, time = one.energy_amount, one.time_amount
+        parts = [Decimal(energy.after_tax or 0), Decimal(time.after_tax or 0)]
+        assert Decimal(one.amount.after_tax) == sum(parts)
+        kind = "time" if one.charging_time.ToNanoseconds() else "idle"
+        for key, amount in ((("energy", one.energy_price), energy), ((kind, one.time_price), time)):
+            found = sums.setdefault(key, [Decimal(0)] * 2)
+            found[0] += Decimal(amount.before_tax or 0)
+            found[1] += Decimal(amount.after_tax or 0)
+    kinds = {
+        pb.CostLine.KIND_ENERGY: "energy",
+        pb.CostLine.KIND_CHARGING_TIME: "time",
+        pb.CostLine.KIND_IDLE_TIME: "idle",
+    }
+    assert {key: tuple(amounts) for key, amounts in sums.items() if any(amounts)} == {
+        (kinds[one.kind], one.price): (Decimal(one.amount.before_tax), Decimal(one.amount.after_tax))
+        for one in cost.lines
+        if one.kind in kinds
+    }
+    assert len(cost.periods) > 3
+    lines = sum(Decimal(one.amount.after_tax) for one in cost.lines)
+    assert sum(Decimal(one.amount.after_tax) for one in cost.periods) == lines - 1
 
 
 def test_money_is_never_a_binary_fraction() -> None:

@@ -34,6 +34,7 @@ from citrine.ocpp.v2.remote_control_pb2 import REQUEST_START_STOP_STATUS_ENUM_AC
 from citrine.ocpp.v2.types_pb2 import IdToken, SampledValue, SignedMeterValue
 from citrine_core.db.tables import metadata
 from citrine_core.events import OutboxEvent
+from citrine_core.resources.charge_records.contents import charges_the_same
 from citrine_core.resources.charge_records.jobs import Backfill
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import at, ended, sampled, started, updated
@@ -194,7 +195,9 @@ async def test_a_settled_transaction_has_a_record_that_no_later_revision_changes
         "7": ("0.50", "0.035"),
         "19": ("3.00", "0.57"),
     }
-    assert [one.energy_kwh for one in first.periods] == ["10"]
+    assert [(one.energy_kwh, one.energy_amount, one.amount) for one in first.periods] == [
+        ("10", first.totals[0].amount, first.totals[0].amount)
+    ]
     assert (first.tariff_id, first.tariff_version) == ("KWH", 1)
 
     assert (waived.revision, waived.replaces, waived.correction, waived.reason) == (
@@ -204,7 +207,11 @@ async def test_a_settled_transaction_has_a_record_that_no_later_revision_changes
         CostCorrection.REASON_WAIVED,
     )
     assert (waived.detail, waived.total.after_tax, list(waived.lines)) == ("because", "0.00", [])
-    assert (waived.energy_kwh, waived.periods, waived.signed_end) == ("10", first.periods, first.signed_end)
+    assert (waived.energy_kwh, waived.signed_end) == ("10", first.signed_end)
+    nothing = tariffs_pb2.Amount(before_tax="0.00", after_tax="0.00")
+    assert [(one.energy_price, one.HasField("energy_amount"), one.amount) for one in waived.periods] == [
+        ("0.30", False, nothing)
+    ]
     assert (repriced.revision, repriced.reason, repriced.total) == (3, CostCorrection.REASON_REPRICED, first.total)
     assert (refunded.revision, refunded.reason) == (4, CostCorrection.REASON_REFUNDED)
     assert (refunded.total.before_tax, refunded.total.after_tax, refunded.energy_kwh) == ("2.65", "3.11", "10")
@@ -225,6 +232,19 @@ async def test_a_settled_transaction_has_a_record_that_no_later_revision_changes
         (3, 3, CostCorrection.REASON_REPRICED, "4.11"),
         (4, 4, CostCorrection.REASON_REFUNDED, "3.11"),
     ]
+
+
+def test_a_record_of_a_version_that_said_no_amounts_of_periods_charges_the_same() -> None:
+    period = tariffs_pb2.CostPeriod(energy_kwh="1", energy_price="0.3")
+    before = pb.ChargeRecord(currency="EUR", periods=[period])
+    amount = tariffs_pb2.Amount(before_tax="0.30", after_tax="0.30")
+    period.energy_amount.CopyFrom(amount)
+    period.amount.CopyFrom(amount)
+    now = pb.ChargeRecord(currency="EUR", periods=[period])
+    period.energy_kwh = "2"
+
+    assert charges_the_same(now, before)
+    assert not charges_the_same(pb.ChargeRecord(currency="EUR", periods=[period]), before)
 
 
 async def test_a_record_says_where_the_station_stood_though_it_was_moved_or_removed_since(

@@ -104,6 +104,20 @@ async def test_boots_that_are_refused_for_four_reasons_are_four_boots(core: Runn
     assert (shown.refused.gravest.action, shown.refused.gravest.count) == ("BootNotification", 1)
 
 
+async def test_a_rule_that_was_changed_in_between_is_not_replaced(core: RunningCore) -> None:
+    first = await set_rule(core)
+    second = await set_rule(core, model="One", etag=first.etag)
+    with pytest.raises(grpc.aio.AioRpcError) as changed:
+        await set_rule(core, model="Two", etag=first.etag)
+    with pytest.raises(grpc.aio.AioRpcError) as removed:
+        await set_rule(core, rule_id="other", etag=first.etag)
+    stub = core.stub(RefusalsServiceStub)
+    read: pb.ToleranceRule = await stub.GetToleranceRule(pb.GetToleranceRuleRequest(rule_id="acme"))
+
+    assert [one.value.code() for one in (changed, removed)] == [grpc.StatusCode.ABORTED] * 2
+    assert (read.model, read.etag) == ("One", second.etag)
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
