@@ -5,6 +5,7 @@ import asyncio
 import os
 import platform
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,15 +17,19 @@ from typing import Any
 import psutil
 import uvloop
 
+from tests.bench.compare import worse
 from tests.bench.errors import BenchError
 from tests.bench.groups import Bench, Group, chosen
 from tests.bench.report import render
-from tests.bench.results import Results
+from tests.bench.results import Results, Run
 from tests.bench.scenarios import version_line
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 RESULTS = DOCUMENT.with_suffix(".json")
 PROFILES = Path(".citrine") / "profiles"
+
+QUIET, QUIET_TIME = 10.0, 60
+"""Share of the machine, in %, that others may use where results are written, and for how many seconds one waits."""
 
 
 def main() -> int:
@@ -87,11 +92,12 @@ def _list(groups: list[Group]) -> None:
 
 def _about(group: Group, known: Results) -> float:
     """Return about how many seconds a group takes: as many as last time."""
-    return known.took(group.name) or group.seconds
+    run = known.run(group.name)
+    return group.seconds if run is None else run.seconds
 
 
 def _main(options: argparse.Namespace, groups: list[Group]) -> int:
-    known = Results(RESULTS)
+    known, before = Results(RESULTS), Results(RESULTS)
     results = known if options.write else Results()
     began, failed = time.monotonic(), []
     with tempfile.TemporaryDirectory(prefix="citrine-bench-") as directory:
@@ -116,6 +122,8 @@ def _main(options: argparse.Namespace, groups: list[Group]) -> int:
     _say(f"took {(time.monotonic() - began) / 60:.1f} min")
     if options.profile:
         _say(f"profiles are in {options.profile}")
+    for line in worse(before, results):
+        _say(f"worse than before: {line}")
     if failed:
         _say(f"not measured: {', '.join(failed)}")
     return 1 if failed else 0
@@ -123,16 +131,31 @@ def _main(options: argparse.Namespace, groups: list[Group]) -> int:
 
 def _measure(group: Group, bench: Bench, results: Results) -> bool:
     """Measure one group; return whether that went well."""
-    began = time.monotonic()
     try:
+        if bench.options.write:
+            _wait_until_quiet()
+        now, began = datetime.now(UTC), time.monotonic()
         values = uvloop.run(_run(group, bench))
     except Exception as problem:
         # One that can't be measured is no reason to lose those after it.
         _say(f"          could not be measured: {type(problem).__name__}: {problem}")
         return False
-    day = datetime.now(UTC).date().isoformat()
-    results.add(group.name, values, day, _machine(), time.monotonic() - began)
+    seconds = time.monotonic() - began
+    run = Run(now.date().isoformat(), _machine(), seconds, now.strftime("%H:%M"), _commit())
+    results.add(group.name, values, run)
     return True
+
+
+def _wait_until_quiet() -> None:
+    """Wait until the machine does little else.
+
+    Raises:
+        BenchError: When it does not.
+    """
+    for _ in range(QUIET_TIME):
+        if (busy := psutil.cpu_percent(interval=1)) <= QUIET:
+            return
+    raise BenchError(f"the machine is busy with other things ({busy:.0f} %), and what is written would be wrong")
 
 
 async def _run(group: Group, bench: Bench) -> Mapping[str, Any]:
@@ -141,6 +164,18 @@ async def _run(group: Group, bench: Bench) -> Mapping[str, Any]:
     # Ctrl-C does this anyway. What was started for the group is ended then.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await group.run(bench)
+
+
+def _commit() -> str:
+    """Return the commit that is measured, with a "+" where there is more than that; empty outside of a repository."""
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", *arguments], cwd=DOCUMENT.parent, capture_output=True, text=True, check=False)
+
+    commit = git("rev-parse", "--short=8", "HEAD").stdout.strip()
+    # What is written of a run is no change of what it measures.
+    is_changed = git("diff", "--quiet", "HEAD", "--", "..", f":!{DOCUMENT.stem}.*").returncode == 1
+    return f"{commit}+" if is_changed else commit
 
 
 def _machine() -> str:

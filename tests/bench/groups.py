@@ -28,7 +28,7 @@ from tests.bench.scenarios import (
     storm,
     transaction_events,
 )
-from tests.bench.starts import starts
+from tests.bench.starts import seconds_until_answered, starts, starts_of_core
 from tests.bench.tls import HANDSHAKES, handshakes, tls_of
 
 __all__ = ["DATABASES", "GROUPS", "SCALE_GROUPS", "Bench", "Group", "chosen"]
@@ -106,7 +106,11 @@ async def _floor(bench: Bench) -> Mapping[str, Any]:
 
 async def _starts(bench: Bench) -> Mapping[str, Any]:
     async with bench.running("starts", "sqlite", 10) as sut:
-        return {"starts": [asdict(start) for start in await starts(sut)]}
+        found, answered = await starts(sut), {"sqlite": await seconds_until_answered(sut)}
+    async with bench.running("starts-postgresql", "postgresql", 10) as sut:
+        found += await starts_of_core(sut, "PostgreSQL")
+        answered["postgresql"] = await seconds_until_answered(sut)
+    return {"starts": [asdict(start) for start in found], "answered": answered}
 
 
 async def _basics(bench: Bench, kind: str) -> Mapping[str, Any]:
@@ -208,7 +212,7 @@ def _storm(one: Storm) -> Mapping[str, Any]:
 
 def _groups() -> Iterator[Group]:
     yield Group("floor", "a bare websocket server, to compare with", 25, _floor)
-    yield Group("starts", "what a start costs", 20, _starts)
+    yield Group("starts", "what a start costs", 40, _starts)
     yield Group("tls", "what TLS costs: handshakes, idle connections, a boot storm, messages", 75, _tls)
     yield Group("console", "200 consoles in browsers, 50 events a second", 45, _console)
     for kind, name in DATABASES.items():
@@ -231,7 +235,7 @@ def _groups() -> Iterator[Group]:
             f"{kind}-curve", f"a fleet from silence to saturation on {name}", 120, of(_curve, f"{kind}-curve", 1)
         )
         yield Group(several, f"the same with {FOUR} cores on {name}", 100, of(_curve, several, FOUR))
-        yield Group(f"{kind}-late", f"events that come late on {name}", 35, of(_late))
+        yield Group(f"{kind}-late", f"events that come late on {name}", 120, of(_late))
         yield Group(f"{kind}-reports", f"base reports of many stations at once on {name}", 20, of(_reports))
 
 

@@ -15,16 +15,10 @@ from tests.bench.measure import cpu_by_role
 from tests.bench.scenarios import Sut
 from tests.support.raw_station import RawStation, raw_station
 
-__all__ = ["LateEvents", "late_events"]
+__all__ = ["LateEvents", "LateRun", "late_events"]
 
-LATE = 10_000
-"""Most events of the transaction."""
-
-LEAST = 1000
-"""Fewest, however long they take."""
-
-LATE_TIME = 15.0
-"""Seconds that they may take if each takes as long as one in order: that many are sent."""
+LATE = (1_000, 10_000)
+"""Events of transactions: what each costs should not depend on their number."""
 
 IN_ORDER = 200
 """Events of another one in order, to compare with: each costs the same."""
@@ -38,20 +32,28 @@ FOLD_TIME = 120.0
 
 @dataclass(frozen=True)
 class LateEvents:
-    """What late events cost."""
+    """What the late events of one transaction cost."""
 
     count: int
     """Events that came late."""
-    cpu_in_order: float
-    """Seconds of CPU of edge, core and database per event, in order."""
     cpu_reversed: float
-    """The same of events newest first, until all are taken in."""
+    """Seconds of CPU of edge, core and database per event, newest first, until all are folded."""
     waits_ms: Latencies
     """What another station waited for its answers meanwhile."""
 
 
-async def late_events(sut: Sut) -> LateEvents:
-    """Send a transaction in order, and a longer one newest first.
+@dataclass(frozen=True)
+class LateRun:
+    """What late events cost beside those in order."""
+
+    cpu_in_order: float
+    """Seconds of CPU of edge, core and database per event, in order."""
+    late: Sequence[LateEvents]
+    """By their number."""
+
+
+async def late_events(sut: Sut) -> LateRun:
+    """Send a transaction in order, and longer ones newest first.
 
     Raises:
         RuntimeError: When an event was answered with an error, or the transaction is not what its events say.
@@ -65,14 +67,15 @@ async def late_events(sut: Sut) -> LateEvents:
         ]
         for websocket in websockets:
             await websocket.boot()
-        began = time.perf_counter()
         in_order = await _send(sut, citrine, websockets[0], "ordered", list(_events("ordered", IN_ORDER)))
-        count = min(LATE, max(LEAST, int(LATE_TIME * IN_ORDER / (time.perf_counter() - began))))
-        waits: list[float] = []
-        async with _asking(websockets[1], waits):
-            reverse = list(reversed(list(_events("reversed", count))))
-            cpu = await _send(sut, citrine, websockets[0], "reversed", reverse)
-    return LateEvents(count, in_order / IN_ORDER, cpu / count, Latencies.of(waits))
+        found = []
+        for count in LATE:
+            name, waits = f"reversed-{count}", list[float]()
+            async with _asking(websockets[1], waits):
+                reverse = list(reversed(list(_events(name, count))))
+                cpu = await _send(sut, citrine, websockets[0], name, reverse)
+            found.append(LateEvents(count, cpu / count, Latencies.of(waits)))
+    return LateRun(in_order / IN_ORDER, found)
 
 
 async def _send(

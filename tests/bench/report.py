@@ -6,12 +6,12 @@ from typing import Any
 from tests.bench.base_reports import PARTS, VARIABLES
 from tests.bench.console_report import console_report
 from tests.bench.curve import SILENT, Point, Split, split
+from tests.bench.figures_report import figures_report
 from tests.bench.groups import DATABASES, GROUPS, SCALE_GROUPS
 from tests.bench.loads import OTHERS
 from tests.bench.musts import musts, points
-from tests.bench.results import Results
+from tests.bench.results import Results, Run
 from tests.bench.scale_report import scale_report
-from tests.bench.starts import TIMES
 from tests.bench.tables import table
 from tests.bench.tls_report import tls_report
 
@@ -23,9 +23,12 @@ ROLES = ("edge", "core", "database")
 CHECKED = "50/s"
 """The load at which all sums are shown beside each other."""
 
+OFF = 0.15
+"""How far off the sum of what a load is split in may be."""
+
 _HEAD = """# Benchmarks
 
-Written by `make bench ARGS=--write`; run it to have the figures of your machine (about 16 minutes on two cores).
+Written by `make bench ARGS=--write`; run it to have the figures of your machine (about 20 minutes on two cores).
 `make bench ARGS=--list` names the groups of measurements; `ARGS="--only sqlite-curve --write"` measures one of them
 anew and leaves the others as they were measured last (`benchmarks.json`). `ARGS="--profile --only sqlite-few"` writes
 where the time goes. `ARGS=--scale` fills databases first, and takes about an hour; `--scale-transactions`,
@@ -76,7 +79,8 @@ which the message was due. "saturated": each sends the next as soon as the last 
 The CPU of each load is split in what runs anyway (while all are connected and silent), what each batch costs and what
 each message costs; those of a batch and a message are the ones that fit all loads best. "by the curve" is the sum of
 these three, beside what `/proc` says of all processes ("CPU"), and beside what the whole machine was busy but for the
-load generator ("machine"): they should agree. "afterwards" is what was still used behind the window, in CPU seconds.
+load generator ("machine"): they should agree; a sum that is more than 15 % off is **bold**. "afterwards" is what was
+still used behind the window, in CPU seconds.
 """
 
 _FEW = """## Few stations
@@ -96,22 +100,37 @@ when the last report is complete.
 def render(results: Results) -> str:
     """Return the whole document."""
     parts = [_HEAD, _when(results), _MUSTS, musts(results, DATABASES), _WHERE, *_saturated(results), *_curves(results)]
-    parts += [*_few(results), *_figures(results), *tls_report(results), *_reports(results)]
+    parts += [*_few(results), *figures_report(results, DATABASES), *tls_report(results), *_reports(results)]
     parts += console_report(results)
     parts += scale_report(results, DATABASES)
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
 def _when(results: Results) -> str:
-    """Return when and where what was measured."""
-    runs: dict[tuple[str, str], list[str]] = {}
-    for group in (*GROUPS, *SCALE_GROUPS):
-        if found := results.groups.get(group.name):
-            runs.setdefault((found["day"], found["machine"]), []).append(group.name)
-    if len(runs) == 1:
-        ((day, machine),) = runs
-        return f"{day}, {machine}."
-    return "\n".join(f"- {day}, {machine}: {', '.join(names)}." for (day, machine), names in runs.items())
+    """Return when, where and of what each run measured: groups of one commit, one after another."""
+    runs: list[tuple[Run, Run, list[str]]] = []
+    found = [(group.name, run) for group in (*GROUPS, *SCALE_GROUPS) if (run := results.run(group.name))]
+    for name, run in sorted(found, key=lambda one: (one[1].day, one[1].time)):
+        if runs and _of(runs[-1][0]) == _of(run):
+            runs[-1] = (runs[-1][0], run, [*runs[-1][2], name])
+        else:
+            runs.append((run, run, [name]))
+    lines = [(_of_run(first, last), names) for first, last, names in runs]
+    if len(lines) == 1:
+        return f"One run: {lines[0][0]}."
+    return "\n".join(f"- {about}: {', '.join(names)}." for about, names in lines)
+
+
+def _of(run: Run) -> tuple[str, str, str]:
+    return run.day, run.commit, run.machine
+
+
+def _of_run(first: Run, last: Run) -> str:
+    times = dict.fromkeys(time for time in (first.time, last.time) if time)
+    about = [f"{first.day} {' to '.join(times)} UTC" if times else first.day]
+    if first.commit:
+        about.append(f"commit {first.commit}")
+    return ", ".join([*about, first.machine])
 
 
 def _saturated(results: Results) -> Iterator[str]:
@@ -193,8 +212,7 @@ def _curve_row(one: Point, roles: list[str], parts: Split | None) -> list[str]:
     cells.append(f"{one.batches:.1f}" if one.batches < 20 else f"{one.batches:.0f}")
     cells += [f"{one.cpu[role]:.1f}" for role in roles]
     cells.append(f"{one.total:.1f}")
-    shares = None if parts is None else parts.at(one)
-    cells.append("" if shares is None else f"{' + '.join(f'{share:.1f}' for share in shares)} = {sum(shares):.1f}")
+    cells.append("" if parts is None else _sum(parts.at(one), one.total))
     cells.append(f"{one.machine:.1f}")
     if not one.per_second:
         return ["" if cell in ("0.0", "0") else cell for cell in cells] + [""] * 4
@@ -206,6 +224,13 @@ def _curve_row(one: Point, roles: list[str], parts: Split | None) -> list[str]:
         f"{one.p50:.1f}",
         f"{one.p99:.1f}{late}",
     ]
+
+
+def _sum(shares: tuple[float, float, float], total: float) -> str:
+    found = f"{sum(shares):.1f}"
+    if abs(sum(shares) - total) > OFF * total:
+        found = f"**{found}**"
+    return f"{' + '.join(f'{share:.1f}' for share in shares)} = {found}"
 
 
 def _few(results: Results) -> Iterator[str]:
@@ -249,74 +274,6 @@ def _beside(one: Point, silent: Point, role: str) -> str:
     if role not in one.cpu:
         return "in core"
     return f"{10 * (one.cpu[role] - silent.cpu[role]) / one.per_second:.2f}" if one.per_second else ""
-
-
-def _figures(results: Results) -> Iterator[str]:
-    rows: list[list[str]] = []
-    for start in (results.get("starts") or {"starts": []})["starts"]:
-        rows.append([
-            f"CPU of `{start['what']}` until it {start['until']}",
-            f"{start['cpu_seconds']:.2f} s",
-            f"{start['limit']:g} s",
-        ])  # fmt: skip
-    for kind, name in DATABASES.items():
-        if found := results.get(f"{kind}-basics"):
-            rows += _basics_rows(name, found)
-        if late := results.get(f"{kind}-late"):
-            rows += _late_rows(name, late)
-    if rows:
-        yield "## Other figures\n"
-        yield table(("figure", "measured", "must"), rows)
-        yield f"The CPU of a start is user and system time with compiled modules, the least of {TIMES} starts."
-
-
-_STORMS = {
-    "checked": "generated passwords",
-    "chosen": "chosen passwords, each checked anew",
-    "remembered": "chosen passwords, logins remembered",
-}
-
-
-def _basics_rows(name: str, found: Mapping[str, Any]) -> list[list[str]]:
-    held, trips = found["idle"], found["commands"]
-    rows = [
-        [
-            f"memory per idle connection in the edge, {held['connections']} held, {name}",
-            f"{held['edge_bytes'] / 1000:.0f} kB",
-            "40 kB",
-        ],
-        [
-            f"command round trip, idle, {trips['count']} times, {name}",
-            f"p50 {trips['p50']:.1f}, p95 {trips['p95']:.1f}, p99 {trips['p99']:.1f} ms",
-            "p99 30 ms",
-        ],
-    ]
-    for key, what in _STORMS.items():
-        # Older results lack some.
-        if (storm := found.get(key)) is None:
-            continue
-        rows.append([
-            f"boot storm of {storm['done']}, {what}, {name}",
-            f"{storm['seconds']:.1f} s, {storm['cpu_ms']:.1f} ms of CPU a station",
-            "20 s for 1000",
-        ])  # fmt: skip
-    return rows
-
-
-def _late_rows(name: str, late: Mapping[str, Any]) -> list[list[str]]:
-    waits = late["waits_ms"]
-    return [
-        [
-            f"{late['count']} events of a transaction, newest first, each, {name}",
-            f"{late['cpu_reversed'] * 1000:.1f} ms of CPU",
-            f"twice {late['cpu_in_order'] * 1000:.1f} ms in order",
-        ],
-        [
-            f"another station's answer meanwhile, {name}",
-            f"p50 {waits['p50']:.1f}, p95 {waits['p95']:.1f}, p99 {waits['p99']:.1f} ms",
-            "p99 100 ms",
-        ],
-    ]
 
 
 def _reports(results: Results) -> Iterator[str]:

@@ -31,7 +31,17 @@ def scale_report(results: Results, databases: Mapping[str, str]) -> Iterator[str
     size = next(iter(found.values()))["size"]
     yield _HEAD.format(ratio=RATIO, **{name: f"{value:,}" for name, value in size.items()})
     yield table(
-        ("load", "messages/s: empty", "full", "CPU ms a message: empty", "full", "ratio", "p99 ms: empty", "full"),
+        (
+            "load",
+            "messages/s: empty",
+            "full",
+            "CPU ms a message: empty",
+            "full",
+            "ratio",
+            "p99 ms: empty",
+            "full",
+            "ratio",
+        ),
         [row for name, run in found.items() for row in _rows(name, run)],
     )
     yield _LISTS.format(**size)
@@ -46,15 +56,25 @@ def _rows(name: str, run: Mapping[str, Any]) -> Iterator[list[str]]:
     for one, other in zip(before, after, strict=True):
         if not one.per_second:
             shares = [f"{one.total:.1f} % of a CPU", f"{other.total:.1f} % of a CPU"]
-            yield [f"{one.name}, {name}", "", "", *shares, _ratio(one.total, other.total), "", ""]
+            yield [f"{one.name}, {name}", "", "", *shares, _ratio(one.total, other.total), "", "", ""]
             continue
         costs = [10 * point.total / point.per_second for point in (one, other)]
         rates = [f"{point.per_second:.0f}" for point in (one, other)]
         waits = [f"{point.p99:.1f}" for point in (one, other)]
-        yield [f"{one.name}, {name}", *rates, *(f"{cost:.2f}" for cost in costs), _ratio(*costs), *waits]
+        later = _ratio(one.p99, other.p99)
+        yield [f"{one.name}, {name}", *rates, *(f"{cost:.2f}" for cost in costs), _ratio(*costs), *waits, later]
     for role in ("edge", "core"):
         sizes = [run[state]["memory"][role] for state in ("empty", "full")]
-        yield [f"memory of the {role}, {name}", "", "", *(f"{size:.0f} MB" for size in sizes), _ratio(*sizes), "", ""]
+        yield [
+            f"memory of the {role}, {name}",
+            "",
+            "",
+            *(f"{size:.0f} MB" for size in sizes),
+            _ratio(*sizes),
+            "",
+            "",
+            "",
+        ]
 
 
 def _ratio(empty: float, full: float) -> str:

@@ -1,15 +1,17 @@
-"""What a start costs: of the command line, of a core and of an edge."""
+"""What a start costs: of the command line, of a core and of an edge; and how long stations wait for one of a core."""
 
 import os
 import resource
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.bench.scenarios import Sut
 from tests.support.deployment import CITRINE, Process
+from tests.support.raw_station import raw_station
 
-__all__ = ["TIMES", "Start", "starts"]
+__all__ = ["TIMES", "Start", "seconds_until_answered", "starts", "starts_of_core"]
 
 TIMES = 5
 """How often each is started; the cheapest counts, which other work on the machine disturbed least."""
@@ -29,15 +31,41 @@ class Start:
 
 async def starts(sut: Sut) -> list[Start]:
     """Run each command and start each process of a running Citrine several times."""
-    (core,), (edge,) = sut.deployment.cores, sut.deployment.edges
+    (edge,) = sut.deployment.edges
     asked = ["station", "list", "--core", sut.deployment.core_addresses[0], "--key", sut.deployment.key]
     return [
         Start("citrine --version", _command_seconds(["--version"]), "ends", 0.25),
         Start("citrine --help", _command_seconds(["--help"]), "ends", 0.25),
         Start("citrine station list", _command_seconds(asked), "ends", 0.5),
-        Start("citrine core", await _process_seconds(core), "listens, SQLite", 1.0),
+        *await starts_of_core(sut, "SQLite"),
         Start("citrine edge", await _process_seconds(edge), "listens", 0.7),
     ]
+
+
+async def starts_of_core(sut: Sut, database: str) -> list[Start]:
+    """Start the core of a running Citrine several times."""
+    (core,) = sut.deployment.cores
+    return [Start("citrine core", await _process_seconds(core), f"listens, {database}", 1.0)]
+
+
+async def seconds_until_answered(sut: Sut) -> float:
+    """Return how long a station waits for the core, from its start until a call that came before it is answered.
+
+    The least of several starts counts. The station's websocket stays open meanwhile.
+    """
+    (core,) = sut.deployment.cores
+    station_id, password = next(iter(sut.passwords.items()))
+    found = []
+    async with raw_station(sut.deployment.url(), station_id, password) as station:
+        await station.boot()
+        for _ in range(TIMES):
+            core.stop()
+            core.start()
+            began = time.perf_counter()
+            await station.result("Heartbeat", {})
+            found.append(time.perf_counter() - began)
+            await core.ready()
+    return min(found)
 
 
 def _command_seconds(arguments: Sequence[str]) -> float:

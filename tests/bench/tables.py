@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["table"]
+__all__ = ["judged", "table"]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -12,3 +12,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
     )
+
+
+def judged(text: str, *, is_reached: bool) -> str:
+    """Return what was measured, and whether that is what must be."""
+    return text if is_reached else f"{text}: **not reached**"

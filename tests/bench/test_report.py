@@ -3,13 +3,14 @@ from typing import Any
 
 import pytest
 
+from tests.bench.compare import worse
 from tests.bench.curve import SILENT, Point
 from tests.bench.errors import BenchError
 from tests.bench.groups import GROUPS, chosen
 from tests.bench.loads import ALONE, EMPTY, FIFTY, RARE_HEARTBEATS
 from tests.bench.profiling import top
 from tests.bench.report import render
-from tests.bench.results import Results
+from tests.bench.results import Results, Run
 
 
 def _point(name: str, per_second: float, share: float, **more: Any) -> dict[str, Any]:
@@ -26,11 +27,11 @@ def _results(path: Path | None = None) -> Results:
         _point("1000/s", 1000, 59.0, unanswered=9000),
         _point(RARE_HEARTBEATS, 3.3, 3.1, p99=10),
     ]
-    results.add("sqlite-curve", {"points": points, "stations": 1000}, "2026-01-01", "two cores", 100)
+    results.add("sqlite-curve", {"points": points, "stations": 1000}, Run("2026-01-01", "two cores", 100))
     event, heartbeat = ALONE
     few = [_point(SILENT, 0, 1), _point(event, 10, 3), _point(heartbeat, 10, 2)]
     few.append(_point(next(iter(FIFTY)), 50, 7, p99=50))
-    results.add("sqlite-few", {"points": few}, "2026-01-01", "two cores", 60)
+    results.add("sqlite-few", {"points": few}, Run("2026-01-01", "two cores", 60))
     return results
 
 
@@ -62,7 +63,7 @@ def test_a_message_of_1_6_stands_beside_the_same_of_2_0_1() -> None:
     run = {"per_second": 2000, "latency_ms": {"p50": 1, "p95": 2, "p99": 3}}
     plain, older = run | {"cpu": {"edge": 100, "core": 300}}, run | {"cpu": {"edge": 160, "core": 300}}
     values = {"plain": plain, "of_1_6": older, "priced": plain}
-    results.add("sqlite-saturated", values, "2026-01-01", "two cores", 50)
+    results.add("sqlite-saturated", values, Run("2026-01-01", "two cores", 50))
 
     assert _row(render(results), "saturated, MeterValues of OCPP 1.6")[2] == "1.15 × 2.0.1"
 
@@ -86,11 +87,11 @@ def test_a_full_database_stands_beside_an_empty_one() -> None:
     results = _results()
     size = {"stations": 100_000, "transactions": 1_000_000, "samples": 20_000_000, "connected": 10_000, "lists": 100}
     values = {"size": size, "empty": _state(1.0, 30.0, 120.0), "full": _state(1.3, 35.0, 130.0)}
-    results.add("postgresql-scale", values, "2026-01-01", "two cores", 100)
+    results.add("postgresql-scale", values, Run("2026-01-01", "two cores", 100))
     text = render(results)
 
     assert "100,000 stations, 1,000,000 transactions" in text
-    assert _row(text, "50/s, PostgreSQL")[1:] == ["50", "50", "1.00", "1.30", "**1.30**", "30.0", "35.0"]
+    assert _row(text, "50/s, PostgreSQL")[1:] == ["50", "50", "1.00", "1.30", "**1.30**", "30.0", "35.0", "1.17"]
     assert _row(text, "memory of the core, PostgreSQL")[5] == "1.08"
     assert _row(text, "ListStations, PostgreSQL")[1:] == ["100", "3.0", "3.0", "4.0", "4.0"]
     assert "## Growth" not in render(_results())
@@ -106,16 +107,48 @@ def test_a_group_that_is_measured_anew_leaves_the_others_as_they_were(tmp_path: 
     _results(path).write()
 
     again = Results(path)
-    again.add("sqlite-few", {"points": []}, "2026-01-02", "four cores", 30)
+    again.add("sqlite-few", {"points": []}, Run("2026-01-02", "four cores", 30))
     again.write()
 
     stored = Results(path)
     assert stored.get("sqlite-few") == {"points": []}
     assert stored.get("sqlite-curve") == _results().get("sqlite-curve")
-    assert (stored.took("sqlite-few"), stored.took("sqlite-curve"), stored.took("floor")) == (30, 100, None)
+    few, fleet = stored.run("sqlite-few"), stored.run("sqlite-curve")
+    assert few is not None
+    assert fleet is not None
+    assert (few.seconds, fleet.seconds, stored.run("floor")) == (30, 100, None)
     text = render(stored)
     assert "- 2026-01-01, two cores: sqlite-curve." in text
     assert "- 2026-01-02, four cores: sqlite-few." in text
+
+
+def test_each_run_stands_with_its_commit_and_time() -> None:
+    results = Results()
+    few: dict[str, Any] = {"points": []}
+    results.add("sqlite-few", few, Run("2026-01-02", "two cores", 30, "09:15", "abcdef01"))
+    results.add("postgresql-curve", few, Run("2026-01-02", "two cores", 30, "09:10", "abcdef01"))
+    assert "One run: 2026-01-02 09:10 to 09:15 UTC, commit abcdef01, two cores." in render(results)
+
+    results.add("postgresql-few", few, Run("2026-01-02", "two cores", 30, "18:20", "abcdef02+"))
+    text = render(results)
+    assert "- 2026-01-02 09:10 to 09:15 UTC, commit abcdef01, two cores: postgresql-curve, sqlite-few." in text
+    assert "- 2026-01-02 18:20 UTC, commit abcdef02+, two cores: postgresql-few." in text
+
+
+def test_what_is_worse_than_before_is_named_and_what_hardly_differs_is_not() -> None:
+    before, after = _results(), _results()
+    points = [_point(SILENT, 0, 2.2), _point("50/s", 50, 8.4, p99=31), _point("1000/s", 1000, 40.0)]
+    after.add("sqlite-curve", {"points": points, "stations": 1000}, Run("2026-01-02", "two cores", 100))
+
+    assert worse(before, after) == ["sqlite-curve, 50/s: CPU in %: 7, now 8.4"]
+
+
+def test_a_sum_that_is_off_stands_out() -> None:
+    results = Results()
+    points = [_point(SILENT, 0, 2.0), _point("50/s", 50, 7.0), _point("200/s", 200, 50.0)]
+    results.add("sqlite-curve", {"points": points, "stations": 1000}, Run("2026-01-02", "two cores", 100))
+
+    assert "= **" in _row(render(results), "50/s")[6]
 
 
 def test_groups_are_chosen_by_their_names() -> None:
@@ -147,7 +180,7 @@ def test_tls_stands_beside_plain_connections() -> None:
 
     results = _results()
     handshakes = {"resumed": {"per_second": 2000.0, "edge_cpu_ms": 0.25}}
-    results.add("tls", {"handshakes": handshakes, "plain": side(1), "tls": side(2)}, "2026-01-01", "two cores", 60)
+    results.add("tls", {"handshakes": handshakes, "plain": side(1), "tls": side(2)}, Run("2026-01-01", "two cores", 60))
     text = render(results)
 
     assert _row(text, "TLS handshake, resumed")[1:] == ["", "2000 a second, 0.25 ms of CPU in the edge"]
