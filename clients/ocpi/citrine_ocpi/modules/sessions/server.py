@@ -1,6 +1,9 @@
 """The endpoints of module sessions: the list, and what drivers prefer."""
 
+from typing import Any
+
 from citrine_ocpi.models import v2_2_1
+from citrine_ocpi.modules.sessions.preferences import answer_to
 from citrine_ocpi.modules.sessions.push import MODULE
 from citrine_ocpi.published import PublishedRepository
 from citrine_ocpi.published.viewers import parties_of
@@ -39,11 +42,7 @@ class SessionsServer:
         return call.reply_page([row.bodies[call.version] for row in rows], total)
 
     async def _prefer(self, call: Call) -> Reply:
-        """Answer what becomes of a driver's preferences.
-
-        Stations charge as their profiles say, and no tariff is of another profile type than REGULAR: preferring that is
-        what happens anyway, all else is refused.
-        """
+        """Answer what becomes of a driver's preferences."""
         preferences = call.model(v2_2_1.ChargingPreferences)
         async with self._services.database.reading() as session:
             repository = PublishedRepository(session)
@@ -54,14 +53,9 @@ class SessionsServer:
             body = row.bodies[call.version]
             location = await repository.find_exact("locations", body["location_id"])
         evses = [] if location is None else location.bodies[call.version].get("evses", [])
-        capabilities = [name for one in evses if one["uid"] == body["evse_uid"] for name in one.get("capabilities", [])]
-        if PREFERENCES not in capabilities:
+        evse: dict[str, Any] = next((one for one in evses if one["uid"] == body["evse_uid"]), {})
+        if PREFERENCES not in evse.get("capabilities", ()):
             refusal = InvalidParameters("the EVSE has no charging preferences")
             refusal.http_status = 404
             raise refusal
-        response = v2_2_1.ChargingPreferencesResponse
-        if preferences.profile_type is not v2_2_1.ProfileType.REGULAR:
-            return Reply(response.PROFILE_TYPE_NOT_SUPPORTED)
-        if preferences.departure_time is not None or preferences.energy_need is not None:
-            return Reply(response.NOT_POSSIBLE)
-        return Reply(response.ACCEPTED)
+        return Reply(answer_to(preferences, body, evse, self._services.clock()))
