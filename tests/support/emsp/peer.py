@@ -28,7 +28,7 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z")
 
 SENDERS = ("tokens",)
 """Modules whose objects are the eMSP's."""
-RECEIVERS = ("locations", "tariffs", "sessions", "cdrs", "hubclientinfo", "commands", "chargingprofiles")
+RECEIVERS = ("locations", "tariffs", "sessions", "cdrs", "hubclientinfo", "commands")
 CONFIGURATION = ("versions", "credentials", "hubclientinfo")
 """Modules without routing."""
 
@@ -158,7 +158,10 @@ class Emsp:
             self.complaints.append(f"{where} has routing headers")
 
     def _own_endpoints(self, version: str) -> list[dict[str, str]]:
-        sides = [("SENDER", one) for one in self.senders] + [("RECEIVER", one) for one in RECEIVERS]
+        # Who sends profiles is told there what comes of them.
+        sides = [("SENDER", one) for one in (*self.senders, "chargingprofiles")] + [
+            ("RECEIVER", one) for one in RECEIVERS
+        ]
         found = [
             {"identifier": module, "role": role, "url": f"{self.url}/{version}/{role.lower()}/{module}"}
             for role, module in sides

@@ -20,6 +20,10 @@ _OF_CREDENTIALS = frozenset({401, 403})
 """Statuses of HTTP that say nothing of the object: the partner does not know us at present."""
 
 
+_OF_SENDERS = frozenset({"chargingprofiles"})
+"""Modules by which partners send, and are told at the same side what comes of it."""
+
+
 class Outcome(Enum):
     """What became of an attempt."""
 
@@ -79,6 +83,8 @@ def _url(partner: Partner, row: DeliveryRow) -> str:
     if row.path.startswith(("http://", "https://")):
         return row.path
     endpoint = partner.endpoint(row.module, InterfaceRole.RECEIVER)
+    if row.module in _OF_SENDERS:
+        endpoint = partner.endpoint(row.module, InterfaceRole.SENDER) or endpoint
     if endpoint is None:
         return ""
     return f"{endpoint.url.rstrip('/')}/{row.path}" if row.path else endpoint.url

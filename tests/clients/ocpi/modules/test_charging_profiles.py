@@ -6,16 +6,23 @@ from urllib.parse import urlencode
 
 import pytest
 from google.protobuf.message import Message
+from sqlalchemy import select
 
+from citrine.api.v1 import smart_charging_pb2 as pb
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceStub
 from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine_ocpi.modules.charging_profiles.mapping import active_profile
+from citrine_ocpi.modules.charging_profiles.tables import ProfiledSessionRow
 from tests.clients.ocpi.modules import test_roaming
 from tests.support.charging import ended, started
+from tests.support.core import PASSWORD
 from tests.support.emsp import Emsp
 from tests.support.fake_edge import timestamp
+from tests.support.ocpi import RunningAdapter
 from tests.support.waiting import WAIT
 
 roaming = test_roaming.roaming
@@ -188,6 +195,129 @@ async def test_a_station_that_is_away_rejects(shaper: Shaper) -> None:
     assert await shaper.ask("GET", session_id, duration=60) == (1000, "ACCEPTED")
 
     assert await shaper.result() == {"result": "REJECTED"}
+
+
+class Planner:
+    """An operator's own smart charging, and a station that plans what a test says."""
+
+    def __init__(self, shaper: Shaper) -> None:
+        self.shaper = shaper
+        self.limit: float | None = 16
+        self.asked = 0
+        self._smart_charging: Any = shaper.roaming.core.stub(SmartChargingServiceStub)
+        shaper.roaming.station.edge.on_command = self._answer
+
+    def _answer(self, command: Any) -> Message:
+        match unwrap(command.request):
+            case ocpp.GetCompositeScheduleRequest():
+                self.asked += 1
+                plan = ocpp.GetCompositeScheduleResponse()
+                plan.CopyFrom(PLAN)
+                plan.schedule.ClearField("charging_schedule_period")
+                if self.limit is not None:
+                    plan.schedule.charging_schedule_period.add(start_period=0, limit=self.limit)
+                return plan
+            case ocpp.ClearChargingProfileRequest():
+                return CLEARED
+        return ACCEPTED
+
+    async def limit_evse(self, limit: float) -> None:
+        """Set a default profile of the EVSE."""
+        self.limit = limit
+        schedule = types.ChargingSchedule(id=1, charging_rate_unit=types.CHARGING_RATE_UNIT_ENUM_A)
+        schedule.charging_schedule_period.add(start_period=0, limit=limit)
+        profile = types.ChargingProfile(
+            id=7,
+            stack_level=5,
+            charging_profile_purpose=types.CHARGING_PROFILE_PURPOSE_ENUM_TX_DEFAULT_PROFILE,
+            charging_profile_kind=types.CHARGING_PROFILE_KIND_ENUM_RELATIVE,
+            charging_schedule=[schedule],
+        )
+        request = ocpp.SetChargingProfileRequest(evse_id=1, charging_profile=profile)
+        target = CommandTarget(station_id="CS-1")
+        await self._smart_charging.SetChargingProfile(pb.SetChargingProfileRequest(target=target, request=request))
+
+    async def told(self, session_id: str, limit: float) -> Any:
+        """Return what the partner was told, once it is a plan of this limit."""
+        place = ("chargingprofiles", session_id)
+
+        def limited(one: Emsp) -> Any:
+            plan = one.objects.get(place)
+            periods = plan["charging_profile"]["charging_profile_period"] if plan else []
+            return [x["limit"] for x in periods] == [limit] and plan
+
+        return await self.shaper.partner.wait_for(limited)
+
+
+@pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
+async def test_a_partner_that_set_a_profile_is_told_what_others_change_of_the_plan(roaming: Any, version: str) -> None:
+    """And nobody else is, nor is it told of what it changed itself."""
+    partner, other = (roaming.tnm, roaming.xyz) if version == "2.2.1" else (roaming.xyz, roaming.tnm)
+    shaper = Shaper(roaming, partner, version)
+    planner = Planner(shaper)
+    session_id = await shaper.begin("T-1", "04A1B2C3" if version == "2.2.1" else "04D4E5F6")
+    await planner.limit_evse(20)
+
+    assert await shaper.ask("PUT", session_id, charging_profile=PROFILE) == (1000, "ACCEPTED")
+    assert await shaper.result() == {"result": "ACCEPTED"}
+    await planner.limit_evse(10)
+    plan = await planner.told(session_id, 10)
+    assert plan["charging_profile"]["charging_rate_unit"] == "A"
+    assert plan["start_date_time"] == plan["charging_profile"]["start_date_time"]
+    (put,) = [one for one in partner.received if one.method == "PUT" and one.module == "chargingprofiles"]
+    assert put.path == session_id
+    assert {name: put.headers[f"ocpi-{name}"] for name in ("from-party-id", "to-party-id")} == {
+        "from-party-id": "CIT",
+        "to-party-id": partner.party_id,
+    }
+
+    # A limit of somebody else, at the station.
+    planner.limit = 6
+    limit = ocpp.ChargingLimit(charging_limit_source="EMS")
+    await roaming.station.call(ocpp.NotifyChargingLimitRequest(evse_id=1, charging_limit=limit))
+    await planner.told(session_id, 6)
+
+    assert await shaper.ask("DELETE", session_id) == (1000, "ACCEPTED")
+    assert await shaper.result() == {"result": "ACCEPTED"}
+    # The station limits nothing any more: it is told what the connector gives.
+    planner.limit = None
+    await roaming.station.call(ocpp.ClearedChargingLimitRequest(evse_id=1, charging_limit_source="EMS"))
+    await planner.told(session_id, 32)
+    assert planner.asked == 3
+    assert [one for one in other.received if one.module == "chargingprofiles"] == []
+
+    await roaming.station.call(ended(1, 1))
+    await partner.wait_for(
+        lambda one: any(x.get("status") == "COMPLETED" for at, x in one.objects.items() if at[0] == "sessions")
+    )
+    await planner.limit_evse(12)
+    await roaming.set_status("FAULTED")
+    await partner.wait_for(lambda one: "OUTOFORDER" in str(one.received[-1].body))
+    assert planner.asked == 3
+
+
+async def test_a_station_that_is_away_is_asked_once_it_is_there_again(shaper: Shaper) -> None:
+    planner = Planner(shaper)
+    session_id = await shaper.begin("T-1", "04A1B2C3")
+    assert await shaper.ask("PUT", session_id, charging_profile=PROFILE) == (1000, "ACCEPTED")
+    assert await shaper.result() == {"result": "ACCEPTED"}
+    planner.limit = 13
+    edge = shaper.roaming.station.edge
+    limit = ocpp.ChargingLimit(charging_limit_source="EMS")
+    await shaper.roaming.station.call(ocpp.NotifyChargingLimitRequest(evse_id=1, charging_limit=limit))
+    await shaper.roaming.station.close()
+    async with asyncio.timeout(WAIT):
+        while not await _attempts(shaper.roaming.adapter):
+            await asyncio.sleep(0.05)
+
+    shaper.roaming.station = await edge.connect("CS-1", PASSWORD)
+
+    await planner.told(session_id, 13)
+
+
+async def _attempts(adapter: RunningAdapter) -> int:
+    async with adapter.office.database.reading() as session:
+        return sum(await session.scalars(select(ProfiledSessionRow.attempts)))
 
 
 def test_a_plan_without_a_limit_can_not_be_said() -> None:

@@ -1,10 +1,12 @@
-"""Module charging profiles: partners limit the charging of their drivers, and ask what a station will do."""
+"""Module charging profiles: partners limit the charging of their drivers, and learn what a station will do."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from citrine_ocpi.feed import Listener
+from citrine_ocpi.modules.charging_profiles.active import ActiveProfiles
 from citrine_ocpi.modules.charging_profiles.calls import ProfileCalls
+from citrine_ocpi.modules.charging_profiles.changes import PlanChanges
 from citrine_ocpi.modules.charging_profiles.server import ProfilesServer
 from citrine_ocpi.modules.commands.executor import CommandExecutor
 from citrine_ocpi.services import Services
@@ -21,7 +23,9 @@ class ChargingProfilesModule:
     """
 
     def __init__(self, services: Services) -> None:
-        self._executor = CommandExecutor(services, ProfileCalls())
+        self._active = ActiveProfiles(services)
+        self._changes = PlanChanges(services)
+        self._executor = CommandExecutor(services, ProfileCalls(), self._active.begin)
         self._server = ProfilesServer(services, self._executor)
 
     def endpoints(self) -> Sequence[Endpoint]:
@@ -29,9 +33,9 @@ class ChargingProfilesModule:
         return self._server.endpoints()
 
     def listeners(self) -> Sequence[Listener]:
-        """Return nothing: partners are not told by themselves what a station plans."""
-        return ()
+        """Return what finds out that a station may plan another thing."""
+        return (self._changes,)
 
     def tasks(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
-        """Return the sending of profiles."""
-        return (self._executor.run,)
+        """Return the sending of profiles, and of what stations plan."""
+        return (self._executor.run, self._active.run)

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC
+from decimal import Decimal
 
 from citrine.ocpp.v2 import types_pb2 as types
 from citrine.ocpp.v2.smart_charging_pb2 import CompositeSchedule
 from citrine_ocpi.models import v2_2_1
 
-__all__ = ["active_profile", "profile_id_of", "tx_profile"]
+__all__ = ["active_profile", "one_limit", "profile_id_of", "tx_profile"]
 
 UNITS: Mapping[str, "types.ChargingRateUnitEnum.ValueType"] = {
     "W": types.CHARGING_RATE_UNIT_ENUM_W,
@@ -56,8 +57,20 @@ def tx_profile(profile: v2_2_1.ChargingProfile, station_id: str, transaction_id:
     )
 
 
-def active_profile(schedule: CompositeSchedule) -> v2_2_1.ActiveChargingProfile | None:
-    """Return what a station plans. None: OCPI has no words for it, since a period has no limit."""
+def active_profile(
+    schedule: CompositeSchedule, most_current: Decimal | None = None
+) -> v2_2_1.ActiveChargingProfile | None:
+    """Return what a station plans. None: OCPI has no words for it, since a period has no limit.
+
+    Args:
+        schedule: As the station said it.
+        most_current: What the EVSE can give, in A, for a station that limits nothing. None: it is not known.
+    """
+    if not schedule.charging_schedule_period and most_current is not None:
+        unlimited = CompositeSchedule.FromString(schedule.SerializeToString())
+        unlimited.charging_rate_unit = UNITS["A"]
+        unlimited.charging_schedule_period.add(start_period=0, limit=float(most_current))
+        return active_profile(unlimited)
     if not all(one.HasField("limit") for one in schedule.charging_schedule_period):
         return None
     start = schedule.schedule_start.ToDatetime(UTC)
@@ -74,3 +87,10 @@ def active_profile(schedule: CompositeSchedule) -> v2_2_1.ActiveChargingProfile 
             },
         }
     )
+
+
+def one_limit(profile: v2_2_1.ActiveChargingProfile) -> str:
+    """Return the limit of a plan that has one alone, as "16.0 A". Empty: it has several."""
+    plan = profile.charging_profile
+    limits = {one.limit for one in plan.charging_profile_period}
+    return f"{limits.pop():.1f} {plan.charging_rate_unit}" if len(limits) == 1 else ""

@@ -129,6 +129,7 @@ class ProfilesServer:
             # A station need not say at which EVSE before the cable is there.
             raise _Refused(Response.REJECTED)
         return {
+            "session_id": found.session_id,
             "station_id": found.station_id,
             "transaction_id": found.transaction_id,
             "evse_id": transaction.evse_id,

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Protocol
 
 import grpc
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.deliveries import Push
 from citrine_ocpi.models import OcpiModel
@@ -34,6 +35,8 @@ PATIENCE = timedelta(seconds=60)
 """After which a partner waits for no result any more, as it was told. Then nothing is sent to a station, either."""
 
 AGAIN = timedelta(seconds=2)
+
+Ended = Callable[[AsyncSession, CommandRow, OcpiModel], Awaitable[None]]
 
 _logger = logging.getLogger(__name__)
 
@@ -79,11 +82,13 @@ class CommandExecutor:
     Args:
         services: What it uses.
         calls: What stations do.
+        ended: Stores what follows from a result, with it. None: nothing does.
     """
 
-    def __init__(self, services: Services, calls: StationCalls) -> None:
+    def __init__(self, services: Services, calls: StationCalls, ended: Ended | None = None) -> None:
         self._services = services
         self._calls = calls
+        self._ended = ended
         self.filled = asyncio.Event()
         """Set after a commit that stored a command."""
 
@@ -136,6 +141,8 @@ class CommandExecutor:
                 expire_time=self._services.clock() + timedelta(minutes=10),
             )
             await self._services.outbox.add(session, [push])
+            if self._ended is not None:
+                await self._ended(session, row, body)
 
     async def _result(self, row: CommandRow) -> OcpiModel | None:
         """Have a station do something, and return the result. None: it is not known yet, the core is asked again."""

@@ -1,6 +1,6 @@
 """What is asked of the tables of commands, and written to them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,6 +57,19 @@ class CommandRepository:
         """Return commands of a partner whose result is not known yet."""
         own = (CommandRow.partner_id == partner_id, CommandRow.command.in_(commands), CommandRow.due_time.is_not(None))
         return (await self._session.scalars(select(CommandRow).where(*own))).all()
+
+    async def was_sent(self, partner_id: str, command: str, place: Mapping[str, Any], since: datetime) -> bool:
+        """Return whether a partner wanted something since a time.
+
+        Args:
+            partner_id: Of the partner.
+            command: What it is stored as.
+            place: What its target names, among others.
+            since: The time.
+        """
+        own = (CommandRow.partner_id == partner_id, CommandRow.command == command, CommandRow.create_time >= since)
+        rows = await self._session.scalars(select(CommandRow.target).where(*own))
+        return any(place.items() <= {**target}.items() for target in rows)
 
     async def claim(
         self, commands: Collection[str], now: datetime, until: datetime, limit: int
