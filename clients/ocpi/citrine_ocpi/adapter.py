@@ -13,7 +13,7 @@ from citrine_ocpi.db import Database, upgrade
 from citrine_ocpi.deliveries import Outbox, Sender
 from citrine_ocpi.deliveries.letters import Letters
 from citrine_ocpi.encryption import TokenCipher
-from citrine_ocpi.feed import Feed
+from citrine_ocpi.feed import Feed, Isolation
 from citrine_ocpi.metrics import Metrics
 from citrine_ocpi.modules.cdrs import CdrsModule
 from citrine_ocpi.modules.charging_profiles import ChargingProfilesModule
@@ -121,6 +121,7 @@ class Adapter:
         self._office = opened
         self.metrics = opened.metrics
         self.outbox = Outbox(clock)
+        isolation = Isolation(opened.metrics, clock)
         services = Services(
             settings=settings,
             public_url=public_url,
@@ -129,6 +130,7 @@ class Adapter:
             partners=opened.partners,
             client=opened.client,
             outbox=self.outbox,
+            isolation=isolation,
             metrics=opened.metrics,
             clock=clock,
         )
@@ -158,7 +160,8 @@ class Adapter:
         )
         self._retention = Retention(opened.database, settings, clock)
         listeners = [listener for module in made for listener in module.listeners()]
-        self._feed = Feed(citrine, opened.database, listeners, opened.metrics, clock) if listeners else None
+        followed = (citrine, opened.database, listeners, isolation, opened.metrics, clock)
+        self._feed = Feed(*followed) if listeners else None
         self._tasks = [task for module in made for task in module.tasks()]
 
     async def run(self) -> None:

@@ -1,6 +1,6 @@
 """A partner as it is known at the time of a request or a delivery."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,9 @@ from citrine_ocpi.transport.status import InterfaceRole, Version
 __all__ = ["OwnParty", "Partner", "PartnerEndpoint", "PartnerParty"]
 
 HUB = "HUB"
+
+_OPERATORS = frozenset({HUB, "CPO"})
+"""Roles that nobody has to whom a charge point operator shows anything."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class PartnerParty:
     role: str
     """As OCPI says it: EMSP, HUB, NSP, CPO, …"""
     name: str = ""
+    is_away: bool = False
+    """Whether it is behind a hub that does not reach it at present."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class Partner:
     """By which we call it: what it gave us last, or its token A. Empty: it has given none."""
     hub: Party | None = None
     """The party of the hub itself, where it is one."""
+    is_broadcast: bool = False
+    """Whether the hub sends on to all behind it what they all may see, and is sent it once."""
     parties: Sequence[PartnerParty] = ()
     endpoints: Sequence[PartnerEndpoint] = ()
     register_time: datetime | None = None
@@ -81,6 +88,17 @@ class Partner:
     def owned_parties(self) -> frozenset[Party]:
         """Return all parties whose objects it may see."""
         return frozenset(one.party for one in self.parties)
+
+    def receivers(self, audience: Collection[Party] | None) -> Sequence[Party]:
+        """Return the parties that an object is sent to, each by itself. Behind a hub each party is another company.
+
+        Args:
+            audience: Who may see it. None: everybody, so that it may be broadcast.
+        """
+        if self.hub is not None and self.is_broadcast and audience is None:
+            return [self.hub]
+        reached = (one.party for one in self.parties if one.role not in _OPERATORS and not one.is_away)
+        return [*dict.fromkeys(one for one in reached if audience is None or one in audience)]
 
     def endpoint(self, module: str, role: InterfaceRole) -> PartnerEndpoint | None:
         """Return its endpoint of a module. None: it has none."""

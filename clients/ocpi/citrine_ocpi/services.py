@@ -8,7 +8,7 @@ from citrine_ocpi.clock import Clock
 from citrine_ocpi.config import OcpiSettings
 from citrine_ocpi.db import Database
 from citrine_ocpi.deliveries import Outbox
-from citrine_ocpi.feed import Listener
+from citrine_ocpi.feed import Isolation, Listener
 from citrine_ocpi.metrics import Metrics
 from citrine_ocpi.partners import Partners
 from citrine_ocpi.transport.calls import Endpoint
@@ -32,6 +32,8 @@ class Services:
     client: PartnerClient
     outbox: Outbox
     """What is sent to partners is stored in it."""
+    isolation: Isolation
+    """What can't be said in OCPI is left out by it."""
     metrics: Metrics
     clock: Clock
 

@@ -68,6 +68,9 @@ def test_a_partner_is_added_shown_suspended_invited_and_removed(citrine: Citrine
         (("partner", "register", "emsp", "--version", "2.1.1"), "2.2.1, 2.3.0"),
         (("party", "set", "Citrine", "--name", "Citrine"), "NL-TNM"),
         (("delivery", "retry"), "--partner"),
+        (("partner", "locations", "emsp", "--label", "city"), "KEY=VALUE"),
+        (("partner", "locations", "emsp", "L-1", "--published"), "not with locations"),
+        (("partner", "add", "emsp", "--broadcast"), "--hub"),
     ],
 )
 def test_what_is_typed_wrongly_is_said(citrine: Citrine, arguments: tuple[str, ...], said: str) -> None:
@@ -77,6 +80,26 @@ def test_what_is_typed_wrongly_is_said(citrine: Citrine, arguments: tuple[str, .
 def test_nothing_waits_at_first(citrine: Citrine) -> None:
     assert citrine("delivery", "list").strip() == "nothing waits"
     assert json.loads(citrine("delivery", "list", "--dead", "--json")) == []
+    assert citrine("left-out", "list").strip() == "nothing is left out"
+
+
+def test_an_operator_says_which_locations_a_partner_sees(citrine: Citrine) -> None:
+    citrine("party", "set", "DE-CIT", "--name", "Citrine Charging")
+    citrine("partner", "add", "emsp1")
+    assert citrine("partner", "locations", "emsp1").strip() == "partner emsp1 sees what is published to it"
+
+    said = citrine("partner", "locations", "emsp1", "L-2", "L-1", "--group", "public", "--label", "city=Oslo")
+    assert said.strip() == "partner emsp1 sees L-1, L-2, of stations with group:public, label:city=Oslo"
+    assert json.loads(citrine("partner", "locations", "emsp1", "--json")) == {
+        "partner": "emsp1",
+        "locations": ["L-1", "L-2"],
+        "tags": ["group:public", "label:city=Oslo"],
+    }
+    # It takes the place of all that was said before.
+    citrine("partner", "locations", "emsp1", "--group", "depot")
+    assert "what is published to it, of stations with group:depot" in citrine("partner", "locations", "emsp1")
+    citrine("partner", "locations", "emsp1", "--published")
+    assert citrine("partner", "locations", "emsp1").strip() == "partner emsp1 sees what is published to it"
 
 
 def _ready(file: Path) -> dict[str, Any]:

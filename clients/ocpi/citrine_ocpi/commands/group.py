@@ -4,6 +4,7 @@ import typer
 
 from citrine_cli.processes import run_process
 from citrine_ocpi.commands.deliveries import build_deliveries
+from citrine_ocpi.commands.left_out import build_left_out
 from citrine_ocpi.commands.parties import build_parties
 from citrine_ocpi.commands.partners import build_partners
 from citrine_ocpi.commands.tariffs import build_tariffs
@@ -16,7 +17,7 @@ _UNTOUCHED = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def build() -> typer.Typer:
     """Return the commands of `citrine ocpi`."""
-    app = typer.Typer(help="Roaming by OCPI: serve, partner, party, tariff, delivery, emsp.")
+    app = typer.Typer(help="Roaming by OCPI: serve, partner, party, tariff, delivery, left-out, emsp.")
 
     @app.command("serve", context_settings=_UNTOUCHED, add_help_option=False)
     def serve(ctx: typer.Context) -> None:
@@ -32,4 +33,5 @@ def build() -> typer.Typer:
     app.add_typer(build_parties(), name="party")
     app.add_typer(build_tariffs(), name="tariff")
     app.add_typer(build_deliveries(), name="delivery")
+    app.add_typer(build_left_out(), name="left-out")
     return app

@@ -69,6 +69,9 @@ def add(
     hub: Annotated[
         bool, typer.Option("--hub", help="It may be a hub: it says who is behind it, and sees what is theirs.")
     ] = False,
+    broadcast: Annotated[
+        bool, typer.Option("--broadcast", help="The hub sends on to all behind it what they all may see (--hub).")
+    ] = False,
 ) -> None:
     """Add a partner, and print the token A with which it registers; or store the one that it gave us.
 
@@ -79,11 +82,15 @@ def add(
         raise UsageError("NAME: expected 1 to 36 letters, digits, dots, hyphens and underscores")
     if bool(url) is not bool(token_file):
         raise UsageError("--url and --token-file belong together")
+    if broadcast and not hub:
+        raise UsageError("--broadcast: only with --hub")
     token = "" if token_file is None else _token(token_file)
     out = output_of(ctx, False)
 
     async def work(office: Office) -> None:
-        issued = await office.administration.add(name, versions_url=url, token=token, is_raw=raw_token, is_hub=hub)
+        issued = await office.administration.add(
+            name, versions_url=url, token=token, is_raw=raw_token, is_hub=hub, is_broadcast=broadcast
+        )
         out.line(f"partner {name} added")
         if not issued:
             out.line(f"citrine ocpi partner register {name} registers us there", style="dim")
@@ -132,6 +139,7 @@ def _json(partner: Partner) -> dict[str, Any]:
         "versions_url": partner.versions_url,
         "raw_token": partner.is_raw,
         "hub": None if partner.hub is None else str(partner.hub),
+        "broadcast": partner.is_broadcast,
         "register_time": None if partner.register_time is None else time_text(partner.register_time),
         "parties": [{"party": str(one.party), "role": one.role, "name": one.name} for one in partner.parties],
         "endpoints": [{"module": one.module, "role": str(one.role), "url": one.url} for one in partner.endpoints],

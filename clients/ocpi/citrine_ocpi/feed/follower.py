@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import grpc
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,6 +17,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
 from citrine_ocpi.feed.isolation import Effect, Isolation, is_passing
+from citrine_ocpi.feed.left_out import Subject
 from citrine_ocpi.feed.repository import FeedRepository
 from citrine_ocpi.ids import new_id
 from citrine_ocpi.metrics import Metrics
@@ -28,6 +30,9 @@ LEASE = timedelta(seconds=15)
 
 BEAT = 5.0
 """Seconds between signs of life, and between looks at whether another process stopped following."""
+
+LOOK = 1.0
+"""Seconds between looks at what is due without an event."""
 
 MOST_AT_A_TIME = 200
 """Events whose effects one transaction stores."""
@@ -55,6 +60,14 @@ class Listener(Protocol):
         """
 
 
+@runtime_checkable
+class RepeatingListener(Protocol):
+    """A listener that has something to do without an event."""
+
+    async def due(self) -> Sequence[Effect]:
+        """Return what is to be stored, about once a second."""
+
+
 class _OtherFollower(Exception):
     """Another process follows the feed."""
 
@@ -69,6 +82,7 @@ class Feed:
         citrine: The core.
         database: Where positions are.
         listeners: What makes something of events.
+        isolation: Leaves out what can't be made.
         metrics: What is counted.
         clock: Returns the time now.
         name: Of the feed.
@@ -79,6 +93,7 @@ class Feed:
         citrine: Citrine,
         database: Database,
         listeners: Sequence[Listener],
+        isolation: Isolation,
         metrics: Metrics,
         clock: Clock = utc_now,
         name: str = "events",
@@ -87,10 +102,11 @@ class Feed:
         self._database = database
         self._listeners = listeners
         self._metrics = metrics
-        self._isolation = Isolation(metrics)
+        self._isolation = isolation
         self._clock = clock
         self._name = name
         self._follower_id = new_id()
+        self._look_time = 0.0
         self._kinds = sorted({kind for listener in listeners for kind in listener.kinds})
         self.problem = "the feed of events has not begun"
         """Why events are not followed by this process. Empty: they are, or another one follows them."""
@@ -119,6 +135,7 @@ class Feed:
             row = await FeedRepository(session).claim(self._name, self._follower_id, now, now + LEASE)
         if row is None:
             raise _OtherFollower
+        self._isolation.forget()
         following = asyncio.create_task(self._follow_from(row.token, row.event_time), name="events of the core")
         beating = asyncio.create_task(self._beat(), name="lease of the feed")
         try:
@@ -145,7 +162,7 @@ class Feed:
                 # Of a list: what is in it must not be missed.
                 raise
             except Exception as error:
-                self._isolation.leave_out(f"list of {type(listener).__name__}", error)
+                effects.append(self._isolation.left_out(Subject("", f"list of {type(listener).__name__}"), error))
         await self._store(effects, token, self._clock())
         return token
 
@@ -156,9 +173,11 @@ class Feed:
                 async for batch, position in batches:
                     if batch:
                         await self._handle(batch)
-                        event_time = batch[-1].time.ToDatetime(UTC)
+                        token, event_time = batch[-1].token, batch[-1].time.ToDatetime(UTC)
                     if position:
-                        await self._store([], position, event_time)
+                        token = position
+                        await self._store([], token, event_time)
+                    await self._repeat(token, event_time)
         except grpc.aio.AioRpcError as error:
             # The second one is of a core whose database is another one now.
             if error.code() not in (grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.INVALID_ARGUMENT):
@@ -167,7 +186,10 @@ class Feed:
             await self._begin(event_time)
 
     async def _batches(self, token: str) -> AsyncGenerator[tuple[list[Event], str], None]:
-        """Yield the events that are there, and how far the stream is behind them where it says so."""
+        """Yield the events that are there, and how far the stream is behind them where it says so.
+
+        Once in a while there are none.
+        """
         queue: asyncio.Queue[Event | str] = asyncio.Queue(MOST_AT_A_TIME)
 
         def reached(position: str) -> None:
@@ -185,14 +207,17 @@ class Feed:
             while True:
                 first = asyncio.create_task(queue.get(), name="next event")
                 try:
-                    await asyncio.wait({reading, first}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({reading, first}, timeout=LOOK, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     if not first.done():
                         first.cancel()
                 if not first.done():
-                    # It ends only by an error.
-                    await reading
-                    return
+                    if reading.done():
+                        # It ends only by an error.
+                        await reading
+                        return
+                    yield [], ""
+                    continue
                 batch, position = [first.result()], ""
                 while not queue.empty() and len(batch) < MOST_AT_A_TIME:
                     batch.append(queue.get_nowait())
@@ -212,6 +237,21 @@ class Feed:
         await self._store(effects, events[-1].token, events[-1].time.ToDatetime(UTC))
         self._metrics.feed_events.inc(len(events))
 
+    async def _repeat(self, token: str, event_time: datetime | None) -> None:
+        """Store what is due without an event, unless that was done a moment ago."""
+        if time.monotonic() < self._look_time:
+            return
+        self._look_time = time.monotonic() + LOOK
+        for listener in self._listeners:
+            if not isinstance(listener, RepeatingListener):
+                continue
+            try:
+                effects = await listener.due()
+            except Exception as error:
+                effects = [self._isolation.left_out(Subject("", f"list of {type(listener).__name__}"), error)]
+            if effects:
+                await self._store(effects, token, event_time)
+
     async def _effects(self, listener: Listener, events: Sequence[Event]) -> Sequence[Effect]:
         try:
             return await listener.happened(events)
@@ -219,8 +259,8 @@ class Feed:
             if is_passing(error):
                 raise
             if len(events) == 1:
-                self._isolation.leave_out(f"event {events[0].token}", error)
-                return []
+                kind = events[0].WhichOneof("body") or "event"
+                return [self._isolation.left_out(Subject("", f"{kind}/{events[0].station_id}"), error)]
             # One of them: the others count.
             return [effect for event in events for effect in await self._effects(listener, [event])]
 
@@ -233,6 +273,7 @@ class Feed:
             if isinstance(error, _OtherFollower) or is_passing(error):
                 raise
             # One of them: the others count.
+            self._isolation.forget()
             async with self._advance(token, event_time) as session:
                 await self._isolation.store(session, effects)
 

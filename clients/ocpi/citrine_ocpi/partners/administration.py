@@ -68,7 +68,14 @@ class Administration:
         return partner
 
     async def add(
-        self, partner_id: str, *, versions_url: str = "", token: str = "", is_raw: bool = False, is_hub: bool = False
+        self,
+        partner_id: str,
+        *,
+        versions_url: str = "",
+        token: str = "",
+        is_raw: bool = False,
+        is_hub: bool = False,
+        is_broadcast: bool = False,
     ) -> str:
         """Add a partner, and return our token A for it. Empty: it gave one to us.
 
@@ -78,6 +85,7 @@ class Administration:
             token: That token.
             is_raw: Whether it has tokens in headers as they are.
             is_hub: Whether it may be a hub: who is behind it is what it says.
+            is_broadcast: Whether it sends on to all behind it what they all may see.
 
         Raises:
             AdministrationRefused: When there is a partner of that name, or no party of ours.
@@ -92,6 +100,7 @@ class Administration:
             hub_country_code="",
             hub_party_id="",
             hub_consent_time=self._clock() if is_hub else None,
+            is_broadcast=is_broadcast,
             create_time=self._clock(),
         )
         async with self._database.writing() as session:

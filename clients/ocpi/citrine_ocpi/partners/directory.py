@@ -8,7 +8,7 @@ from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
 from citrine_ocpi.encryption import TokenCipher
 from citrine_ocpi.partner import OwnParty, Partner, PartnerEndpoint, PartnerParty
-from citrine_ocpi.partners.hub_clients import HubClientRow
+from citrine_ocpi.partners.hub_clients import UNREACHED, HubClientRow
 from citrine_ocpi.partners.repository import PartnerRepository
 from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, PartnerPartyRow, PartnerRow
 from citrine_ocpi.transport.authorization import fingerprint, presented_tokens
@@ -128,7 +128,8 @@ class Partners:
             versions_url=row.versions_url,
             token=self._cipher.decrypt(row.token, row.partner_id) if row.token else "",
             hub=Party(row.hub_country_code, row.hub_party_id) if row.hub_party_id else None,
-            parties=[PartnerParty(Party(one.country_code, one.party_id), one.role, _name(one)) for one in parties],
+            is_broadcast=row.is_broadcast,
+            parties=[_party(one) for one in parties],
             endpoints=[PartnerEndpoint(one.module, InterfaceRole(one.role), one.url) for one in endpoints],
             register_time=row.register_time,
             is_restricted=row.version is None or used is None or used.is_invitation,
@@ -137,6 +138,11 @@ class Partners:
 
 def _of(partner: PartnerRow, rows: Sequence[RowT]) -> list[RowT]:
     return [one for one in rows if one.partner_id == partner.partner_id]
+
+
+def _party(row: PartnerPartyRow | HubClientRow) -> PartnerParty:
+    is_away = isinstance(row, HubClientRow) and row.status in UNREACHED
+    return PartnerParty(Party(row.country_code, row.party_id), row.role, _name(row), is_away)
 
 
 def _name(party: PartnerPartyRow | HubClientRow) -> str:

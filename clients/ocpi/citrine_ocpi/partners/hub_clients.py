@@ -11,11 +11,14 @@ from citrine_ocpi.db import Table
 from citrine_ocpi.partners.tables import PartnerPartyRow
 from citrine_ocpi.transport.routing import Party
 
-__all__ = ["HubClientRepository", "HubClientRow"]
+__all__ = ["UNREACHED", "HubClientRepository", "HubClientRow"]
 
 
 AWAY = ("PLANNED", "SUSPENDED")
 """Statuses of a party that is not at the hub yet, or not any more."""
+
+UNREACHED = (*AWAY, "OFFLINE")
+"""Statuses of a party that gets nothing at present: it lists what it missed once it is there."""
 
 
 class HubClientRow(Table):

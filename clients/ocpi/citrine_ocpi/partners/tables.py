@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_ocpi.db import BigId, Table
@@ -42,6 +42,8 @@ class PartnerRow(Table):
     hub_party_id: Mapped[str] = mapped_column(String(3), default="")
     hub_consent_time: Mapped[datetime | None]
     """When the operator said that it may be a hub. None: it may not."""
+    is_broadcast: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the hub is sent once what all behind it may see, and sends it on."""
     create_time: Mapped[datetime]
     register_time: Mapped[datetime | None]
     suspend_time: Mapped[datetime | None]

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
 from citrine_ocpi.published.erasure import lookup_of, uid_of
+from citrine_ocpi.published.filters import LocationFilter
 from citrine_ocpi.published.tables import EVERYBODY, AudienceRow, PositionRow, PublishedRow, ReceiptRow
+from citrine_ocpi.published.tags import has_tags
 from citrine_ocpi.transport import Party
 from citrine_ocpi.transport.paging import PageRequest
 
@@ -144,7 +146,11 @@ class PublishedRepository:
         await self._session.flush()
 
     async def page(
-        self, module: str, parties: Collection[Party], request: PageRequest, only: Collection[str] | None = None
+        self,
+        module: str,
+        parties: Collection[Party],
+        request: PageRequest,
+        seen: LocationFilter = LocationFilter(),  # noqa: B008
     ) -> tuple[Sequence[PublishedRow], int]:
         """Return a page of what parties may see, by the time of the last change, and how much there is in all.
 
@@ -152,11 +158,12 @@ class PublishedRepository:
             module: Of the objects.
             parties: Behind the connection of who asks.
             request: Which page.
-            only: Ids of all that is to be seen, whoever its audience is. None: the audience counts.
+            seen: What of it is to be seen.
         """
         wanted = [
             PublishedRow.module == module,
-            _seen_by(parties) if only is None else PublishedRow.object_id.in_(only),
+            _seen_by(parties) if seen.location_ids is None else PublishedRow.object_id.in_(seen.location_ids),
+            *([has_tags(seen.tags)] if seen.tags else []),
             *([PublishedRow.last_updated >= request.date_from] if request.date_from else []),
             *([PublishedRow.last_updated < request.date_to] if request.date_to else []),
         ]
@@ -176,6 +183,17 @@ class PublishedRepository:
             select(ReceiptRow.partner_id).where(ReceiptRow.published_id == row.published_id)
         )
         return {*rows}
+
+    async def sent_evses(self, row: PublishedRow) -> dict[str, Sequence[str] | None]:
+        """Return the partners who were sent a location, each with the EVSEs. None: all of them."""
+        query = select(ReceiptRow).where(ReceiptRow.published_id == row.published_id)
+        return {one.partner_id: one.evses for one in await self._session.scalars(query)}
+
+    async def set_sent_evses(self, row: PublishedRow, partner_id: str, evses: Sequence[str] | None) -> None:
+        """Store that a partner is sent a location, and which EVSEs. None: all of them."""
+        await self.add_recipients(row, [partner_id])
+        own = (ReceiptRow.published_id == row.published_id, ReceiptRow.partner_id == partner_id)
+        await self._session.execute(update(ReceiptRow).where(*own).values(evses=evses))
 
     async def missed(
         self,

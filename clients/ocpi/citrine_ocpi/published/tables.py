@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_ocpi.db import BigId, Table
@@ -77,3 +77,5 @@ class ReceiptRow(Table):
     )
     url: Mapped[str] = mapped_column(String(255), default="")
     """Where the partner has it, as it said. Empty: it did not say."""
+    evses: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """Uids of the EVSEs of a location that it was sent. None: all, or it is no location."""

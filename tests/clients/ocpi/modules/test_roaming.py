@@ -185,7 +185,7 @@ async def test_partners_see_a_location_as_it_is_and_what_changes_of_it_at_once(r
     async with asyncio.timeout(WAIT):
         await roaming.set_status("FAULTED")
         patch = await roaming.tnm.wait_for(
-            lambda one: next((x for x in one.received if x.method == "PATCH" and x.module == "locations"), None)
+            lambda one: next((x for x in one.received if x.method == "PATCH" and "OUTOFORDER" in str(x.body)), None)
         )
 
     assert (patch.path, patch.body.keys(), patch.body["status"]) == (

@@ -22,7 +22,7 @@ from citrine.api.v1.tariffs_pb2 import GetTariffRequest, Tariff
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.deliveries import Push
 from citrine_ocpi.deliveries.tables import DeliveryRow
-from citrine_ocpi.feed import Effect, Isolation
+from citrine_ocpi.feed import Effect, NotShown, Subject
 from citrine_ocpi.models import OcpiModel, written_time
 from citrine_ocpi.modules.cdrs.mapping import cdr_model, charge_cdr, credit_of, reservation_cdr
 from citrine_ocpi.modules.charging import Owner, named_id, when
@@ -66,7 +66,7 @@ class CdrsListener:
         self._citrine = services.citrine
         self._places = Places(services.citrine, services.partners)
         self._owners = Owners(services.citrine)
-        self._isolation = Isolation(services.metrics)
+        self._isolation = services.isolation
         services.outbox.acknowledged.append(self._acknowledged)
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
@@ -119,7 +119,9 @@ class CdrsListener:
         async for page in self._citrine.pages(self._citrine.charge_records.ListChargeRecords, request):
             for record in page.records:
                 last = record.change
-                effects += await self._isolation.effects(f"record/{record.record_id}", self._record(record))
+                effects += await self._isolation.effects(
+                    Subject(MODULE, f"record/{record.record_id}"), self._record(record)
+                )
 
         async def advance(session: AsyncSession) -> None:
             await PublishedRepository(session).set_position(MODULE, last)
@@ -138,11 +140,10 @@ class CdrsListener:
         location = record.location
         ours = owning_party(own, location.country_code, location.party_id) if record.HasField("location") else None
         if ours is None:
-            _logger.error(
-                "a charge record of a partner's token is of no location of ours: it gets no CDR",
-                extra={"record_id": record.record_id, "partner": str(party)},
+            raise NotShown(
+                "the station stood at no location of ours",
+                [one.partner_id for one in viewers_of(await self._services.partners.list_active(), {party})],
             )
-            return []
         tariffs = await self._tariffs(record.tariff_id, record.tariff_version, ours, location.time_zone)
 
         def make(cdr_id: str, session_id: str, began: Mapping[str, Any], version: Version) -> OcpiModel:
@@ -322,5 +323,5 @@ def push_of(partner: Partner, row: PublishedRow, receiver: Party) -> Push:
     )
 
 
-def _named(cost: ReservationCost) -> str:
-    return f"reservation/{cost.station_id}/{cost.reservation_id}"
+def _named(cost: ReservationCost) -> Subject:
+    return Subject(MODULE, f"reservation/{cost.station_id}/{cost.reservation_id}")

@@ -87,9 +87,10 @@ class Targets:
         async with self._services.database.reading() as session:
             location = await shown_location(session, call, location_id)
         found: list[LocationEvse] = []
-        request = ListLocationEvsesRequest(location_id=location.object_id)
+        seen = {one["uid"] for one in location.get("evses", ())}
+        request = ListLocationEvsesRequest(location_id=location["id"])
         async for page in pages(self._services.citrine.locations.ListLocationEvses, request):
-            found += [one for one in page.evses if one.station_id and one.evse_id]
+            found += [one for one in page.evses if one.station_id and one.evse_id and one.uid in seen]
         if evse_uid is not None:
             named = [one for one in found if one.uid.lower() == evse_uid.lower()]
             if not named:
@@ -103,8 +104,7 @@ class Targets:
         """Return the uid of an EVSE of a location that is available."""
         async with self._services.database.reading() as session:
             location = await shown_location(session, call, location_id)
-        evses = location.bodies[call.version].get("evses", [])
-        uid = next((str(one["uid"]) for one in evses if one["status"] == AVAILABLE), "")
+        uid = next((str(one["uid"]) for one in location.get("evses", []) if one["status"] == AVAILABLE), "")
         if not uid:
             raise Refusal("no EVSE of the location is available")
         return uid

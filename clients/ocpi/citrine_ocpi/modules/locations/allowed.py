@@ -1,4 +1,4 @@
-"""Which tokens of `publish_allowed_to` a partner reads of a location: those of its own parties alone."""
+"""What a partner reads of a location: of `publish_allowed_to` the tokens of its own parties, and EVSEs that it sees."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -21,14 +21,23 @@ def allowed_state(owners: Sequence[Collection[Party]]) -> dict[str, Any]:
     return {_STATE: named} if named else {}
 
 
-def shown_body(body: Mapping[str, Any], state: Mapping[str, Any], parties: Collection[Party]) -> dict[str, Any]:
-    """Return a location without the tokens of others.
+def shown_body(
+    body: Mapping[str, Any],
+    state: Mapping[str, Any],
+    parties: Collection[Party],
+    uids: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """Return a location without the tokens of others, and without EVSEs that the reader does not see.
 
     Args:
         body: As it is stored.
         state: What is remembered of it.
         parties: Of who reads it.
+        uids: EVSEs that they see. None: all.
     """
+    if uids is not None:
+        evses = [one for one in body.get("evses", ()) if one["uid"] in uids]
+        body = {name: evses if name == "evses" else value for name, value in body.items() if name != "evses" or evses}
     shown = [
         token
         for token, owners in zip(body.get(_FIELD, ()), state.get(_STATE, ()), strict=False)

@@ -13,7 +13,7 @@ from citrine_ocpi.modules.locations.enums import ONLY_LATER, STANDARDS, STATUSES
 from citrine_ocpi.modules.locations.stamps import UNSTAMPED
 from citrine_ocpi.transport import Party, Version
 
-__all__ = ["evse_model", "location_body", "location_model"]
+__all__ = ["evse_model", "location_body", "location_model", "unsaid_evses"]
 
 Fields = dict[str, Any]
 
@@ -62,6 +62,17 @@ def location_body(location: api.Location, party: Party, version: Version) -> Fie
         "last_updated": UNSTAMPED,
     }
     return location_model(fields, version).wire()
+
+
+def unsaid_evses(location: api.Location) -> dict[str, str]:
+    """Return the EVSEs that partners are not shown, or not all partners, each with the reason."""
+    found = {}
+    for evse in location.evses:
+        if _evse(evse, location, Version.V2_3_0) is None:
+            found[evse.uid] = "of no connector standard, format, power type, voltage and amperage are known"
+        elif _evse(evse, location, Version.V2_2_1) is None:
+            found[evse.uid] = "OCPI 2.2.1 has no word for its connectors"
+    return found
 
 
 def location_model(body: Mapping[str, Any], version: Version) -> OcpiModel:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,27 +10,30 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, ListLocationsRequest, Location, PublishToken
+from citrine.api.v1.stations_pb2 import ListStationsRequest
 from citrine.events.v1.events_pb2 import Event, TokenChanged
-from citrine_ocpi.deliveries import Push
-from citrine_ocpi.feed import Effect, Isolation
+from citrine_ocpi.feed import Effect, Subject
 from citrine_ocpi.models import written_time
 from citrine_ocpi.modules.locations.allowed import allowed_state, shown_body
-from citrine_ocpi.modules.locations.mapping import evse_model, location_body, location_model
-from citrine_ocpi.modules.locations.stamps import LocationChanges, changes_of, stamped
+from citrine_ocpi.modules.locations.mapping import location_body, unsaid_evses
+from citrine_ocpi.modules.locations.sending import MODULE, LocationSender, StoredBefore
+from citrine_ocpi.modules.locations.stamps import stamped
 from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.places import Places, owning_party
 from citrine_ocpi.partner import Partner
-from citrine_ocpi.published import LocationFilters, Published, PublishedRepository, PublishedRow, may_see
+from citrine_ocpi.published import LocationFilters, Published, PublishedRepository, PublishedTags
+from citrine_ocpi.published.tags import group_tag, label_tag
 from citrine_ocpi.published.viewers import EVERYBODY_PARTY
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport import Party, Version
 
 __all__ = ["MODULE", "LocationsListener"]
 
-MODULE = "locations"
-
 AT_A_TIME = 20
 """Locations that are read at the same time."""
+
+MOST_STATIONS = 1000
+"""Stations that the core lists at a time."""
 
 _logger = logging.getLogger(__name__)
 
@@ -57,7 +60,8 @@ class LocationsListener:
         self._citrine = services.citrine
         self._places = Places(services.citrine, services.partners)
         self._owners = Owners(services.citrine)
-        self._isolation = Isolation(services.metrics)
+        self._sender = LocationSender(services)
+        self._isolation = services.isolation
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
         """Return what follows from events."""
@@ -76,7 +80,7 @@ class LocationsListener:
                 return await self._effects(location_id, await self._places.location(location_id))
 
         def isolated(location_id: str) -> Coroutine[Any, Any, Sequence[Effect]]:
-            return self._isolation.effects(f"location/{location_id}", read(location_id))
+            return self._isolation.effects(_subject(location_id), read(location_id))
 
         found = await asyncio.gather(*map(isolated, sorted(location_ids)))
         return [effect for effects in found for effect in effects]
@@ -95,24 +99,43 @@ class LocationsListener:
             if "group_id" in token or token.get("uid", "").lower() in gone
         }
 
+    async def due(self) -> Sequence[Effect]:
+        """Return what follows from filters of partners that changed: all locations are looked at anew."""
+        async with self._services.database.reading() as session:
+            changes = await LocationFilters(session).changes()
+        if not changes:
+            return []
+
+        async def applied(session: AsyncSession) -> None:
+            await LocationFilters(session).applied(changes)
+
+        return [*await self._all(is_refresh=True), applied]
+
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
         """Return what follows from all locations: none is listed by the time of its last status."""
+        return await self._all()
+
+    async def _all(self, *, is_refresh: bool = False) -> list[Effect]:
         effects: list[Effect] = []
         seen: set[str] = set()
         request = ListLocationsRequest(include_evses=True)
         async for page in self._citrine.pages(self._citrine.locations.ListLocations, request):
             for one in page.locations:
-                made = self._effects(one.location_id, one)
-                effects += await self._isolation.effects(f"location/{one.location_id}", made)
+                made = self._effects(one.location_id, one, is_refresh=is_refresh)
+                effects += await self._isolation.effects(_subject(one.location_id), made)
             seen |= {one.location_id for one in page.locations}
         async with self._services.database.reading() as session:
             known = await PublishedRepository(session).ids(MODULE)
         for gone in known:
             if gone not in seen:
-                effects += await self._isolation.effects(f"location/{gone}", self._effects(gone, None))
+                effects += await self._isolation.effects(
+                    _subject(gone), self._effects(gone, None, is_refresh=is_refresh)
+                )
         return effects
 
-    async def _effects(self, location_id: str, location: Location | None) -> Sequence[Effect]:
+    async def _effects(
+        self, location_id: str, location: Location | None, *, is_refresh: bool = False
+    ) -> Sequence[Effect]:
         party, owners = None, list[set[Party]]()
         audience = set[Party]()
         if location is not None:
@@ -134,8 +157,26 @@ class LocationsListener:
             audience=audience,
             owners=owners,
             partners=partners,
+            tags=None if location is None else await self._tags(location),
+            is_refresh=is_refresh,
         )
         return [store]
+
+    async def _tags(self, location: Location) -> Mapping[str, Collection[str]] | None:
+        """Return the tags of each EVSE of a location. None: no partner sees stations by tags."""
+        async with self._services.database.reading() as session:
+            if not await LocationFilters(session).has_tags():
+                return None
+        stations = sorted({one.station_id for one in location.evses if one.station_id})
+        known: dict[str, set[str]] = {}
+        for start in range(0, len(stations), MOST_STATIONS):
+            request = ListStationsRequest(page_size=MOST_STATIONS)
+            request.stations.station_ids.extend(stations[start : start + MOST_STATIONS])
+            async for page in self._citrine.pages(self._citrine.stations.ListStations, request):
+                for one in page.stations:
+                    labels = {label_tag(*label) for label in one.labels.items()}
+                    known[one.station_id] = labels | {group_tag(name) for name in one.groups}
+        return {one.uid: known.get(one.station_id, set()) for one in location.evses}
 
     async def _remove_foreign(self, location: Location) -> list[set[Party]]:
         """Take the tokens out of a location that are no partner's, and return the parties of those that are left."""
@@ -155,15 +196,20 @@ class LocationsListener:
         audience: Collection[Party],
         owners: Sequence[Collection[Party]],
         partners: Sequence[Partner],
+        tags: Mapping[str, Collection[str]] | None,
+        is_refresh: bool,
     ) -> None:
         repository = PublishedRepository(session)
         row = await repository.find_exact(MODULE, location_id)
         if row is None and (location is None or party is None):
             return
+        reasons = {} if location is None else unsaid_evses(location)
+        await self._isolation.note(session, MODULE, _subject(location_id).name, reasons)
         before: dict[str, Any] = {} if row is None else row.bodies
         known: dict[str, Any] = {} if row is None else row.state
         state = allowed_state(owners)
-        shown = audience if row is None or location is not None else await repository.audience(row)
+        seen_before = set[Party]() if row is None else await repository.audience(row)
+        shown = audience if row is None or location is not None else seen_before
         now = self._services.clock()
         bodies = {}
         for version in Version:
@@ -173,97 +219,30 @@ class LocationsListener:
             else:
                 body = location_body(location, party, version)
             bodies[str(version)] = stamped(before.get(version), body, written_time(now))
-        if state != known or any(bodies[version] != before.get(version) for version in bodies):
+        is_other = state != known or any(bodies[version] != before.get(version) for version in bodies)
+        if not is_other and row is not None and (is_refresh or tags is not None):
+            # Who sees more of it finds that, too, where it asks for what changed.
+            is_other = await self._sender.is_seen_otherwise(session, row, shown, partners, tags)
+        if is_other:
             bodies = {version: {**body, "last_updated": written_time(now)} for version, body in bodies.items()}
-        elif row is not None and {*shown} == await repository.audience(row):
+        elif row is not None and {*shown} == seen_before:
             return
         owner = party or Party(row.country_code if row else "", row.party_id if row else "")
         stored = await repository.store(
             Published(MODULE, location_id, f"location/{location_id}", owner, bodies, shown, now, state)
         )
-        named = await LocationFilters(session).all()
-        viewers = [
-            one
-            for one in partners
-            if (location_id in named[one.partner_id] if one.partner_id in named else may_see(one, shown))
-            and (party is not None or location is None)
-        ]
-        await self._push(session, stored, before, known, viewers, partners)
-
-    async def _push(
-        self,
-        session: AsyncSession,
-        row: PublishedRow,
-        before: dict[str, Any],
-        state: dict[str, Any],
-        viewers: Sequence[Partner],
-        partners: Sequence[Partner],
-    ) -> None:
-        repository = PublishedRepository(session)
-        recipients = await repository.recipients(row)
-        pushes: list[Push] = []
-        for partner in viewers:
-            assert partner.version is not None
-            parties = partner.owned_parties()
-            known = before.get(partner.version) if partner.partner_id in recipients else None
-            changes = changes_of(
-                None if known is None else shown_body(known, state, parties),
-                shown_body(row.bodies[partner.version], row.state, parties),
-            )
-            if changes is not None:
-                pushes += _pushes(partner, row, changes)
-        seeing = {one.partner_id for one in viewers}
-        await repository.add_recipients(row, seeing - recipients)
-        former = [one for one in partners if one.partner_id in recipients - seeing]
-        for partner in former:
-            assert partner.version is not None
-            gone = stamped(
-                row.bodies[partner.version],
-                {**row.bodies[partner.version], "evses": []},
-                written_time(self._services.clock()),
-            )
-            pushes += _pushes(partner, row, LocationChanges(None, {}), gone)
-        # Who is suspended misses changes, too, and gets the whole at the next one.
-        await repository.remove_recipients(row, recipients - seeing)
-        await self._services.outbox.add(session, pushes)
-
-
-def _pushes(
-    partner: Partner, row: PublishedRow, changes: LocationChanges, whole: dict[str, Any] | None = None
-) -> list[Push]:
-    """Return what is sent to a partner: of the location and of its EVSEs, what changed of each."""
-    version = partner.version or Version.V2_2_1
-    body = shown_body(whole or row.bodies[version], row.state, partner.owned_parties())
-    party = Party(row.country_code, row.party_id)
-    path = f"{party.country_code}/{party.party_id}/{row.object_id}"
-    routing = partner.routing(party)
-    key = f"{MODULE}/{path}"
-    found = []
-    if changes.fields is None or changes.fields:
-        found.append(
-            Push(
-                partner.partner_id,
-                MODULE,
-                key,
-                path,
-                location_model(body, version),
-                routing,
-                changes=changes.fields or {},
-                order_key=key,
-            )
+        if tags is not None:
+            await PublishedTags(session).set(stored, tags)
+        await self._sender.send(
+            session,
+            stored,
+            StoredBefore(before, known, seen_before),
+            shown,
+            partners,
+            is_shown=party is not None or location is None,
+            is_refresh=is_refresh,
         )
-    evses = {one["uid"]: one for one in body.get("evses", ())}
-    found += [
-        Push(
-            partner.partner_id,
-            MODULE,
-            f"{key}/{uid}",
-            f"{path}/{uid}",
-            evse_model(evses[uid], version),
-            routing,
-            changes=differing,
-            order_key=key,
-        )
-        for uid, differing in changes.evses.items()
-    ]
-    return found
+
+
+def _subject(location_id: str) -> Subject:
+    return Subject(MODULE, f"location/{location_id}")

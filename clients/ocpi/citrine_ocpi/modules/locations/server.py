@@ -1,11 +1,8 @@
 """The endpoints of module locations: the list, and one location, EVSE or connector."""
 
-from citrine_ocpi.modules.locations.allowed import shown_body
-from citrine_ocpi.modules.locations.push import MODULE
-from citrine_ocpi.modules.locations.shown import shown_location
+from citrine_ocpi.modules.locations.sending import MODULE
+from citrine_ocpi.modules.locations.shown import shown_location, shown_locations
 from citrine_ocpi.modules.locations.stamps import connector_of
-from citrine_ocpi.published import LocationFilters, PublishedRepository
-from citrine_ocpi.published.viewers import parties_of
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport import InterfaceRole
 from citrine_ocpi.transport.calls import Call, Endpoint
@@ -35,18 +32,15 @@ class LocationsServer:
 
     async def _list(self, call: Call) -> Reply:
         async with self._services.database.reading() as session:
-            parties = parties_of(call.partner, call.routing)
-            only = await LocationFilters(session).of(call.partner.partner_id)
-            rows, total = await PublishedRepository(session).page(MODULE, parties, call.page(), only)
-        return call.reply_page([shown_body(row.bodies[call.version], row.state, parties) for row in rows], total)
+            found, total = await shown_locations(session, call)
+        return call.reply_page(found, total)
 
     async def _show(self, call: Call) -> Reply:
         try:
             async with self._services.database.reading() as session:
-                row = await shown_location(session, call, call.path["location_id"])
+                location = await shown_location(session, call, call.path["location_id"])
         except UnknownLocation as error:
             raise _unknown(str(error)) from None
-        location = shown_body(row.bodies[call.version], row.state, parties_of(call.partner, call.routing))
         if "evse_uid" not in call.path:
             return Reply(location)
         evse, connector = connector_of(location, call.path["evse_uid"], call.path.get("connector_id", ""))

@@ -1,6 +1,5 @@
 """Follows transactions and reservations of partners' tokens: their sessions are stored, and what changed is sent."""
 
-import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest, Transa
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListTransactionsRequest, Transaction
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.deliveries import Push
-from citrine_ocpi.feed import Effect, Isolation
+from citrine_ocpi.feed import Effect, NotShown, Subject
 from citrine_ocpi.models import OcpiModel, written_time
 from citrine_ocpi.modules.charging import Owner, named_id, when
 from citrine_ocpi.modules.owners import Owners, as_known
@@ -38,8 +37,6 @@ MODULE = "sessions"
 
 AUTHORIZED = timedelta(minutes=15)
 """How long before or after its begin the token of a session was asked about, at most."""
-
-_logger = logging.getLogger(__name__)
 
 FoundT = TypeVar("FoundT")
 
@@ -90,7 +87,7 @@ class SessionsListener:
         self._citrine = services.citrine
         self._places = Places(services.citrine, services.partners)
         self._owners = Owners(services.citrine)
-        self._isolation = Isolation(services.metrics)
+        self._isolation = services.isolation
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
         """Return what follows from events: each transaction is read once, as it is now."""
@@ -104,7 +101,7 @@ class SessionsListener:
                     changed = event.reservation_changed
                     subject = f"reservation/{event.station_id}/{changed.reservation_id}"
                     reserved = self._reservation(event.station_id, changed.reservation_id)
-                    effects += await self._isolation.effects(subject, reserved)
+                    effects += await self._isolation.effects(Subject(MODULE, subject), reserved)
                     if changed.transaction_id:
                         transactions[event.station_id, changed.transaction_id] = None
                 case "transaction_cost_changed":
@@ -121,7 +118,7 @@ class SessionsListener:
             transaction = await _found(partial(self._citrine.transactions.GetTransaction, request))
             if transaction is not None:
                 source = transaction_source(station_id, transaction_id)
-                effects += await self._isolation.effects(source, self._transaction(transaction))
+                effects += await self._isolation.effects(Subject(MODULE, source), self._transaction(transaction))
         return effects
 
     async def _is_known(self, station_id: str, transaction_id: str) -> bool:
@@ -141,13 +138,13 @@ class SessionsListener:
             async for page in self._citrine.pages(self._citrine.transactions.ListTransactions, request):
                 for transaction in page.transactions:
                     source = transaction_source(transaction.station_id, transaction.transaction_id)
-                    effects += await self._isolation.effects(source, self._transaction(transaction))
+                    effects += await self._isolation.effects(Subject(MODULE, source), self._transaction(transaction))
         open_only = reservations.ListReservationsRequest(open_only=True)
         async for listed in self._citrine.pages(self._citrine.reservation.ListReservations, open_only):
             for one in listed.reservations:
                 subject = f"reservation/{one.station_id}/{one.request.id}"
                 reserved = self._reservation(one.station_id, one.request.id)
-                effects += await self._isolation.effects(subject, reserved)
+                effects += await self._isolation.effects(Subject(MODULE, subject), reserved)
         return effects
 
     async def _transaction(self, transaction: Transaction) -> list[Effect]:
@@ -155,12 +152,12 @@ class SessionsListener:
         if owner is None:
             return []
         place = await self._places.of(transaction.station_id, transaction.evse_id)
+        partners = await self._services.partners.list_active()
         if place is None:
-            _logger.warning(
-                "a partner's token charges where no location of ours is",
-                extra={"station_id": transaction.station_id, "transaction_id": transaction.transaction_id},
+            raise NotShown(
+                "the station stands at no location of ours",
+                [one.partner_id for one in viewers_of(partners, {owner.party})],
             )
-            return []
         names = {"station_id": transaction.station_id, "transaction_id": transaction.transaction_id}
         asked = GetTransactionCostRequest(**names)
         cost = await _found(partial(self._citrine.tariff_and_cost.GetTransactionCost, asked))
@@ -172,7 +169,6 @@ class SessionsListener:
             used = await _found(partial(self._citrine.reservation.GetReservation, wanted))
             if used is not None and used.transaction_id == transaction.transaction_id:
                 reservation_source = f"reservation/{used.record_id}"
-        partners = await self._services.partners.list_active()
         charging = _Charging(transaction, cost, owner, place, reservation_source, partners)
         return [partial(self._store_transaction, charging=charging)]
 

@@ -8,7 +8,6 @@ import grpc
 
 from citrine.api.v1 import locations_pb2, tariffs_pb2, tokens_pb2
 from citrine_ocpi.modules.tariffs.mapping import Expressed, NotExpressible, express
-from citrine_ocpi.partner import Partner
 from citrine_ocpi.partners import Partners
 from citrine_ocpi.transport.routing import Party
 from citrine_ocpi.transport.status import Version
@@ -47,6 +46,8 @@ class Shown:
 
     tariffs: dict[str, Expressed] = field(default_factory=dict)
     """By their ids."""
+    audiences: dict[str, Collection[Party] | None] = field(default_factory=dict)
+    """The parties to whose drivers each applies. None: to all drivers."""
     refused: dict[str, NotExpressible] = field(default_factory=dict)
     """Those that apply to its drivers, and that OCPI can't say."""
 
@@ -72,15 +73,19 @@ class Catalog:
         offers = await (self._all() if tariff_ids is None else self._some(tariff_ids))
         return Offers(offers, own[0].party if own else None, await self._zones())
 
-    async def shown_to(self, partner: Partner, version: Version, offers: Offers) -> Shown:
-        """Return what a partner is shown of offers."""
-        audience, shown = _Audience(self._citrine, partner), Shown()
+    async def shown_to(self, parties: Collection[Party], version: Version, offers: Offers) -> Shown:
+        """Return what parties behind a partner are shown of offers."""
+        audience, shown = _Audience(self._citrine, parties), Shown()
         party = offers.party
         for offer in offers.offers if party is not None else ():
-            beginnings = [one.create_time.ToDatetime(UTC) for one in offer.assignments if await audience.includes(one)]
+            found = [(one.create_time.ToDatetime(UTC), await audience.of(one)) for one in offer.assignments]
+            beginnings = [begin for begin, applies in found if applies is None or applies]
             if party is None or not beginnings:
                 continue
             tariff = offer.tariff
+            some = [applies for _, applies in found if applies is not None]
+            is_for_all = len(some) < len(found)
+            shown.audiences[tariff.tariff_id] = None if is_for_all else frozenset[Party]().union(*some)
             updated = max(tariff.update_time.ToDatetime(UTC), min(beginnings))
             try:
                 shown.tariffs[tariff.tariff_id] = express(
@@ -120,44 +125,45 @@ class Catalog:
 
 
 class _Audience:
-    """Finds out whether tariffs apply to drivers of a partner."""
+    """Finds out to which parties' drivers tariffs apply."""
 
-    def __init__(self, citrine: Citrine, partner: Partner) -> None:
+    def __init__(self, citrine: Citrine, parties: Collection[Party]) -> None:
         self._citrine = citrine
-        self._partner = partner
-        self._groups: dict[str, bool] = {}
-        self._tokens: dict[tuple[str, str], bool] = {}
+        self._parties = parties
+        self._groups: dict[str, frozenset[Party]] = {}
+        self._tokens: dict[tuple[str, str], frozenset[Party]] = {}
 
-    async def includes(self, assignment: tariffs_pb2.TariffAssignment) -> bool:
-        """Return whether an assignment is for all drivers, or for some of the partner's."""
+    async def of(self, assignment: tariffs_pb2.TariffAssignment) -> frozenset[Party] | None:
+        """Return the parties to whose drivers an assignment applies. None: to all drivers."""
         if assignment.HasField("id_token"):
             key = (assignment.id_token.id_token, assignment.id_token.type)
             if key not in self._tokens:
-                self._tokens[key] = await self._owns(*key)
+                self._tokens[key] = await self._owners(*key)
             return self._tokens[key]
         if group := assignment.group_id:
             if group not in self._groups:
-                self._groups[group] = await self._has_tokens_in(group)
+                self._groups[group] = await self._owners_in(group)
             return self._groups[group]
-        return True
+        return None
 
-    async def _owns(self, id_token: str, type_: str) -> bool:
+    async def _owners(self, id_token: str, type_: str) -> frozenset[Party]:
         try:
             token = await self._citrine.tokens.GetToken(tokens_pb2.GetTokenRequest(id_token=id_token, type=type_))
         except grpc.aio.AioRpcError as error:
             if error.code() in _NO_TOKEN:
-                return False
+                return frozenset()
             raise
-        return bool(token.party_id) and self._partner.owns(Party(token.country_code, token.party_id))
+        return frozenset({Party(token.country_code, token.party_id)}.intersection(self._parties))
 
-    async def _has_tokens_in(self, group: str) -> bool:
-        for party in self._partner.owned_parties():
+    async def _owners_in(self, group: str) -> frozenset[Party]:
+        found = set()
+        for party in self._parties:
             request = tokens_pb2.ListTokensRequest(
                 page_size=1, group_id=group, country_code=party.country_code, party_id=party.party_id
             )
             if (await self._citrine.tokens.ListTokens(request)).tokens:
-                return True
-        return False
+                found.add(party)
+        return frozenset(found)
 
 
 def _by_tariff(

@@ -6,6 +6,7 @@ from typing import Any
 from citrine_ocpi.feed import Listener
 from citrine_ocpi.modules.tariffs.catalog import Catalog
 from citrine_ocpi.modules.tariffs.push import MODULE, TariffPushes
+from citrine_ocpi.published.viewers import parties_of
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call, Endpoint
 from citrine_ocpi.transport.envelope import Reply
@@ -39,7 +40,8 @@ class TariffsModule:
 
     async def _list(self, call: Call) -> Reply:
         page = call.page()
-        shown = await self._catalog.shown_to(call.partner, call.version, await self._catalog.read())
+        parties = parties_of(call.partner, call.routing)
+        shown = await self._catalog.shown_to(parties, call.version, await self._catalog.read())
         found = sorted(
             (
                 one.tariff

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.deliveries import Push
-from citrine_ocpi.feed import Effect
+from citrine_ocpi.feed import Effect, LeftOutRepository, Subject
 from citrine_ocpi.models import OcpiModel
-from citrine_ocpi.modules.tariffs.catalog import Catalog, Shown
+from citrine_ocpi.modules.tariffs.catalog import Catalog, Offers, Shown
 from citrine_ocpi.modules.tariffs.repository import SentTariffRepository
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.services import Services
@@ -77,40 +77,65 @@ class TariffPushes:
             return []
         offers = await self._catalog.read(tariff_ids)
         return [
-            self._effect(partner, offers.party, tariff_ids, await self._catalog.shown_to(partner, version, offers))
+            self._effect(partner, offers.party, tariff_ids, await self._shown_to(partner, offers))
             for partner in partners
-            if (version := partner.version) is not None and offers.party is not None
+            if offers.party is not None
         ]
+
+    async def _shown_to(self, partner: Partner, offers: Offers) -> Shown:
+        assert partner.version is not None
+        return await self._catalog.shown_to(partner.owned_parties(), partner.version, offers)
 
     def _effect(self, partner: Partner, party: Party, tariff_ids: Collection[str] | None, shown: Shown) -> Effect:
         async def store(session: AsyncSession) -> None:
             repository = SentTariffRepository(session)
             pushes = []
+            sent_to = await repository.receivers(partner.partner_id) if partner.is_hub else {}
             for tariff_id, expressed in shown.tariffs.items():
-                text = f"{partner.register_time} {expressed.tariff.model_dump_json()}"
+                receivers = _receivers(partner, shown.audiences[tariff_id])
+                if not receivers:
+                    continue
+                names = [str(one) for one in receivers if one is not None]
+                text = f"{partner.register_time} {expressed.tariff.model_dump_json()}{' '.join(['', *names])}".rstrip()
                 digest = hashlib.sha256(text.encode()).hexdigest()
-                if await repository.store(partner.partner_id, tariff_id, digest, str(party)):
+                if await repository.store(partner.partner_id, tariff_id, digest, str(party), names):
                     if expressed.approximations:
                         said = {"partner": partner.partner_id, "tariff": tariff_id, "rules": expressed.approximations}
                         _logger.info("a tariff is approximated", extra=said)
-                    pushes.append(_push(partner, party, tariff_id, expressed.tariff))
-            for tariff_id, of in await repository.remove(partner.partner_id, tariff_ids, shown.tariffs.keys()):
-                pushes.append(_push(partner, Party.parse(of), tariff_id, None))
+                    pushes += [_push(partner, party, tariff_id, expressed.tariff, one) for one in receivers]
+                    lost = {*sent_to.get(tariff_id, ())}.difference(names) if names else ()
+                    pushes += [_push(partner, party, tariff_id, None, Party.parse(one)) for one in lost]
+            for tariff_id, of, to in await repository.remove(partner.partner_id, tariff_ids, shown.tariffs.keys()):
+                receivers = [Party.parse(one) for one in to] or [None]
+                pushes += [_push(partner, Party.parse(of), tariff_id, None, one) for one in receivers]
             await self._services.outbox.add(session, pushes)
+            left_out = LeftOutRepository(session)
+            await left_out.remove_but(partner.partner_id, MODULE, tariff_ids, shown.refused.keys())
             for tariff_id, error in shown.refused.items():
+                subject = Subject(MODULE, tariff_id)
+                await left_out.add(subject, partner.partner_id, str(error), self._services.clock())
                 said = {"partner": partner.partner_id, "tariff": tariff_id, "problem": str(error)}
                 _logger.warning("a tariff is not shown: OCPI can't say it", extra=said)
 
         return store
 
 
-def _push(partner: Partner, party: Party, tariff_id: str, tariff: OcpiModel | None) -> Push:
+def _receivers(partner: Partner, audience: Collection[Party] | None) -> Sequence[Party | None]:
+    """Return for whom a tariff is sent to a partner. None: for the partner, or for all behind a hub."""
+    if not partner.is_hub:
+        return [None]
+    return [None if one == partner.hub else one for one in partner.receivers(audience)]
+
+
+def _push(
+    partner: Partner, party: Party, tariff_id: str, tariff: OcpiModel | None, receiver: Party | None = None
+) -> Push:
     return Push(
         partner_id=partner.partner_id,
         module=MODULE,
-        object_key=f"{MODULE}/{party}/{tariff_id}",
+        object_key=f"{MODULE}/{party}/{tariff_id}{'' if receiver is None else f'@{receiver}'}",
         path=f"{party.country_code}/{party.party_id}/{quote(tariff_id, safe='')}",
         body=tariff,
-        routing=partner.routing(party),
+        routing=partner.routing(party, receiver),
         method="PUT" if tariff is not None else "DELETE",
     )

@@ -1,8 +1,8 @@
 """What is asked of the table of sent tariffs, and written to it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
@@ -17,24 +17,30 @@ class SentTariffRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def store(self, partner_id: str, tariff_id: str, digest: str, party: str) -> bool:
+    async def receivers(self, partner_id: str) -> Mapping[str, Sequence[str]]:
+        """Return the parties behind a hub that tariffs were sent to, by tariff. Empty: the hub as a whole."""
+        query = select(SentTariffRow.tariff_id, SentTariffRow.receivers).where(SentTariffRow.partner_id == partner_id)
+        return {tariff_id: said.split() for tariff_id, said in await self._session.execute(query)}
+
+    async def store(self, partner_id: str, tariff_id: str, digest: str, party: str, receivers: Sequence[str]) -> bool:
         """Store that a tariff is sent. Return False if it was already."""
-        row = {"partner_id": partner_id, "tariff_id": tariff_id, "digest": digest, "party": party}
+        values = {"digest": digest, "party": party, "receivers": " ".join(receivers)}
+        row = {"partner_id": partner_id, "tariff_id": tariff_id, **values}
         if await insert_missing(self._session, SentTariffRow, [row], [SentTariffRow.tariff_id]):
             return True
         changed = (
             update(SentTariffRow)
             .where(SentTariffRow.partner_id == partner_id, SentTariffRow.tariff_id == tariff_id)
             .where(SentTariffRow.digest != digest)
-            .values(digest=digest, party=party)
+            .values(**values)
             .returning(SentTariffRow.tariff_id)
         )
         return (await self._session.execute(changed)).first() is not None
 
     async def remove(
         self, partner_id: str, tariff_ids: Collection[str] | None, but: Collection[str]
-    ) -> Sequence[tuple[str, str]]:
-        """Remove tariffs that a partner is shown no longer, and return each with the party that it was sent of.
+    ) -> Sequence[tuple[str, str, Sequence[str]]]:
+        """Remove tariffs that a partner is shown no longer, and return each with the parties it was sent of and to.
 
         Args:
             partner_id: The partner.
@@ -46,5 +52,6 @@ class SentTariffRepository:
         )
         if tariff_ids is not None:
             gone = gone.where(SentTariffRow.tariff_id.in_([*tariff_ids]))
-        found = await self._session.execute(gone.returning(SentTariffRow.tariff_id, SentTariffRow.party))
-        return [(tariff_id, party) for tariff_id, party in found]
+        columns = (SentTariffRow.tariff_id, SentTariffRow.party, SentTariffRow.receivers)
+        found = await self._session.execute(gone.returning(*columns))
+        return [(tariff_id, party, receivers.split()) for tariff_id, party, receivers in found]

@@ -1,6 +1,6 @@
 """The table of tariffs that partners were sent."""
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_ocpi.db import Table
@@ -19,3 +19,5 @@ class SentTariffRow(Table):
     """Of the tariff as it was sent, and of the registration that it was sent in."""
     party: Mapped[str] = mapped_column(String(6))
     """Our party that it was sent of, as NL-CTR."""
+    receivers: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    """Parties behind a hub that it was sent to, as NL-TNM, separated by blanks. Empty: the partner as a whole."""
