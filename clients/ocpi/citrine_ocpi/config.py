@@ -71,8 +71,8 @@ class OcpiSettings(BaseModel):
     """How long something is tried to be delivered to a partner who can't be reached, until it is a dead letter."""
 
     ocpi_dead_letter_retention: DurationOrNone = timedelta(days=90)
-    """How long dead letters are retained, which name drivers, and what is listed as left out. "none": dead letters until
-    they are removed or resent, of what is left out the latest 1000."""
+    """How long dead letters are retained, which name drivers, and the list of what is left out. "none": dead letters
+    until they are removed or resent, of what is left out the latest 1000."""
 
     ocpi_object_retention: DurationOrNone = timedelta(days=3653)
     """How long sessions and CDRs are retained after their last change, which name drivers. "none": for ever. The

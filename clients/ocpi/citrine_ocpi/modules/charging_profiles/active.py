@@ -79,7 +79,7 @@ class ActiveProfiles:
             values |= {"partner_id": row.partner_id, "routing": row.routing}
             await repository.add(values, self._services.clock())
         # What it was told before is not the plan any more.
-        await repository.forget_told(row.partner_id, row.target["session_id"])
+        await repository.forget_sent_limit(row.partner_id, row.target["session_id"])
 
     async def run(self) -> None:
         """Ask the stations that are due until cancelled."""
@@ -103,7 +103,7 @@ class ActiveProfiles:
             await self._put_off(row)
         except Exception:
             # Its lease ends, and it is tried again.
-            _logger.exception("a partner can't be told a plan", extra={"partner": row.partner_id})
+            _logger.exception("a plan can't be sent to a partner", extra={"partner": row.partner_id})
 
     async def _plan(self, row: ProfiledSessionRow) -> v2_2_1.ActiveChargingProfile | None:
         """Return what a station plans. None: it does not say, or OCPI can't say it.
@@ -152,9 +152,9 @@ class ActiveProfiles:
             # What changed meanwhile may not be in the plan.
             row.due_time = None if row.revision == asked.revision else self._services.clock()
             row.attempts = 0
-            if plan is None or (limit and limit == row.told):
+            if plan is None or (limit and limit == row.sent_limit):
                 return
-            row.told = limit
+            row.sent_limit = limit
             push = Push(
                 partner_id=row.partner_id,
                 module=ProfileCalls.module,
@@ -162,6 +162,7 @@ class ActiveProfiles:
                 path=row.session_id,
                 body=plan,
                 routing=Routing.of({name.lower(): value for name, value in row.routing.items()}),
+                expire_time=self._services.clock() + timedelta(seconds=PLAN),
             )
             await self._services.outbox.add(session, [push])
 

@@ -26,13 +26,13 @@ class ProfiledSessionRepository:
         """Store that a partner set a profile for a session, and remove what is too old."""
         old = ProfiledSessionRow.create_time < now - RETENTION
         await self._session.execute(delete(ProfiledSessionRow).where(old))
-        values = {**row, "revision": 0, "attempts": 0, "due_time": None, "told": "", "create_time": now}
+        values = {**row, "revision": 0, "attempts": 0, "due_time": None, "sent_limit": "", "create_time": now}
         await insert_missing(self._session, ProfiledSessionRow, [values], [ProfiledSessionRow.session_id])
 
-    async def forget_told(self, partner_id: str, session_id: str) -> None:
+    async def forget_sent_limit(self, partner_id: str, session_id: str) -> None:
         """Store that a partner was not told the plan of a session."""
         key = (ProfiledSessionRow.partner_id == partner_id, ProfiledSessionRow.session_id == session_id)
-        await self._session.execute(update(ProfiledSessionRow).where(*key).values(told=""))
+        await self._session.execute(update(ProfiledSessionRow).where(*key).values(sent_limit=""))
 
     async def at(self, station_ids: Collection[str]) -> Sequence[ProfiledSessionRow]:
         """Return the sessions at stations, locked until the end of the transaction."""

@@ -34,6 +34,6 @@ class ProfiledSessionRow(Table):
     """How often the station was asked in vain since."""
     due_time: Mapped[datetime | None]
     """When the station is to be asked; while it is, when another process may. None: nothing changed."""
-    told: Mapped[str] = mapped_column(String(32))
+    sent_limit: Mapped[str] = mapped_column(String(32))
     """The one limit of the plan that the partner was told last, as "16.0 A". Empty: none, or it has several."""
     create_time: Mapped[datetime]

@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_time", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("told", sa.String(length=32), nullable=False),
+        sa.Column("sent_limit", sa.String(length=32), nullable=False),
         sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["partner_id"],
