@@ -91,7 +91,7 @@ def _late_rows(name: str, run: Mapping[str, Any]) -> Iterator[list[str]]:
     most = IN_ORDER * run["cpu_in_order"]
     for late in run["late"]:
         yield [
-            f"{late['count']} events of a transaction, newest first, each, {name}",
+            f"{late['count']} events of a transaction, newest first, a message, {name}",
             judged(f"{late['cpu_reversed'] * 1000:.1f} ms of CPU", is_reached=late["cpu_reversed"] <= most),
             f"{IN_ORDER} × {run['cpu_in_order'] * 1000:.1f} ms, in order",
         ]

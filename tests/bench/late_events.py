@@ -37,7 +37,8 @@ class LateEvents:
     count: int
     """Events that came late."""
     cpu_reversed: float
-    """Seconds of CPU of edge, core and database per event, newest first, until all are folded."""
+    """Seconds of CPU of edge, core and database per message, events newest first, until all are folded: of them and of
+    the other station's calls, which cost what an event costs in order."""
     waits_ms: Latencies
     """What another station waited for its answers meanwhile."""
 
@@ -74,7 +75,7 @@ async def late_events(sut: Sut) -> LateRun:
             async with _asking(websockets[1], waits):
                 reverse = list(reversed(list(_events(name, count))))
                 cpu = await _send(sut, citrine, websockets[0], name, reverse)
-            found.append(LateEvents(count, cpu / count, Latencies.of(waits)))
+            found.append(LateEvents(count, cpu / (count + len(waits)), Latencies.of(waits)))
     return LateRun(in_order / IN_ORDER, found)
 
 
