@@ -14,6 +14,7 @@ from citrine_ocpi.partner import OwnParty
 from citrine_ocpi.services import Module, Services
 from citrine_ocpi.transport import Party
 from citrine_sdk import Citrine
+from tests.support.engines import compiled_once
 from tests.support.serving import bound, serving
 
 __all__ = ["RunningAdapter", "running_adapter"]
@@ -61,7 +62,7 @@ async def running_adapter(
         settings: Of the adapter.
     """
     values = {
-        "ocpi_database": database or f"sqlite+aiosqlite:///{directory / 'ocpi.db'}",
+        "ocpi_database": compiled_once(database or f"sqlite+aiosqlite:///{directory / 'ocpi.db'}"),
         "ocpi_encryption_key_file": directory / "ocpi.keys",
         "ocpi_allow_insecure_partners": True,
         "ocpi_request_timeout": timedelta(seconds=10),

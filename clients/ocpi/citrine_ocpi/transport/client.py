@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -76,13 +77,19 @@ class PartnerRefused(Exception):
         self.status = status
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Return what verifies by the authorities of this machine, which takes longer to read than a call does."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 class _CheckedTransport(httpx2.AsyncBaseTransport):
     """Connects to the addresses that were checked, and to none that the name has a moment later."""
 
     def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | bool) -> None:
         self._allow_private = allow_private
         self._transport = httpx2.AsyncHTTPTransport(
-            verify=verify,
+            verify=_authorities() if verify is True else verify,
             trust_env=False,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30),
         )
