@@ -8,6 +8,8 @@ import urllib.request
 import pytest
 from playwright.async_api import Page, expect
 
+from citrine.api.v1.configurations_pb2 import Configuration, ConfigurationSelector, CreateConfigurationRequest
+from citrine.api.v1.keys_pb2 import CreateKeyRequest
 from citrine.api.v1.remote_control_pb2 import RequestStartTransactionRequest
 from citrine.api.v1.smart_charging_pb2 import ChargingCapacity, SetChargingCapacityRequest
 from citrine.api.v1.stations_pb2 import CreateStationRequest, Station
@@ -20,8 +22,9 @@ from citrine.api.v1.tariffs_pb2 import (
     TariffAssignment,
     TariffElement,
 )
+from citrine.api.v1.tenants_pb2 import Tenant, UpdateTenantRequest
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
-from citrine.ocpp.v2.types_pb2 import IdToken
+from citrine.ocpp.v2.types_pb2 import Component, IdToken, Variable
 from citrine_sdk import Citrine
 from tests.support.documents_runner import Demo
 
@@ -89,6 +92,20 @@ async def test_a_page_and_who_follows_it_read_a_region_once(
 
     # One for the page, and one for what changed.
     assert await calls_of(running, "ListTariffs") - before == 2
+
+
+async def test_what_no_event_tells_of_is_shown_without_reload(page: Page, url: str, citrine: Citrine) -> None:
+    await page.goto(f"{url}/configurations")
+    configuration = Configuration(configuration_id="seen", selectors=[ConfigurationSelector(vendor_name="Nobody")])
+    configuration.variables.add(component=Component(name="A"), variable=Variable(name="B"), attribute_value="1")
+    await citrine.configurations.CreateConfiguration(CreateConfigurationRequest(configuration=configuration))
+    await expect(page.locator("#configurations")).to_contain_text("seen")
+    await page.goto(f"{url}/keys")
+    await citrine.keys.CreateKey(CreateKeyRequest(display_name="seen as well", roles=["viewer"]))
+    await expect(page.locator("#keys")).to_contain_text("seen as well")
+    await page.goto(f"{url}/audit")
+    await citrine.tenants.UpdateTenant(UpdateTenantRequest(tenant=Tenant(tenant_id="demo", display_name="Seen")))
+    await expect(page.locator("#records")).to_contain_text("UpdateTenant")
 
 
 async def test_what_a_transaction_costs_is_plotted_as_it_goes_on(page: Page, url: str, citrine: Citrine) -> None:

@@ -2,6 +2,6 @@
 
 from citrine_console.live.feed import Feed, Feeds
 from citrine_console.live.hub import Hub, Watcher
-from citrine_console.live.regions import Page, Region, Shown, anything, of_station
+from citrine_console.live.regions import WITHOUT_EVENT, Page, Region, Shown, anything, of_station
 
-__all__ = ["Feed", "Feeds", "Hub", "Page", "Region", "Shown", "Watcher", "anything", "of_station"]
+__all__ = ["WITHOUT_EVENT", "Feed", "Feeds", "Hub", "Page", "Region", "Shown", "Watcher", "anything", "of_station"]

@@ -10,12 +10,16 @@ import grpc
 from citrine.events.v1.events_pb2 import Event
 from citrine_console.visits import Visit
 
-__all__ = ["Load", "Page", "Region", "Shown", "anything", "of_station"]
+__all__ = ["WITHOUT_EVENT", "Load", "Page", "Region", "Shown", "anything", "of_station"]
 
 Load: TypeAlias = Callable[[Visit], Awaitable[Mapping[str, object]]]
 """Reads what a region shows: the variables of its template."""
 
 Concerns: TypeAlias = Callable[[Visit, Event], bool]
+
+
+WITHOUT_EVENT = 0.25
+"""`every` of a region of which no event tells: with the pause it is read within a second, for all who look at once."""
 
 
 def anything(visit: Visit, event: Event) -> bool:

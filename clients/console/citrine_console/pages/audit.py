@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from citrine.api.v1.audit_pb2 import GetAuditRecordRequest, ListAuditRecordsRequest, VerifyAuditRecordsRequest
 from citrine_console.filters import time_range
 from citrine_console.forms import Done, FormDialog, Values
-from citrine_console.live import Page, Region
+from citrine_console.live import WITHOUT_EVENT, Page, Region
 from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _, ngettext
@@ -59,7 +59,7 @@ PAGES = [
         regions=[
             Region("filters", "audit/filters.html", _filters),
             # No event tells of a record: most changes have one of their own, and denials have none.
-            Region("records", "audit/table.html", _table, is_main=True, every=5),
+            Region("records", "audit/table.html", _table, is_main=True, every=WITHOUT_EVENT),
         ],
     ),
     Page(

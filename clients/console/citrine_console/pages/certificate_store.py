@@ -18,7 +18,7 @@ from citrine_console.cells import Button, Card, Code, facts, link, table, two_li
 from citrine_console.filter_forms import Filter
 from citrine_console.forms import Choice, Done, Field, FormDialog, Values
 from citrine_console.lists import PAGE_SIZE, list_card, list_page
-from citrine_console.live import Page, Region
+from citrine_console.live import WITHOUT_EVENT, Page, Region
 from citrine_console.site import Action
 from citrine_console.texts import _, noop
 from citrine_console.visits import Visit
@@ -185,7 +185,7 @@ PAGES: list[Page] = [
         "ListStoredCertificates",
         _certificates,
         filters=lambda: [Filter("use", _("Used as"), _choices())],
-        every=5,
+        every=WITHOUT_EVENT,
     ),
     Page(
         path="/certificates/{fingerprint}",
@@ -193,7 +193,7 @@ PAGES: list[Page] = [
         template="parts/page.html",
         section="certificates",
         needs=("GetStoredCertificate",),
-        regions=[Region("certificate", "certificates/one.html", _certificate, is_main=True, every=5)],
+        regions=[Region("certificate", "certificates/one.html", _certificate, is_main=True, every=WITHOUT_EVENT)],
     ),
 ]
 

@@ -192,7 +192,7 @@ PAGES = [
         needs=("ListChargeRecords",),
         regions=[
             Region("filters", "records/filters.html", _filters),
-            Region("records", "records/table.html", _table, kinds=("charge_record_made",), is_main=True, pause=2),
+            Region("records", "records/table.html", _table, kinds=("charge_record_made",), is_main=True),
         ],
     ),
     Page(
@@ -226,7 +226,6 @@ PAGES = [
                 _unsettled,
                 kinds=("transaction_started", "transaction_ended", "transaction_settled", "charge_record_made"),
                 is_main=True,
-                pause=2,
                 every=60,
             ),
         ],

@@ -15,7 +15,7 @@ from citrine.api.v1.common_pb2 import (
 from citrine.events.v1.events_pb2 import Event
 from citrine_console.filters import time_range
 from citrine_console.forms import Done, FormDialog, Values
-from citrine_console.live import Page, Region
+from citrine_console.live import WITHOUT_EVENT, Page, Region
 from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
@@ -93,7 +93,12 @@ PAGES = [
             Region("filters", "commands/filters.html", _filters),
             # No event tells of a command that begins.
             Region(
-                "commands", "commands/table.html", _table, kinds=("command_finished",), is_main=True, every=5, pause=1
+                "commands",
+                "commands/table.html",
+                _table,
+                kinds=("command_finished",),
+                is_main=True,
+                every=WITHOUT_EVENT,
             ),
         ],
     ),
@@ -111,7 +116,7 @@ PAGES = [
                 kinds=("command_finished",),
                 concerns=_concerns,
                 is_main=True,
-                every=5,
+                every=WITHOUT_EVENT,
             ),
         ],
     ),

@@ -25,7 +25,7 @@ from citrine_console.filter_forms import enum_choices, enum_number
 from citrine_console.formats import enum_word
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
 from citrine_console.lists import PAGE_SIZE, list_card
-from citrine_console.live import Page, Region
+from citrine_console.live import WITHOUT_EVENT, Page, Region
 from citrine_console.site import Action
 from citrine_console.texts import _
 from citrine_console.visits import Visit
@@ -339,7 +339,7 @@ PAGES: list[Page] = [
         template="parts/page.html",
         section="configurations",
         needs=("ListConfigurations",),
-        regions=[Region("configurations", "parts/cards.html", _list, is_main=True, every=60)],
+        regions=[Region("configurations", "parts/cards.html", _list, is_main=True, every=WITHOUT_EVENT)],
     ),
     Page(
         path="/configurations/{configuration_id}",
@@ -348,14 +348,13 @@ PAGES: list[Page] = [
         section="configurations",
         needs=("GetConfiguration",),
         regions=[
-            Region("configuration", "parts/cards.html", _show, is_main=True, every=60),
+            Region("configuration", "parts/cards.html", _show, is_main=True, every=WITHOUT_EVENT),
             Region(
                 "drift",
                 "parts/cards.html",
                 _drift,
                 kinds=(*_CHANGES, "report_finished"),
                 needs=("ListDriftReports",),
-                pause=2,
                 every=60,
             ),
             Region(
@@ -364,7 +363,6 @@ PAGES: list[Page] = [
                 _provisionings,
                 kinds=("provisioning_changed",),
                 needs=("ListProvisionings",),
-                pause=1,
             ),
         ],
     ),

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from markupsafe import Markup
+
 from citrine.api.v1.firmware_management_pb2 import (
     PUBLICATION_STATE_PUBLISHED,
     FirmwarePublication,
@@ -101,9 +103,14 @@ def _heads() -> list[str]:
     return [Figure(_("Number")), _("State"), _("Found at"), _("Created"), _("Updated")]
 
 
+def _firmware(one: FirmwarePublication) -> Markup:
+    text = one.request.location or _("not asked for here")
+    return Markup('<span class="long">{}</span>').format(link(_path(one), text))
+
+
 def _row(visit: Visit, one: FirmwarePublication) -> Sequence[object]:
     return [
-        two_lines(link(_path(one), one.request.location or _("not asked for here")), Code(one.checksum), visit.zone),
+        two_lines(_firmware(one), Code(one.checksum), visit.zone),
         str(one.request_id),
         [enum_word(one, "state"), muted(one.reason)],
         [Code(place) for place in one.locations],

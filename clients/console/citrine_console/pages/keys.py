@@ -11,7 +11,7 @@ from citrine.api.v1.keys_pb2 import (
     RotateKeyRequest,
 )
 from citrine_console.forms import Done, Field, FormDialog, Values
-from citrine_console.live import Page, Region
+from citrine_console.live import WITHOUT_EVENT, Page, Region
 from citrine_console.paging import paging
 from citrine_console.site import Action
 from citrine_console.texts import _
@@ -115,7 +115,7 @@ PAGES = [
         needs=("ListKeys",),
         regions=[
             # Nothing tells of keys: others' changes are seen by reading again.
-            Region("keys", "keys/table.html", _table, is_main=True, every=5, is_personal=True),
+            Region("keys", "keys/table.html", _table, is_main=True, every=WITHOUT_EVENT, is_personal=True),
             Region("roles", "keys/roles.html", _roles, needs=("ListRoles",)),
         ],
     )

@@ -98,6 +98,6 @@ MAP = Region(
     _map,
     kinds=STATE_EVENTS,
     needs=("ListLocations",),
-    pause=2,
+    pause=0.8,
 )
 """The region of a page that has the map."""

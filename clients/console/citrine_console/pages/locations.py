@@ -92,7 +92,7 @@ PAGES = [
         regions=[
             Region("filters", "locations/filters.html", _filters),
             MAP,
-            Region("locations", "locations/table.html", _table, kinds=STATE_EVENTS, is_main=True, pause=2),
+            Region("locations", "locations/table.html", _table, kinds=STATE_EVENTS, is_main=True),
         ],
     ),
     Page(
@@ -102,7 +102,7 @@ PAGES = [
         section="locations",
         needs=("GetLocation",),
         regions=[
-            Region("head", "locations/head.html", _head, kinds=STATE_EVENTS, concerns=_here, is_main=True, pause=2),
+            Region("head", "locations/head.html", _head, kinds=STATE_EVENTS, concerns=_here, is_main=True),
             Region(
                 "stations",
                 "locations/stations.html",
@@ -110,7 +110,6 @@ PAGES = [
                 kinds=STATE_EVENTS,
                 concerns=_here,
                 needs=("ListStations",),
-                pause=2,
             ),
         ],
     ),

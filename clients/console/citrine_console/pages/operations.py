@@ -153,7 +153,6 @@ PAGES = [
                 kinds=("operation_changed", "command_finished"),
                 needs=("ListOperationResults",),
                 every=2,
-                pause=1,
             ),
         ],
     ),

@@ -16,7 +16,7 @@ from citrine.api.v1.persons_pb2 import (
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_console.downloads import JSON_LINES, download
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
-from citrine_console.live import Page, Region
+from citrine_console.live import WITHOUT_EVENT, Page, Region
 from citrine_console.paging import paging
 from citrine_console.site import Action, Site
 from citrine_console.texts import _
@@ -103,7 +103,7 @@ PAGES = [
                 _erasures,
                 kinds=("token_changed",),
                 is_main=True,
-                every=5,
+                every=WITHOUT_EVENT,
             ),
         ],
     ),

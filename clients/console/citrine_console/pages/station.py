@@ -227,7 +227,7 @@ PAGES: list[Page] = [
                 kinds=("command_finished",),
                 concerns=of_station,
                 needs=("ListCommands",),
-                every=15,
+                every=5,
             ),
             Region(
                 "events",

@@ -214,7 +214,6 @@ PAGES: list[Page] = [
                 _variables,
                 kinds=("command_finished", "report_finished", "provisioning_changed", "station_booted"),
                 concerns=of_station,
-                pause=1,
                 every=60,
             ),
         ],

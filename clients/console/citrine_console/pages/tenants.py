@@ -20,7 +20,7 @@ from citrine.api.v1.tenants_pb2 import (
     UpdateTenantRequest,
 )
 from citrine_console.forms import Done, Field, FormDialog, Values, Wrong
-from citrine_console.live import Page, Region
+from citrine_console.live import WITHOUT_EVENT, Page, Region
 from citrine_console.paging import paging
 from citrine_console.site import Action, Site
 from citrine_console.texts import _
@@ -171,14 +171,14 @@ PAGES = [
         template="tenants/list.html",
         section="tenants",
         needs=("ListTenants",),
-        regions=[Region("tenants", "tenants/table.html", _table, is_main=True, every=5)],
+        regions=[Region("tenants", "tenants/table.html", _table, is_main=True, every=WITHOUT_EVENT)],
     ),
     Page(
         path="/settings",
         title=lambda visit: _("Settings of the tenant"),
         template="tenants/settings.html",
         section="settings",
-        regions=[Region("settings", "tenants/facts.html", _settings, is_main=True, every=5)],
+        regions=[Region("settings", "tenants/facts.html", _settings, is_main=True, every=WITHOUT_EVENT)],
     ),
 ]
 

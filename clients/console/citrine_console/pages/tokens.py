@@ -149,7 +149,7 @@ PAGES = [
         needs=("ListTokens",),
         regions=[
             Region("filters", "tokens/filters.html", _filters),
-            Region("tokens", "tokens/table.html", _table, kinds=("token_changed",), is_main=True, pause=2),
+            Region("tokens", "tokens/table.html", _table, kinds=("token_changed",), is_main=True),
         ],
     ),
     *token_import.PAGES,
@@ -167,7 +167,6 @@ PAGES = [
                 kinds=("token_changed", "transaction_cost_changed"),
                 concerns=_of_token,
                 is_main=True,
-                pause=2,
             ),
             Region(
                 "transactions",
@@ -176,7 +175,6 @@ PAGES = [
                 kinds=_TRANSACTIONS,
                 concerns=_of_token,
                 needs=("ListTransactions",),
-                pause=2,
             ),
             Region(
                 "authorizations",
@@ -185,7 +183,6 @@ PAGES = [
                 kinds=("token_authorized", "transaction_started"),
                 concerns=_of_token,
                 needs=("ListAuthorizationRecords",),
-                pause=2,
             ),
         ],
     ),

@@ -200,7 +200,7 @@ def _concerns(visit: Visit, event: Event) -> bool:
     return bool(getattr(summary, "transaction_id", "") == visit["transaction_id"])
 
 
-def _region(name: str, load: Load, needs: str, pause: float = 0.5) -> Region:
+def _region(name: str, load: Load, needs: str) -> Region:
     return Region(
         name,
         f"transactions/{name}.html",
@@ -208,7 +208,6 @@ def _region(name: str, load: Load, needs: str, pause: float = 0.5) -> Region:
         kinds=_KINDS,
         concerns=_concerns,
         needs=(needs,),
-        pause=pause,
     )
 
 
@@ -221,10 +220,10 @@ PAGES = [
         needs=("GetTransaction",),
         regions=[
             Region("head", "transactions/head.html", _head, kinds=_KINDS, concerns=_concerns, is_main=True),
-            _region("cost", _cost, "GetTransactionCost", pause=1),
-            _region("limit", _limit, "GetTransactionLimit", pause=1),
-            _region("settlement", _settlement, "ListSettlementActions", pause=1),
-            _region("plots", _plots, "ListSamples", pause=2),
+            _region("cost", _cost, "GetTransactionCost"),
+            _region("limit", _limit, "GetTransactionLimit"),
+            _region("settlement", _settlement, "ListSettlementActions"),
+            _region("plots", _plots, "ListSamples"),
             _region("events", _events, "ListTransactionEvents"),
         ],
     ),

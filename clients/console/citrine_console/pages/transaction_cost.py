@@ -40,7 +40,11 @@ async def cost_series(visit: Visit, cost: TransactionCost) -> Series | None:
     if not visit.may("ListTransactionEvents") or not cost.HasField("cost"):
         return None
     request = ListTransactionEventsRequest(
-        station_id=cost.station_id, transaction_id=cost.transaction_id, page_size=MOST_EVENTS, newest_first=True
+        station_id=cost.station_id,
+        transaction_id=cost.transaction_id,
+        page_size=MOST_EVENTS,
+        newest_first=True,
+        omit_meter_values=True,
     )
     answer = await visit.citrine.transactions.ListTransactionEvents(request)
     points = [

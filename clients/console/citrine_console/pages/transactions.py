@@ -127,7 +127,7 @@ PAGES = [
         needs=("ListTransactions",),
         regions=[
             Region("filters", "transactions/filters.html", _filters),
-            Region("transactions", "transactions/table.html", _table, kinds=_KINDS, is_main=True, pause=1),
+            Region("transactions", "transactions/table.html", _table, kinds=_KINDS, is_main=True),
         ],
     ),
 ]

@@ -114,7 +114,11 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
                 tenant_id, request.transaction_id, station_id=request.station_id
             ):
                 raise NotFound("transaction", request.transaction_id)
-        return pb.ListTransactionEventsResponse(events=[event_to_proto(row) for row in rows], next_page_token=token)
+        events = [event_to_proto(row) for row in rows]
+        if request.omit_meter_values:
+            for event in events:
+                event.request.ClearField("meter_value")
+        return pb.ListTransactionEventsResponse(events=events, next_page_token=token)
 
     async def GetTransactionStatus(
         self,

@@ -190,6 +190,9 @@ async def test_events_are_given_back_whole_and_in_order(
     assert [event.request for event in events] == requests
     assert events[0].response == TransactionEventResponse()
     assert events[0].HasField("receive_time")
+    request.page_token, request.omit_meter_values = "", True
+    short = (await api.ListTransactionEvents(request)).events
+    assert [(one.request.seq_no, len(one.request.meter_value)) for one in short] == [(0, 0), (1, 0)]
 
 
 async def test_E14_the_station_is_asked_for_its_queue(

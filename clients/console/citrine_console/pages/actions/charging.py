@@ -213,6 +213,8 @@ def _unprofile(values: Values) -> charging.ClearChargingProfileRequest:
         "chargingProfilePurpose": values["purpose"] or None,
         "stackLevel": values.number("stack_level") if values["stack_level"] else None,
     }
+    if not values["profile_id"] and not any(one is not None for one in criteria.values()):
+        raise Wrong("profile_id", _("Enter its number, or choose what is cleared by one of the others."))
     payload = {
         "chargingProfileId": values.number("profile_id") if values["profile_id"] else None,
         "chargingProfileCriteria": criteria if any(one is not None for one in criteria.values()) else None,
