@@ -54,7 +54,10 @@ class Opener(Protocol):
         """Called once for each TCP connection, with its arrival if it said something before."""
 
     def requested(self, socket: "StationSocket", request: Request) -> None:
-        """Called with the opening request. Must lead to accept() or reject(), now or later."""
+        """Called with the opening request. Must lead to accept() or reject(), now or later.
+
+        The request has its headers until this returns.
+        """
 
     def disconnected(self, socket: "StationSocket") -> None:
         """Called once, last, when the TCP connection is gone."""
@@ -287,6 +290,8 @@ class StationSocket(asyncio.Protocol):
             elif isinstance(event, Request):
                 self._arm(self._limits.handshake_timeout, self.abort)
                 self._opener.requested(self, event)
+                # The parser retains it until the connection ends: the headers, a kilobyte or two, with the password.
+                event.headers.clear()
         if protocol.parser_exc is not None and not failed_before and self._receiver is not None:
             # The parser has already queued the close frame for it.
             sent = protocol.close_sent

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from citrine.edge.v1 import link_pb2 as pb
@@ -289,6 +290,17 @@ async def test_nothing_of_a_closed_socket_waits_for_the_garbage_collector(
         await core.next("closed")
 
     await edge.until(lambda: not left())
+
+
+async def test_an_open_socket_retains_no_header_of_its_handshake(core: FakeCore, edge: RunningEdge) -> None:
+    secret = base64.b64encode(b"CS1:a password that nobody else has").decode()
+    wire = await Wire.open(edge, f"Authorization: Basic {secret}")
+    await core.next("opened")
+
+    requests = [each for each in gc.get_objects() if isinstance(each, Request)]
+    assert requests
+    assert not [each for each in requests if secret in str(each.headers)]
+    await wire.close()
 
 
 async def test_fragments_without_content_take_no_memory(core: FakeCore, edge: RunningEdge) -> None:
