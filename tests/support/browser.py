@@ -12,8 +12,8 @@ __all__ = ["COLOURS", "SCREENSHOTS", "axe_findings", "open_browser"]
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / ".browser"
 
-SCREENSHOTS = _ROOT / ".screenshots"
-"""Where tests leave pictures of pages, for people to look at."""
+SCREENSHOTS = _ROOT / ".screenshots" if os.environ.get("CITRINE_TEST_SCREENSHOTS") else None
+"""Where tests leave pictures of pages, for people to look at. None: nobody asked for them."""
 
 GRAVE = frozenset({"serious", "critical"})
 """Findings of axe that no page may have."""

@@ -155,12 +155,17 @@ async def shown(page: Page, address: str) -> None:
     await page.locator(".live.is-live").wait_for()
 
 
+async def keep_picture(page: Page, name: str) -> None:
+    if SCREENSHOTS is not None:
+        await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("size", [pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone")])
 async def test_each_page_is_shown_and_accessible(
     browser: Browser, addresses: dict[str, str], url: str, login: str, size: dict[str, int]
 ) -> None:
     """In both schemes of colours, of which a page that is shown may get the other one."""
-    SCREENSHOTS.mkdir(exist_ok=True)
     found: list[str] = []
     context = await browser.new_context(viewport=size, timezone_id="Europe/Berlin")  # type: ignore[arg-type]
     opened = Opened(await context.new_page())
@@ -169,12 +174,12 @@ async def test_each_page_is_shown_and_accessible(
         await opened.page.emulate_media(color_scheme="light")
         await shown(opened.page, f"{url}{path}")
         picture = f"{page}-{'phone' if size == PHONE else 'desktop'}"
-        await opened.page.screenshot(path=SCREENSHOTS / f"{picture}-light.png", full_page=True)
+        await keep_picture(opened.page, f"{picture}-light")
         found += [f"{path}: {one}" for one in await axe_findings(opened.page)]
         width = await opened.page.evaluate("document.documentElement.scrollWidth")
         found += [f"{path}: is {width} wide"] if width > size["width"] else []
         await opened.page.emulate_media(color_scheme="dark")
-        await opened.page.screenshot(path=SCREENSHOTS / f"{picture}-dark.png", full_page=True)
+        await keep_picture(opened.page, f"{picture}-dark")
         found += [f"{path} in the dark: {one}" for one in await axe_findings(opened.page, COLOURS)]
     await context.close()
 
