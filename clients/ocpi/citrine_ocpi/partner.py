@@ -97,8 +97,12 @@ class Partner:
         """
         if self.hub is not None and self.is_broadcast and audience is None:
             return [self.hub]
-        reached = (one.party for one in self.parties if one.role not in _OPERATORS and not one.is_away)
-        return [*dict.fromkeys(one for one in reached if audience is None or one in audience)]
+        parties = dict.fromkeys(one.party for one in self.parties)
+        return [one for one in parties if self.reaches(one) and (audience is None or one in audience)]
+
+    def reaches(self, party: Party) -> bool:
+        """Return whether a party behind a hub is there, and somebody whom a charge point operator shows anything."""
+        return any(one.party == party and one.role not in _OPERATORS and not one.is_away for one in self.parties)
 
     def endpoint(self, module: str, role: InterfaceRole) -> PartnerEndpoint | None:
         """Return its endpoint of a module. None: it has none."""

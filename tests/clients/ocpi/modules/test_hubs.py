@@ -149,3 +149,22 @@ async def test_a_hub_that_broadcasts_is_sent_once_what_all_may_see(site: Site) -
     # What is for some of them is sent to these alone.
     await site.sent("DE/CIT/SOME", "DE-ONE")
     await site.sent("DE/CIT/FLEET", "DE-TWO")
+
+
+async def test_a_party_that_is_there_again_is_sent_tariffs_and_one_that_left_none(site: Site) -> None:
+    await registered(site.adapter, site.hub)
+    await _behind(site)
+    await site.price("DAY")
+    await site.sent("DE/CIT/DAY", "DE-ONE", "DE-TWO")
+
+    await put(site.hub, info("DE-OFF", "CONNECTED", "2026-11-30T09:00:00Z"))
+    await put(site.hub, info("DE-ONE", "SUSPENDED", "2026-11-30T09:00:00Z"))
+    before = len(site.hub.received)
+    changed = tariffs.Tariff(tariff_id="DAY", texts=[tariffs.TariffText(language="en", text="By day")])
+    await site.citrine.tariffs.UpdateTariff(tariffs.UpdateTariffRequest(tariff=changed))
+
+    def later(one: Emsp) -> set[tuple[str, str]]:
+        return {(x.method, x.headers["ocpi-to-party-id"]) for x in one.received[before:] if x.module == "tariffs"}
+
+    await site.hub.wait_for(lambda one: later(one) >= {("PUT", "TWO"), ("PUT", "OFF")})
+    assert later(site.hub) == {("PUT", "TWO"), ("PUT", "OFF")}

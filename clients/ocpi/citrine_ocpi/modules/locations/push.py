@@ -220,7 +220,8 @@ class LocationsListener:
                 body = location_body(location, party, version)
             bodies[str(version)] = stamped(before.get(version), body, written_time(now))
         is_other = state != known or any(bodies[version] != before.get(version) for version in bodies)
-        if not is_other and row is not None and (is_refresh or tags is not None):
+        is_shown = party is not None or location is None
+        if not is_other and row is not None and is_shown and (is_refresh or tags is not None):
             # Who sees more of it finds that, too, where it asks for what changed.
             is_other = await self._sender.is_seen_otherwise(session, row, shown, partners, tags)
         if is_other:
@@ -239,7 +240,7 @@ class LocationsListener:
             StoredBefore(before, known, seen_before),
             shown,
             partners,
-            is_shown=party is not None or location is None,
+            is_shown=is_shown,
             is_refresh=is_refresh,
         )
 

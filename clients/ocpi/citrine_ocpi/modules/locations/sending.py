@@ -22,7 +22,7 @@ from citrine_ocpi.published import (
 )
 from citrine_ocpi.published.viewers import EVERYBODY_PARTY
 from citrine_ocpi.services import Services
-from citrine_ocpi.transport import Party, Version
+from citrine_ocpi.transport import Party, Routing, Version
 
 __all__ = ["MODULE", "LocationSender", "StoredBefore", "seen_uids"]
 
@@ -47,11 +47,19 @@ class _Reader:
     """None: no party is named, the partner is of one company."""
     uids: Collection[str] | None
     """EVSEs that it sees. None: all."""
+    audience: Collection[Party] = ()
+    """Who may see the location."""
 
     @property
     def version(self) -> Version:
         assert self.partner.version is not None
         return self.partner.version
+
+    def routing(self, sender: Party) -> Routing:
+        """Return from whom and for whom it is sent: of a partner with several parties for one that may see it."""
+        partner = self.partner
+        named = (one.party for one in partner.parties if not partner.is_hub and one.party in self.audience)
+        return partner.routing(sender, self.receiver or next(named, None))
 
     @property
     def parties(self) -> Collection[Party]:
@@ -151,11 +159,11 @@ class LocationSender:
             known = _receivers(partner, before.audience, is_named=is_named) if partner.partner_id in sent else []
             got = sent.get(partner.partner_id)
             for receiver in receivers:
-                reader = _Reader(partner, receiver, uids)
+                reader = _Reader(partner, receiver, uids, audience)
                 pushes += self._changed(reader, row, before if receiver in known else None, got)
             for receiver in known:
                 if receiver not in receivers:
-                    pushes += self._gone(_Reader(partner, receiver, got), row)
+                    pushes += self._gone(_Reader(partner, receiver, got, before.audience), row)
             if is_visible:
                 seeing.add(partner.partner_id)
                 evses = None if uids is None else sorted(uids)
@@ -232,7 +240,7 @@ def _pushes(
     """Yield what is sent: of the location and of its EVSEs, what changed of each."""
     partner, party = reader.partner, Party(row.country_code, row.party_id)
     path = f"{party.country_code}/{party.party_id}/{row.object_id}"
-    routing = partner.routing(party, reader.receiver)
+    routing = reader.routing(party)
     # What is broadcast, and what is for a partner of one company, is one object.
     is_single = reader.receiver is None or reader.receiver == partner.hub
     suffix = "" if is_single else f"@{reader.receiver}"

@@ -95,7 +95,7 @@ class TariffPushes:
                 receivers = _receivers(partner, shown.audiences[tariff_id])
                 if not receivers:
                     continue
-                names = [str(one) for one in receivers if one is not None]
+                names = [str(one) for one in receivers if one is not None] if partner.is_hub else []
                 text = f"{partner.register_time} {expressed.tariff.model_dump_json()}{' '.join(['', *names])}".rstrip()
                 digest = hashlib.sha256(text.encode()).hexdigest()
                 if await repository.store(partner.partner_id, tariff_id, digest, str(party), names):
@@ -103,8 +103,9 @@ class TariffPushes:
                         said = {"partner": partner.partner_id, "tariff": tariff_id, "rules": expressed.approximations}
                         _logger.info("a tariff is approximated", extra=said)
                     pushes += [_push(partner, party, tariff_id, expressed.tariff, one) for one in receivers]
-                    lost = {*sent_to.get(tariff_id, ())}.difference(names) if names else ()
-                    pushes += [_push(partner, party, tariff_id, None, Party.parse(one)) for one in lost]
+                    lost = [Party.parse(one) for one in sent_to.get(tariff_id, ()) if names and one not in names]
+                    # Who is not reached at present lists what there is once it is.
+                    pushes += [_push(partner, party, tariff_id, None, one) for one in lost if partner.reaches(one)]
             for tariff_id, of, to in await repository.remove(partner.partner_id, tariff_ids, shown.tariffs.keys()):
                 receivers = [Party.parse(one) for one in to] or [None]
                 pushes += [_push(partner, Party.parse(of), tariff_id, None, one) for one in receivers]
@@ -123,7 +124,7 @@ class TariffPushes:
 def _receivers(partner: Partner, audience: Collection[Party] | None) -> Sequence[Party | None]:
     """Return for whom a tariff is sent to a partner. None: for the partner, or for all behind a hub."""
     if not partner.is_hub:
-        return [None]
+        return [next((one.party for one in partner.parties if audience and one.party in audience), None)]
     return [None if one == partner.hub else one for one in partner.receivers(audience)]
 
 
@@ -133,7 +134,7 @@ def _push(
     return Push(
         partner_id=partner.partner_id,
         module=MODULE,
-        object_key=f"{MODULE}/{party}/{tariff_id}{'' if receiver is None else f'@{receiver}'}",
+        object_key=f"{MODULE}/{party}/{tariff_id}{f'@{receiver}' if receiver and partner.is_hub else ''}",
         path=f"{party.country_code}/{party.party_id}/{quote(tariff_id, safe='')}",
         body=tariff,
         routing=partner.routing(party, receiver),
