@@ -211,14 +211,7 @@ class LocationsListener:
         seen_before = set[Party]() if row is None else await repository.audience(row)
         shown = audience if row is None or location is not None else seen_before
         now = self._services.clock()
-        bodies = {}
-        for version in Version:
-            if location is None or party is None:
-                # It is gone: the last that was known of it stays, with all EVSEs removed.
-                body = {**shown_body(before[version], {}, ()), "evses": []}
-            else:
-                body = location_body(location, party, version)
-            bodies[str(version)] = stamped(before.get(version), body, written_time(now))
+        bodies = {str(one): _body(location, party, before.get(one), written_time(now), one) for one in Version}
         is_other = state != known or any(bodies[version] != before.get(version) for version in bodies)
         is_shown = party is not None or location is None
         if not is_other and row is not None and is_shown and (is_refresh or tags is not None):
@@ -243,6 +236,15 @@ class LocationsListener:
             is_shown=is_shown,
             is_refresh=is_refresh,
         )
+
+
+def _body(
+    location: Location | None, party: Party | None, before: Mapping[str, Any] | None, now: str, version: Version
+) -> dict[str, Any]:
+    """Return a location as it is now. Where it is gone, the last that was known of it stays, with all EVSEs removed."""
+    if location is not None and party is not None:
+        return stamped(before, location_body(location, party, version), now)
+    return stamped(before, {**shown_body(before or {}, {}, ()), "evses": []}, now)
 
 
 def _subject(location_id: str) -> Subject:

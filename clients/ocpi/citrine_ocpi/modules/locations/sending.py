@@ -39,6 +39,15 @@ class StoredBefore:
 
 
 @dataclass(frozen=True)
+class _Audience:
+    """Who sees a location, and what of it."""
+
+    parties: Collection[Party]
+    uids: Collection[str] | None
+    """EVSEs. None: all."""
+
+
+@dataclass(frozen=True)
 class _Reader:
     """A party behind a partner that is sent a location."""
 
@@ -153,17 +162,11 @@ class LocationSender:
                 continue
             seen = named.get(partner.partner_id, LocationFilter())
             uids = seen_uids(seen, tags)
-            is_named = seen.location_ids is not None
             is_visible = is_shown and _is_visible(partner, row, audience, seen, uids)
-            receivers = _receivers(partner, audience, is_named=is_named) if is_visible else []
-            known = _receivers(partner, before.audience, is_named=is_named) if partner.partner_id in sent else []
             got = sent.get(partner.partner_id)
-            for receiver in receivers:
-                reader = _Reader(partner, receiver, uids, audience)
-                pushes += self._changed(reader, row, before if receiver in known else None, got)
-            for receiver in known:
-                if receiver not in receivers:
-                    pushes += self._gone(_Reader(partner, receiver, got, before.audience), row)
+            now = _Audience(audience, uids) if is_visible else None
+            then = _Audience(before.audience, got) if partner.partner_id in sent else None
+            pushes += self._of_partner(partner, row, before, then, now, is_named=seen.location_ids is not None)
             if is_visible:
                 seeing.add(partner.partner_id)
                 evses = None if uids is None else sorted(uids)
@@ -172,6 +175,37 @@ class LocationSender:
         # Who is suspended misses changes, too, and gets the whole at the next one.
         await repository.remove_recipients(row, sent.keys() - seeing)
         await self._services.outbox.add(session, pushes)
+
+    def _of_partner(
+        self,
+        partner: Partner,
+        row: PublishedRow,
+        before: StoredBefore,
+        then: _Audience | None,
+        now: _Audience | None,
+        *,
+        is_named: bool,
+    ) -> Iterable[Push]:
+        """Yield what a partner is sent of a location.
+
+        Args:
+            partner: The partner.
+            row: The location.
+            before: The location as it was.
+            then: Who saw it, and what of it. None: the partner was not sent it.
+            now: Who sees it, and what of it. None: the partner does not.
+            is_named: Whether the partner sees it whoever its audience is.
+        """
+        known = [] if then is None else _receivers(partner, then.parties, is_named=is_named)
+        receivers = [] if now is None else _receivers(partner, now.parties, is_named=is_named)
+        got = None if then is None else then.uids
+        for receiver in receivers:
+            assert now is not None
+            reader = _Reader(partner, receiver, now.uids, now.parties)
+            yield from self._changed(reader, row, before if receiver in known else None, got)
+        for receiver in known:
+            if receiver not in receivers:
+                yield from self._gone(_Reader(partner, receiver, got, before.audience), row)
 
     def _changed(
         self, reader: _Reader, row: PublishedRow, before: StoredBefore | None, got: Collection[str] | None
