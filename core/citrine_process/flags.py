@@ -36,7 +36,7 @@ class FlagParser(argparse.ArgumentParser):
             description=about,
             formatter_class=_Formatter,
             add_help=False,
-            # Python 3.11 would else take the start of a flag for the whole.
+            # Python 3.11 would else read the start of a flag as the whole.
             allow_abbrev=False,
         )
         self._error = error

@@ -12,7 +12,7 @@ MAX_REQUEST = 16 * 1024
 """Bytes of a request, with its headers."""
 
 MOST_CONNECTIONS = 100
-"""Connections at a time; for one more the oldest is dropped, so that nobody takes all open files of the process."""
+"""Connections at a time; for one more the oldest is dropped, so that nobody uses up the open files of the process."""
 
 RENDER_INTERVAL = 0.1
 """Seconds between two renderings of the metrics at least."""

@@ -36,7 +36,7 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def _duration(value: object) -> object:
-    # "5m", or a number of seconds, is what people write; pydantic takes only ISO 8601 and HH:MM:SS as text.
+    # "5m", or a number of seconds, is what people write; pydantic reads only ISO 8601 and HH:MM:SS as text.
     if isinstance(value, str):
         if _SPAN.fullmatch(value):
             return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))

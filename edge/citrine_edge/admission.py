@@ -22,7 +22,7 @@ LOGIN_BURST = 50
 """Burst of failed logins of one identity, in seconds of their rate."""
 
 LONGEST_WAIT = 60.0
-"""Most seconds that a source is told to wait after failed logins."""
+"""Most seconds of Retry-After for a source after failed logins."""
 
 REFUSAL_BURST = 10
 """Burst of refused handshakes of one source, in seconds of their rate."""

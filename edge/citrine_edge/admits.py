@@ -67,7 +67,7 @@ class _Window:
 
 
 class Admits:
-    """Asks cores for decisions on handshakes, as many at a time as each core keeps up with; the others wait.
+    """Asks cores for decisions on handshakes, as many at a time as each core can decide; the others wait.
 
     Sources take turns: who sends many handshakes delays its own. Each handshake is decided once, by the first core that
     answers. Each one that is pending was either sent over one link, or waits.
@@ -92,7 +92,7 @@ class Admits:
         self.send()
 
     def send(self) -> None:
-        """Ask as many as cores have place for. If no core accepts handshakes, all that wait are told so."""
+        """Ask as many as cores have place for. If no core accepts handshakes, all that wait are notified."""
         serving = [link for link in self._links if link.accepts(None)]
         while self._waiting and (not serving or any(self._window(link).has_place for link in serving)):
             admit = self._pending[next(iter(self._waiting.values()))[0]]
@@ -128,7 +128,7 @@ class Admits:
         self.send()
 
     def expire(self, before: float) -> None:
-        """Tell those that came before a time that no core decided."""
+        """Notify those that came before a time that no core decided."""
         # They are in the order in which they came.
         for admit in list(self._pending.values()):
             if admit.since > before:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["CallWindows", "PendingCall"]
 
 WINDOW = 4096
-"""CALLs of one tenant that a core has to answer at a time: more than it takes in its next batches, so that the limit
+"""CALLs of one tenant that a core has to answer at a time: more than it handles in its next batches, so that the limit
 costs nobody time; few enough that what others send does not wait long behind them on the link."""
 
 

@@ -76,7 +76,7 @@ class EdgeSettings(BaseModel):
 
     ocpp_proxy_protocol: str = ""
     """Listeners whose connections begin with a PROXY header of version 2, of ocpp, ocpps and ocpps_mtls, separated by
-    commas. They take connections of ocpp_proxies only."""
+    commas. They accept connections of ocpp_proxies only."""
 
     ocpp_client_certificate_header: str = ""
     """HTTP header in which ocpp_proxies forward the client certificate that they verified: Client-Cert (RFC 9440), or
@@ -133,7 +133,7 @@ class EdgeSettings(BaseModel):
     """DEBUG, INFO, WARNING or ERROR."""
 
     edge_hold_time: Duration = Field(default=timedelta(seconds=20), gt=timedelta(0))
-    """How long calls are held while no core can serve them, before their sockets are closed.
+    """How long calls are queued while no core can serve them, before their sockets are closed.
 
     As long as stations wait for an answer anyway, a core that restarts costs none of them its socket.
     """

@@ -108,7 +108,7 @@ class Link:
       or may not have arrived. Whoever needs an answer to it resends it over another link, where it may be a
       duplicate. Items that are pushed while the link is down are dropped.
     - A stream ends when the transport ends, or when the core sent nothing for SILENT_INTERVALS intervals of its Alive.
-      A core that is slow to answer but sends Alive is not dead, however long it takes.
+      A core that is slow to answer but sends Alive is not dead, however long that lasts.
 
     Callers: one task runs `run`; its cancellation cancels the stream. The owner and its callers use the rest, on the
     event loop only.

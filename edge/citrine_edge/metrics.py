@@ -69,7 +69,7 @@ class Metrics:
             "task",
         )
         self.pending_calls = self._gauge("pending_calls", "CALLs that a core has not answered yet.")
-        self.unrouted_calls = self._gauge("held_calls", "CALLs that no core can take now.")
+        self.unrouted_calls = self._gauge("held_calls", "CALLs that no core can serve now.")
         self.waiting_bytes = self._gauge("waiting_bytes", "Bytes of CALLs that wait or are under way, of all stations.")
         self.stopped_stations = self._gauge(
             "stopped_stations", "Stations that are not read because all of them together have too much waiting."

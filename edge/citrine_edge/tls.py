@@ -51,7 +51,7 @@ class CertificateFiles:
 class Contexts:
     """The contexts of an edge's listeners, with and without client certificates, made anew when files change.
 
-    A connection keeps the context that it began with. A new context resumes no session of the one before, so what was
+    A connection stays with the context of its begin. A new context resumes no session of the one before, so what was
     revoked meanwhile is verified again.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Why TLS handshakes fail, as operators are told. No input or output."""
+"""Why TLS handshakes fail, in words for operators. No input or output."""
 
 from collections.abc import Mapping
 

@@ -26,6 +26,15 @@ PAGES = ("docs/blocks.md", "docs/cli.md", "docs/settings.md", "docs/metrics.md",
 PRINTERS = {"table", "facts", "line", "message"}
 """Methods that print words."""
 
+SPINE = (
+    *("core/citrine_core/link", "core/citrine_core/dispatch", "core/citrine_core/db", "core/citrine_core/events"),
+    *("core/citrine_core/rpc", "core/citrine_process", "edge/citrine_edge", "protos/citrine/edge"),
+)
+"""What engineers read first: its documentation, too, says the trade's words."""
+
+PLAIN = re.compile(r"\b(told|tells?|keeps?|kept|mine|tends?|room)\b", re.IGNORECASE)
+"""Say notify, report, send, show; retain, store; of ours; capacity, space."""
+
 FOREIGN = {"connections to all backends failing"}
 """What is compared with the words of others."""
 
@@ -102,3 +111,11 @@ def test_what_is_printed_says_the_words_of_the_glossary() -> None:
         if (found := never.search(" ".join(text.split())))
     ]
     assert wrong == []
+
+
+def test_the_documentation_of_the_spine_says_the_words_of_the_trade() -> None:
+    files = [file for folder in SPINE for kind in ("*.py", "*.proto") for file in (ROOT / folder).rglob(kind)]
+    assert len(files) > 100
+
+    lines = [(file, line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [f"{file.relative_to(ROOT)}: {line.strip()}" for file, line in lines if PLAIN.search(line)] == []

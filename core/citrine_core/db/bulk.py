@@ -56,7 +56,7 @@ class _BulkStatement(ABC):
 
     @property
     def width(self) -> int:
-        """Parameters of one row, or of all where the database takes columns."""
+        """Parameters of one row, or of all where the database reads columns."""
         return len(self._columns)
 
     def text(self, connection: Connection, rows: int, first: int = 1) -> str:

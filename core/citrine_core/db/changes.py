@@ -2,7 +2,7 @@
 
 What is listed so has a column `update_time`, which each transaction that changes rows sets to the one `change_time` of
 its changes. A list asks for rows `changed_within` a range, and is ordered by that column and a key behind it. A client
-keeps the latest `update_time` that it saw, and asks from there when it comes back.
+remembers the latest `update_time` that it saw, and asks from there when it comes back.
 """
 
 from datetime import datetime

@@ -119,7 +119,7 @@ class Deferral:
             await self._resources.aclose()
 
     async def _commit(self, work: "UnitOfWork") -> None:
-        # Tasks of one call must see that the record is stored, and not take it for that of another call.
+        # Tasks of one call must see that the record is stored, and not mistake it for that of another call.
         async with self._committing:
             await self._record(work)
             await work.finish()

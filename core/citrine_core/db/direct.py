@@ -16,7 +16,7 @@ from citrine_core.errors import DatabaseUnavailable
 __all__ = ["Deferred", "Direct", "Parameters", "connection_of", "remember_connection"]
 
 Parameters = Sequence[Any]
-"""Parameters of a statement, by position, as the driver takes them."""
+"""Parameters of a statement, by position, as the driver expects them."""
 
 
 class Deferred(Protocol):

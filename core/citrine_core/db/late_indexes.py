@@ -25,12 +25,12 @@ Say = Callable[[str], None]
 
 
 async def build_late_indexes(engine: AsyncEngine, say: Say) -> None:
-    """Build the indexes of the models that a database lacks or could not finish, and drop those they take the place of.
+    """Build the indexes of the models that a database lacks or could not finish, and drop those that they replace.
 
     What was interrupted is done by the next call. Nothing where indexes are never late.
 
     Args:
-        engine: The caller disposes of it, which ends the lock that keeps others from building the same.
+        engine: The caller disposes of it, which ends the lock that excludes others from building the same.
         say: Is called with what is built next.
     """
     if not database_of(engine).builds_indexes_late:

@@ -1,4 +1,4 @@
-"""Notices: what one core tells the others on its database at once, instead of having them poll for it."""
+"""Notices: by which one core notifies the others on its database at once, instead of having them poll."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ _OF_US = "us"
 """Topic of the notice by which a core checks that it hears notices."""
 
 SPACING = 0.02
-"""Seconds between two notices of a core; what it announces meanwhile is told together."""
+"""Seconds between two notices of a core; what it announces meanwhile is one notice."""
 
 CHECK_INTERVAL = 30.0
 """Seconds between checks that notices are heard."""
@@ -46,7 +46,7 @@ FILE_INTERVAL = 2.0
 
 
 class Notices(ABC):
-    """Tells the other cores on a database that something was committed, and hears it from them.
+    """Notifies the other cores on a database that something was committed, and is notified by them.
 
     Notices save waiting and polling, and nothing else: one may be lost, with the connection or the core that sends it.
     So whoever relies on them polls as well, seldom while `are_heard` is true.
@@ -65,7 +65,7 @@ class Notices(ABC):
 
     @abstractmethod
     def announce(self, topic: str) -> None:
-        """Tell the other cores, soon. For use with `work.after_commit`."""
+        """Notify the other cores, soon. For use with `work.after_commit`."""
 
     @abstractmethod
     async def run(self) -> None:
@@ -123,7 +123,7 @@ class NoticesOfServer(Notices):
     """PostgreSQL: LISTEN and NOTIFY, by one connection that is used for nothing else.
 
     NOTIFY locks all other commits that notify until its own transaction is committed, so it is never part of a
-    transaction that waits for anything: it is a transaction of its own, after the commit that it tells of.
+    transaction that waits for anything: it is a transaction of its own, after the commit that it announces.
 
     A connection that does not bring a core its own notices (it was lost, or goes through a pooler in transaction mode)
     is replaced.
@@ -138,7 +138,7 @@ class NoticesOfServer(Notices):
         self._pid = 0
 
     def announce(self, topic: str) -> None:
-        """Tell the other cores, soon. Without a connection the notice is dropped."""
+        """Notify the other cores, soon. Without a connection the notice is dropped."""
         if self.are_heard:
             self._topics.add(topic)
             self._filled.set()

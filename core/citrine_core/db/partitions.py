@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 DAY_BITS = 32
-"""Bits of an id of the outbox below the number of its day: a day has room for four billion ids."""
+"""Bits of an id of the outbox below the number of its day: a day has four billion ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Partitioning:
     """Returns the first value of the column from a time on."""
     needed: str = ""
     """Query of one row of `{partition}` that was stored since `:time` or has no end yet, although its period is over;
-    or of what else needs the partition, whose first value is `{first}`. Empty: the period tells."""
+    or of what else needs the partition, whose first value is `{first}`. Empty: as the period says."""
     sequence: str = ""
     """Sequence that assigns the column, and is advanced to the first value of each period."""
 

@@ -26,13 +26,13 @@ _ROUNDS = 3
 """How often two connections are compared."""
 
 _NAME = "citrine.session"
-"""A setting of no meaning, by which sessions are told apart."""
+"""A setting of no meaning, by which sessions are distinguished."""
 
 _PREPARED = ("42P05", "26000")
 """SQLSTATEs: a prepared statement exists already, or does not exist."""
 
 _UNSUPPORTED = "unsupported startup parameter"
-"""What PgBouncer answers to a setting that it does not know, and is not told to ignore."""
+"""What PgBouncer answers to a setting that it does not know, and is not configured to ignore."""
 
 _HINT = "see PgBouncer in docs/deployment.md"
 

@@ -19,7 +19,7 @@ class DeferringConnection(AsyncpgConnection):  # type: ignore[misc]  # has no ty
     """A connection that stores deferred statements.
 
     On each the driver asks once what arrays are, which all bulk writes have, for some 6 ms of the server's time: too
-    little to tell it by its private methods. Public ones there are only for scalar types.
+    little to do so by its private methods. Public ones there are only for scalar types.
     """
 
     __slots__ = ("deferred",)

@@ -57,7 +57,7 @@ class UnitOfWork:
       whatever leaves the process (an answer, a command, a wake-up) is registered there, and a transaction that fails
       may be run again from its beginning.
     - The events get their time, their token and their place among others when they are stored, not when they are
-      emitted; those of one unit of work keep their order.
+      emitted; those of one unit of work stay in order.
 
     It belongs to the task that opened it: handlers, repositories and observers that are called within it use its
     session, one after the other, and neither in tasks of their own nor after its end. They emit and register, and leave
@@ -96,12 +96,12 @@ class UnitOfWork:
         """Have something done once everything is committed, and not otherwise.
 
         Callbacks run on the event loop before `commit` returns. They must not block, can't use this unit of work any
-        more, and may submit, wake and send. An error of one is logged and keeps neither the others nor the commit.
+        more, and may submit, wake and send. An error of one is logged and stops neither the others nor the commit.
         """
         self._after_commit.append(callback)
 
     async def stay_alive(self) -> None:
-        """Tell the database once a second that we live: it ends the transaction of who stands still within it."""
+        """Show the database once a second that we live: it ends the transaction of who stands still within it."""
         is_due = time.monotonic() - self._alive >= ALIVE_INTERVAL
         # A task that was begun within it must not use its connection meanwhile.
         if is_due and self._connection.in_transaction() and self._task is asyncio.current_task():
@@ -109,7 +109,7 @@ class UnitOfWork:
             self._alive = time.monotonic()
 
     async def rehearse(self) -> None:
-        """Write everything and commit nothing: tells whether the database takes as much as this.
+        """Write everything and commit nothing: shows whether the database accepts as much as this.
 
         Raises:
             DatabaseUnavailable: When it does not.
@@ -140,7 +140,7 @@ class UnitOfWork:
         await _whole(self._commit())
 
     async def _commit(self) -> None:
-        # In one: where the task is cancelled meanwhile, what is committed is told all the same.
+        # In one: where the task is cancelled meanwhile, what is committed is announced all the same.
         await greenlet_spawn(self._connection.commit)
         now = time.monotonic()
         if not self.is_routine:
@@ -153,7 +153,7 @@ class UnitOfWork:
             try:
                 callback()
             except Exception as error:
-                # What is committed must not be done again because somebody could not be told.
+                # What is committed must not be done again because somebody could not be notified.
                 logger.error("what was to follow a commit failed", exc_info=error)
 
     async def write(self) -> None:
@@ -265,7 +265,7 @@ class UnitOfWorkFactory:
     def limited(self, places: Places) -> "UnitOfWorkFactory":
         """Return a factory on the same database that opens only as many at a time as there are places.
 
-        For those whose number and haste are not ours to choose: they must not take all connections. Where there is
+        For those whose number and haste are not ours to choose: they must not use all connections. Where there is
         no place, its units of work raise Overloaded.
         """
         factory = copy.copy(self)

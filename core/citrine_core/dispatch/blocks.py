@@ -83,7 +83,7 @@ class Block:
     """One functional block, or a plug-in of the same shape (entry point group `citrine.blocks`).
 
     It says all that the block does for others. The order in which blocks are registered says nothing: of those that
-    are told of the same thing, none may rely on another one having been told before.
+    are notified of the same thing, none may rely on another one having been notified before.
     """
 
     name: str
@@ -107,13 +107,13 @@ class Block:
     translations: "Sequence[Translate]" = ()
     """Translate commands into the station's own terms just before they are sent. They are stored untranslated."""
     on_token_change: Sequence[OnTokenChange] = ()
-    """Told of tokens that change."""
+    """Notified of tokens that change."""
     informers: Sequence[Inform] = ()
-    """Tell drivers something with the decision on their token."""
+    """Add a message to drivers to the decision on their token."""
     credit_left: CreditLeft | None = None
     """Says what is left of prepaid tokens. None: the block does not know."""
     on_edge_linked: Sequence[OnEdgeLinked] = ()
-    """Told of edges that link to this core."""
+    """Notified of edges that link to this core."""
     secrets: Sequence[SecretColumn] = ()
     """Columns with encrypted secrets, which are encrypted anew once another key encrypts."""
     counted: "Sequence[Counted]" = ()

@@ -33,7 +33,7 @@ BRIEFLY = 0.25
 """Seconds that a statement waits for a lock while it is found out whose rows are locked, and in each try after that."""
 
 ObserveBatch = Callable[[int, float, float], None]
-"""Told of each batch: how many items, the seconds that its first one waited, and those that its transaction took."""
+"""Called for each batch: how many items, the seconds that its first one waited, and how long its transaction lasted."""
 
 
 class Stage(Protocol):
@@ -41,7 +41,7 @@ class Stage(Protocol):
 
     @property
     def kinds(self) -> tuple[type, ...]:
-        """Classes of content that the stage takes."""
+        """Classes of content that the stage handles."""
         ...
 
     def writes(self, item: Item) -> bool:
@@ -57,7 +57,7 @@ class Stage(Protocol):
         ...
 
     def forget_in_outage(self, item: Item) -> bool:
-        """Tell at the begin of an outage whether to forget an item, because its sender sends it again."""
+        """Return, as an outage begins, whether to drop an item, because its sender resends it."""
         ...
 
 
@@ -69,7 +69,7 @@ class Outages(Protocol):
         ...
 
     def failed(self, error: BaseException | None = None, rehearse: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Say that the database failed; whoever sends us items is told, and holds what comes.
+        """Report that the database failed; whoever sends us items is notified, and queues what comes.
 
         Args:
             error: What it failed with.
@@ -102,16 +102,16 @@ class Dispatcher:
 
     `run` is called once, by the owner, and owns the tasks: one for each lane. Items are submitted to `lanes` at any
     time, also before `run` and by stages and their callbacks after a commit: they come into a later batch, for a batch
-    that is under way takes in nothing more. A stage must not wait for an item that it submits, nor for `drained`.
+    that is under way accepts nothing more. A stage must not wait for an item that it submits, nor for `drained`.
 
     Everything is called from the event loop's thread.
 
     Args:
         stages: In the order in which they run within a batch.
-        lanes: Where the items come from. Nobody else may take items from them.
+        lanes: Where the items come from. Nobody else may dequeue items from them.
         unit_of_work: Opens transactions.
         outages: Asked when a transaction fails because of the database.
-        observe: Told of each batch.
+        observe: Called for each batch.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class Dispatcher:
             await self._run_again(part[0], error, was_alone=is_whole)
 
     def _halve(self, part: Sequence[Item], parts: list[Sequence[Item]], error: Exception | None) -> None:
-        # Told once: the halves fail by the same, and what fails alone is told by itself.
+        # Reported once: the halves fail by the same, and what fails alone is reported by itself.
         if error is not None:
             logger.warning("a batch failed, its halves run one after the other", exc_info=error)
         middle = len(part) // 2

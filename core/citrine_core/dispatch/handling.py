@@ -153,7 +153,7 @@ class HandlingStage:
         calls: Sequence[Call[Any]],
         rows: Rows | None = None,
     ) -> Sequence[Message | CallRefused]:
-        """Return the answers to calls of one action, and tell those who want to know."""
+        """Return the answers to calls of one action, and notify the observers."""
         route = self._routes.calls.get(message)
         if route is None:
             return [CallRefused("NotSupported", f"{action_of(message).name} is not supported")] * len(calls)

@@ -91,7 +91,7 @@ class Inquiries:
         self._outages = 0
 
     def submit(self, item: Item) -> None:
-        """Take an item of an edge."""
+        """Accept an item of an edge."""
         content = item.content
         if type(content) is StationCall:
             name = content.request.WhichOneof("message") or ""

@@ -1,4 +1,4 @@
-"""Lanes: what takes items out of a queue in batches, each in a transaction of its own."""
+"""Lanes: what dequeues items in batches, each in a transaction of its own."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ __all__ = ["Item", "Lane", "Lanes", "to_call"]
 
 MAX_WAITING = 100_000
 """Waiting items above which backpressure begins: links are no longer read, and nobody has a turn. So it is far more
-than one tenant has waiting, whose CALLs are at most 4096 by each link and one of each station. They take 200 MB."""
+than one tenant has waiting, whose CALLs are at most 4096 by each link and one of each station. They need 200 MB."""
 
 SPILL = 16
 """Waiting items with which a further lane takes part."""
@@ -65,7 +65,7 @@ def _station(item: Item) -> tuple[str, str]:
 
 
 class Lane:
-    """Takes items out of the queue of all lanes, for one consumer task that does what it took before it takes more."""
+    """Dequeues items of all lanes, for one consumer task that completes what it dequeued before it dequeues more."""
 
     def __init__(self, lanes: "Lanes") -> None:
         self._lanes = lanes
@@ -113,7 +113,7 @@ class Lane:
 class Lanes:
     """The queue between producers of items and the lanes of the dispatcher, each with its own transactions.
 
-    Items of one station are dequeued in order, and none while another lane has some of them under way. One lane takes
+    Items of one station are dequeued in order, none while another lane has some of them under way. One lane dequeues
     all that waits, since one transaction of many costs little more than one of a single item. Further lanes take part
     when SPILL items wait while the others are busy, or when one has waited for PATIENCE.
 
@@ -181,7 +181,7 @@ class Lanes:
         return time.monotonic() - self._since
 
     def dequeue_for(self, lane: Lane, most: int) -> list[Item]:
-        """Return at most so many items for a lane; none while those that work will soon take them."""
+        """Return at most so many items for a lane; none while those that work will soon dequeue them."""
         others_work = any(other.under_way for other in self._lanes if other is not lane)
         if others_work and self._waiting.size < SPILL and self.waited < PATIENCE:
             self.rouse()
@@ -195,7 +195,7 @@ class Lanes:
         return batch
 
     def release(self, items: Sequence[Item], aside: Sequence[Item] = ()) -> None:
-        """Let other lanes take items of the stations of these, but of those of which some are set aside."""
+        """Let other lanes dequeue items of the stations of these, but of those of which some are set aside."""
         self._busy.difference_update(map(_station, items))
         if aside:
             self._aside += aside

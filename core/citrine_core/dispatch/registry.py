@@ -31,8 +31,8 @@ __all__ = ["Registry"]
 class Registry:
     """All blocks of a core, and what they do for others, by kind.
 
-    Blocks need one another: what one sends may fail, and another one is told. So there is one object that all of them
-    may hold from the beginning, and that is empty until all are there. It is made first, given to whoever looks
+    Blocks need one another: what one sends may fail, and another is notified. So there is one object that all of them
+    may have from the beginning, and that is empty until all are there. It is made first, given to whoever looks
     something up in it, and filled once, by the composition root. What is read before that would depend on the order in
     which blocks are made, so it can't be read: who tries gets a RuntimeError, whichever block it is. After it nothing
     changes any more, so whatever is read may be retained.
@@ -76,7 +76,7 @@ class Registry:
 
     @cached_property
     def observers(self) -> Sequence[Observer]:
-        """Told of what stations send."""
+        """Notified of what stations send."""
         return [one for block in self.blocks for one in block.observers]
 
     @cached_property
@@ -101,12 +101,12 @@ class Registry:
 
     @cached_property
     def on_token_change(self) -> Sequence[OnTokenChange]:
-        """Told of tokens that change."""
+        """Notified of tokens that change."""
         return [one for block in self.blocks for one in block.on_token_change]
 
     @cached_property
     def informers(self) -> Sequence[Inform]:
-        """Tell drivers something with the decision on their token."""
+        """Add a message to drivers to the decision on their token."""
         return [one for block in self.blocks for one in block.informers]
 
     @cached_property
@@ -116,7 +116,7 @@ class Registry:
 
     @cached_property
     def on_edge_linked(self) -> Sequence[OnEdgeLinked]:
-        """Told of edges that link."""
+        """Notified of edges that link."""
         return [one for block in self.blocks for one in block.on_edge_linked]
 
     @cached_property

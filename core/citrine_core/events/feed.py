@@ -23,7 +23,7 @@ SPACING = 0.01
 """Shortest pause between polls, in seconds, so that one poll serves many commits."""
 
 HEARD_INTERVAL = 1.0
-"""Seconds between these polls while other cores tell us of their commits."""
+"""Seconds between these polls while other cores notify us of their commits."""
 
 SUBSCRIBED_INTERVAL, SUBSCRIBED_TIME = 30.0, 70.0
 """Seconds between two notices that this core has subscribers, and seconds for which such a notice counts. While nobody

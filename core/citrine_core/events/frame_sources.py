@@ -12,7 +12,7 @@ __all__ = ["FrameSources"]
 class FrameSources:
     """Says of each frame that one watcher would see whether its edge holds the session.
 
-    Every edge is told which stations are watched, since they may connect to any of them, so each could make frames up.
+    Every edge knows which stations are watched, since they may connect to any of them, so each could make frames up.
 
     Args:
         unit_of_work: Opens transactions. Asked once for each session and edge.

@@ -16,7 +16,7 @@ _ADD = BulkInsert(Probe.metadata.tables[Probe.__tablename__], ("id", "probe_time
 
 
 async def write_probe(session: AsyncSession, now: datetime) -> None:
-    """Write what a message writes, and remove it, so that the commit tells whether the database can commit.
+    """Write what a message writes, and remove it, so that the commit shows whether the database can commit.
 
     Each probe has a row of its own: a core that stands still with one must not have the probes of others wait.
     """

@@ -174,7 +174,7 @@ class EdgeLinkServicer(EdgeLinkServiceServicer):
     async def _greet(self, hello: Hello, hello_time: datetime, link: registry.Link) -> Late | None:
         """Send the Welcome; return the work that remains before anything else is read, or None.
 
-        The Welcome does not wait for a slow or failing database: the edge would take this core for dead.
+        The Welcome does not wait for a slow or failing database: the edge would consider this core dead.
         """
         reconciling = asyncio.ensure_future(self._reconcile(link, hello, hello_time)) if self._health.serving else None
         if reconciling is not None:

@@ -50,7 +50,7 @@ class Watchdog:
         health: Is notified of failures, and knows whether an outage is under way.
         waiting: Returns how many items wait for a transaction.
         clock: Returns the time now.
-        is_relied_on: Returns whether anybody must be told of an outage before there is something to commit.
+        is_relied_on: Returns whether anybody must be notified of an outage before there is something to commit.
     """
 
     def __init__(

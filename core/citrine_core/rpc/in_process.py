@@ -21,7 +21,7 @@ Behavior = Callable[[Any, Any], Awaitable[Any]]
 
 
 class _Registrar:
-    """Takes the place of the server to which servicers are added."""
+    """Stands in for the server to which servicers are added."""
 
     def __init__(self) -> None:
         self.behaviors: dict[str, Behavior] = {}
@@ -32,7 +32,7 @@ class _Registrar:
     def add_registered_method_handlers(
         self, service: str, handlers: Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
     ) -> None:
-        """Take the methods with one request and one response."""
+        """Add the methods with one request and one response."""
         for name, handler in handlers.items():
             if handler.unary_unary is not None:
                 self.behaviors[f"/{service}/{name}"] = handler.unary_unary

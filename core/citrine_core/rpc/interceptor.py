@@ -162,7 +162,7 @@ class _Rpc:
     async def _once(self, behavior: Any, request: Message, context: Context, who: Caller | None) -> Any:
         """Return the response of a handler, or the one that it gave to an earlier call with the same idempotency key.
 
-        A method that reads takes no notice of a key.
+        A method that reads ignores a key.
         """
         key = _metadata(context).get(IDEMPOTENCY_KEY) if self._changes else None
         if key is None or who is None or self._idempotency is None:

@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 def allow_connections() -> int:
     """Raise the limit of open files as far as it goes without privileges; return how many connections there may be.
 
-    Whoever opens more is cut off, so that no number of callers takes the files that the database needs.
+    Whoever opens more is cut off, so that no number of callers uses up the files that the database needs.
     """
     wanted = MOST_CONNECTIONS + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

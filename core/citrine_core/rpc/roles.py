@@ -48,7 +48,7 @@ INCLUDED: Mapping[str, frozenset[str]] = MappingProxyType(
         "transactions:write": _scopes("costs:write"),
     }
 )
-"""Scopes by the scope that includes them. Old keys and tokens keep what they could before a scope was divided."""
+"""Scopes by the scope that includes them. Old keys and tokens may do what they could before a scope was divided."""
 
 _VIEWER = _scopes(
     "authorization:read certificates:read commands:read configurations:read connections:read displays:read events:read"

@@ -53,7 +53,7 @@ class Database(ABC):
     """Which time changes have, and up to which time they may be read."""
 
     to_time: Callable[[datetime | None], Any] | None
-    """What binds a time in UTC as the driver takes it; None: as SQLAlchemy's own type does."""
+    """What binds a time in UTC as the driver expects it; None: as SQLAlchemy's own type does."""
 
     from_time: Callable[[Any], datetime | None] | None
     """What makes a time of what the driver returns; None: as SQLAlchemy's own type does."""
@@ -139,11 +139,11 @@ class Database(ABC):
 
     @abstractmethod
     def notices(self, engine: AsyncEngine) -> Notices:
-        """Return what tells the cores on a database of one another's commits."""
+        """Return what notifies the cores on a database of one another's commits."""
 
     @abstractmethod
     async def lock_schema(self, connection: AsyncConnection, key: int) -> None:
-        """Wait until no other transaction that locked the schema by this key is under way, and keep others from it."""
+        """Wait until no other transaction that locked the schema by this key is under way, and exclude others."""
 
 
 class LockedQuery:

@@ -44,7 +44,7 @@ SELECT least(given.now, (
 
 
 class ChangeTimes(Protocol):
-    """How one kind of database tells the times of changes."""
+    """How one kind of database dates changes."""
 
     async def time(self, connection: AsyncConnection, clock: Clock) -> datetime:
         """Return the time of the changes that this transaction makes from now on."""

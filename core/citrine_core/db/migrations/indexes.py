@@ -17,7 +17,7 @@ LATE = "is_late"
 """Attribute of Alembic's configuration: whether something builds what is left to it, once the migrations are done."""
 
 SUPERSEDED = ("ix_tokens_tenant_id_group_id", "ix_transaction_costs_sequence", "ix_tariff_assignments_tariff")
-"""Indexes that are dropped once those that take their place are built."""
+"""Indexes that are dropped once those that replace them are built."""
 
 
 def is_late(table: str) -> bool:
@@ -43,6 +43,6 @@ def create_index(name: str, table: str, columns: Sequence[str], where: str = "")
 
 
 def drop_superseded(name: str, table: str) -> None:
-    """Drop an index of SUPERSEDED, unless those that take its place are left for later."""
+    """Drop an index of SUPERSEDED, unless those that replace it are left for later."""
     if not is_late(table):
         op.drop_index(name, table)

@@ -46,7 +46,7 @@ def translated(
         meter_values: As in the payload, valid by the schema.
         path: JSON pointer to them.
         context: ReadingContextEnum of samples that name none. None: as the canonical message has it, Sample.Periodic.
-        bad_sample: Takes the defect of a sample whose value is no number; the sample is left out. None: it is raised.
+        bad_sample: Called with the defect of a sample whose value is no number, which is left out. None: it is raised.
 
     Raises:
         RpcError: With the path of a time or value that can't be read.

@@ -61,7 +61,7 @@ class Reading(NamedTuple):
     receive_time: Timestamp | None
     """When the message was read, for what says no time of its own."""
     left_out: list[RpcError]
-    """Takes the defects of what is left out."""
+    """Collects the defects of what is left out."""
 
 
 Translate = Callable[[Payload, Reading], list[CanonicalRequest]]
@@ -207,7 +207,7 @@ def _status_notification(payload: Payload, reading: Reading) -> list[CanonicalRe
 
 
 def _error_event(payload: Payload, connector: int, time: Timestamp | None) -> CanonicalRequest:
-    """Return the event of an error code, as a station of OCPP 2.x tells of it.
+    """Return the event of an error code, as a station of OCPP 2.x reports it.
 
     It is a changed value and no alert, which would stay open: 1.6 says that an error is over by the next status alone.
     """

@@ -18,7 +18,7 @@ _KEYS = {
 
 
 def upgrade() -> None:
-    """Give reports a kind and a state, and keep their messages. Those that there are tell device models."""
+    """Give reports a kind and a state, and retain their messages. Those that there are report device models."""
     for table, key in _KEYS.items():
         with op.batch_alter_table(table, recreate=_recreate()) as batch:
             batch.add_column(sa.Column("kind", sa.Integer(), nullable=False, server_default="1"))

@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     op.drop_column("charging_profiles", "throttles")
     op.drop_index("ix_transaction_throttles_due", table_name="transaction_throttles")
     op.drop_table("transaction_throttles")

@@ -1,4 +1,4 @@
-"""API keys know when they were used, in which key file they are, and what took their place."""
+"""API keys know when they were used, in which key file they are, and what replaced them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,7 +21,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     op.drop_index("uq_api_keys_key_file", table_name="api_keys")
     for column in ("replaced_by", "key_file", "last_use_time"):
         op.drop_column("api_keys", column)

@@ -24,6 +24,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     op.drop_column("commands", "traceparent")
     op.drop_table("answered_calls")

@@ -23,6 +23,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     op.drop_index("ix_transactions_refold_due", table_name="transactions")
     op.drop_column("transactions", "refold_due_time")

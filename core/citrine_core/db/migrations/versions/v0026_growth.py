@@ -33,7 +33,7 @@ _FILL_FACTORS = {
     "variables": 80,
 }
 """Percent of a page that inserts fill. The rest is for new versions of its rows, which PostgreSQL writes beside the old
-ones, without any change of an index, as long as there is room."""
+ones, without any change of an index, as long as their page has space."""
 
 _INDEXES = {
     "outbox": (("tenant_id", "id"),),
@@ -77,7 +77,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     number = sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False)
     if _is_postgresql():
         op.execute("ALTER SEQUENCE outbox_id_seq OWNED BY NONE")

@@ -42,7 +42,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     op.create_index("ix_commands_state_expire_time", "commands", ["state", "expire_time"])
     for name, (table, *_) in _INDEXES.items():
         op.drop_index(name, table_name=table)

@@ -27,6 +27,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     for name in ("skipped", "station_count"):
         op.drop_column("firmware_campaigns", name)

@@ -1,4 +1,4 @@
-"""Room for encrypted secrets, and for several passwords that were sent to a station. Cores encrypt what is stored."""
+"""Space for encrypted secrets, and for several passwords that were sent to a station. Cores encrypt what is stored."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,7 +32,7 @@ _STATIONS = sa.table(
 
 
 def upgrade() -> None:
-    """Add a column for locations of firmware with a password, fill it, and make room for longer texts."""
+    """Add a column for locations of firmware with a password, fill it, and allow longer texts."""
     op.add_column("firmware_campaigns", sa.Column("secret_location", sa.Text(), nullable=True))
     with op.batch_alter_table("authorization_settings") as table:
         table.alter_column("authorizer_credential", type_=sa.Text(), existing_type=sa.String(1000))
@@ -47,7 +47,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back. What is encrypted can't be, and of the passwords that were sent to a station the last stays."""
+    """Undo it. What is encrypted can't be, and of the passwords that were sent to a station the last stays."""
     encrypted = sa.update(_SETTINGS).where(_SETTINGS.c.authorizer_credential.startswith("$aes-256-gcm$"))
     op.get_bind().execute(encrypted.values(authorizer_credential=""))
     sent = op.get_bind().execute(sa.select(_STATIONS).where(_STATIONS.c.next_password_hash.contains(" ")))

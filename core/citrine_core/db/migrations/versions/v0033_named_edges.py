@@ -23,6 +23,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     op.drop_column("edges", "edge_name")
     op.drop_table("named_edges")

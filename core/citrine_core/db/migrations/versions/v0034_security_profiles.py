@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     op.drop_table("client_certificates")
     for name in ("certificate_sha256", "certificate_name", "security_profile"):
         op.drop_column("stations", name)

@@ -18,6 +18,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_column("refusals", "remedies")
     op.drop_column("tolerance_rules", "firmware_version")

@@ -66,7 +66,7 @@ def _compute_surrogates() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Undo it."""
     op.drop_table("unmatched_ends")
     op.drop_table("transaction_numbers")
     op.drop_index("ix_tokens_surrogate", table_name="tokens")

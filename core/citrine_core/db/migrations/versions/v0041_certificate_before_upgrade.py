@@ -19,6 +19,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_column("security_profile_upgrades", "resets_immediately")
     op.drop_column("security_profile_upgrades", "connection_data")

@@ -20,7 +20,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_index("ix_connections_renew", "connections")
     op.drop_column("connections", "renew_due_time")
     op.drop_column("stations", "accept_expired_certificate")

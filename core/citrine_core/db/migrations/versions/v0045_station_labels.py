@@ -44,7 +44,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_table("station_groups")
     op.drop_table("station_labels")
     op.drop_index("ix_stations_location", "stations")

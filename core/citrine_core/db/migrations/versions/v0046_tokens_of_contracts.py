@@ -59,7 +59,7 @@ def _add_update_time() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     for name in ("ix_tokens_update_time", "ix_tokens_status", *(name for name, _, _ in PARTIAL)):
         op.drop_index(name, "tokens")
     op.create_index("ix_tokens_tenant_id_group_id", "tokens", ["tenant_id", "group_id"])

@@ -67,6 +67,6 @@ def _unique(name: str, columns: list[str], needed: str) -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_table("location_evses")
     op.drop_table("locations")

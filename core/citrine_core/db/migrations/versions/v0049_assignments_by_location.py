@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back; what applied at a location or at a group applies nowhere any more."""
+    """Undo them; what applied at a location or at a group applies nowhere any more."""
     op.execute("DELETE FROM tariff_assignments WHERE location_id <> '' OR station_group <> ''")
     op.drop_index("ix_tariff_assignments_subject", "tariff_assignments")
     op.create_index("ix_tariff_assignments_subject", "tariff_assignments", list(_SUBJECT))

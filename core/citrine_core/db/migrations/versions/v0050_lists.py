@@ -316,7 +316,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.create_index("ix_transaction_costs_sequence", "transaction_costs", ["tenant_id", "sequence"])
     for name, table, _, _ in reversed(_INDEXES):
         op.drop_index(name, table)

@@ -76,7 +76,7 @@ def _create_records() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_table("charge_record_backfills")
     op.drop_table("due_charge_records")
     op.drop_table("charge_record_heads")

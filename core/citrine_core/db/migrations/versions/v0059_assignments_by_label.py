@@ -21,7 +21,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back; what applied at stations with labels applies nowhere any more."""
+    """Undo them; what applied at stations with labels applies nowhere any more."""
     op.execute("DELETE FROM tariff_assignments WHERE station_labels <> ''")
     op.drop_index("ix_tariff_assignments_subject", "tariff_assignments")
     op.create_index("ix_tariff_assignments_subject", "tariff_assignments", list(_SUBJECT))

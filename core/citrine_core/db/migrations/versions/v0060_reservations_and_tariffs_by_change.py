@@ -33,7 +33,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_index(_TARIFFS, "tariffs")
     op.drop_column("tariffs", "update_time")
     op.drop_index(_RESERVATIONS, "reservations")

@@ -28,7 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the columns back, and the selectors that need them."""
+    """Drop the columns, and the selectors that need them."""
     columns = "tenant_id, vendor, model, configuration_id"
     where = " AND ".join(f"{name} = ''" for name in _PLACE)
     rows = _taken(f"SELECT {columns} FROM configuration_selectors WHERE {where}")

@@ -121,6 +121,6 @@ def _create_partial(name: str, table: str, columns: list[str], condition: str) -
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     for table in ("statistics_cursor", "evse_downtimes", "evse_services", "counted_transactions", "rollups"):
         op.drop_table(table)

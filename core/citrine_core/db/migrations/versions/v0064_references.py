@@ -26,7 +26,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     for name, (table, _) in _INDEXES.items():
         op.drop_index(name, table)
     for table in reversed(_TABLES):

@@ -47,7 +47,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back. What was erased from the audit stays so."""
+    """Undo them. What was erased from the audit stays so."""
     _refuse_changes("")
     op.drop_column("audit_records", "erased")
     op.drop_table("erasures")

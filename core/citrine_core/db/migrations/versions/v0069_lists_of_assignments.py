@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     for name in reversed(_COLUMNS):
         op.drop_index(f"ix_tariff_assignments_{name}", _TABLE)
     op.drop_index("ix_tariff_assignments_made", _TABLE)

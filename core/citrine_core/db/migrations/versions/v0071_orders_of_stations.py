@@ -17,6 +17,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_index("ix_station_sightings_last_seen", "station_sightings")
     op.drop_index("ix_stations_vendor_and_model", "stations")

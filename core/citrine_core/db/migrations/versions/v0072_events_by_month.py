@@ -38,7 +38,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back. The events of months are copied, but those that no transaction needs any more."""
+    """Undo it. The events of months are copied, but those that no transaction needs any more."""
     if database_of(op.get_bind()).has_partitions:
         op.execute("ALTER TABLE transaction_events DETACH PARTITION transaction_events_lasting")
         op.execute(

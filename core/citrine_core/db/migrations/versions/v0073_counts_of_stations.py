@@ -17,6 +17,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back."""
+    """Undo them."""
     op.drop_index("ix_connectors_available", "connectors")
     op.drop_index("ix_stations_disabled", "stations")

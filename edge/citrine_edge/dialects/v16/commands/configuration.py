@@ -30,7 +30,7 @@ _ACTUAL = "Actual"
 def get_variables(said: Fields) -> Dialogue:
     """Translate GetVariables.
 
-    A station is asked for as many keys at a time as it takes. Before it is asked for several, it is asked for how many.
+    A station is asked for as many keys at a time as it accepts. Before it is asked for several, it is asked how many.
     """
     asked = said.pop("getVariableData")
     said.end()
@@ -120,7 +120,7 @@ def _read(data: Json, key: Key | str, values: dict[str, str | None]) -> Json:
     if isinstance(key, str):
         return _result(data, {"attributeStatus": key})
     if key.is_secret:
-        # B06.FR.09: the value of a write-only variable is not told.
+        # B06.FR.09: the value of a write-only variable is not reported.
         return _result(data, {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": "WriteOnly"}})
     name = key.name.lower()
     if name not in values:

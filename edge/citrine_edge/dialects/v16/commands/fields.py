@@ -1,4 +1,4 @@
-"""The properties of a canonical request: what no translation takes is refused by name, never dropped."""
+"""The properties of a canonical request: what no translation reads is refused by name, never dropped."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ _LARGEST = 2**31 - 1
 
 
 class Fields:
-    """An object of a canonical request, of which a translation takes one property after another."""
+    """An object of a canonical request, of which a translation reads one property after another."""
 
     def __init__(self, action: str, payload: Mapping[str, Any], path: str = "") -> None:
         self.action = action
@@ -60,7 +60,7 @@ class Fields:
         """Remove an EVSE and return the connector of OCPP 1.6 that it is; 0, the station, without one.
 
         Raises:
-            UnsupportedAction: When a connector is named that OCPP 1.6 can't tell from the others.
+            UnsupportedAction: When a connector is named that OCPP 1.6 can't distinguish from the others.
         """
         evse = self.pop_fields("evse")
         if evse is None:
@@ -77,7 +77,7 @@ class Fields:
             self._left.pop(name, None)
 
     def end(self) -> None:
-        """Return if every property was taken.
+        """Return if every property was read.
 
         Raises:
             UnsupportedAction: When one is left, by its name.

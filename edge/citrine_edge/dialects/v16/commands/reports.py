@@ -69,7 +69,7 @@ def _report(answer: Json) -> list[Json]:
     """Return the variables that an answer to GetConfiguration says; of keys that are named twice, the first.
 
     The number of connectors says which EVSEs there are, which plans of charging need to know; and the key of displays
-    says whether drivers can be told prices and costs.
+    says whether prices and costs can be shown to drivers.
     """
     found: dict[VariableName, Json] = {}
     for each in answer.get("configurationKey", ()):
