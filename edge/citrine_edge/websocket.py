@@ -54,10 +54,7 @@ class Opener(Protocol):
         """Called once for each TCP connection, with its arrival if it said something before."""
 
     def requested(self, socket: "StationSocket", request: Request) -> None:
-        """Called with the opening request. Must lead to accept() or reject(), now or later.
-
-        The request has its headers until this returns.
-        """
+        """Called with the request, which has its headers until this returns. Must lead to accept() or reject()."""
 
     def disconnected(self, socket: "StationSocket") -> None:
         """Called once, last, when the TCP connection is gone."""
