@@ -63,8 +63,10 @@ class Discovery:
                 except Exception as error:
                     self._defect("discovery", error)
                 self._redirected.clear()
+                # Not by wait_for, which loses a cancellation that comes just after a link has ended (Python 3.11).
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._redirected.wait(), RESOLVE_INTERVAL)
+                    async with asyncio.timeout(RESOLVE_INTERVAL):
+                        await self._redirected.wait()
 
     async def _look(self, tasks: asyncio.TaskGroup) -> None:
         addresses, actions = set[str](), dict[str, frozenset[str] | None]()

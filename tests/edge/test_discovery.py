@@ -118,3 +118,40 @@ async def test_one_link_that_fails_by_itself_begins_again(monkeypatch: pytest.Mo
     assert defects == ["link"]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+class EndedLink(Link):
+    """A link that does not dial, and ends."""
+
+    ended: asyncio.Event
+
+    async def run(self) -> None:
+        await self.ended.wait()
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_it_ends_also_when_it_is_cancelled_just_after_a_link_has_ended(turns: int) -> None:
+    """An edge that stops in order ends its links, and then this: whoever misses it keeps the process from ending."""
+    metrics = Metrics()
+    router = Router(RouterLimits(5, 1, 30, 8), metrics, asyncio.get_running_loop())
+
+    def connect(address: str, host: str) -> Link:
+        link = EndedLink(address, "", router, metrics)
+        link.ended = ended
+        return link
+
+    ended = asyncio.Event()
+    running = asyncio.create_task(Discovery("127.0.0.1:8", router, connect, lambda task, error: None).run())
+    async with asyncio.timeout(WAIT):
+        while not router.links:
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    ended.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+
+    async with asyncio.timeout(WAIT):
+        await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
