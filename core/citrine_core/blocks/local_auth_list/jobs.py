@@ -54,6 +54,9 @@ BATCH = 64
 PAUSE = 256
 """Tokens that are checked before the event loop runs other tasks."""
 
+MOST_TOKENS = 50_000
+"""Most tokens that a list is made of: they are compared within one transaction, and no station stores as many."""
+
 Plan = Callable[[UnitOfWork, LocalList], Awaitable[tuple[bool, Sequence[Entry]]]]
 """Returns whether to send a full list, and the entries to send."""
 
@@ -220,13 +223,17 @@ class LocalLists:
         lists = LocalListRepository(work.session)
         # Changes of tokens are not recorded for a list that is not kept in step.
         everything = row.refresh or row.check_time is None or not row.keep_in_step
-        tokens = await lists.tokens(row, stale_only=not everything)
+        tokens = await lists.tokens(row, stale_only=not everything, most=MOST_TOKENS)
         facts: Facts = await read_facts(work, self._services, row.tenant_id, row.station_id, tokens)
-        entries = []
+        entries: list[Entry] = []
+        limit = (await lists.limits(row.tenant_id, row.station_id)).entries
         for place, token in enumerate(tokens):
             if place % PAUSE == PAUSE - 1:
                 # A long list must not block the event loop.
                 await asyncio.sleep(0)
+            if everything and limit is not None and len(entries) > limit:
+                # All of them are sent: it is known before it takes long.
+                raise FailedPrecondition(f"the station stores {limit} tokens, and the list has more")
             info = wanted_of(token, row.station_id, facts, include_refused=row.include_refused)
             if info is not None:
                 entries.append(Entry(token.lookup, type_of(token.type), token.id_token, info))

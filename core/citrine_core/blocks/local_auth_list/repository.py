@@ -14,7 +14,7 @@ from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
-from citrine_core.errors import NotFound
+from citrine_core.errors import FailedPrecondition, NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import BOOTS, is_station
 from citrine_core.resources.tokens import Token, lookup_of, type_of
@@ -126,12 +126,20 @@ class LocalListRepository:
             int(most.max_limit) if most.HasField("max_limit") and most.max_limit >= 1 else None,
         )
 
-    async def tokens(self, row: LocalList, *, stale_only: bool) -> Sequence[Token]:
-        """Return the tokens that may belong to a list: all of its groups, or only those with stale entries."""
+    async def tokens(self, row: LocalList, *, stale_only: bool, most: int) -> Sequence[Token]:
+        """Return the tokens that may belong to a list: all of its groups, or only those with stale entries.
+
+        Raises:
+            FailedPrecondition: When there are more than `most`.
+        """
         columns = _ENTRIES.c
         groups = [group.lower() for group in orjson.loads(row.group_ids)]
         stale = select(columns.lookup, columns.type).where(*_of(row.tenant_id, row.station_id), columns.stale)
-        return await find_tokens(self._session, row.tenant_id, groups, among=stale if stale_only else None)
+        among = stale if stale_only else None
+        found = await find_tokens(self._session, row.tenant_id, groups, among=among, most=most + 1)
+        if len(found) > most:
+            raise FailedPrecondition(f"a list is made of at most {most} tokens: name groups that have fewer")
+        return found
 
     async def want(self, row: LocalList, entries: Sequence[Entry], *, only: bool, stale_only: bool = False) -> None:
         """Set wanted entries of a list.

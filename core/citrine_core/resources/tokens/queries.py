@@ -77,17 +77,18 @@ async def lock_tokens(session: AsyncSession, tenant_id: str, keys: Collection[tu
 
 
 async def find_tokens(
-    session: AsyncSession, tenant_id: str, groups: Sequence[str], *, among: Select[Any] | None = None
+    session: AsyncSession, tenant_id: str, groups: Sequence[str], *, among: Select[Any] | None = None, most: int
 ) -> Sequence[Token]:
-    """Return the tokens of a tenant.
+    """Return the tokens of a tenant, in no order.
 
     Args:
         session: The session of the database.
         tenant_id: Tenant of the tokens.
         groups: Return only tokens of these groups, in lower case; empty: of any.
         among: Return only tokens with one of these pairs of lookup and type.
+        most: Return no more than this many.
     """
-    query = select(Token).where(Token.tenant_id == tenant_id)
+    query = select(Token).where(Token.tenant_id == tenant_id).limit(most)
     if groups:
         query = query.where(func.lower(Token.group_id).in_(groups))
     if among is not None:

@@ -358,16 +358,29 @@ async def test_a_list_has_no_token_that_a_station_must_not_accept_by_itself(
 
 
 async def test_more_tokens_than_the_station_holds_are_not_sent(
-    api: Any, tokens: Any, station: ListStation, session: FakeSession
+    api: Any, tokens: Any, station: ListStation, session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And of many more than any station holds not even the list is made, which takes long."""
+
+    async def refusal() -> str:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+        assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        return refused.value.details() or ""
+
     await report(session, Entries=1)
-    for name in ("A", "B"):
+    said = []
+    for name in ("A", "B", "C"):
         await add(tokens, name)
+        said += [await refusal()] if name != "A" else []
+    monkeypatch.setattr(jobs, "MOST_TOKENS", 2)
+    said.append(await refusal())
 
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
-
-    assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert said == [
+        "the station stores 1 tokens, and the list has 2",
+        "the station stores 1 tokens, and the list has more",
+        "a list is made of at most 2 tokens: name groups that have fewer",
+    ]
     assert station.sent == []
 
 
