@@ -25,7 +25,7 @@ from citrine_core.errors import CoreError, FailedPrecondition, InvalidArgument, 
 from citrine_core.ids import new_request_id
 from citrine_core.resources.stations import StationRepository
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.resources.tokens import TokenRepository
+from citrine_core.resources.tokens import TokenRepository, check_presented
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
 from citrine_core.rpc import caller, check_length, check_printable, open_page, required, span_of, to_timestamp
 from citrine_core.services import Services
@@ -183,6 +183,7 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
 def _check_start(request: ocpp.RequestStartTransactionRequest) -> None:
     if not request.HasField("id_token"):
         raise InvalidArgument("request.id_token", "must be given")
+    check_presented("request.id_token", request.id_token)
     if request.HasField("evse_id"):
         _check_positive("request.evse_id", request.evse_id)
 

@@ -13,7 +13,7 @@ from citrine_core.blocks.reservation.states import Says
 from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.errors import CoreError, InvalidArgument
-from citrine_core.resources.tokens import TokenRepository, lookup_of
+from citrine_core.resources.tokens import TokenRepository, check_presented, lookup_of
 from citrine_core.rpc import check_length
 
 __all__ = ["ReservationRequests", "new_row"]
@@ -127,6 +127,7 @@ def _expiry(request: ReserveNowRequest) -> int:
 def _check(request: ReserveNowRequest, now: datetime) -> None:
     if not request.HasField("id_token"):
         raise InvalidArgument("request.id_token", "must be set")
+    check_presented("request.id_token", request.id_token)
     check_length("request.id_token.id_token", request.id_token.id_token, LONGEST_TOKEN)
     if request.id < 0:
         raise InvalidArgument("request.id", "must not be negative")

@@ -1,5 +1,6 @@
 """Tokens: the cards, apps and contracts that identify drivers."""
 
+from citrine_core.resources.tokens.checks import check_presented
 from citrine_core.resources.tokens.filters import TokenFilter
 from citrine_core.resources.tokens.formats import (
     NO_AUTHORIZATION,
@@ -23,6 +24,7 @@ __all__ = [
     "TokenKey",
     "TokenRepository",
     "TokensServicer",
+    "check_presented",
     "delete_token",
     "format_problem",
     "lookup_of",

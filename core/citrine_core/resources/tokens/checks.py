@@ -5,11 +5,12 @@ import zoneinfo
 from collections.abc import Collection
 
 from citrine.api.v1 import tokens_pb2 as pb
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.tokens.formats import NO_AUTHORIZATION, TYPES, format_problem, type_of
 from citrine_core.rpc import check_length, check_pattern, check_printable, required
 
-__all__ = ["check_fields", "check_languages", "check_name", "check_owner"]
+__all__ = ["check_fields", "check_languages", "check_name", "check_owner", "check_presented"]
 
 PRIORITY = 9
 """Highest charging priority; the lowest is its negative."""
@@ -55,6 +56,22 @@ def check_name(token: pb.Token) -> None:
     problem = format_problem(token.id_token, kind)
     if problem:
         raise InvalidArgument("token.id_token", f"must be {problem} for type {kind}")
+
+
+def check_presented(name: str, id_token: IdToken) -> None:
+    """Refuse a token for a station that is no token: without an id, where its type has one (C02).
+
+    What else it may be is the station's to decide: it may know tokens that are not known here.
+
+    Args:
+        name: Path of the token in the request.
+        id_token: The token.
+
+    Raises:
+        InvalidArgument: When its id is empty.
+    """
+    if not id_token.id_token and type_of(id_token.type) != NO_AUTHORIZATION:
+        raise InvalidArgument(f"{name}.id_token", f"must not be empty, but for type {NO_AUTHORIZATION}")
 
 
 def check_fields(token: pb.Token, fields: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
+from tests.support.api import field_violations
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
 
@@ -68,6 +69,25 @@ async def test_command_goes_as_it_is_and_the_answer_comes_back(
     assert (response.command.action, response.command.reason) == (action, "why")
     assert response.command.state == CommandState.COMMAND_STATE_ANSWERED
     assert unwrap(station.edge.commands[0].request) == message
+
+
+async def test_C02_only_a_start_without_authorization_has_no_id_of_a_token(
+    core: RunningCore, station: FakeSession
+) -> None:
+    """A script whose variable is empty starts nothing."""
+    station.edge.on_command = lambda command: ocpp.RequestStartTransactionResponse(status=REJECTED)
+    stub = core.stub(RemoteControlServiceStub)
+
+    def asked(kind: str) -> pb.RequestStartTransactionRequest:
+        start = ocpp.RequestStartTransactionRequest(id_token=IdToken(type=kind))
+        return pb.RequestStartTransactionRequest(target=CommandTarget(station_id="CS-1"), request=start)
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await stub.RequestStartTransaction(asked("ISO14443"))
+    answered = await stub.RequestStartTransaction(asked("NoAuthorization"))
+
+    assert field_violations(refused.value) == ["request.id_token.id_token"]
+    assert answered.response.status == REJECTED
 
 
 async def test_station_that_is_not_connected_is_unavailable(core: RunningCore) -> None:

@@ -145,6 +145,8 @@ async def test_what_can_never_be_right_is_refused(desk: Desk) -> None:
     assert await refused_field(desk, id_token=None) == "request.id_token"
     long = IdToken(id_token="A" * 256, type="Central")
     assert await refused_field(desk, id_token=long) == "request.id_token.id_token"
+    nothing = IdToken(type="ISO14443")
+    assert await refused_field(desk, id_token=nothing) == "request.id_token.id_token"
     assert await refused_field(desk, expiry_date_time=None) == "request.expiry_date_time"
     assert await refused_field(desk, expiry_date_time=before) == "request.expiry_date_time"
     assert (await desk.api.ListReservations(pb.ListReservationsRequest())).reservations == []
