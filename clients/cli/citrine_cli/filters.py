@@ -11,6 +11,7 @@ __all__ = [
     "ChangedOption",
     "EvseOption",
     "FromOption",
+    "LocationsChanged",
     "StationOption",
     "ToOption",
     "TokenGroupOption",
@@ -25,8 +26,26 @@ FromOption = Annotated[str, typer.Option("--from", "--since", metavar="TIME", he
 ToOption = Annotated[str, typer.Option("--to", metavar="TIME", help="Only before then.")]
 
 ChangedOption = Annotated[
-    str, typer.Option("--changed-since", metavar="TIME", help="Only what changed since, the oldest change first.")
+    str,
+    typer.Option(
+        "--changed-since",
+        "--updated-since",
+        metavar="TIME",
+        help="Only what changed since, the oldest change first.",
+    ),
 ]
+
+LocationsChanged = Annotated[
+    str,
+    typer.Option(
+        "--changed-since",
+        "--updated-since",
+        "--since",
+        metavar="TIME",
+        help="Only what changed since, the oldest change first.",
+    ),
+]
+"""The same of lists that called it otherwise once."""
 
 
 def changed_since(text: str) -> TimeRange | None:

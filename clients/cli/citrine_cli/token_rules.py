@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from citrine.api.v1.tokens_pb2 import TokenPlace, TokenRules, TokenTimes
 from citrine.ocpp.v2.types_pb2 import DayOfWeekEnum
 from citrine_cli.errors import UsageError
+from citrine_words.times import OF_LOCATION
 
 __all__ = ["parse_rules", "rule_words"]
 
@@ -94,7 +95,7 @@ def rule_words(rules: TokenRules) -> dict[str, str]:
     return {
         "only at": " ".join(places),
         "only connectors": " ".join(rules.connector_types),
-        "only at times": "; ".join(f"{_times_word(one)} ({rules.time_zone or 'local'})" for one in rules.times),
+        "only at times": "; ".join(f"{_times_word(one)} ({rules.time_zone or OF_LOCATION})" for one in rules.times),
         "transactions at a time": str(rules.max_transactions or ""),
         "credit": "none" if rules.no_credit else "",
     }

@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from citrine_words.cells import Moment
 
-__all__ = ["duration_words", "instant", "local_words", "moment", "relative_words"]
+__all__ = ["OF_LOCATION", "duration_words", "instant", "local_words", "moment", "relative_words"]
 
 SECOND, MINUTE, HOUR, DAY, YEAR = 1, 60, 3600, 86_400, 365 * 86_400
 
 NOW = 2
 """Longest difference to the current time that counts as now, in seconds."""
+
+OF_LOCATION = "the location's"
+"""Time zone of times of day where none is named: each station has that of its location."""
 
 
 def local_words(time: datetime, zone: tzinfo | None = None, to: str = "seconds") -> str:

@@ -109,8 +109,12 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def parse_object(text: str) -> dict[str, Any]:
+def parse_object(text: str, what: str = "the payload") -> dict[str, Any]:
     """Return the JSON object of a text.
+
+    Args:
+        text: The text.
+        what: What it is, for the error.
 
     Raises:
         WrongText: When the text is not a JSON object.
@@ -118,9 +122,9 @@ def parse_object(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise WrongText(f"the payload is not JSON: {error}") from error
+        raise WrongText(f"{what} is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise WrongText("the payload is not a JSON object")
+        raise WrongText(f"{what} is not a JSON object")
     return found
 
 

@@ -20,6 +20,7 @@ from citrine_cli.client import Client, client_command
 from citrine_cli.errors import UsageError, one_line
 from citrine_cli.forms import DurationOption
 from citrine_cli.line_breaks import write_line
+from citrine_cli.standard_input import read_input
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_sdk import Method, methods
 from citrine_words.json_values import json_value
@@ -145,7 +146,7 @@ async def call(
     if not native:
         _check_action(action)
     target = _target(station_id, parse_seconds("--timeout", timeout, LONGEST_TIMEOUT), when_online, expires)
-    content = parse_object(sys.stdin.read() if payload == "-" else payload)
+    content = parse_object(read_input() if payload == "-" else payload)
     method = None if native else _typed_method(action)
     if method is not None:
         command, answer = await _call_typed(client, method, target, content, timeout + MARGIN)

@@ -27,6 +27,7 @@ from citrine_cli.station_selectors import InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_words.cells import PrefixId
 from citrine_words.enums import words_of
+from citrine_words.times import OF_LOCATION
 from citrine_words.values import parse_seconds, parse_span
 from citrine_words.words import connected_word, count, enum_word, time_word
 
@@ -105,7 +106,7 @@ async def create(
         str, typer.Option("--hours", metavar="HH:MM-HH:MM", help="Ask stations in these hours of the day only.")
     ] = "",
     zone: Annotated[
-        str, typer.Option("--zone", metavar="Z", help="Time zone of the hours.", show_default="the location's")
+        str, typer.Option("--zone", metavar="Z", help="Time zone of the hours.", show_default=OF_LOCATION)
     ] = "",
 ) -> None:
     """Update many stations. Those that are offline wait."""
@@ -209,7 +210,9 @@ async def show(
             "attempts": str(campaign.max_attempts),
             "starts": time_word(campaign, "start_time"),
             "ends": time_word(campaign, "end_time"),
-            "hours": f"{hours.begin} to {hours.end} {hours.time_zone or 'UTC'}" if campaign.HasField("hours") else "",
+            "hours": f"{hours.begin} to {hours.end} {hours.time_zone or OF_LOCATION}"
+            if campaign.HasField("hours")
+            else "",
             "created by": campaign.requested_by,
             "created": time_word(campaign, "create_time"),
             "ended": time_word(campaign, "finish_time"),
@@ -288,8 +291,7 @@ def _progress(campaign: pb.FirmwareCampaign) -> str:
         "succeeded": progress.succeeded,
         "failed": progress.failed,
         "running": progress.running,
-        "waiting": progress.pending,
-        "offline": progress.offline,
+        f"waiting ({progress.offline} of them offline)" if progress.offline else "waiting": progress.pending,
         "skipped": progress.skipped,
         "cancelled": progress.cancelled,
     }

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from google.protobuf.field_mask_pb2 import FieldMask
 
-from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.locations_pb2 import (
-    ConnectorStandard,
     CreateLocationEvseRequest,
     DeleteLocationEvseRequest,
     GetLocationEvseRequest,
@@ -18,11 +17,11 @@ from citrine.api.v1.locations_pb2 import (
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
-from citrine_cli.message_files import read_message
-from citrine_words.values import parse_span
-from citrine_words.words import count, enum_word, time_word
+from citrine_cli.filters import LocationsChanged, changed_since
+from citrine_cli.location_views import show_evse_facts, show_evses
+from citrine_cli.message_files import read_named
 
-__all__ = ["add_to", "connector_words"]
+__all__ = ["add_to"]
 
 Uid = Annotated[str, typer.Argument(metavar="UID", help="Uid of the EVSE.")]
 File = Annotated[
@@ -35,6 +34,11 @@ Reference = Annotated[str | None, typer.Option("--reference", metavar="TEXT", he
 StationOf = Annotated[str | None, typer.Option("--station", metavar="ID", help="Station that it is a part of.")]
 Number = Annotated[int | None, typer.Option("--evse", metavar="N", help="Its number within the station.")]
 
+_NOT_TO_CHANGE = {"uid", "location_id", "status", "status_time", "stale_since", "filled", "delete_time"} | {
+    *("create_time", "update_time", "etag"),
+}
+"""Fields that a file may have, as `evse --json` prints them, and that an update does not change."""
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to those of `citrine location`."""
@@ -45,57 +49,29 @@ def add_to(app: typer.Typer) -> None:
     client_command(app, "remove-evse")(remove_evse)
 
 
-def connector_words(evse: LocationEvse) -> str:
-    """Return the connectors of an EVSE in short: standard and power of each."""
-    words = []
-    for one in evse.connectors:
-        standard = ConnectorStandard.Name(one.standard).removeprefix("CONNECTOR_STANDARD_") if one.standard else "?"
-        power = f" {one.max_electric_power / 1000:g} kW" if one.max_electric_power else ""
-        words.append(f"{standard}{power}")
-    return ", ".join(words)
-
-
 async def list_evses(
     client: Client,
     location: Annotated[str, typer.Option("--location", metavar="ID", help="Only at a location.")] = "",
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of a station.")] = "",
     public_id: Annotated[str, typer.Option("--public-id", metavar="ID", help="Only with this id of eMI3.")] = "",
     removed: Annotated[bool, typer.Option("--removed", help="Also those that were removed.")] = False,
-    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only those changed since then.")] = None,
+    changed: LocationsChanged = "",
     limit: Limit = 0,
 ) -> None:
     """List the EVSEs of locations."""
-    start, _ = parse_span("--since", since, "", None, past=True)
     request = ListLocationEvsesRequest(
         location_id=location,
         station_id=station,
         public_id=public_id,
         include_deleted=removed,
-        update_time=TimeRange(start=start) if start else None,
+        update_time=changed_since(changed),
     )
     pages = collect(client.citrine.locations.ListLocationEvses, request, limit)
     evses = [one async for page in pages for one in page.evses]
     if client.out.as_json:
         client.out.messages(evses)
         return
-    client.out.table(
-        ["uid", "location", "station", "evse", "public id", "status", "since", "offline since", "connectors"],
-        (
-            [
-                one.uid,
-                one.location_id,
-                one.station_id,
-                count(one.evse_id, zero=""),
-                one.public_id,
-                enum_word(one, "status"),
-                time_word(one, "status_time"),
-                time_word(one, "stale_since"),
-                connector_words(one),
-            ]
-            for one in evses
-        ),
-        empty="no EVSEs",
-    )
+    show_evses(client.out, evses)
 
 
 async def show_evse(client: Client, uid: Uid) -> None:
@@ -104,24 +80,7 @@ async def show_evse(client: Client, uid: Uid) -> None:
     if client.out.as_json:
         client.out.message(one)
         return
-    client.out.facts(
-        {
-            "uid": one.uid,
-            "location": one.location_id,
-            "station": one.station_id,
-            "evse": count(one.evse_id, zero=""),
-            "public id": one.public_id,
-            "status": enum_word(one, "status"),
-            "since": time_word(one, "status_time"),
-            "offline since": time_word(one, "stale_since"),
-            "removed": time_word(one, "delete_time"),
-            "floor": one.floor_level,
-            "reference": one.physical_reference,
-            "connectors": connector_words(one),
-            "by the station": ", ".join(one.filled.paths),
-            "changed": time_word(one, "update_time"),
-        }
-    )
+    show_evse_facts(client.out, one)
 
 
 async def add_evse(
@@ -136,7 +95,7 @@ async def add_evse(
     reference: Reference = None,
 ) -> None:
     """Add an EVSE to a location before its station reports it."""
-    evse = _evse(file, public_id, station, evse_id, floor, reference)
+    evse, _ = _evse(file, public_id, station, evse_id, floor, reference)
     evse.location_id, evse.uid = location_id, uid
     created = await client.citrine.locations.CreateLocationEvse(CreateLocationEvseRequest(evse=evse))
     if client.out.as_json:
@@ -155,12 +114,14 @@ async def update_evse(
     floor: Floor = None,
     reference: Reference = None,
 ) -> None:
-    """Change the fields of an EVSE that options or a file say."""
-    evse = _evse(file, public_id, station, evse_id, floor, reference)
-    if evse == LocationEvse():
-        raise UsageError("there is nothing to change; see --help")
+    """Change the fields of an EVSE that options or a file say; "" empties one, and leaves it to the station."""
+    evse, named = _evse(file, public_id, station, evse_id, floor, reference)
     evse.uid = uid
-    updated = await client.citrine.locations.UpdateLocationEvse(UpdateLocationEvseRequest(evse=evse))
+    changed = [name for name in named if name not in _NOT_TO_CHANGE]
+    if not changed:
+        raise UsageError("there is nothing to change; see --help")
+    request = UpdateLocationEvseRequest(evse=evse, update_mask=FieldMask(paths=changed))
+    updated = await client.citrine.locations.UpdateLocationEvse(request)
     if client.out.as_json:
         client.out.message(updated)
         return
@@ -174,15 +135,20 @@ def _evse(
     evse_id: int | None,
     floor: str | None,
     reference: str | None,
-) -> LocationEvse:
-    evse = read_message(file, LocationEvse())
+) -> tuple[LocationEvse, list[str]]:
+    """Return an EVSE as options and a file say it, and the names of the fields that they say something of."""
+    evse, named = read_named(file, LocationEvse())
+    if station == "" and evse_id is None:
+        # One without a station has no number in it.
+        evse_id = 0
     said = {"public_id": public_id, "station_id": station, "evse_id": evse_id, "floor_level": floor}
     for name, value in {**said, "physical_reference": reference}.items():
         if value is not None:
             setattr(evse, name, value)
+            named.append(name)
             if name in evse.filled.paths:
                 evse.filled.paths.remove(name)
-    return evse
+    return evse, list(dict.fromkeys(named))
 
 
 async def remove_evse(client: Client, uid: Uid, yes: Yes = False) -> None:

@@ -6,23 +6,22 @@ from typing import Annotated
 import typer
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.locations_pb2 import (
     CreateLocationRequest,
     DeleteLocationRequest,
     GetLocationRequest,
     ListLocationsRequest,
     Location,
-    LocationEvse,
     UpdateLocationRequest,
 )
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands import location_evses
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
-from citrine_cli.message_files import read_message
-from citrine_words.values import parse_span
-from citrine_words.words import count, enum_word, time_word
+from citrine_cli.filters import LocationsChanged, changed_since
+from citrine_cli.location_views import show_evses, show_location_facts
+from citrine_cli.message_files import read_named
+from citrine_words.words import time_word
 
 __all__ = ["build"]
 
@@ -44,6 +43,9 @@ Publish = Annotated[bool | None, typer.Option("--publish/--hide", help="Show it 
 Tariffs = Annotated[
     list[str] | None, typer.Option("--tariff", metavar="ID", help="Tariff that is shown for its connectors; repeat it.")
 ]
+
+_NOT_TO_CHANGE = {"location_id", "tenant_id", "evses", "create_time", "update_time", "etag"}
+"""Fields that a file may have, as `show --json` prints them, and that an update does not change."""
 
 
 def build() -> typer.Typer:
@@ -76,7 +78,7 @@ async def add_location(
 
     Stations are put there by `citrine station update`.
     """
-    location = _location(
+    location, _ = _location(
         location_id, file, name, address, city, postal_code, country, coordinates, time_zone, publish, tariffs
     )
     created = await client.citrine.locations.CreateLocation(CreateLocationRequest(location=location))
@@ -100,18 +102,14 @@ async def update_location(
     publish: Publish = None,
     tariffs: Tariffs = None,
 ) -> None:
-    """Change the fields of a location that options or a file say."""
-    location = _location(
+    """Change the fields of a location that options or a file say; "" empties one."""
+    location, named = _location(
         location_id, file, name, address, city, postal_code, country, coordinates, time_zone, publish, tariffs
     )
-    request = UpdateLocationRequest(location=location)
-    if publish is False:
-        # Not to be told from a field that is not set, but by the mask.
-        shown = {"location_id", "tenant_id", "evses", "create_time", "update_time", "etag", "publish"}
-        named = [field.name for field, _ in location.ListFields() if field.name not in shown]
-        request.update_mask.CopyFrom(FieldMask(paths=[*named, "publish"]))
-    elif location == Location(location_id=location_id):
+    changed = [name for name in named if name not in _NOT_TO_CHANGE]
+    if not changed:
         raise UsageError("there is nothing to change; see --help")
+    request = UpdateLocationRequest(location=location, update_mask=FieldMask(paths=changed))
     updated = await client.citrine.locations.UpdateLocation(request)
     if client.out.as_json:
         client.out.message(updated)
@@ -131,40 +129,42 @@ def _location(
     time_zone: str | None,
     publish: bool | None,
     tariffs: list[str] | None,
-) -> Location:
-    location = read_message(file, Location())
+) -> tuple[Location, list[str]]:
+    """Return a location as options and a file say it, and the names of the fields that they say something of."""
+    location, named = read_named(file, Location())
     location.location_id = location_id
     texts = {"name": name, "address": address, "city": city, "postal_code": postal_code}
-    for field, text in {**texts, "country": country, "time_zone": time_zone}.items():
-        if text is not None:
-            setattr(location, field, text)
+    said: dict[str, str | bool | None] = {**texts, "country": country, "time_zone": time_zone, "publish": publish}
+    for field, value in said.items():
+        if value is not None:
+            setattr(location, field, value)
+            named.append(field)
     if coordinates is not None:
         latitude, comma, longitude = coordinates.partition(",")
         if not comma:
             raise UsageError(f"--at: {coordinates!r} is not LAT,LONG")
         location.coordinates.latitude, location.coordinates.longitude = latitude.strip(), longitude.strip()
-    if publish is not None:
-        location.publish = publish
+        named.append("coordinates")
     if tariffs:
-        location.tariff_ids[:] = tariffs
-    return location
+        location.tariff_ids[:] = filter(None, tariffs)
+        named.append("tariff_ids")
+    return location, list(dict.fromkeys(named))
 
 
 async def list_locations(
     client: Client,
     published: Annotated[bool, typer.Option("--published", help="Only those that are shown to anybody.")] = False,
     country: Annotated[str, typer.Option("--country", metavar="CODE", help="Only of a country, as NLD.")] = "",
-    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only those changed since then.")] = None,
+    changed: LocationsChanged = "",
     evses: Annotated[bool, typer.Option("--evses", help="With --json, also their EVSEs.")] = False,
     limit: Limit = 0,
 ) -> None:
     """List the locations."""
-    start, _ = parse_span("--since", since, "", None, past=True)
     request = ListLocationsRequest(
         published_only=published,
         country=country,
         include_evses=evses,
-        update_time=TimeRange(start=start) if start else None,
+        update_time=changed_since(changed),
     )
     pages = collect(client.citrine.locations.ListLocations, request, limit)
     locations = [one async for page in pages for one in page.locations]
@@ -196,61 +196,8 @@ async def show_location(client: Client, location_id: Id) -> None:
     if client.out.as_json:
         client.out.message(location)
         return
-    client.out.facts(
-        {
-            "location": location.location_id,
-            "tenant": location.tenant_id,
-            "name": location.name,
-            "address": location.address,
-            "city": " ".join(filter(None, (location.postal_code, location.city))),
-            "state": location.state,
-            "country": location.country,
-            "coordinates": f"{location.coordinates.latitude}, {location.coordinates.longitude}",
-            "time zone": location.time_zone,
-            "published": "yes" if location.publish else "no",
-            "operator": location.operator.name,
-            "owner": location.owner.name,
-            "parking": enum_word(location, "parking_type") if location.parking_type else "",
-            "open": _opening_words(location),
-            "tariffs": " ".join(location.tariff_ids),
-            "changed": time_word(location, "update_time"),
-        }
-    )
-    _show_evses(client, list(location.evses))
-
-
-def _show_evses(client: Client, evses: list[LocationEvse]) -> None:
-    client.out.table(
-        ["uid", "station", "evse", "public id", "status", "since", "offline since", "connectors"],
-        (
-            [
-                one.uid,
-                one.station_id,
-                count(one.evse_id, zero=""),
-                one.public_id,
-                enum_word(one, "status"),
-                time_word(one, "status_time"),
-                time_word(one, "stale_since"),
-                location_evses.connector_words(one),
-            ]
-            for one in evses
-        ),
-        empty="no EVSEs",
-        title="EVSEs",
-    )
-
-
-def _opening_words(location: Location) -> str:
-    times = location.opening_times
-    if not location.HasField("opening_times"):
-        return ""
-    if times.twentyfourseven:
-        return "always"
-    days = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
-    return ", ".join(
-        f"{days[one.weekday - 1] if 1 <= one.weekday <= 7 else one.weekday} {one.period_begin}-{one.period_end}"
-        for one in times.regular_hours
-    )
+    show_location_facts(client.out, location)
+    show_evses(client.out, location.evses, of_location=True)
 
 
 async def remove_location(client: Client, location_id: Id, yes: Yes = False) -> None:

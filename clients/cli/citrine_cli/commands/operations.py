@@ -1,6 +1,5 @@
 """`citrine operation`: one action on many stations."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import with_operation
 from citrine_cli.progress import progress_line
+from citrine_cli.standard_input import read_input
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, labels_of
 from citrine_cli.targets import choice
 from citrine_cli.timeouts import LONGEST_TIMEOUT
@@ -101,7 +101,10 @@ async def start_operation(
     ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Show how far it is until it has ended, as watch does.")] = False,
 ) -> None:
-    """Do one action on many stations, some at a time."""
+    """Do one action on many stations, some at a time.
+
+    With --wait, the exit code is 1 if a station refused or failed.
+    """
     selection = pb.OperationSelection(
         all_stations=all_stations,
         station_id_prefix=prefix,
@@ -117,7 +120,7 @@ async def start_operation(
         selection.stations.location_ids.extend(location or ())
         selection.stations.groups.extend(group or ())
         selection.stations.labels.update(labels_of(label))
-    wanted = _action(action, parse_object(sys.stdin.read() if payload == "-" else payload))
+    wanted = _action(action, parse_object(read_input() if payload == "-" else payload))
     if timeout is not None:
         request = getattr(wanted, wanted.WhichOneof("action") or "")
         if "target" not in request.DESCRIPTOR.fields_by_name:
@@ -134,8 +137,9 @@ async def start_operation(
     )
     created = await client.citrine.operations.CreateOperation(pb.CreateOperationRequest(operation=operation))
     if wait:
-        created = await _until_ended(client, created)
-    _show(client, created)
+        _show_end(client, await _until_ended(client, created))
+    else:
+        _show(client, created)
 
 
 async def list_operations(
@@ -231,11 +235,7 @@ async def watch(client: Client, operation_id: OperationId) -> None:
 
     The exit code is 1 if a station refused or failed.
     """
-    operation = await _until_ended(client, await _get(client, operation_id))
-    _show(client, operation)
-    progress = operation.progress
-    if progress.refused or progress.failed:
-        raise CliError(f"{progress.refused} stations refused, and {progress.failed} failed")
+    _show_end(client, await _until_ended(client, await _get(client, operation_id)))
 
 
 async def cancel(
@@ -300,6 +300,18 @@ def _show(client: Client, operation: pb.Operation) -> None:
     client.out.line(f"operation {operation.operation_id} is {enum_word(operation, 'state')}: {_progress(operation)}")
 
 
+def _show_end(client: Client, operation: pb.Operation) -> None:
+    """Show an operation that has ended.
+
+    Raises:
+        CliError: When a station refused or failed.
+    """
+    _show(client, operation)
+    progress = operation.progress
+    if progress.refused or progress.failed:
+        raise CliError(f"{progress.refused} stations refused, and {progress.failed} failed")
+
+
 def _progress(operation: pb.Operation) -> str:
     progress = operation.progress
     parts = {
@@ -307,8 +319,7 @@ def _progress(operation: pb.Operation) -> str:
         "refused": progress.refused,
         "failed": progress.failed,
         "running": progress.running,
-        "waiting": progress.pending,
-        "offline": progress.offline,
+        f"waiting ({progress.offline} of them offline)" if progress.offline else "waiting": progress.pending,
         "skipped": progress.skipped,
         "expired": progress.expired,
         "cancelled": progress.cancelled,

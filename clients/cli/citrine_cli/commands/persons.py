@@ -15,6 +15,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError, warn
+from citrine_cli.whole_files import written_whole
 from citrine_words.words import enum_word, time_word
 
 __all__ = ["build"]
@@ -49,7 +50,7 @@ async def export_person(
     given = _token(token, kind, group)
     request = pb.ExportPersonRequest(id_token=given) if given else pb.ExportPersonRequest(group_id=group)
     is_empty = True
-    with file.open("w", encoding="utf-8") if file else nullcontext(sys.stdout) as out:
+    with written_whole(file) if file else nullcontext(sys.stdout) as out:
         async for row in client.citrine.persons.ExportPerson(request):
             is_empty = False
             out.write(json.dumps({"kind": row.kind, **MessageToDict(row.content)}, ensure_ascii=False) + "\n")

@@ -1,7 +1,6 @@
 """`citrine profile`: charging profiles, composite schedules, needs of vehicles, limits."""
 
 import asyncio
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +19,7 @@ from citrine_cli.errors import CliError, UsageError
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import key_of_transaction, listed_transaction, transaction_id_of
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
+from citrine_cli.standard_input import read_input
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.timeouts import DEFAULT_TIMEOUT, LONGEST_TIMEOUT, MARGIN
 from citrine_words.values import parse_object, parse_seconds
@@ -116,7 +116,7 @@ async def set_profile(
 ) -> None:
     """Set a charging profile, from flags or from JSON. The exit code is 1 if the station refuses it."""
     if content is not None:
-        profile = _profile_from_json(sys.stdin.read() if content == "-" else content)
+        profile = _profile_from_json(read_input() if content == "-" else content)
     else:
         profile = profile_from_flags(
             periods=periods or [],

@@ -15,7 +15,7 @@ from citrine.api.v1.charge_records_pb2 import (
     SettlementWait,
 )
 from citrine.api.v1.common_pb2 import TimeRange
-from citrine.api.v1.transactions_pb2 import SettleTransactionRequest, TransactionAnomaly
+from citrine.api.v1.transactions_pb2 import SettleTransactionRequest, Transaction, TransactionAnomaly
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, Reason, StationOption, TransactionId, key_of_settled
 from citrine_cli.prefixes import key_of_transaction, listed_transaction
@@ -147,7 +147,7 @@ async def settle_record(
     station_id, transaction_id = await key_of_settled(client, transaction_id, station, yes=yes)
     request = SettleTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     settled = await client.citrine.transactions.SettleTransaction(request)
-    record = await _made(client, station_id, transaction_id)
+    record = await _made(client, settled)
     if record is not None:
         _show(client, record)
     elif client.out.as_json:
@@ -193,12 +193,17 @@ async def list_unsettled(
     )
 
 
-async def _made(client: Client, station_id: str, transaction_id: str) -> ChargeRecord | None:
-    """Return the record of a transaction that was just settled; None if it takes too long."""
-    request = GetChargeRecordRequest(station_id=station_id, transaction_id=transaction_id)
+async def _made(client: Client, settled: Transaction) -> ChargeRecord | None:
+    """Return the record of a transaction that was just settled; None if it takes too long.
+
+    One that went on after an earlier settlement has records of that one already.
+    """
+    request = GetChargeRecordRequest(station_id=settled.station_id, transaction_id=settled.transaction_id)
     for _ in range(round(PATIENCE / LOOK)):
         try:
-            return await client.citrine.charge_records.GetChargeRecord(request)
+            record = await client.citrine.charge_records.GetChargeRecord(request)
+            if record.settle_time.ToNanoseconds() >= settled.settle_time.ToNanoseconds():
+                return record
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise

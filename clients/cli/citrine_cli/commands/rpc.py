@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import sys
 from collections.abc import AsyncIterable
 from contextlib import aclosing
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from citrine_cli.client import Client, client_command
 from citrine_cli.errors import UsageError
+from citrine_cli.standard_input import read_input
 from citrine_sdk import Method, methods
 
 __all__ = ["register"]
@@ -42,7 +42,7 @@ async def rpc(
     docs/api.md names the rpcs, and what their requests have. A duration is "30s", a time "2030-01-31T12:00:00Z".
     """
     called = _method(method)
-    requests = _requests(called, sys.stdin.read() if request == "-" else request)
+    requests = _requests(called, read_input() if request == "-" else request)
     stub: Any = getattr(getattr(client.citrine, called.attribute), called.name)
     if called.streams:
         await _print_stream(client, stub(iter(requests) if called.streams_requests else requests[0]), count)

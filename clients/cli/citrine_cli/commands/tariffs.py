@@ -47,6 +47,7 @@ from citrine_cli.errors import UsageError, warn
 from citrine_cli.filters import ChangedOption, changed_since
 from citrine_cli.message_files import read_message
 from citrine_words.prices import element_lines
+from citrine_words.times import OF_LOCATION
 from citrine_words.values import parse_seconds, parse_span, parse_time
 from citrine_words.words import count, money, time_word
 
@@ -95,7 +96,7 @@ Gross = Annotated[bool, typer.Option("--gross", help="Prices are with VAT.")]
 Least = Annotated[str, typer.Option("--min", metavar="PRICE", help="Least that a transaction costs, with VAT.")]
 LeastNeedsEnergy = Annotated[bool, typer.Option("--min-needs-energy", help="No minimum is due without energy.")]
 Most = Annotated[str, typer.Option("--max", metavar="PRICE", help="Most that a transaction costs, with VAT.")]
-Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Like Europe/Berlin.", show_default="UTC")]
+Zone = Annotated[str, typer.Option("--time-zone", metavar="ZONE", help="Like Europe/Berlin.", show_default=OF_LOCATION)]
 From = Annotated[str, typer.Option("--valid-from", metavar="TIME", help="Not valid before.")]
 To = Annotated[str, typer.Option("--valid-to", metavar="TIME", help="Not valid from then on.")]
 Texts = Annotated[list[str] | None, typer.Option("--text", metavar="LANG=TEXT", help="Text for drivers; repeat.")]
@@ -231,7 +232,7 @@ async def show_tariff(
         "tenant": found.tenant_id,
         "currency": found.currency,
         "prices are": "with VAT" if found.prices_include_tax else "without VAT",
-        "time zone": found.time_zone,
+        "time zone": found.time_zone or OF_LOCATION,
         "least without VAT": money(found.min_price.before_tax, found.currency),
         "least with VAT": money(found.min_price.after_tax, found.currency),
         "least without energy": "nothing" if found.min_price_needs_energy else "",

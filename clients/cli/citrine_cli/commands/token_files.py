@@ -19,7 +19,9 @@ from citrine_cli.errors import CliError, UsageError
 from citrine_cli.filters import ChangedOption
 from citrine_cli.line_breaks import write_line
 from citrine_cli.progress import ProgressLine, progress_line
+from citrine_cli.standard_input import read_input
 from citrine_cli.token_filters import Contract, Group, Owner, Prefix, StatusOnly, parse_filter
+from citrine_cli.whole_files import written_whole
 from citrine_words.token_files import FORMATS, TokenReader, write_csv, write_json_lines
 
 __all__ = ["add_commands"]
@@ -200,7 +202,7 @@ def _format(kind: str, file: str) -> str:
 @contextlib.contextmanager
 def _opened(file: str) -> Iterator[IO[str]]:
     if file == "-":
-        yield io.StringIO(sys.stdin.read())
+        yield io.StringIO(read_input())
         return
     try:
         # Spreadsheets begin a file with a byte order mark.
@@ -218,8 +220,5 @@ def _written(file: str) -> Iterator[IO[str]]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    try:
-        with open(file, "w", encoding="utf-8", newline="") as text:
-            yield text
-    except OSError as error:
-        raise UsageError(f"{file}: {os.strerror(error.errno) if error.errno else error}") from error
+    with written_whole(file) as text:
+        yield text

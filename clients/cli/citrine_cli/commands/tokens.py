@@ -38,6 +38,7 @@ from citrine_cli.token_contracts import (
 from citrine_cli.token_rules import parse_rules
 from citrine_cli.token_types import MaybeType, TokenId, TokenType, type_name
 from citrine_cli.token_views import list_tokens, prepaid_words, show_token
+from citrine_words.times import OF_LOCATION
 from citrine_words.values import parse_time
 
 __all__ = ["build"]
@@ -60,7 +61,10 @@ Times = Annotated[
     list[str],
     typer.Option("--time", metavar="SPAN", help='It may charge then only: "Mon-Fri 08:00-18:00"; repeatable.'),
 ]
-Zone = Annotated[str, typer.Option("--zone", metavar="ZONE", help="Time zone of --time: Europe/Amsterdam.")]
+Zone = Annotated[
+    str,
+    typer.Option("--zone", metavar="ZONE", help="Time zone of --time: Europe/Amsterdam.", show_default=OF_LOCATION),
+]
 MaxTransactions = Annotated[
     int, typer.Option("--max-transactions", metavar="N", help="That it may have at a time; 0 is any number.")
 ]

@@ -74,10 +74,37 @@ def test_native_is_sent_as_it_stands(citrine: Cli, core: ScriptedCore) -> None:
 
 def test_the_payload_comes_from_stdin(citrine: Cli, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch) -> None:
     core.on("Reset", REJECTED)
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"type": "Immediate"}'))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"type": "Immediate"}')))
 
     assert citrine("call", "CS-1", "Reset", "-").code == 0
     assert core.requests("Reset")[0].request.type == ocpp.RESET_ENUM_IMMEDIATE
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("call", "CS-1", "Reset", "-"),
+        ("rpc", "GetStation", "-"),
+        ("operation", "start", "Reset", "-", "--all"),
+        ("location", "add", "north", "--file", "-"),
+        ("token", "import", "-", "--format", "csv"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_stdin_is_utf_8_as_spreadsheets_write_it(
+    citrine: Cli, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Also where the locale is another one, in which Python reads anything."""
+
+    def told(content: bytes) -> str:
+        pipe = io.TextIOWrapper(io.BytesIO(content), encoding="ascii", errors="surrogateescape")
+        monkeypatch.setattr("sys.stdin", pipe)
+        ran = citrine(*words)
+        assert (ran.code, ran.out) == (2, "")
+        return ran.err
+
+    assert told(b"\xff") == "error: what is on stdin is not UTF-8\n"
+    assert "\ufeff" not in told(b"\xef\xbb\xbfnothing")
 
 
 def test_a_command_may_wait_for_an_offline_station(citrine: Cli, core: ScriptedCore) -> None:

@@ -120,7 +120,9 @@ def test_a_campaign_is_created(citrine: Cli, core: ScriptedCore) -> None:
         "--attempts", "3", "--attempt-delay", "90", "--hours", "22:00-05:30", "--zone", "Europe/Berlin",
     )  # fmt: skip
 
-    assert ran.lines == ["campaign spring is stopped: 1 succeeded, 2 failed, 2 waiting, 1 offline of 5 (60 % done)"]
+    assert ran.lines == [
+        "campaign spring is stopped: 1 succeeded, 2 failed, 2 waiting (1 of them offline) of 5 (60 % done)"
+    ]
     (request,) = core.requests("CreateFirmwareCampaign")
     asked = request.campaign
     assert asked.selection == campaigns.FirmwareSelection(station_ids=["CS-1", "CS-2"], vendor_name="Example")

@@ -65,9 +65,12 @@ def test_what_is_watched_is_shown_once_it_has_ended(citrine: Cli, core: Scripted
     good = citrine("operation", "watch", "night")
     core.on("GetOperation", ended(succeeded=2, refused=1, failed=1))
     bad = citrine("operation", "watch", "night")
+    core.on("CreateOperation", operation())
+    started = citrine("operation", "start", "Reset", '{"type": "OnIdle"}', "--all", "--wait")
 
     assert good.lines == ["operation night is completed: 4 succeeded of 4 (100 % done)"]
-    assert (good.code, bad.code) == (0, 1)
+    assert (good.code, bad.code, started.code) == (0, 1, 1)
+    assert (started.out, started.err) == (bad.out, bad.err)
     assert "1 stations refused, and 1 failed" in bad.err
 
 

@@ -1,9 +1,11 @@
 """`citrine person`: what is asked, what is written, and what is waited for."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -44,6 +46,22 @@ def test_a_person_is_exported_as_a_row_a_line_to_stdout_or_a_file(
         pb.ExportPersonRequest(id_token=IdToken(id_token="AB", type="ISO14443")),
         pb.ExportPersonRequest(group_id="FAMILY"),
     ]
+
+
+def test_an_export_that_ends_early_leaves_the_file_of_before(citrine: Cli, core: ScriptedCore, tmp_path: Path) -> None:
+    def ends(request: pb.ExportPersonRequest, context: grpc.ServicerContext) -> Iterator[pb.ExportPersonResponse]:
+        yield row("tokens", id_token="AB")
+        context.abort(grpc.StatusCode.INTERNAL, "it broke")
+
+    core.on("ExportPerson", ends)
+    (before := tmp_path / "person.jsonl").write_text("of before\n")
+
+    broken = citrine("person", "export", "AB", "--file", "person.jsonl")
+    nowhere = citrine("person", "export", "AB", "--file", "no/such/folder.jsonl")
+
+    assert (broken.code, before.read_text()) == (1, "of before\n")
+    assert [one.name for one in tmp_path.glob("person*")] == ["person.jsonl"]
+    assert (nowhere.code, nowhere.err) == (2, "error: no/such/folder.jsonl: No such file or directory\n")
 
 
 def test_an_erasure_is_waited_for_if_asked(citrine: Cli, core: ScriptedCore) -> None:

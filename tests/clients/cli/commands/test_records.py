@@ -1,5 +1,7 @@
 """`citrine record`, and `citrine transaction credit`."""
 
+import re
+
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -75,6 +77,19 @@ def test_a_transaction_is_settled_by_hand_and_its_record_shown(citrine: Cli, cor
     assert [one.reason for one in core.requests("SettleTransaction")] == ["month ends"]
     for words in ("1.19 EUR", "VAT 19%", "operator", "repriced"):
         assert words in ran.out
+
+
+def test_the_record_of_an_earlier_settlement_is_not_that_of_this_one(citrine: Cli, core: ScriptedCore) -> None:
+    """A transaction that went on after it was settled, and is settled again."""
+    again = Timestamp(seconds=ENDED.seconds + 60)
+    core.on("GetTransaction", Transaction(station_id="CS-1", transaction_id="T-1", end_time=ENDED))
+    core.on("SettleTransaction", Transaction(station_id="CS-1", transaction_id="T-1", settle_time=again))
+    records = [pb.ChargeRecord(revision=1, settle_time=ENDED), pb.ChargeRecord(revision=2, settle_time=again)]
+    core.on("GetChargeRecord", lambda request, context: records.pop(0))
+
+    ran = citrine("record", "settle", "T-1", "--reason", "again")
+
+    assert re.search(r"^revision +2$", ran.out, re.MULTILINE)
 
 
 def test_what_is_not_settled_says_what_it_waits_for(citrine: Cli, core: ScriptedCore) -> None:
