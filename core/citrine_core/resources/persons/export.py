@@ -1,5 +1,6 @@
 """Reads each row in which a person is named, as an object, without what it says of others."""
 
+import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -32,6 +33,8 @@ async def export_rows(
             async with unit_of_work(read_only=True) as work:
                 rows = await place.read(work.session, tenant_id, after, AT_ONCE, whole=True)
             for row in rows:
+                # Rows may be large, and of a group there may be thousands of ids.
+                await asyncio.sleep(0)
                 if place.replaced(row, person):
                     yield place.name, _shown(place, row, person)
             rows_left = len(rows) == AT_ONCE

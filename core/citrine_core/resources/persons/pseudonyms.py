@@ -11,8 +11,9 @@ of another type is that of somebody else.
 
 import re
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from citrine_core.resources.persons.fields import ANY, CONTRACT, TOKEN
@@ -32,6 +33,9 @@ SHORTEST = 8
 
 OF_OTHERS = 16
 """Letters of the pseudonym of an id that is looked for in no text: one of fewer letters might be somebody's id."""
+
+FEW = 64
+"""Most ids of a length that are looked for in a content one by one."""
 
 _CONTRACT = re.compile(rb"[a-z]{2}[0-9a-z]{9,13}", re.IGNORECASE)
 """Ids of contracts without separators."""
@@ -77,31 +81,72 @@ def is_distinctive(value: str) -> bool:
     return len(known) >= SHORTEST and any(map(bytes.isdigit, _each(known))) and value.upper() not in _TYPES
 
 
+class _Spellings:
+    """How an id may be written. A person may have thousands of ids, of which few are ever met."""
+
+    def __init__(self, identity: Identity, place: int) -> None:
+        self.identity = identity
+        self.place = place
+        """Which one of the person it is."""
+
+    @cached_property
+    def any(self) -> re.Pattern[bytes]:
+        """Where nothing but ids stands."""
+        return _any_spelling(self.identity.value)
+
+    @cached_property
+    def whole(self) -> re.Pattern[bytes]:
+        """In a field with an id."""
+        return _whole_pattern(self.identity.value)
+
+    @cached_property
+    def anywhere(self) -> re.Pattern[bytes] | None:
+        """In a text. None: there it may be something else."""
+        return _pattern(self.identity.value) if is_distinctive(self.identity.value) else None
+
+
 class Person:
-    """The ids of one person."""
+    """The ids of one person, or of all of a group."""
 
     def __init__(self, identities: Sequence[Identity]) -> None:
-        self._any = [(_any_spelling(one.value), one) for one in identities]
-        self._whole = [(_whole_pattern(one.value), one) for one in identities]
-        self._known = [(_pattern(one.value), one) for one in identities if is_distinctive(one.value)]
-        escaped = any(one in identity.value for identity in identities for one in '"\\/')
-        # In JSON, these characters may be written in another way.
-        self._somewhere = None if escaped else re.compile(b"|".join(one.pattern for one, _ in self._any), re.IGNORECASE)
+        self._identities = identities
+        self._by_key: dict[bytes, list[_Spellings]] = {}
+        for place, one in enumerate(identities):
+            self._by_key.setdefault(_key(one.value.encode()), []).append(_Spellings(one, place))
+        self._by_length: dict[int, set[bytes]] = {}
+        for key in self._by_key:
+            self._by_length.setdefault(len(key), set()).add(key)
+        # In JSON, some characters may be written in another way. Of some ids, nothing is left without separators.
+        self._may_be_anywhere = any(
+            not one.value.encode().translate(None, SEPARATORS) or any(char in one.value for char in '"\\/')
+            for one in identities
+        )
 
     def may_be_in(self, content: bytes) -> bool:
         """Return whether any id is in a content, perhaps as a part of something else."""
-        return self._somewhere is None or self._somewhere.search(content) is not None
+        return self._may_be_anywhere or next(self._keys_in(content), None) is not None
+
+    def _keys_in(self, content: bytes) -> Iterator[bytes]:
+        """Yield the keys of ids that may be in a content, some of them more than once."""
+        plain = content.translate(None, SEPARATORS).lower()
+        for length, keys in self._by_length.items():
+            if len(keys) <= FEW:
+                yield from (key for key in keys if key in plain)
+            else:
+                parts = (plain[at : at + length] for at in range(len(plain) - length + 1))
+                yield from (part for part in parts if part in keys)
 
     def keys_of(self, lookups: Collection[str]) -> Collection[tuple[str, str]]:
         """Return the lookups of the tokens, each with its type; empty: of any type."""
-        tokens = [one for _, one in self._any if one.kind in (ANY, TOKEN)]
+        tokens = [one for one in self._identities if one.kind in (ANY, TOKEN)]
         keys = {(lookup_of(one.value, one.type), one.type) for one in tokens}
         return keys | {(one, "") for one in set(lookups) - {lookup for lookup, _ in keys}}
 
     def has_id(self, value: str, kind: str = ANY, type_name: str = "") -> bool:
         """Return whether a value is one of the ids."""
         encoded = value.encode()
-        return any(pattern.fullmatch(encoded) and one.may_be(kind, type_name) for pattern, one in self._whole)
+        known = self._by_key.get(_key(encoded), ())
+        return any(one.whole.fullmatch(encoded) and one.identity.may_be(kind, type_name) for one in known)
 
     def replace_id(self, value: Any, kind: str = ANY, type_name: str = "", *, without_separators: bool = False) -> Any:
         """Return a value of a field of ids, replaced if it is one of the person.
@@ -114,9 +159,10 @@ class Person:
         """
         if isinstance(value, str):
             encoded = value.encode()
-            for pattern, identity in self._any if without_separators else self._whole:
-                if pattern.fullmatch(encoded) and identity.may_be(kind, type_name):
-                    return _spell(encoded, identity.pseudonym).decode()
+            for one in self._by_key.get(_key(encoded), ()):
+                pattern = one.any if without_separators else one.whole
+                if pattern.fullmatch(encoded) and one.identity.may_be(kind, type_name):
+                    return _spell(encoded, one.identity.pseudonym).decode()
         return value
 
     def replace(self, value: Any) -> Any:
@@ -128,12 +174,14 @@ class Person:
         return self._replace(value) if isinstance(value, bytes) else value
 
     def _replace(self, content: bytes) -> bytes:
-        for pattern, identity in self._known:
-            found = [one.span() for one in pattern.finditer(content) if _is_whole(content, *one.span())]
-            if found:
+        met = {one.place: one for key in self._keys_in(content) for one in self._by_key[key]}
+        for _, one in sorted(met.items()):
+            spans = [found.span() for found in one.anywhere.finditer(content)] if one.anywhere else []
+            spans = [span for span in spans if _is_whole(content, *span)]
+            if spans:
                 changed = bytearray(content)
-                for start, end in found:
-                    changed[start:end] = _spell(content[start:end], identity.pseudonym)
+                for start, end in spans:
+                    changed[start:end] = _spell(content[start:end], one.identity.pseudonym)
                 content = bytes(changed)
         return content
 
@@ -141,6 +189,11 @@ class Person:
 def _significant(value: str) -> bytes:
     """Return the bytes of an id without separators; of one that has nothing else, all."""
     return value.encode().translate(None, SEPARATORS) or value.encode()
+
+
+def _key(value: bytes) -> bytes:
+    """Return what all spellings of an id have in common, in any case and with any separators."""
+    return (value.translate(None, SEPARATORS) or value).lower()
 
 
 def _each(value: bytes) -> Sequence[bytes]:

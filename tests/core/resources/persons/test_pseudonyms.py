@@ -42,6 +42,27 @@ def test_ids_are_found_whole(person: Person, stored: str, replaced: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("identity", "stored"),
+    [
+        pytest.param(Identity("04A2B3C8", "ghjkmnpq"), "token 04:a2:b3:c8 of 04A2B3C8.", id="card"),
+        pytest.param(Identity("DE-ABC-C00000001-X", "ghjkmnpqrstvwxy"), "DEABCC00000001X", id="contract"),
+        pytest.param(Identity("fleet-4711-Süd", "ghjkmnpqrstvw"), "of fleet-4711-Süd", id="group"),
+        pytest.param(Identity('a"b4711\\12', "ghjkmnpqrs"), 'a"b4711\\12', id="written in another way in JSON"),
+    ],
+)
+def test_one_of_thousands_of_ids_is_found_as_one_alone_is(identity: Identity, stored: str) -> None:
+    """A fleet has as many, in as many spellings, and each row of the tenant is looked at."""
+    alone = Person([identity])
+    fleet = Person([*(Identity(f"{number:0{8 + number % 3 * 6}X}", "g" * 8) for number in range(6000)), identity])
+
+    assert fleet.replace(stored) == alone.replace(stored) != stored
+    assert fleet.replace_id(identity.value) == alone.replace_id(identity.value) != identity.value
+    assert fleet.has_id(identity.value)
+    assert fleet.may_be_in(stored.encode())
+    assert fleet.may_be_in(b"nothing of them") == alone.may_be_in(b"nothing of them")
+
+
+@pytest.mark.parametrize(
     ("stored", "replaced"),
     [
         pytest.param('{"a":12500000,"b":"12500000"}', '{"a":12500000,"b":"ghjkmnpq"}', id="a-number"),
