@@ -229,11 +229,15 @@ def _energy(mix: EnergyMix) -> str:
 
 
 def _limits(place: ParkingPlace) -> str:
-    units = {"max_vehicle_weight": ("weight", "kg")}
-    for part in ("height", "length", "width"):
-        units[f"max_vehicle_{part}"] = (part, "cm")
-    limits = [f"{word} {number(place, name)} {unit}" for name, (word, unit) in units.items() if place.HasField(name)]
-    return ", ".join([*limits, *([duration_word(place.time_limit)] if place.HasField("time_limit") else [])])
+    limits = {
+        "weight": (number(place, "max_vehicle_weight"), "kg"),
+        "height": (number(place, "max_vehicle_height"), "cm"),
+        "length": (number(place, "max_vehicle_length"), "cm"),
+        "width": (number(place, "max_vehicle_width"), "cm"),
+        "space": ("x".join(filter(None, (number(place, f"parking_space_{one}") for one in ("length", "width")))), "cm"),
+    }
+    said = [f"{word} {most} {unit}" for word, (most, unit) in limits.items() if most]
+    return ", ".join([*said, *([duration_word(place.time_limit)] if place.HasField("time_limit") else [])])
 
 
 def _rules(place: ParkingPlace) -> str:

@@ -22,6 +22,7 @@ from citrine_core.blocks.local_auth_list.messages import DIFFERENTIAL, FULL, Ent
 from citrine_core.blocks.local_auth_list.models import LocalList
 from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.db import UnitOfWork
+from citrine_core.db.unit_of_work import stay_alive
 from citrine_core.errors import CoreError, DatabaseUnavailable, FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
 from citrine_core.jobs import Job
@@ -229,7 +230,8 @@ class LocalLists:
         limit = (await lists.limits(row.tenant_id, row.station_id)).entries
         for place, token in enumerate(tokens):
             if place % PAUSE == PAUSE - 1:
-                # A long list must not block the event loop.
+                # A long list must not block the event loop, nor look as if this process stood still.
+                await stay_alive()
                 await asyncio.sleep(0)
             if everything and limit is not None and len(entries) > limit:
                 # All of them are sent: it is known before it takes long.
