@@ -34,6 +34,9 @@ _PREPARED = ("42P05", "26000")
 _UNSUPPORTED = "unsupported startup parameter"
 """What PgBouncer answers to a setting that it does not know, and is not configured to ignore."""
 
+_BY_STATEMENT = "statement pooling mode"
+"""What PgBouncer answers to a transaction where it shares sessions by statement."""
+
 _HINT = "see PgBouncer in docs/deployment.md"
 
 
@@ -55,7 +58,7 @@ async def find_pooler_problem(engine: AsyncEngine) -> str | None:
     except DBAPIError as error:
         if _UNSUPPORTED in str(error.orig):
             return f"a connection pooler refuses settings of the connection: {_HINT}"
-        if getattr(error.orig, "sqlstate", None) in _PREPARED:
+        if _BY_STATEMENT in str(error.orig) or getattr(error.orig, "sqlstate", None) in _PREPARED:
             return _shared()
         raise
     return None
