@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.events.v1.events_pb2 import Event
-from citrine_ocpi.feed import Effect, Listener, follower
+from citrine_ocpi.feed import Effect, Listener, Subject, follower
 from citrine_ocpi.feed.tables import FeedRow
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Endpoint
@@ -81,6 +81,25 @@ class Seen:
                 await self.changed.wait()
 
 
+class SeenTogether(Seen):
+    """The same, which stores what events of one batch say by one effect."""
+
+    def __call__(self, services: Services) -> "Seen":
+        self._isolation = services.isolation
+        return self
+
+    async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
+        ids = [one.token_changed.token.id_token for one in events]
+        return await self._isolation.together([(Subject("", one), partial(self._make, one)) for one in ids], self._all)
+
+    async def _make(self, id_token: str) -> str:
+        return id_token
+
+    async def _all(self, session: AsyncSession, ids: Sequence[str]) -> None:
+        for one in ids:
+            await self._store(session, id_token=one)
+
+
 @pytest.fixture
 async def core(sqlite_url: str, tmp_path: Path) -> AsyncIterator[RunningCore]:
     """A core on SQLite: what is followed is the same on each database."""
@@ -125,8 +144,11 @@ async def test_an_event_that_can_not_be_understood_ends_nothing(core: RunningCor
         await seen.wait_for(lambda: seen.ids == ["01", "02"])
 
 
-async def test_what_can_not_be_stored_is_left_out_and_counted(core: RunningCore, tmp_path: Path) -> None:
-    seen = Seen()
+@pytest.mark.parametrize("kind", [Seen, SeenTogether])
+async def test_what_can_not_be_stored_is_left_out_and_counted(
+    core: RunningCore, tmp_path: Path, kind: type[Seen]
+) -> None:
+    seen = kind()
     async with adapter(core, tmp_path, seen):
         await seen.wait_for(lambda: seen.caught_up == [None])
     for id_token in ("01", "unwritable", "02"):

@@ -91,11 +91,13 @@ class DeliveryRepository:
         rows = (await self._session.scalars(claimed)).all()
         return sorted(rows, key=lambda row: row.delivery_id)
 
-    async def finish(self, delivery_id: int, revision: int, until: datetime) -> bool:
-        """Delete what a partner has got. Return False if there is a newer version of it."""
-        is_own = (DeliveryRow.delivery_id == delivery_id, DeliveryRow.lease_time == until)
-        result = await self._session.execute(delete(DeliveryRow).where(*is_own, DeliveryRow.revision == revision))
-        return bool(getattr(result, "rowcount", 0))
+    async def finish(self, rows: Sequence[DeliveryRow], until: datetime) -> set[int]:
+        """Delete what a partner has got, and return the ids of it. The others have newer versions."""
+        revisions = tuple_(DeliveryRow.delivery_id, DeliveryRow.revision)
+        wanted = revisions.in_([(row.delivery_id, row.revision) for row in rows])
+        gone = delete(DeliveryRow).where(wanted, DeliveryRow.lease_time == until).returning(DeliveryRow.delivery_id)
+        result = await self._session.execute(gone.execution_options(synchronize_session=False))
+        return {*result.scalars()}
 
     async def release(self, delivery_id: int, until: datetime, **values: Any) -> None:
         """Have anybody send something again, with other values."""
@@ -129,15 +131,14 @@ class DeliveryRepository:
         query = select(DeliveryRow).where(DeliveryRow.delivery_id.in_(delivery_ids))
         return (await self._session.scalars(query)).all()
 
-    async def forget_dead(self, row: DeliveryRow) -> None:
-        """Delete what was given up of the object of a delivery: the partner has, or will never get, a newer version."""
-        await self._session.execute(
-            delete(DeliveryRow).where(
-                DeliveryRow.partner_id == row.partner_id,
-                DeliveryRow.object_key == row.object_key,
-                DeliveryRow.dead_time.is_not(None),
-            )
+    async def forget_dead(self, rows: Sequence[DeliveryRow]) -> None:
+        """Delete what was given up of the objects of deliveries: partners have, or will never get, newer versions."""
+        places = [(row.partner_id, row.object_key) for row in rows]
+        dead = (
+            tuple_(DeliveryRow.partner_id, DeliveryRow.object_key).in_(places),
+            DeliveryRow.dead_time.is_not(None),
         )
+        await self._session.execute(delete(DeliveryRow).where(*dead).execution_options(synchronize_session=False))
 
     async def remove_dead_of(self, object_keys: Collection[str]) -> None:
         """Delete what was given up of objects, for whomever it was."""

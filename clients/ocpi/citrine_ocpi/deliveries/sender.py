@@ -149,33 +149,48 @@ class Sender:
         now = self._clock()
         async with self._database.writing() as session:
             repository = DeliveryRepository(session)
+            is_over = (Outcome.DELIVERED, Outcome.UNWANTED)
+            await self._finish([(row, result) for row, result in done if result.outcome in is_over], repository, until)
             for row, result in done:
-                await self._store_one(repository, row, result, until, now)
+                if result.outcome not in is_over:
+                    await self._put_back(repository, row, result, until, now)
                 if result.location:
                     for notify in self._outbox.acknowledged:
                         await notify(session, row, result.location)
             await self._store_circuit(repository, partner_id, [result for _, result in done], now)
 
-    async def _store_one(
-        self, repository: DeliveryRepository, row: DeliveryRow, result: Attempt, until: datetime, now: datetime
+    async def _finish(
+        self, done: Sequence[tuple[DeliveryRow, Attempt]], repository: DeliveryRepository, until: datetime
     ) -> None:
-        outcome = result.outcome.name.lower()
-        if result.outcome in (Outcome.DELIVERED, Outcome.UNWANTED):
-            if not await repository.finish(row.delivery_id, row.revision, until):
+        """Store what needs no other attempt."""
+        if not done:
+            return
+        now = self._clock()
+        finished = await repository.finish([row for row, _ in done], until)
+        delivered = [row for row, result in done if result.outcome is Outcome.DELIVERED]
+        # The partner has newer versions than what was given up. What is posted has one version.
+        if replaced := [row for row in delivered if row.method != "POST"]:
+            await repository.forget_dead(replaced)
+        for row, result in done:
+            if row.delivery_id not in finished:
                 # A newer version of it came meanwhile.
                 await repository.release(row.delivery_id, until, attempts=0, create_time=now, due_time=now)
-            if result.outcome is Outcome.DELIVERED:
-                if row.method != "POST":
-                    # The partner has a newer version than what was given up.
-                    await repository.forget_dead(row)
-                self._metrics.delivery_delay.labels(row.module).observe((now - row.create_time).total_seconds())
-        elif result.outcome is Outcome.REFUSED or now - row.create_time > self._retention:
+            self._metrics.deliveries.labels(row.module, result.outcome.name.lower()).inc()
+        for row in delivered:
+            self._metrics.delivery_delay.labels(row.module).observe((now - row.create_time).total_seconds())
+
+    async def _put_back(
+        self, repository: DeliveryRepository, row: DeliveryRow, result: Attempt, until: datetime, now: datetime
+    ) -> None:
+        """Store what became of an attempt after which another one is needed, or none is of use."""
+        outcome = result.outcome.name.lower()
+        if result.outcome is Outcome.REFUSED or now - row.create_time > self._retention:
             outcome = "dead"
             _logger.warning(
                 "a delivery was given up",
                 extra={"partner": row.partner_id, "object": row.object_key, "problem": result.problem},
             )
-            await repository.forget_dead(row)
+            await repository.forget_dead([row])
             await repository.release(
                 row.delivery_id, until, dead_time=now, attempts=row.attempts + 1, problem=result.problem
             )

@@ -1,8 +1,11 @@
 """One object of which nothing can be made or stored is left out: it ends neither the feed nor what is of others."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Generic, TypeVar
 
 import grpc
 from pydantic import ValidationError
@@ -13,10 +16,15 @@ from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.feed.left_out import LeftOutRepository, Subject
 from citrine_ocpi.metrics import Metrics
 
-__all__ = ["Effect", "Isolation", "NotShown", "is_passing"]
+__all__ = ["Effect", "Isolation", "NotShown", "Together", "is_passing"]
 
 Effect = Callable[[AsyncSession], Awaitable[None]]
 """Stores what follows from events, within the transaction that stores how far they were followed."""
+
+ItemT = TypeVar("ItemT")
+
+AT_A_TIME = 20
+"""Objects that are made at the same time."""
 
 _LATER = frozenset(
     {
@@ -95,6 +103,28 @@ class _Named:
         await self.isolation.shown(session, self.subject)
 
 
+@dataclass(frozen=True)
+class Together(Generic[ItemT]):
+    """The effect of several objects, which are stored by the same statements, or each by itself where one can't be."""
+
+    isolation: "Isolation"
+    items: Sequence[tuple[Subject, ItemT]]
+    """What they are made of."""
+    store: Callable[[AsyncSession, Sequence[ItemT]], Awaitable[None]]
+
+    async def __call__(self, session: AsyncSession) -> None:
+        await self.store(session, [item for _, item in self.items])
+        for subject, _ in self.items:
+            await self.isolation.shown(session, subject)
+
+    def apart(self) -> Sequence[Effect]:
+        """Return the effect of each object."""
+        return [_Named(self.isolation, subject, partial(self._store_one, item)) for subject, item in self.items]
+
+    async def _store_one(self, item: ItemT, session: AsyncSession) -> None:
+        await self.store(session, [item])
+
+
 class Isolation:
     """Leaves out what can't be made or stored, says so in the log and on a list, and counts it.
 
@@ -125,9 +155,35 @@ class Isolation:
         except Exception as error:
             return [self.left_out(subject, error)]
 
+    async def together(
+        self,
+        objects: Sequence[tuple[Subject, Callable[[], Awaitable[ItemT | None]]]],
+        store: Callable[[AsyncSession, Sequence[ItemT]], Awaitable[None]],
+    ) -> list[Effect]:
+        """Return the effects of objects that are stored by the same statements.
+
+        Args:
+            objects: What each is, and what returns what it is made of. None: there is nothing to store.
+            store: Stores those that can be made.
+        """
+        limit = asyncio.Semaphore(AT_A_TIME)
+        effects: list[Effect] = []
+
+        async def make(subject: Subject, making: Callable[[], Awaitable[ItemT | None]]) -> ItemT | None:
+            async with limit:
+                try:
+                    return await making()
+                except Exception as error:
+                    effects.append(self.left_out(subject, error))
+                    return None
+
+        made = await asyncio.gather(*(make(*each) for each in objects))
+        items = [(subject, item) for (subject, _), item in zip(objects, made, strict=True) if item is not None]
+        return [Together(self, items, store), *effects] if items else effects
+
     async def store(self, session: AsyncSession, effects: Sequence[Effect]) -> None:
         """Store effects, each by itself in a transaction: those that can't be stored are left out."""
-        for effect in effects:
+        for effect in (one for each in effects for one in (each.apart() if isinstance(each, Together) else [each])):
             try:
                 async with session.begin_nested():
                     await effect(session)

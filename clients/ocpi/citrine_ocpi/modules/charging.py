@@ -1,7 +1,7 @@
 """What sessions and charge detail records have in common: prices, periods, tokens, and ids made from the core's."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -110,7 +110,7 @@ def cdr_token(token: IdToken, owner: Owner, version: Version) -> Fields:
 
 
 def price(amount: Amount, taxes: Iterable[Tax], version: Version, *, sign: int = 1) -> Fields:
-    """Return a sum of money. In 2.3.0 it says each tax; what rounding left over is in the last one.
+    """Return a sum of money. In 2.3.0 it says each tax.
 
     Args:
         amount: Without tax and with it.
@@ -124,15 +124,21 @@ def price(amount: Amount, taxes: Iterable[Tax], version: Version, *, sign: int =
     return {"before_taxes": sign * before, "taxes": _taxes(after - before, [*taxes], sign)}
 
 
-def _taxes(total: Decimal, taxes: Sequence[Tax], sign: int) -> list[Fields]:
+def _taxes(total: Decimal, taxes: Iterable[Tax], sign: int) -> list[Fields]:
+    """Return taxes, the highest rate first. What rounding of the total left over is in the greatest one."""
+    amounts = [(one, Decimal(one.amount or 0)) for one in sorted(taxes, key=_by_rate)]
+    rest = total - sum((amount for _, amount in amounts), Decimal(0))
+    greatest = max(range(len(amounts)), key=lambda number: amounts[number][1], default=None)
     found: list[Fields] = []
-    left = total
-    for place, tax in enumerate(taxes, 1):
-        amount = left if place == len(taxes) else Decimal(tax.amount or 0)
-        left -= amount
+    for number, (tax, amount) in enumerate(amounts):
         percentage = Decimal(tax.percent) if tax.percent else None
-        found.append({"name": tax.type, "percentage": percentage, "amount": sign * amount})
+        whole = amount + rest if number == greatest else amount
+        found.append({"name": tax.type, "percentage": percentage, "amount": sign * whole})
     return found or ([{"name": "VAT", "amount": sign * total}] if total else [])
+
+
+def _by_rate(tax: Tax) -> tuple[Decimal, str]:
+    return -Decimal(tax.percent or 0), tax.type
 
 
 def hours(duration: Duration) -> Decimal:

@@ -1,6 +1,7 @@
 """Whose a token is: the party that the core knows it to belong to, remembered for a while."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import grpc
@@ -9,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.locations_pb2 import PublishToken
 from citrine.api.v1.tokens_pb2 import TOKEN_WHITELIST_ALWAYS, GetTokenRequest, ListTokensRequest, Token
 from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_ocpi.models import v2_3_0
 from citrine_ocpi.modules.charging import Owner
 from citrine_ocpi.modules.tokens.mapping import core_type
 from citrine_ocpi.modules.tokens.repository import TokenRepository
@@ -77,14 +77,16 @@ class Owners:
             raise
 
 
-async def as_known(session: AsyncSession, owner: Owner, token: IdToken) -> Owner:
-    """Return an owner with the type by which it knows a token, which stations know by another one."""
-    uid = owner.uid or token.id_token
-    party = owner.party
-    keys = {(party.country_code, party.party_id, uid.lower(), str(one)): str(one) for one in v2_3_0.TokenType}
-    found = await TokenRepository(session).find([*keys])
-    said = sorted(keys[key] for key in found if core_type(uid, keys[key]) == token.type)
-    return replace(owner, type=said[0]) if said else owner
+async def as_known(session: AsyncSession, tokens: Sequence[tuple[Owner, IdToken]]) -> Sequence[Owner]:
+    """Return owners of tokens with the types by which they know these, which stations know by others."""
+    uids = [owner.uid or token.id_token for owner, token in tokens]
+    parties = [owner.party for owner, _ in tokens]
+    told = await TokenRepository(session).types_of([*zip(parties, uids, strict=True)])
+    found = []
+    for (owner, token), uid in zip(tokens, uids, strict=True):
+        said = sorted(one for one in told.get((owner.party, uid.lower()), ()) if core_type(uid, one) == token.type)
+        found.append(replace(owner, type=said[0]) if said else owner)
+    return found
 
 
 def _owner(token: Token) -> Owner | None:

@@ -1,5 +1,6 @@
 """What is asked of the tables of published objects, and written to them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,6 +67,14 @@ class PublishedRepository:
         same = select(PublishedRow).where(PublishedRow.module == module, PublishedRow.source == source)
         return (await self._session.scalars(same.order_by(PublishedRow.published_id))).all()
 
+    async def find_by_sources(self, module: str, sources: Collection[str]) -> Mapping[str, PublishedRow]:
+        """Return the first object that was made of each thing, where there is one."""
+        wanted = (PublishedRow.module == module, PublishedRow.source.in_(sources))
+        rows = await self._session.scalars(
+            select(PublishedRow).where(*wanted).order_by(PublishedRow.published_id.desc())
+        )
+        return {row.source: row for row in rows}
+
     async def find_of_token(self, uid: str) -> Sequence[PublishedRow]:
         """Return the objects of tokens of a uid, of whatever type."""
         same = PublishedRow.token_lookup == lookup_of(uid)
@@ -118,32 +127,49 @@ class PublishedRepository:
 
     async def audience(self, row: PublishedRow) -> set[Party]:
         """Return who may see an object."""
-        rows = await self._session.scalars(select(AudienceRow).where(AudienceRow.published_id == row.published_id))
-        return {Party(one.country_code, one.party_id) for one in rows}
+        return (await self._audiences([row]))[row.published_id]
 
     async def store(self, published: Published) -> PublishedRow:
         """Store an object in the place of what was stored of it."""
         row = await self.find_exact(published.module, published.object_id)
-        if row is None:
-            row = PublishedRow(module=published.module, object_id=published.object_id)
-            self._session.add(row)
-        row.source, row.last_updated = published.source, published.last_updated
-        row.country_code, row.party_id = published.party.country_code, published.party.party_id
-        row.bodies, row.state = {**published.bodies}, {**published.state}
-        row.token_lookup = lookup_of(uid_of(row.bodies)) or None
-        await self._session.flush()
-        await self._set_audience(row, published.audience)
-        return row
+        (stored,) = await self.store_all([(row, published)])
+        return stored
 
-    async def _set_audience(self, row: PublishedRow, audience: Iterable[Party]) -> None:
-        wanted, known = {*audience}, await self.audience(row)
+    async def store_all(self, objects: Sequence[tuple[PublishedRow | None, Published]]) -> Sequence[PublishedRow]:
+        """Store objects, each in the place of what is stored of it (None: nothing), and return what is stored then."""
+        rows = []
+        for known, published in objects:
+            row = known or PublishedRow(module=published.module, object_id=published.object_id)
+            row.source, row.last_updated = published.source, published.last_updated
+            row.country_code, row.party_id = published.party.country_code, published.party.party_id
+            row.bodies, row.state = {**published.bodies}, {**published.state}
+            row.token_lookup = lookup_of(uid_of(row.bodies)) or None
+            rows.append(row)
+        self._session.add_all(rows)
+        await self._session.flush()
+        known_rows = [row for row, (known, _) in zip(rows, objects, strict=True) if known is not None]
+        audiences = await self._audiences(known_rows)
+        for row, (_, published) in zip(rows, objects, strict=True):
+            await self._set_audience(row, audiences[row.published_id], {*published.audience})
+        await self._session.flush()
+        return rows
+
+    async def _audiences(self, rows: Sequence[PublishedRow]) -> Mapping[int, set[Party]]:
+        found: dict[int, set[Party]] = defaultdict(set)
+        ids = [row.published_id for row in rows]
+        if ids:
+            for one in await self._session.scalars(select(AudienceRow).where(AudienceRow.published_id.in_(ids))):
+                found[one.published_id].add(Party(one.country_code, one.party_id))
+        return found
+
+    async def _set_audience(self, row: PublishedRow, known: set[Party], wanted: set[Party]) -> None:
         for party in known - wanted:
             own = (AudienceRow.country_code == party.country_code, AudienceRow.party_id == party.party_id)
             await self._session.execute(delete(AudienceRow).where(AudienceRow.published_id == row.published_id, *own))
-        for party in wanted - known:
-            one = AudienceRow(published_id=row.published_id, country_code=party.country_code, party_id=party.party_id)
-            self._session.add(one)
-        await self._session.flush()
+        self._session.add_all(
+            AudienceRow(published_id=row.published_id, country_code=party.country_code, party_id=party.party_id)
+            for party in wanted - known
+        )
 
     async def page(
         self,
@@ -179,10 +205,16 @@ class PublishedRepository:
 
     async def recipients(self, row: PublishedRow) -> set[str]:
         """Return the partners who were sent an object."""
-        rows = await self._session.scalars(
-            select(ReceiptRow.partner_id).where(ReceiptRow.published_id == row.published_id)
-        )
-        return {*rows}
+        return (await self.recipients_of([row]))[row.published_id]
+
+    async def recipients_of(self, rows: Sequence[PublishedRow]) -> Mapping[int, set[str]]:
+        """Return the partners who were sent objects, by the number of each."""
+        found: dict[int, set[str]] = defaultdict(set)
+        own = ReceiptRow.published_id.in_([row.published_id for row in rows])
+        query = select(ReceiptRow.published_id, ReceiptRow.partner_id).where(own)
+        for published_id, partner_id in await self._session.execute(query) if rows else ():
+            found[published_id].add(partner_id)
+        return found
 
     async def sent_evses(self, row: PublishedRow) -> dict[str, Sequence[str] | None]:
         """Return the partners who were sent a location, each with the EVSEs. None: all of them."""
@@ -236,9 +268,14 @@ class PublishedRepository:
 
     async def add_recipients(self, row: PublishedRow, partner_ids: Iterable[str]) -> set[str]:
         """Store that partners are sent an object, and return those who were not before."""
-        rows = [{"published_id": row.published_id, "partner_id": one, "url": ""} for one in partner_ids]
-        inserted = await insert_missing(self._session, ReceiptRow, rows, [ReceiptRow.partner_id])
-        return {str(one) for (one,) in inserted}
+        return {partner_id for _, partner_id in await self.add_receipts([(row, one) for one in partner_ids])}
+
+    async def add_receipts(self, receipts: Iterable[tuple[PublishedRow, str]]) -> set[tuple[int, str]]:
+        """Store which partners are sent which objects, and return what was not so before."""
+        rows = [{"published_id": row.published_id, "partner_id": one, "url": ""} for row, one in receipts]
+        columns = (ReceiptRow.published_id, ReceiptRow.partner_id)
+        inserted = await insert_missing(self._session, ReceiptRow, rows, columns)
+        return {(int(number), str(partner_id)) for number, partner_id in inserted}
 
     async def remove_recipients(self, row: PublishedRow, partner_ids: Collection[str]) -> None:
         """Store that partners see an object no more."""

@@ -28,7 +28,8 @@ from citrine_ocpi.modules.cdrs.mapping import cdr_model, charge_cdr, credit_of, 
 from citrine_ocpi.modules.charging import Owner, named_id, when
 from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.places import Place, Places, owning_party
-from citrine_ocpi.modules.sessions.push import reservation_session_id, session_id_of
+from citrine_ocpi.modules.sessions.push import session_id_of
+from citrine_ocpi.modules.sessions.storing import reservation_session_id
 from citrine_ocpi.modules.tariffs.mapping import NotExpressible, express
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.published import Published, PublishedRepository, PublishedRow, erase, viewers_of

@@ -6,8 +6,9 @@ from typing import Any
 from citrine_ocpi.feed import Listener
 from citrine_ocpi.modules.missed import Missed
 from citrine_ocpi.modules.sessions.lookup import KnownSession, find_session
-from citrine_ocpi.modules.sessions.push import MODULE, SessionsListener, push_of
+from citrine_ocpi.modules.sessions.push import SessionsListener
 from citrine_ocpi.modules.sessions.server import SessionsServer
+from citrine_ocpi.modules.sessions.storing import MODULE, push_of
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Endpoint
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from citrine_ocpi.db import Database
-from citrine_ocpi.modules.sessions.push import MODULE
+from citrine_ocpi.modules.sessions.storing import MODULE
 from citrine_ocpi.published import PublishedRepository
 from citrine_ocpi.transport import Party
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from citrine_ocpi.models import v2_2_1
 from citrine_ocpi.modules.sessions.preferences import answer_to
-from citrine_ocpi.modules.sessions.push import MODULE
+from citrine_ocpi.modules.sessions.storing import MODULE
 from citrine_ocpi.published import PublishedRepository
 from citrine_ocpi.published.viewers import parties_of
 from citrine_ocpi.services import Services

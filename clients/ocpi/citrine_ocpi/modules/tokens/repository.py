@@ -1,22 +1,43 @@
 """What is asked of the tables of tokens, and written to them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, tuple_, update
+from sqlalchemy import and_, delete, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
 from citrine_ocpi.modules.tokens.tables import AuthorizationRow, TokenPullRow, TokenRow
 from citrine_ocpi.transport.routing import Party
 
-__all__ = ["TokenKey", "TokenRepository"]
+__all__ = ["Beginning", "TokenKey", "TokenRepository"]
 
 TokenKey = tuple[str, str, str, str]
 """Country, party, uid in small letters, type."""
 
 _KEY = (TokenRow.country_code, TokenRow.party_id, TokenRow.lookup, TokenRow.type)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A session that begins by a token."""
+
+    partner_ids: Collection[str]
+    """The connections of the token's owner, whose answers count."""
+    uid: str
+    station_id: str
+    began: datetime
+
+    def is_of(self, row: AuthorizationRow, before: timedelta) -> bool:
+        """Return whether an answer is about it."""
+        return (
+            row.partner_id in self.partner_ids
+            and (row.lookup, row.station_id) == (self.uid.lower(), self.station_id)
+            and abs(row.create_time - self.began) <= before
+        )
 
 
 class TokenRepository:
@@ -29,6 +50,25 @@ class TokenRepository:
         """Return tokens."""
         rows = await self._session.scalars(select(TokenRow).where(tuple_(*_KEY).in_([*keys])))
         return {(row.country_code, row.party_id, row.lookup, row.type): row for row in rows}
+
+    async def types_of(self, tokens: Collection[tuple[Party, str]]) -> Mapping[tuple[Party, str], set[str]]:
+        """Return the types by which parties told tokens, by party and uid in small letters."""
+        by_party: dict[Party, set[str]] = defaultdict(set)
+        for party, uid in tokens:
+            by_party[party].add(uid.lower())
+        found: dict[tuple[Party, str], set[str]] = defaultdict(set)
+        wanted = [
+            and_(
+                TokenRow.country_code == party.country_code,
+                TokenRow.party_id == party.party_id,
+                TokenRow.lookup.in_(sorted(uids)),
+            )
+            for party, uids in by_party.items()
+        ]
+        columns = (TokenRow.country_code, TokenRow.party_id, TokenRow.lookup, TokenRow.type)
+        for country, party_id, lookup, name in await self._session.execute(select(*columns).where(or_(*wanted))):
+            found[Party(country, party_id), lookup].add(name)
+        return found
 
     async def has_any(self, party: Party) -> bool:
         """Return whether a party told a token."""
@@ -105,19 +145,31 @@ class TokenRepository:
             began: When the session began.
             before: How long before or after that it was asked, at most.
         """
-        query = (
-            select(AuthorizationRow.reference)
+        (found,) = await self.find_references([Beginning(partner_ids, uid, station_id, began)], before)
+        return found
+
+    async def find_references(self, sessions: Sequence[Beginning], before: timedelta) -> Sequence[str]:
+        """Return for each session what the owner of its token called its last answer. Empty: nothing.
+
+        Args:
+            sessions: That began.
+            before: How long before or after that the owner was asked, at most.
+        """
+        times = [one.began for one in sessions]
+        if not times:
+            return []
+        rows = await self._session.scalars(
+            select(AuthorizationRow)
             .where(
-                AuthorizationRow.lookup == uid.lower(),
-                AuthorizationRow.partner_id.in_(partner_ids),
-                AuthorizationRow.station_id == station_id,
-                AuthorizationRow.create_time <= began + before,
-                AuthorizationRow.create_time >= began - before,
+                AuthorizationRow.lookup.in_({one.uid.lower() for one in sessions}),
+                AuthorizationRow.station_id.in_({one.station_id for one in sessions}),
+                AuthorizationRow.create_time <= max(times) + before,
+                AuthorizationRow.create_time >= min(times) - before,
             )
             .order_by(AuthorizationRow.create_time.desc())
-            .limit(1)
         )
-        return await self._session.scalar(query) or ""
+        known = rows.all()
+        return [next((row.reference for row in known if one.is_of(row, before)), "") for one in sessions]
 
     async def find_of_uid(self, uid: str) -> Sequence[TokenRow]:
         """Return the tokens of a uid, of whomever and of whatever type."""
