@@ -71,7 +71,7 @@ async def running_adapter(
     }
     opened_socket, url = bound()
     made = OcpiSettings(**values)
-    async with Citrine(core, key=key) as citrine, office(made, url) as opened:
+    async with Citrine(core, key=key, tenant=made.ocpi_tenant or None) as citrine, office(made, url) as opened:
         await opened.administration.set_party(OwnParty(Party.parse(party), "Citrine Charging"))
         adapter = Adapter(made, opened, citrine, url, modules=modules)
         working = asyncio.create_task(adapter.run(), name="deliveries and events")

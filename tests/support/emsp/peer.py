@@ -5,6 +5,7 @@ import contextlib
 import json
 import re
 import secrets
+import time
 import uuid
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tests.support.emsp.validation import received_faults
+from tests.support.emsp.validation import enum_faults, faults, received_faults
 from tests.support.serving import bound, serving
 from tests.support.waiting import WAIT
 
@@ -44,6 +45,7 @@ class Received:
     body: Any
     headers: Mapping[str, str]
     version: str
+    receive_time: float = field(default_factory=time.time)
 
 
 def _set_event() -> asyncio.Event:
@@ -73,6 +75,8 @@ class Emsp:
     """What was put, patched and posted, by module and path."""
     lists: dict[str, list[Any]] = field(default_factory=dict)
     """What it has to offer, by module."""
+    decisions: dict[str, Any] = field(default_factory=dict)
+    """AuthorizationInfo by the uid of a token: what it answers when it is asked. It does not know others."""
     complaints: list[str] = field(default_factory=list)
     """What was wrong with requests and answers. Tests want none."""
     fault: Callable[[Request], Response | None] = lambda request: None
@@ -191,6 +195,8 @@ class Emsp:
             return self._list(request, version, module)
         value: Any = json.loads(body) if body else None
         self.received.append(Received(request.method, module, path, value, dict(request.headers), version))
+        if module == "tokens" and request.method == "POST":
+            return self._decide(request, version, path.removesuffix("/authorize"), body)
         place = (module, path)
         headers = {}
         if request.method == "GET":
@@ -214,6 +220,15 @@ class Emsp:
         async with self.changed:
             self.changed.notify_all()
         return self._envelope(None, headers=headers)
+
+    def _decide(self, request: Request, version: str, uid: str, body: bytes) -> Response:
+        found = enum_faults(request.query_params.get("type", "RFID"), "TokenType", version)
+        if body:
+            found += faults(json.loads(body), "LocationReferences", version)
+        self.complaints += [f"tokens {uid}: {one}" for one in found]
+        if uid not in self.decisions:
+            return self._envelope(None, 2004, "unknown token", http_status=404)
+        return self._envelope(self.decisions[uid])
 
     def _patch(self, module: str, path: str, changes: dict[str, Any]) -> bool:
         """Change an object, or an EVSE of a location. Return False if there is none."""
