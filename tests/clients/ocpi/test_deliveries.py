@@ -120,6 +120,19 @@ async def test_after_a_patch_that_is_refused_the_whole_is_put(adapter: RunningAd
     assert texts(partner) == [("PATCH", "two"), ("PUT", "two")]
 
 
+async def test_what_a_process_sent_that_ended_before_the_answer_is_put_as_a_whole(
+    adapter: RunningAdapter, partner: Emsp
+) -> None:
+    """The partner may have got it: what it appends to a list would be there twice."""
+    async with adapter.office.database.writing() as session:
+        await adapter.adapter.outbox.add(session, [push("two", changes={"text": "two"})])
+        await session.execute(update(DeliveryRow).values(lease_time=utc_now() - timedelta(seconds=1)))
+
+    await partner.wait_for(lambda peer: texts(peer))
+
+    assert texts(partner) == [("PUT", "two")]
+
+
 async def test_of_an_object_the_newest_is_sent_once_a_partner_is_there_again(
     adapter: RunningAdapter, partner: Emsp
 ) -> None:

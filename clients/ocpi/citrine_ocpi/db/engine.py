@@ -1,7 +1,8 @@
 """The engine, for SQLite and PostgreSQL, and transactions on it."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ BUSY_TIMEOUT = 10.0
 """Seconds that SQLite waits for another process to end its transaction."""
 
 _READ_ONLY = "citrine_read_only"
+
+_POSTGRESQL = "postgresql+asyncpg:"
 
 
 class Database:
@@ -28,11 +31,14 @@ class Database:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         reading = self.engine.execution_options(**{_READ_ONLY: True})
         self._reading = async_sessionmaker(reading, expire_on_commit=False)
+        # SQLite has one writer at a time, and who waits for it only looks again and again, up to a tenth of a second
+        # apart. In this process they get it in turn.
+        self._turn: AbstractAsyncContextManager[None] = nullcontext() if url.startswith(_POSTGRESQL) else asyncio.Lock()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction, which is committed where the block ends without an error."""
-        async with self._sessions.begin() as session:
+        async with self._turn, self._sessions.begin() as session:
             yield session
 
     @asynccontextmanager
@@ -48,7 +54,7 @@ class Database:
 
 def _create_engine(url: str) -> AsyncEngine:
     # Errors of statements go to the log, and their parameters may be tokens.
-    if url.startswith("postgresql+asyncpg:"):
+    if url.startswith(_POSTGRESQL):
         return create_async_engine(url, pool_pre_ping=True, pool_use_lifo=True, hide_parameters=True)
     file = make_url(url).database
     if file and file != ":memory:":

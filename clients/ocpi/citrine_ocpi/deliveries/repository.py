@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -85,7 +85,8 @@ class DeliveryRepository:
         claimed = (
             update(DeliveryRow)
             .where(DeliveryRow.delivery_id.in_(ids), _is_free(DeliveryRow, now))
-            .values(lease_time=until)
+            # A process that ended while it sent this may have sent it: a PATCH would append its lists once more.
+            .values(lease_time=until, changes=case((DeliveryRow.lease_time.is_(None), DeliveryRow.changes), else_=""))
             .returning(DeliveryRow)
         )
         rows = (await self._session.scalars(claimed)).all()
