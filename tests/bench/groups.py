@@ -16,6 +16,7 @@ from tests.bench.late_events import late_events
 from tests.bench.loads import curve, few
 from tests.bench.measure import Measured
 from tests.bench.profiling import Profiles
+from tests.bench.roaming import roaming
 from tests.bench.scale import Scale, scale
 from tests.bench.scenarios import (
     Storm,
@@ -189,6 +190,11 @@ async def _console(bench: Bench) -> Mapping[str, Any]:
         return asdict(await consoles(sut, 3 * (bench.options.window or WINDOW)))
 
 
+async def _ocpi(bench: Bench, kind: str) -> Mapping[str, Any]:
+    async with bench.running(f"{kind}-ocpi", kind, 0) as sut:
+        return asdict(await roaming(sut, 3 * (bench.options.window or WINDOW)))
+
+
 async def _scale(bench: Bench, kind: str) -> Mapping[str, Any]:
     options = bench.options
     sizes = options.scale_stations, options.scale_transactions, options.scale_connected
@@ -237,6 +243,7 @@ def _groups() -> Iterator[Group]:
         yield Group(several, f"the same with {FOUR} cores on {name}", 100, of(_curve, several, FOUR))
         yield Group(f"{kind}-late", f"events that come late on {name}", 120, of(_late))
         yield Group(f"{kind}-reports", f"base reports of many stations at once on {name}", 20, of(_reports))
+        yield Group(f"{kind}-ocpi", f"1000 sessions of five partners, one of them dead, on {name}", 120, of(_ocpi))
 
 
 GROUPS = tuple(_groups())

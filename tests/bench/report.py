@@ -11,6 +11,7 @@ from tests.bench.groups import DATABASES, GROUPS, SCALE_GROUPS
 from tests.bench.loads import OTHERS
 from tests.bench.musts import musts, points
 from tests.bench.results import Results, Run
+from tests.bench.roaming_report import roaming_report
 from tests.bench.scale_report import scale_report
 from tests.bench.tables import table
 from tests.bench.tls_report import tls_report
@@ -102,6 +103,7 @@ def render(results: Results) -> str:
     parts = [_HEAD, _when(results), _MUSTS, musts(results, DATABASES), _WHERE, *_saturated(results), *_curves(results)]
     parts += [*_few(results), *figures_report(results, DATABASES), *tls_report(results), *_reports(results)]
     parts += console_report(results)
+    parts += roaming_report(results, DATABASES)
     parts += scale_report(results, DATABASES)
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
