@@ -81,10 +81,10 @@ async def as_known(session: AsyncSession, tokens: Sequence[tuple[Owner, IdToken]
     """Return owners of tokens with the types by which they know these, which stations know by others."""
     uids = [owner.uid or token.id_token for owner, token in tokens]
     parties = [owner.party for owner, _ in tokens]
-    told = await TokenRepository(session).types_of([*zip(parties, uids, strict=True)])
+    types = await TokenRepository(session).types_of([*zip(parties, uids, strict=True)])
     found = []
     for (owner, token), uid in zip(tokens, uids, strict=True):
-        said = sorted(one for one in told.get((owner.party, uid.lower()), ()) if core_type(uid, one) == token.type)
+        said = sorted(one for one in types.get((owner.party, uid.lower()), ()) if core_type(uid, one) == token.type)
         found.append(replace(owner, type=said[0]) if said else owner)
     return found
 
