@@ -152,8 +152,8 @@ class Core:
         self.inquiries = Inquiries(self.registry.inquirers, self.fast_path.submit, find_answered_calls)
         announce = announcing(self.inquiries, self.links, self.rpc_health)
         self.health = Health(self.unit_of_work, clock, announce)
-        waiting, is_linked = (lambda: self.lanes.waiting), (lambda: len(self.links) > 0)
-        self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, waiting, clock, is_linked)
+        waiting, is_relied_on = (lambda: self.lanes.waiting), (lambda: bool(self.links) or self.rpc_health.is_watched)
+        self.watchdog = Watchdog(self.unit_of_work, engine.pool, self.health, waiting, clock, is_relied_on)
         self.opener = SessionOpener(self.queue.stations_are_back, self.guard.refused)
         observe = self.services.counters.station_refused
         self.refused_stations = RefusedStations(self.unit_of_work, clock, observe, settings.refusal_retention)
@@ -311,7 +311,7 @@ class Core:
         is_known = partial(knows_station, self.callers)
         log, rates = AuditLog.of(self.services), Rates(self.quotas.requests_of)
         keyed = KeyedCalls(self.callers, self._clock, self.cipher, CallAnswers(self.callers).answer)
-        about = (self.metrics.rpc, is_known, self.rpc_health, log, rates, keyed)
+        about = (self.metrics.rpc, is_known, self.rpc_health.servicer(self.watchdog.refresh), log, rates, keyed)
         reflects = self.settings.grpc_reflection
         server = build_server(served, access, *about, shares_port=self._worker > 0, reflects=reflects)
         link_pb2_grpc.add_EdgeLinkServiceServicer_to_server(self.edge_servicer, server)
@@ -383,8 +383,7 @@ class Core:
     async def _missing(self) -> str:
         if self._draining:
             return "draining"
-        await self.watchdog.refresh()
-        return "" if self.health.serving else "the database is not available"
+        return "" if await self.watchdog.refresh() else "the database is not available"
 
     async def _metrics(self) -> bytes:
         await self.gauges.refresh()

@@ -85,7 +85,7 @@ class Api:
         self.access = Access([keys], tenants.exists, edges.identify)
         blocks = self._blocks(silence)
         self.health = RpcHealth([name for block in blocks for name in block.service_names])
-        self.server = build_server(blocks, self.access, self._observe, rpc_health=self.health)
+        self.server = build_server(blocks, self.access, self._observe, health_servicer=self.health.servicer())
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.channel: grpc.aio.Channel = grpc.aio.insecure_channel(f"127.0.0.1:{self.port}")
         self.stations = stations_pb2_grpc.StationsServiceStub(self.channel)

@@ -246,19 +246,26 @@ class UnitOfWorkFactory:
         return max(self._commits.last_events, self._commits.last_written)
 
     async def ping(self) -> None:
-        """Wait for any answer of the database; cheaper than a unit of work.
+        """Wait for a sign that the database works; cheaper than a unit of work.
+
+        Any answer is one. On SQLite it is the lock of the one writer: another process that holds it keeps nobody from
+        reading.
 
         Raises:
-            DatabaseUnavailable: When it gives none.
+            DatabaseUnavailable: When there is none.
         """
         try:
-            connection = await self._engine.raw_connection()
-            try:
+            async with self._write_lock or contextlib.nullcontext():
+                connection = await self._engine.raw_connection()
                 driver: Any = connection.driver_connection
-                await driver.execute("SELECT 1")
-            finally:
-                # Where the pool is full by now, it closes the connection, which waits for the driver.
-                await greenlet_spawn(connection.close)
+                try:
+                    await driver.execute("SELECT 1" if self._write_lock is None else "BEGIN IMMEDIATE")
+                finally:
+                    if self._write_lock is not None:
+                        # Also where the lock comes after the end of our patience.
+                        await _whole(driver.rollback())
+                    # Where the pool is full by now, it closes the connection, which waits for the driver.
+                    await greenlet_spawn(connection.close)
         except Exception as error:
             raise DatabaseUnavailable from error
 

@@ -23,6 +23,9 @@ LONGEST_PAUSE = 1.0
 PROBE_TIMEOUT = 5.0
 """Seconds that a probe may take."""
 
+PATIENCE = 3.0
+"""Seconds that the database may take for a probe before it counts as hanging."""
+
 REHEARSAL_TIMEOUT = 30.0
 """Seconds that the rehearsal of a batch may take."""
 
@@ -69,10 +72,10 @@ class Health:
         """True while no outage is known."""
         return self._up.is_set()
 
-    async def probe(self) -> bool:
-        """Return whether a write can be committed now."""
+    async def probe(self, seconds: float = PROBE_TIMEOUT) -> bool:
+        """Return whether a write can be committed now, within so many seconds."""
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT), self._unit_of_work() as work:
+            async with asyncio.timeout(seconds), self._unit_of_work() as work:
                 work.is_routine = True
                 await write_probe(work.session, self._clock())
                 await work.commit()
@@ -140,7 +143,7 @@ class Health:
 
     async def _commits(self) -> bool:
         """Return whether a write can be committed, and the failed work repeated."""
-        if not await self.probe():
+        if not await self.probe(PATIENCE):
             return False
         for rehearse in list(self._rehearsals):
             try:

@@ -11,7 +11,7 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.postgres import AbortablePool, end_standing_sessions
 from citrine_core.errors import DatabaseUnavailable
-from citrine_core.link.health import Health
+from citrine_core.link.health import PATIENCE, Health
 from citrine_core.link.repository import write_probe
 
 __all__ = ["Watchdog"]
@@ -22,10 +22,9 @@ TICK = 0.25
 """Seconds between checks. Most of them need no query."""
 
 QUIET_TIME = 1.0
-"""Seconds without a sign of life of the database after which it is probed."""
+"""Seconds without a sign of life of the database after which it is probed.
 
-PATIENCE = 3.0
-"""Seconds that a probe may take. With the two above, a hanging database is detected within 5 seconds."""
+With TICK and PATIENCE, a hanging database is detected within 5 seconds."""
 
 IDLE_INTERVAL = 10.0
 """Seconds between probes with a commit while the core is idle."""
@@ -38,7 +37,7 @@ class Watchdog:
     and periodically, a **whole probe** takes the same path: it inserts an event, reads the horizon, deletes the event
     and commits. A **short probe** only reads; it is used if the database is another process. Both end sessions of other
     cores that are idle in a transaction. While nothing is committed and nobody waits, there are none to be ended: then
-    the probe is a **ping**, and only for edges.
+    the probe is a **ping**, and only for those who rely on being told: edges, and who watches the health.
 
     Time during which our own event loop was blocked does not count, so neither a suspended core nor a busy one takes
     the database for dead. The same holds for a core whose own long transaction blocks SQLite, which has one writer. If
@@ -81,14 +80,15 @@ class Watchdog:
                 # A bug here must not leave the database unwatched.
                 logger.error("the database could not be watched", exc_info=error)
 
-    async def refresh(self) -> None:
-        """Return once `health.serving` is not older than QUIET_TIME, after PATIENCE at the latest where it hangs.
+    async def refresh(self) -> bool:
+        """Return whether the database commits, as it was QUIET_TIME ago at most; after PATIENCE where it hangs.
 
         May be called at any time and by several; they share a probe.
         """
         async with self._lock:
             if self._health.serving and self._age_of_commit() >= QUIET_TIME:
                 await self._check(whole=True)
+            return self._health.serving
 
     async def _look(self) -> None:
         async with self._lock:
@@ -97,10 +97,11 @@ class Watchdog:
             age = self._age_of_commit()
             if age >= IDLE_INTERVAL or (age >= QUIET_TIME and self._waiting()):
                 await self._check(whole=True)
-            elif isinstance(self._pool, AbortablePool) and time.monotonic() - self._heard >= QUIET_TIME:
-                if time.monotonic() - self._unit_of_work.last_commit < IDLE_INTERVAL:
+            elif time.monotonic() - self._heard >= QUIET_TIME:
+                since_commit = time.monotonic() - self._unit_of_work.last_commit
+                if since_commit < IDLE_INTERVAL and isinstance(self._pool, AbortablePool):
                     await self._check(whole=False)
-                elif self._is_relied_on():
+                elif since_commit >= QUIET_TIME and self._is_relied_on():
                     await self._check(whole=False, is_idle=True)
 
     def _age_of_commit(self) -> float:

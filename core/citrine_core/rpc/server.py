@@ -1,6 +1,6 @@
 """The gRPC server: its limits, its one interceptor, health and reflection."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -17,7 +17,7 @@ from citrine_core.rpc.open_files import allow_connections
 from citrine_core.rpc.rates import Rates
 from citrine_core.rpc.unknown_stations import KnowsStation
 
-__all__ = ["RpcHealth", "build_server"]
+__all__ = ["Refresh", "RpcHealth", "build_server"]
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds in which a connection must have begun to speak HTTP/2, and finished its TLS handshake; gRPC's default is two
@@ -51,6 +51,10 @@ _OPTIONS = [
 ]
 
 
+Refresh = Callable[[], Awaitable[bool]]
+"""`await refresh()` finds out whether the process can serve now."""
+
+
 class RpcHealth:
     """The health of the process by grpc.health.v1: NOT_SERVING until `set_serving`.
 
@@ -59,20 +63,61 @@ class RpcHealth:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.servicer = health.aio.HealthServicer()
-        """The servicer to add to a server."""
+        self._known = health.aio.HealthServicer()
         self._names = ("", *names)
+        self._watching = 0
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody waits to be told of changes."""
+        return self._watching > 0
+
+    def servicer(self, refresh: Refresh | None = None) -> health_pb2_grpc.HealthServicer:
+        """Return the servicer to add to a server.
+
+        Args:
+            refresh: Called before each answer to Check. None: what was set last is the answer.
+        """
+        return _HealthServicer(self._known, refresh, self._count_watching)
+
+    def _count_watching(self, number: int) -> None:
+        self._watching += number
 
     async def set_serving(self, serving: bool) -> None:
         """Set whether this process can serve, for the whole process and for each service."""
         statuses = health_pb2.HealthCheckResponse
         status = statuses.SERVING if serving else statuses.NOT_SERVING
         for name in self._names:
-            await self.servicer.set(name, status)
+            await self._known.set(name, status)
 
     async def shut_down(self) -> None:
         """Report NOT_SERVING from now on, whatever is set later: the process drains."""
-        await self.servicer.enter_graceful_shutdown()
+        await self._known.enter_graceful_shutdown()
+
+
+class _HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpc_health has no types
+    """Answers with the known health, and with NOT_SERVING where it is found to be so only now."""
+
+    def __init__(
+        self, known: health.aio.HealthServicer, refresh: Refresh | None, count_watching: Callable[[int], None]
+    ) -> None:
+        self._known = known
+        self._refresh = refresh
+        self._count_watching = count_watching
+
+    async def Check(self, request: Any, context: Any) -> Any:
+        serves = self._refresh is None or await self._refresh()
+        answer = await self._known.Check(request, context)
+        if not serves:
+            answer.status = health_pb2.HealthCheckResponse.NOT_SERVING
+        return answer
+
+    async def Watch(self, request: Any, context: Any) -> None:
+        self._count_watching(1)
+        try:
+            await self._known.Watch(request, context)
+        finally:
+            self._count_watching(-1)
 
 
 class _Services:
@@ -94,7 +139,7 @@ def build_server(
     access: Access,
     observe: Observe | None = None,
     knows_station: KnowsStation | None = None,
-    rpc_health: RpcHealth | None = None,
+    health_servicer: health_pb2_grpc.HealthServicer | None = None,
     audit: Audit | None = None,
     rates: Rates | None = None,
     idempotency: Idempotency | None = None,
@@ -111,7 +156,7 @@ def build_server(
         observe: Called when an rpc has ended.
         knows_station: Called if a list of one station is empty, so that a station that does not exist is NOT_FOUND.
             None: such a list is empty.
-        rpc_health: The health to report. None: there is no health service.
+        health_servicer: Reports the health (`RpcHealth.servicer`). None: there is no health service.
         audit: Records who changed what, and who was denied. None: nobody does.
         rates: Limits how many rpcs a tenant may begin within a second. None: any number.
         idempotency: Handles calls with an idempotency key. None: keys have no meaning.
@@ -134,8 +179,8 @@ def build_server(
         for add in block.add_servicers:
             add(services)
         names.extend(block.service_names)
-    if rpc_health is not None:
-        health_pb2_grpc.add_HealthServicer_to_server(rpc_health.servicer, services)
+    if health_servicer is not None:
+        health_pb2_grpc.add_HealthServicer_to_server(health_servicer, services)
     if reflects:
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     return server

@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import sqlite3
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -23,6 +22,7 @@ from citrine_core.events import OutboxRepository, write_events
 from citrine_core.link import Health, Watchdog
 from citrine_core.link.watchdog import IDLE_INTERVAL, QUIET_TIME
 from tests.support.core import RunningCore, running_core
+from tests.support.file_lock import locked
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy, proxied
 
@@ -157,7 +157,7 @@ async def test_a_writer_of_our_own_that_waits_for_another_process_is_no_sign_of_
         async with watched.unit_of_work() as work:
             await work.session.execute(text("DELETE FROM probe"))
 
-    async with locked(Path(sqlite_url.removeprefix("sqlite+aiosqlite:///"))):
+    with locked(sqlite_url):
         writing = asyncio.create_task(write())
         await watched.watchdog.refresh()
         assert not watched.health.serving
@@ -227,17 +227,6 @@ def silent(proxy: Proxy) -> Iterator[None]:
         proxy.heal()
 
 
-@contextlib.asynccontextmanager
-async def locked(path: Path) -> AsyncIterator[None]:
-    """Hold the write lock of an SQLite file, as another process may."""
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        other.close()
-
-
 async def assert_a_hanging_database_is_told(
     core: RunningCore, hanging: contextlib.AbstractContextManager[None]
 ) -> None:
@@ -275,14 +264,42 @@ async def test_a_network_that_drops_everything_is_told(
             await assert_a_hanging_database_is_told(core, silent(proxy))
 
 
-async def test_an_sqlite_file_that_another_process_holds_is_told_to_who_asks(sqlite_url: str, tmp_path: Path) -> None:
-    """It can be read all the time, and only a commit shows that it hangs."""
+async def test_an_sqlite_file_that_another_process_holds_is_told(sqlite_url: str, tmp_path: Path) -> None:
+    """It can be read all the time; who writes hangs."""
     async with running_core(sqlite_url, tmp_path) as core:
-        assert await asyncio.to_thread(status_of, core.http_address) == 200
-        async with locked(Path(sqlite_url.removeprefix("sqlite+aiosqlite:///"))):
-            await asyncio.sleep(QUIET_TIME)
-            async with asyncio.timeout(FOUND_WITHIN):
-                assert await asyncio.to_thread(status_of, core.http_address) == 503
-        async with asyncio.timeout(BACK_WITHIN):
-            while await asyncio.to_thread(status_of, core.http_address) != 200:
+        await assert_a_hanging_database_is_told(core, locked(sqlite_url))
+
+
+@contextlib.contextmanager
+def hanging(url: str, postgres: PostgresServer) -> Iterator[None]:
+    """Have a database of either kind hang."""
+    with locked(url) if url.startswith("sqlite") else stopped(postgres):
+        yield
+
+
+async def test_who_asks_for_the_health_is_told_also_where_no_edge_is_linked(
+    core: RunningCore, database_url: str, postgres: PostgresServer
+) -> None:
+    """Nothing but the question is a reason to look."""
+    assert await health_of(core) == SERVING
+    with hanging(database_url, postgres):
+        async with asyncio.timeout(FOUND_WITHIN):
+            while await health_of(core) == SERVING:
                 await asyncio.sleep(0.1)
+            assert await asyncio.to_thread(status_of, core.http_address) == 503
+    async with asyncio.timeout(BACK_WITHIN):
+        while await health_of(core) == NOT_SERVING:
+            await asyncio.sleep(0.1)
+
+
+async def test_who_watches_the_health_is_told_also_where_no_edge_is_linked(
+    core: RunningCore, database_url: str, postgres: PostgresServer
+) -> None:
+    watch = health_pb2_grpc.HealthStub(core.channel).Watch(health_pb2.HealthCheckRequest())
+    assert (await watch.read()).status == SERVING
+    with hanging(database_url, postgres):
+        async with asyncio.timeout(FOUND_WITHIN):
+            assert (await watch.read()).status == NOT_SERVING
+    async with asyncio.timeout(BACK_WITHIN):
+        assert (await watch.read()).status == SERVING
+    watch.cancel()

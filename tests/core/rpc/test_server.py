@@ -80,7 +80,7 @@ async def test_connections_that_say_nothing_are_dropped_and_those_beyond_the_lim
 ) -> None:
     monkeypatch.setattr(server, "HANDSHAKE_TIMEOUT", 0.5)
     access = Access([], _nobody_asks, _nobody_asks)
-    limited = server.build_server([], access, rpc_health=RpcHealth([]), connections=5)
+    limited = server.build_server([], access, health_servicer=RpcHealth([]).servicer(), connections=5)
     port = limited.add_insecure_port("127.0.0.1:0")
     await limited.start()
     try:
