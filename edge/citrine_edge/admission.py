@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from citrine_edge.handshake import Identity
-from citrine_edge.rates import TokenBucket
+from citrine_process.token_bucket import TokenBucket
 
 __all__ = ["Admission", "AdmissionLimits", "Connection"]
 

@@ -4,8 +4,8 @@ import asyncio
 
 from citrine_edge.backlog import Share
 from citrine_edge.inbox import Inbox
-from citrine_edge.rates import TokenBucket
 from citrine_edge.transport import Transport
+from citrine_process.token_bucket import TokenBucket
 
 __all__ = ["FlowControl"]
 

@@ -1,7 +1,8 @@
 """Open files of an edge: how many sockets its limit allows, for stations and for connections before their handshake."""
 
 import logging
-import resource
+
+from citrine_process.open_files import raise_limit
 
 __all__ = ["allow_sockets"]
 
@@ -23,7 +24,7 @@ def allow_sockets(count: int, idle: int, *, is_chosen: bool) -> tuple[int, int]:
         is_chosen: Whether an operator chose the former.
     """
     needed = count + idle + OTHER_FILES
-    allowed = _raise_limit(needed)
+    allowed = raise_limit(needed)
     if allowed < needed:
         left = max(2, allowed - OTHER_FILES)
         most = max(1, left * 10 // 11)
@@ -37,16 +38,3 @@ def allow_sockets(count: int, idle: int, *, is_chosen: bool) -> tuple[int, int]:
             extra={"sockets": count, "idle": idle, "open_files": allowed, "needed": needed},
         )
     return count, idle
-
-
-def _raise_limit(needed: int) -> int:
-    """Raise the limit of open files to this number, or as far as it goes; return how many there may be of them."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (ValueError, OSError):
-            # The system has a limit of its own, or forbids to raise it.
-            return soft
-    return wanted

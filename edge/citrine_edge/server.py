@@ -24,13 +24,13 @@ from citrine_edge.ids import jitter
 from citrine_edge.known_logins import KnownLogins
 from citrine_edge.metrics import Metrics
 from citrine_edge.proxies import InvalidCertificate, Proxies
-from citrine_edge.rates import TokenBucket
 from citrine_edge.router import Router
 from citrine_edge.session import Session
 from citrine_edge.sessions import Sessions
 from citrine_edge.tls_failures import cause_of
 from citrine_edge.websocket import SocketLimits, StationSocket
 from citrine_process.addresses import Listener
+from citrine_process.token_bucket import TokenBucket
 
 __all__ = ["StationServer"]
 

@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import resource
 import signal
 import socket
 from pathlib import Path
 
 import pytest
 
-from citrine_edge.open_files import allow_sockets
 from tests.support.edge_process import edge_process, line_with
 from tests.support.fake_core import FakeCore
 from tests.support.waiting import WAIT
@@ -36,17 +34,6 @@ async def test_enough_open_files_are_nothing_to_tell(core: FakeCore) -> None:
         line = await line_with(process, "")
 
     assert "edge listens" in line
-
-
-@pytest.mark.parametrize("error", [ValueError("current limit exceeds maximum limit"), PermissionError(1, "no")])
-def test_a_limit_that_can_not_be_raised_is_what_there_is(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def refuse(kind: int, limit: tuple[int, int]) -> None:
-        raise error
-
-    monkeypatch.setattr(resource, "getrlimit", lambda kind: (310, resource.RLIM_INFINITY))
-    monkeypatch.setattr(resource, "setrlimit", refuse)
-
-    assert allow_sockets(1000, 100, is_chosen=True) == (100, 10)
 
 
 async def test_few_open_files_let_in_all_who_come_at_once(core: FakeCore, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Open files of a core: how many connections of callers and edges its limit allows."""
 
 import logging
-import resource
+
+from citrine_process.open_files import raise_limit
 
 __all__ = ["allow_connections"]
 
@@ -19,17 +20,8 @@ def allow_connections() -> int:
 
     Whoever opens more is cut off, so that no number of callers uses up the files that the database needs.
     """
-    wanted = MOST_CONNECTIONS + OTHER_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        wanted = hard
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (ValueError, OSError):
-            # The system has a limit of its own, or forbids to raise it.
-            wanted = soft
-    connections = max(wanted // 2, wanted - OTHER_FILES)
+    allowed = raise_limit(MOST_CONNECTIONS + OTHER_FILES)
+    connections = max(allowed // 2, allowed - OTHER_FILES)
     if connections < MOST_CONNECTIONS:
-        _logger.info("few open files allow few connections", extra={"connections": connections, "open_files": wanted})
+        _logger.info("few open files allow few connections", extra={"connections": connections, "open_files": allowed})
     return connections

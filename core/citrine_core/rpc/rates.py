@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from citrine_core.errors import QuotaExceeded
 from citrine_core.rpc.caller import Caller
+from citrine_process.token_bucket import TokenBucket
 
 __all__ = ["RateOf", "Rates"]
 
@@ -27,8 +28,8 @@ class Rates:
     def __init__(self, rate_of: RateOf, now: Callable[[], float] = time.monotonic) -> None:
         self._rate_of = rate_of
         self._now = now
-        self._left: dict[str, tuple[float, float]] = {}
-        """How many rpcs a tenant may begin at once, and since when, of those that have a rate."""
+        self._buckets: dict[str, tuple[int, TokenBucket]] = {}
+        """Of the tenants that have a rate: which, and its bucket."""
 
     def begin(self, caller: Caller | None) -> None:
         """Count an rpc that begins.
@@ -40,15 +41,16 @@ class Rates:
             return
         most = self._rate_of(caller.tenant_id)
         if most is None:
-            self._left.pop(caller.tenant_id, None)
-            return
-        now = self._now()
-        left, since = self._left.get(caller.tenant_id, (float(most), now))
-        left = min(float(most), left + (now - since) * most)
-        begins = left >= 1
-        self._left[caller.tenant_id] = (left - 1 if begins else left, now)
-        if not begins:
+            self._buckets.pop(caller.tenant_id, None)
+        elif most == 0 or not self._bucket(caller.tenant_id, most).try_acquire(self._now()):
             raise QuotaExceeded("requests per second", most)
+
+    def _bucket(self, tenant_id: str, most: int) -> TokenBucket:
+        rate, bucket = self._buckets.get(tenant_id, (None, None))
+        if bucket is None or rate != most:
+            bucket = TokenBucket(most, most, self._now())
+            self._buckets[tenant_id] = most, bucket
+        return bucket
 
     async def go_on(self, caller: Caller) -> None:
         """Count a further request of a stream, as soon as it may begin.

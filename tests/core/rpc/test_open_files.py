@@ -25,14 +25,3 @@ def test_connections_leave_the_database_its_files(
 
     assert open_files.allow_connections() == connections
     assert limits == ([] if raised is None else [(raised, hard)])
-
-
-@pytest.mark.parametrize("error", [ValueError("current limit exceeds maximum limit"), PermissionError(1, "no")])
-def test_a_limit_that_can_not_be_raised_is_what_there_is(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def refuse(kind: int, limit: tuple[int, int]) -> None:
-        raise error
-
-    monkeypatch.setattr(resource, "getrlimit", lambda kind: (1024, resource.RLIM_INFINITY))
-    monkeypatch.setattr(resource, "setrlimit", refuse)
-
-    assert open_files.allow_connections() == 724

@@ -1,8 +1,8 @@
-"""Rates, with the time handed in."""
+"""Token buckets, with the time handed in."""
 
 import pytest
 
-from citrine_edge.rates import TokenBucket
+from citrine_process.token_bucket import TokenBucket
 
 
 def test_burst_passes_and_the_rest_waits_for_its_rate() -> None:
