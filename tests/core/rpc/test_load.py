@@ -12,15 +12,20 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from citrine.api.v1 import stations_pb2
+from citrine.api.v1.common_pb2 import CommandTarget
+from citrine.api.v1.provisioning_pb2 import ResetRequest
+from citrine.api.v1.provisioning_pb2_grpc import ProvisioningServiceStub
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
+from citrine.edge.v1 import link_pb2 as link
 from citrine.events.v1 import events_service_pb2
 from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
+from citrine.ocpp.v2 import provisioning_pb2
 from citrine_core.core import CALLERS
 from citrine_core.resources.keys.secrets import new_key
 from citrine_core.rpc import load
 from citrine_core.rpc.load import largest_request
 from tests.support.api import auth
-from tests.support.core import RunningCore, running_core
+from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.databases import somebody_waits
 from tests.support.deployment import Deployment, deploy
 from tests.support.waiting import WAIT
@@ -29,6 +34,8 @@ LARGE = b"\0" * (60 << 20)
 
 LIST = "/citrine.api.v1.StationsService/ListStations"
 CHECK = "/grpc.health.v1.Health/Check"
+RESET = provisioning_pb2.ResetRequest(type=provisioning_pb2.RESET_ENUM_IMMEDIATE)
+ACCEPTED = provisioning_pb2.RESET_STATUS_ENUM_ACCEPTED
 UPDATE_LIST = "/citrine.api.v1.LocalAuthListService/UpdateLocalList"
 
 
@@ -182,6 +189,57 @@ async def test_one_tenant_has_a_bound_that_leaves_others_their_places(
             stream = subscribe(events_service_pb2.SubscribeRequest(), metadata=auth(key))
             stack.callback(stream.cancel)
             await stream.read()
+
+
+async def test_more_calls_than_may_be_under_way_are_told_so_and_other_tenants_go_on(
+    core: RunningCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The calls wait for stations that think."""
+    await core.add_tenant("acme")
+    await core.add_station("CS-1", tenant_id="acme")
+    await core.add_station("CS-1")
+    one, two, other = [await core.add_key(tenant_id) for tenant_id in ("acme", "acme", "default")]
+    for bound, most in (("CALLS_OF_KEY", 3), ("CALLS_OF_TENANT", 4), ("CALLS", 6)):
+        monkeypatch.setattr(load, bound, most)
+    async with core.edge() as edge, grpc.aio.insecure_channel(core.address) as channel:
+        for tenant_id in ("acme", "default"):
+            await edge.connect("CS-1", PASSWORD, tenant_id=tenant_id)
+        under_way = []
+
+        async def begin(key: str) -> None:
+            request = ResetRequest(target=CommandTarget(station_id="CS-1"), request=RESET)
+            under_way.append(ProvisioningServiceStub(channel).Reset(request, metadata=auth(key)))
+            await edge.next("command")
+
+        async def refused(key: str) -> str:
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await listed(key)
+            assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            return str(error.value.details())
+
+        async def listed(key: str) -> None:
+            request = stations_pb2.ListStationsRequest()
+            await StationsServiceStub(channel).ListStations(request, metadata=auth(key))
+
+        for _ in range(3):
+            await begin(one)
+        assert "calls with this key" in await refused(one)
+        await listed(two)
+        await begin(two)
+        assert "calls of this tenant" in await refused(two)
+        await listed(other)
+        await begin(other)
+        await begin(other)
+        assert "too many calls" in await refused(other)
+        # Neither health nor edges are counted.
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        for command in edge.commands:
+            edge.put(
+                link.Upstream(command_result=edge.result(command, provisioning_pb2.ResetResponse(status=ACCEPTED)))
+            )
+        assert {(await call).response.status for call in under_way} == {ACCEPTED}
+        for key in (one, two, other):
+            await listed(key)
 
 
 async def test_one_key_has_a_bound_of_its_own(core: RunningCore, monkeypatch: pytest.MonkeyPatch) -> None:
