@@ -12,6 +12,7 @@ from citrine.edge.v1.link_pb2 import Downstream, SessionRef, StationCall
 from citrine.ocpp.actions import wrap_request
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.certificates_pb2 import GetCertificateStatusRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.dispatch import Call, Inquiries, Item
 from citrine_core.dispatch.inquiries import MOST_OF_ONE, MOST_UNDER_WAY
@@ -79,7 +80,12 @@ async def inquiries(asker: Asker, lane: Lane) -> AsyncIterator[Inquiries]:
 
 
 def item(token: str | None, tenant_id: str = "default") -> Item:
-    message: Message = HeartbeatRequest() if token is None else AuthorizeRequest(id_token=IdToken(id_token=token))
+    return item_of(
+        HeartbeatRequest() if token is None else AuthorizeRequest(id_token=IdToken(id_token=token)), tenant_id
+    )
+
+
+def item_of(message: Message, tenant_id: str = "default") -> Item:
     session = SessionRef(tenant_id=tenant_id, station_id="CS-1", epoch=1)
     call = StationCall(id=next(IDS), session=session, message_id="1", request=wrap_request(message))
     return Item(tenant_id, "CS-1", call, lambda downstream: None)
@@ -232,6 +238,37 @@ async def test_a_tenant_whose_authorizer_is_slow_holds_up_no_other(lane: Lane) -
         asker.may_answer.set()
         await inquiries.drained()
     assert lane.items.qsize() == 5 * 200
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_each_inquirer_has_places_of_its_own(lane: Lane) -> None:
+    """One tenant's slow authorizer holds up nothing that another inquirer asks for the same tenant."""
+
+    class OfCertificates(Asker):
+        messages = frozenset({GetCertificateStatusRequest})
+
+        def wants(self, tenant_id: str, message: Any) -> bool:
+            return True
+
+        async def ask(self, calls: Sequence[Call[Any]], waited: float) -> Sequence[str]:
+            return ["good"] * len(calls)
+
+    slow = Asker()
+    slow.may_answer.clear()
+    inquiries = Inquiries([slow, OfCertificates()], lane.items.put_nowait)
+    running = asyncio.create_task(inquiries.run())
+    async with asyncio.timeout(WAIT):
+        while len(slow.asked) < MOST_OF_ONE:
+            inquiries.submit(item(str(len(slow.asked))))
+            await asyncio.sleep(0)
+        inquiries.submit(item("waits"))
+        inquiries.submit(item_of(GetCertificateStatusRequest()))
+        assert (await lane.items.get()).finding == "good"
+        assert len(slow.asked) == MOST_OF_ONE
+
+        slow.may_answer.set()
+        await inquiries.drained()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
