@@ -299,9 +299,14 @@ def test_an_rpc_says_who_may_call_it(method: MethodDescriptor) -> None:
     assert access.any_caller if not access.scope else SCOPE.fullmatch(access.scope)
 
 
-@pytest.mark.parametrize("place", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"])
-def test_links_of_the_documentation_lead_somewhere(place: str) -> None:
-    text = (ROOT / place).read_text(encoding="utf-8")
-    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+def test_links_of_the_documentation_lead_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")]
+    links = [
+        (str(document.relative_to(ROOT)), link, (document.parent / link.partition("#")[0]).exists())
+        for document in documents
+        for link in re.findall(r"\]\(([^)#][^)]*)\)", document.read_text(encoding="utf-8"))
+        if "://" not in link
+    ]
 
-    assert [link for link in links if link and not ((ROOT / place).parent / link).exists()] == []
+    assert {"README.md", "docs/architecture.md", "docs/life-of-a-message.md"} <= {place for place, *_ in links}
+    assert [(place, link) for place, link, leads in links if not leads] == []
