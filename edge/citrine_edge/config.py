@@ -152,8 +152,9 @@ class EdgeSettings(BaseModel):
     A core that is back within edge_hold_time serves at once.
     """
 
-    edge_close_spread: Duration = Field(default=timedelta(seconds=3), ge=timedelta(0))
-    """Over what time the sockets are closed when all of them have to be."""
+    edge_close_spread: Duration = Field(default=timedelta(seconds=3), gt=timedelta(0))
+    """Over what time the sockets are closed when all of them have to be, so that their stations do not all come back at
+    once."""
 
     ocpp_call_timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(0))
     """How long a station may take to answer a CALL where the command does not say."""

@@ -63,6 +63,8 @@ def test_times_are_seconds(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         (["--public-url", "wss://csms/?a=b"], {}, "public_url"),
         ([], {"CITRINE_OCPP_LISEN": "x"}, "CITRINE_OCPP_LISEN"),
         ([], {"CITRINE_EDGE_TIME": "x"}, "CITRINE_EDGE_TIME"),
+        # All sockets at once, and all stations back at once.
+        (["--edge-close-spread", "0"], {}, "edge_close_spread"),
     ],
 )
 def test_mistake_is_named_in_one_line(arguments: list[str], environment: dict[str, str], name: str) -> None:

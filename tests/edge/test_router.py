@@ -1,6 +1,7 @@
 """Several cores, lost ones, and none at all."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from citrine.edge.v1 import link_pb2 as pb
 from citrine.ocpp.v2 import availability_pb2, provisioning_pb2
+from citrine_edge.config import EdgeSettings
 from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.fake_core import NOW, STATION_ACTIONS, FakeCore, default_reply, fake_core
 from tests.support.raw_station import RawStation
@@ -161,6 +163,24 @@ async def test_short_outage_is_not_noticed(core: FakeCore) -> None:
         core.send(serving=pb.Serving(serving=True))
 
         assert (await station.receive())[:2] == [3, "m1"]
+
+
+async def test_sockets_are_closed_one_after_the_other(core: FakeCore) -> None:
+    """Over three seconds by default, so that stations do not all come back at once."""
+    spread: timedelta = EdgeSettings.model_fields["edge_close_spread"].default
+    assert spread >= timedelta(seconds=3)
+    async with running_edge(core, edge_close_spread=spread) as edge, contextlib.AsyncExitStack() as stack:
+        stations = [await stack.enter_async_context(edge.station(f"CS{number}")) for number in range(50)]
+
+        async def closed(station: RawStation) -> float:
+            await station.websocket.wait_closed()
+            assert station.websocket.close_code == 1012
+            return asyncio.get_running_loop().time()
+
+        core.send(serving=pb.Serving(serving=False))
+        times = sorted(await asyncio.gather(*map(closed, stations)))
+
+    assert times[-1] - times[0] > spread.total_seconds() / 2
 
 
 async def test_core_that_comes_back_in_time_spares_the_other_sockets(core: FakeCore) -> None:
