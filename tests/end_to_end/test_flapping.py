@@ -1,6 +1,9 @@
 """A database that comes and goes, and a core that crashes again and again: no station is made to drop a message."""
 
 import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,19 +11,27 @@ from sqlalchemy.engine import make_url
 
 from tests.chaos.run import Outcome, compare
 from tests.support.deployment import Deployment, deploy
+from tests.support.file_lock import locked
 from tests.support.load import Fleet, charging_fleet, register
-from tests.support.proxy import proxied
+from tests.support.proxy import Proxy, proxied
 from tests.support.waiting import WAIT
 
 pytestmark = pytest.mark.timeout(300)
 
 STATIONS = [f"SIM-{number:02}" for number in range(8)]
 
-HOLD_TIME = "8"
-"""Seconds that the edge holds calls: longer than each outage, and shorter than all of them together."""
+HOLD_TIME = "3"
+"""Seconds that the edge holds calls: shorter than an outage."""
 
+DOWN, UP = 5, 2
+"""Seconds that the database is away, and that it is there in between."""
+
+FLAPS = 3
+"""As often as a station sends a message before it drops it."""
 
 LOST = "citrine_core.link.health: the database is not available"
+
+CLOSED = "no core serves: sockets are closed"
 
 BACK = "citrine_core.link.health: the database is available again"
 
@@ -40,35 +51,56 @@ async def assert_nothing_lost_or_dropped(deployment: Deployment, fleet: Fleet) -
     assert not fleet.summary().given_up
 
 
-async def test_a_database_that_comes_and_goes(postgres_url: str, tmp_path: Path) -> None:
+@contextlib.contextmanager
+def refused(proxy: Proxy) -> Iterator[None]:
+    proxy.refuse()
+    try:
+        yield
+    finally:
+        proxy.heal()
+
+
+async def assert_flaps_make_no_station_drop_a_message(
+    url: str, directory: Path, away: Callable[[], contextlib.AbstractContextManager[None]]
+) -> None:
     """Served again after the first time at once, and after the next ones only when it stays."""
+    async with deploy(url, directory / "citrine", migrated=True, edge_hold_time=HOLD_TIME) as deployment:
+        async with deployment.client() as citrine:
+            await register(citrine, STATIONS)
+        async with charging_fleet(deployment, STATIONS, directory) as fleet:
+            await fleet.acknowledged(20)
+            with away():
+                await said(deployment, LOST, 1)
+                await asyncio.sleep(DOWN)
+            await said(deployment, BACK, 1)
+            for flap in range(1, FLAPS):
+                with away():
+                    if flap == 1:
+                        await said(deployment, LOST, 2)
+                    await asyncio.sleep(DOWN)
+                await asyncio.sleep(UP)
+            await fleet.acknowledged(20)
+        await assert_nothing_lost_or_dropped(deployment, fleet)
+        log, edge_log = deployment.cores[0].log.read_text(), deployment.edges[0].log.read_text()
+
+    # Two times, and not three: the second outage lasts until the database stays.
+    assert log.count(LOST) == 2, log
+    assert log.count(BACK) == 2, log
+    # The edge heard of it, and closed the sockets.
+    assert CLOSED in edge_log, edge_log
+
+
+async def test_a_postgresql_that_comes_and_goes_for_longer_than_calls_are_held(
+    postgres_url: str, tmp_path: Path
+) -> None:
     url = make_url(postgres_url)
     async with proxied(f"{url.host}:{url.port}") as proxy:
         through = url.set(port=proxy.port).render_as_string(hide_password=False)
-        async with deploy(through, tmp_path / "citrine", migrated=True, edge_hold_time=HOLD_TIME) as deployment:
-            async with deployment.client() as citrine:
-                await register(citrine, STATIONS)
-            async with charging_fleet(deployment, STATIONS, tmp_path) as fleet:
-                await fleet.acknowledged(20)
-                proxy.refuse()
-                await said(deployment, LOST, 1)
-                proxy.heal()
-                await said(deployment, BACK, 1)
-                proxy.refuse()
-                await said(deployment, LOST, 2)
-                for _ in range(2):
-                    proxy.heal()
-                    await asyncio.sleep(2)
-                    proxy.refuse()
-                    await asyncio.sleep(4)
-                proxy.heal()
-                await fleet.acknowledged(20)
-            await assert_nothing_lost_or_dropped(deployment, fleet)
-            log = deployment.cores[0].log.read_text()
+        await assert_flaps_make_no_station_drop_a_message(through, tmp_path, partial(refused, proxy))
 
-    # Two times, and not four: the second outage lasts until the database stays.
-    assert log.count(LOST) == 2, log
-    assert log.count(BACK) == 2, log
+
+async def test_an_sqlite_file_that_another_process_locks_again_and_again(sqlite_url: str, tmp_path: Path) -> None:
+    await assert_flaps_make_no_station_drop_a_message(sqlite_url, tmp_path, partial(locked, sqlite_url))
 
 
 async def test_a_core_that_crashes_every_few_seconds(sqlite_url: str, tmp_path: Path) -> None:

@@ -35,12 +35,12 @@ async def test_a_stop_of_postgresql_leaves_few_lines(tmp_path: Path) -> None:
     try:
         postgres.start()
         async with deploy(postgres.url(), tmp_path / "citrine") as deployment:
-            (core,) = deployment.cores
+            (core,), (edge,) = deployment.cores, deployment.edges
             async with deployment.client() as citrine:
                 await register(citrine, STATIONS)
                 async with charging_fleet(deployment, STATIONS, tmp_path) as fleet:
                     await fleet.acknowledged(20)
-                    before = len(core.log.read_text())
+                    before = [len(process.log.read_text()) for process in (core, edge)]
                     stopped = asyncio.Event()
                     calls = asyncio.create_task(call_often(citrine, stopped))
                     await asyncio.to_thread(postgres.stop, signal.SIGQUIT)
@@ -50,13 +50,15 @@ async def test_a_stop_of_postgresql_leaves_few_lines(tmp_path: Path) -> None:
                     await fleet.acknowledged(20)
                     stopped.set()
                     await calls
-                    log = core.log.read_text()[before:]
+                    log, log_of_edge = (
+                        process.log.read_text()[size:] for process, size in zip((core, edge), before, strict=True)
+                    )
     finally:
         postgres.remove()
 
-    assert "Traceback" not in log, log
-    lines = log.splitlines()
-    assert len(lines) <= 20, log
-    messages = [json.loads(line)["message"] if line.startswith("{") else line for line in lines]
+    for said in (log, log_of_edge):
+        assert "Traceback" not in said, said
+        assert len(said.splitlines()) <= 20, said
+    messages = [json.loads(line)["message"] if line.startswith("{") else line for line in log.splitlines()]
     assert sum("the database is not available" in message for message in messages) == 1, log
     assert sum("the database is available again, after" in message for message in messages) == 1, log
