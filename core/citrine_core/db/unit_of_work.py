@@ -248,7 +248,7 @@ class UnitOfWorkFactory:
     async def ping(self) -> None:
         """Wait for a sign that the database works; cheaper than a unit of work.
 
-        Any answer is one. On SQLite it is the lock of the one writer: another process that holds it keeps nobody from
+        Any answer is one. On SQLite it is the lock of the one writer: another process that holds it hinders nobody from
         reading.
 
         Raises:

@@ -37,7 +37,7 @@ class Watchdog:
     and periodically, a **whole probe** takes the same path: it inserts an event, reads the horizon, deletes the event
     and commits. A **short probe** only reads; it is used if the database is another process. Both end sessions of other
     cores that are idle in a transaction. While nothing is committed and nobody waits, there are none to be ended: then
-    the probe is a **ping**, and only for those who rely on being told: edges, and who watches the health.
+    the probe is a **ping**, and only for those who rely on a notification: edges, and who watches the health.
 
     Time during which our own event loop was blocked does not count, so neither a suspended core nor a busy one takes
     the database for dead. The same holds for a core whose own long transaction blocks SQLite, which has one writer. If

@@ -69,7 +69,7 @@ class RpcHealth:
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody waits to be told of changes."""
+        """Whether anybody waits for changes."""
         return self._watching > 0
 
     def servicer(self, refresh: Refresh | None = None) -> health_pb2_grpc.HealthServicer:
