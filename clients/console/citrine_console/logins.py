@@ -74,19 +74,19 @@ class Logins:
 
     async def _log_in(self, request: Request) -> Response:
         form = await request.form(max_files=0, max_fields=10, max_part_size=MAX_FORM)
-        key, tenant = str(form.get("key", "")).strip(), str(form.get("tenant", "")).strip()
+        key, tenant, after = (str(form.get(name, "")).strip() for name in ("key", "tenant", "next"))
         if not key:
-            return self._form(request, _("Enter an API key."), tenant)
+            return self._form(request, _("Enter an API key."), tenant, after=after)
         try:
-            return await self._begin(Credential(key, tenant), str(form.get("next", "")))
+            return await self._begin(Credential(key, tenant), after)
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAUTHENTICATED:
-                return self._form(request, _("This key is not valid."), tenant, 401)
+                return self._form(request, _("This key is not valid."), tenant, 401, after)
             problem = problem_of(error)
-            return self._form(request, f"{problem.title}: {problem.text}", tenant, problem.status)
+            return self._form(request, f"{problem.title}: {problem.text}", tenant, problem.status, after)
         except ValueError:
             # gRPC refuses to send it.
-            return self._form(request, _("This key is not valid."), tenant, 401)
+            return self._form(request, _("This key is not valid."), tenant, 401, after)
 
     async def _by_link(self, request: Request) -> Response:
         found = self._link()
@@ -171,8 +171,8 @@ class Logins:
         self._site.delete_cookie(response)
         return response
 
-    def _form(self, request: Request, problem: str, tenant: str = "", status: int = 200) -> Response:
-        after = _own_path(request.query_params.get("next", ""))
+    def _form(self, request: Request, problem: str, tenant: str = "", status: int = 200, after: str = "") -> Response:
+        after = _own_path(after or request.query_params.get("next", ""))
         html = self._site.renderer.render(
             "login.html", problem=problem, tenant=tenant, after=after, has_provider=self._provider is not None
         )

@@ -216,6 +216,24 @@ def _region(socket: WebSocketTestSession, name: str) -> str:
     return html
 
 
+def test_who_mistypes_a_key_gets_to_the_page_that_was_asked_for_once_it_is_right(listening: ScriptedCore) -> None:
+    def caller(request: object, context: grpc.ServicerContext) -> Caller:
+        if ("authorization", "Bearer right") not in context.invocation_metadata():
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "the key is not known")
+        return Caller(tenant_id="demo", scopes=SCOPES)
+
+    known = listening.answers["GetCaller"]
+    listening.on("GetCaller", caller)
+    with TestClient(build_app(ConsoleSettings(core=listening.address)), follow_redirects=False) as client:
+        form = _fields(client.get("/login?next=/stations/CS-1%3Fx%3D1").text)
+        wrong = client.post("/login", data={**form, "key": "mistyped"}, headers=OWN)
+        right = client.post("/login", data={**_fields(wrong.text), "key": "right"}, headers=OWN)
+    listening.answers["GetCaller"] = known
+
+    assert (wrong.status_code, right.status_code) == (401, 303)
+    assert right.headers["location"] == "/stations/CS-1?x=1"
+
+
 def test_stations_that_a_filter_finds_are_counted_in_an_order_that_stays(
     console: TestClient, core: ScriptedCore
 ) -> None:
