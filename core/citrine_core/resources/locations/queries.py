@@ -16,7 +16,7 @@ from citrine_core.db.changes import change_time
 from citrine_core.ids import new_id
 from citrine_core.resources.locations.models import Location, LocationEvse
 from citrine_core.resources.locations.repository import EvseRepository, LocationRepository
-from citrine_core.resources.stations.queries import GROUPS, LABELS, PLACES, lock_locations_of
+from citrine_core.resources.stations.queries import GROUPS, LABEL_KEYS, LABELS, PLACES, lock_locations_of
 from citrine_core.rpc import to_timestamp
 
 __all__ = [
@@ -161,8 +161,10 @@ async def find_places(session: AsyncSession, tenant_id: str, station_ids: Collec
         .where(PLACES.c.tenant_id == tenant_id, one_of(PLACES.c.station_id, station_ids))
     )
     # Rows of their own, lest there is one for each pair of a group and a label.
-    labelled = select(LABELS.c.station_id, null(), null(), null(), *label, never).where(
-        LABELS.c.tenant_id == tenant_id, one_of(LABELS.c.station_id, station_ids)
+    labelled = (
+        select(LABELS.c.station_id, null(), null(), null(), *label, never)
+        .join_from(LABEL_KEYS, LABELS, and_(*(LABELS.c[name] == column for name, column in LABEL_KEYS.c.items())))
+        .where(LABEL_KEYS.c.tenant_id == tenant_id, one_of(LABEL_KEYS.c.station_id, station_ids))
     )
     there = and_(Location.tenant_id == LocationEvse.tenant_id, Location.location_id == LocationEvse.location_id)
     left = (

@@ -26,6 +26,7 @@ __all__ = [
     "GROUPS",
     "IS_DISABLED",
     "LABELS",
+    "LABEL_KEYS",
     "PLACES",
     "STATES",
     "Presence",
@@ -69,7 +70,14 @@ GROUPS = select(_GROUPS.tenant_id, _GROUPS.station_id, _GROUPS.group_name).subqu
 _LABELS = StationLabel.__table__.c
 
 LABELS = select(_LABELS.tenant_id, _LABELS.station_id, _LABELS.label_key, _LABELS.label_value).subquery("labels")
-"""Labels of each station, to be joined by tenant_id and station_id."""
+"""Labels of each station, to be joined by tenant_id, station_id and label_key."""
+
+LABEL_KEYS = select(_LABELS.tenant_id, _LABELS.station_id, _LABELS.label_key).subquery("keys_of_labels")
+"""Keys of the labels of each station, by which some stations are asked for theirs.
+
+SQLite takes an index that has all that is asked for, even if only the tenant is looked up in it: asked for keys and
+values of some stations, it reads all labels of the tenant.
+"""
 
 STATES = select(
     _TABLE.tenant_id, _TABLE.station_id, _TABLE.location_id, _TABLE.enabled, _TABLE.held_time, _TABLE.registration
