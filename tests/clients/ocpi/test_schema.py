@@ -3,12 +3,13 @@
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, select, text
 
 import citrine_ocpi.adapter
 from citrine_ocpi.db import Database, upgrade
 from citrine_ocpi.db.migrations.env import compare_options
 from citrine_ocpi.db.upgrade import alembic_config
+from citrine_ocpi.partners.tables import PartnerRow
 
 
 def _differences(connection: Connection) -> list[object]:
@@ -36,5 +37,29 @@ async def test_migrations_make_the_tables_of_the_code_and_can_be_taken_back(empt
         await upgrade(database)
         async with database.engine.begin() as connection:
             assert await connection.run_sync(_differences) == []
+    finally:
+        await database.close()
+
+
+def _go_back_and_add_partners(connection: Connection) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, "0008")
+    row = "('%s', false, '', '', '', '', %s, '2026-11-30 12:00:00+00:00')"
+    columns = "partner_id, is_raw, versions_url, token, hub_country_code, hub_party_id, hub_consent_time, create_time"
+    rows = [row % ("hub", "'2026-11-30 12:00:00+00:00'"), row % ("emsp", "NULL")]
+    connection.execute(text(f"INSERT INTO partners ({columns}) VALUES {', '.join(rows)}"))
+
+
+async def test_hubs_of_before_are_sent_what_they_broadcast_as_before(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    try:
+        await upgrade(database)
+        async with database.engine.begin() as connection:
+            await connection.run_sync(_go_back_and_add_partners)
+        await upgrade(database)
+        async with database.reading() as session:
+            rows = await session.scalars(select(PartnerRow))
+            assert {row.partner_id: row.is_broadcast for row in rows} == {"hub": True, "emsp": False}
     finally:
         await database.close()
