@@ -29,7 +29,7 @@ from tests.support.emsp import Emsp
 from tests.support.renewed_database import run_statements
 from tests.support.serving import bound, serving
 
-__all__ = ["Roaming", "roaming"]
+__all__ = ["NEVER", "Roaming", "roaming"]
 
 SESSIONS = 1000
 
@@ -50,7 +50,7 @@ DRAINED = 15.0
 
 AT_A_TIME = 32
 
-LONG = 1e9
+NEVER = 1e9
 """Milliseconds that count for what never came."""
 
 
@@ -210,7 +210,7 @@ async def _window(
         at(0.5),
         at(0.95),
         at(0.99),
-        sum(delay >= LONG for delay in delays),
+        sum(delay >= NEVER for delay in delays),
     )
 
 
@@ -227,7 +227,7 @@ def _delays(partner: Emsp, first: int, told: _Told) -> list[float]:
     for station in stations.values():
         for time, energy in told.events[station]:
             have = [at for at, reached in got[station] if reached >= energy - 0.01]
-            found.append(1000 * (min(have) - time) if have else LONG)
+            found.append(1000 * (min(have) - time) if have else NEVER)
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from tests.bench.results import Results
+from tests.bench.roaming import NEVER
 from tests.bench.tables import table
 
 __all__ = ["roaming_report"]
@@ -33,9 +34,13 @@ def roaming_report(results: Results, databases: Mapping[str, str]) -> Iterator[s
             cpu = [f"{100 * one['cpu'][role]:.0f}" for role in ("adapter", "core")]
             rows.append([
                 f"{one['name']}, {name}", str(one["pushes"]), *cpu, f"{one['cpu_ms']:.1f}",
-                f"{one['p50']:.0f}", f"{one['p95']:.0f}", f"{one['p99']:.0f}{late}",
+                _ms(one["p50"]), _ms(one["p95"]), f"{_ms(one['p99'])}{late}",
             ])  # fmt: skip
     if rows:
         yield text
         header = ("load", "pushes", "adapter %", "core %", "CPU a push, ms", "p50 ms", "p95 ms", "p99 ms")
         yield table(header, rows)
+
+
+def _ms(delay: float) -> str:
+    return "never" if delay >= NEVER else f"{delay:.0f}"
