@@ -69,6 +69,13 @@ class Identity:
         return {kind, self.kind} == {TOKEN, CONTRACT} and _CONTRACT_TYPE in (found, self.type)
 
 
+def _runs_of(keys: Collection[bytes], length: int) -> re.Pattern[bytes]:
+    """Return the pattern of what has no other bytes than keys of a length have, and may have one of them."""
+    return re.compile(
+        b"[" + b"".join(re.escape(bytes([one])) for one in sorted({*b"".join(keys)})) + b"]{%d,}" % length
+    )
+
+
 def pseudonym_for(value: str) -> str:
     """Return a new pseudonym for an id."""
     length = len(_significant(value)) if is_distinctive(value) else OF_OTHERS
@@ -113,9 +120,13 @@ class Person:
         self._by_key: dict[bytes, list[_Spellings]] = {}
         for place, one in enumerate(identities):
             self._by_key.setdefault(_key(one.value.encode()), []).append(_Spellings(one, place))
-        self._by_length: dict[int, set[bytes]] = {}
+        by_length: dict[int, set[bytes]] = {}
         for key in self._by_key:
-            self._by_length.setdefault(len(key), set()).add(key)
+            by_length.setdefault(len(key), set()).add(key)
+        # By length, the keys and, of many, where all bytes are of theirs.
+        self._by_length = [
+            (length, keys, _runs_of(keys, length) if len(keys) > FEW else None) for length, keys in by_length.items()
+        ]
         # In JSON, some characters may be written in another way. Of some ids, nothing is left without separators.
         self._may_be_anywhere = any(
             not one.value.encode().translate(None, SEPARATORS) or any(char in one.value for char in '"\\/')
@@ -129,11 +140,13 @@ class Person:
     def _keys_in(self, content: bytes) -> Iterator[bytes]:
         """Yield the keys of ids that may be in a content, some of them more than once."""
         plain = content.translate(None, SEPARATORS).lower()
-        for length, keys in self._by_length.items():
-            if len(keys) <= FEW:
+        for length, keys, runs in self._by_length:
+            if runs is None:
                 yield from (key for key in keys if key in plain)
-            else:
-                parts = (plain[at : at + length] for at in range(len(plain) - length + 1))
+                continue
+            for run in runs.finditer(plain):
+                start, end = run.span()
+                parts = (plain[at : at + length] for at in range(start, end - length + 1))
                 yield from (part for part in parts if part in keys)
 
     def keys_of(self, lookups: Collection[str]) -> Collection[tuple[str, str]]:
