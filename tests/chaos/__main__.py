@@ -10,8 +10,9 @@ from pathlib import Path
 
 import uvloop
 
-from tests.chaos.run import Outcome, compare, harm
+from tests.chaos.run import Outcome, harm, watch
 from tests.chaos.site import open_site, postgres_on, small_disk
+from tests.support.load import Fleet
 
 
 def _arguments() -> argparse.Namespace:
@@ -41,11 +42,13 @@ async def _run(database: str, arguments: argparse.Namespace, seed: int, folder: 
         site = await stack.enter_async_context(
             open_site(folder, postgres=postgres, disk=disk, stations=arguments.stations)
         )
-        async with site.charging() as fleet:
+
+        async def trouble(fleet: Fleet) -> None:
             await fleet.acknowledged(5 * arguments.stations)
             await harm(site, fleet, outcome, random.Random(seed), arguments.minutes * 60, say, arguments.only)
             say("stations deliver what they have")
-        await compare(site.deployment, fleet, outcome)
+
+        await watch(site, outcome, trouble)
     return outcome
 
 

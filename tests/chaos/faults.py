@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -11,12 +10,20 @@ from dataclasses import dataclass
 
 from tests.chaos.site import Site
 from tests.support.deployment import Process
+from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy
 
 __all__ = ["FAULTS", "Fault"]
 
 Harmed = list[str]
 """Ids of the stations that can't be served meanwhile; all others must be, once it was found out."""
+
+SOON, UNTIL_FOUND, SLOWLY = 2.8, 10.0, 10.0
+"""Seconds until all others are answered: where the transport says that a core is gone, where only its silence does
+(8 s, docs/life-of-a-message.md), and where everybody is served, slowly."""
+
+UNTIL_OUTAGE = 7.0
+"""As above, where a core finds out that its database gives no answer (5 s)."""
 
 Harm = Callable[[Site, random.Random], AbstractAsyncContextManager[Harmed]]
 
@@ -32,6 +39,10 @@ class Fault:
     """How long it lasts, from and to. Less than stations wait for an answer (20 s): then they count an attempt."""
     can: Callable[[Site], bool] = lambda site: True
     """Whether it can be done to a site."""
+    others_wait: float = SOON
+    """Seconds that stations which are not harmed may wait for an answer, at most."""
+    is_of_stations: bool = False
+    """Whether it is between stations and the cores that the others need: of an edge, or of connections to one."""
 
 
 @contextlib.asynccontextmanager
@@ -114,10 +125,10 @@ async def _all_cores_killed(site: Site, chance: random.Random) -> AsyncIterator[
 
 
 @contextlib.asynccontextmanager
-async def _database_stopped(site: Site, how: signal.Signals) -> AsyncIterator[Harmed]:
+async def _database_stopped(site: Site, stop: Callable[[PostgresServer], None]) -> AsyncIterator[Harmed]:
     assert site.postgres is not None
     # Beside the event loop, which the proxies need.
-    await asyncio.to_thread(site.postgres.stop, how)
+    await asyncio.to_thread(stop, site.postgres)
     try:
         yield site.station_ids
     finally:
@@ -125,11 +136,11 @@ async def _database_stopped(site: Site, how: signal.Signals) -> AsyncIterator[Ha
 
 
 def _killed_database(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
-    return _database_stopped(site, signal.SIGQUIT)
+    return _database_stopped(site, PostgresServer.kill)
 
 
 def _restarted_database(site: Site, chance: random.Random) -> AbstractAsyncContextManager[Harmed]:
-    return _database_stopped(site, signal.SIGINT)
+    return _database_stopped(site, PostgresServer.stop)
 
 
 HarmProxy = Callable[[Proxy, random.Random], None]
@@ -193,35 +204,42 @@ def _has_disk(site: Site) -> bool:
 
 
 def _between(
-    name: str, proxies_of: Callable[[Site], list[Proxy]], can: Callable[[Site], bool] = lambda site: True
+    name: str,
+    proxies_of: Callable[[Site], list[Proxy]],
+    can: Callable[[Site], bool] = lambda site: True,
+    *,
+    is_of_stations: bool = False,
+    found: float = UNTIL_FOUND,
 ) -> list[Fault]:
     """Return the faults of one kind of connection."""
 
-    def fault(what: str, harm: HarmProxy, *, cuts_off: bool = True) -> Fault:
+    def fault(what: str, harm: HarmProxy, others_wait: float, *, cuts_off: bool = True) -> Fault:
         return Fault(
             f"{name}: {what}",
             lambda site, chance: _broken(site, chance, proxies_of(site), harm, cuts_off=cuts_off),
             can=can,
+            others_wait=others_wait,
+            is_of_stations=is_of_stations,
         )
 
     return [
-        fault("nothing arrives", _silence),
-        fault("slow", _slow_down, cuts_off=False),
-        fault("cut", _refuse),
+        fault("nothing arrives", _silence, found),
+        fault("slow", _slow_down, SLOWLY, cuts_off=False),
+        fault("cut", _refuse, SOON),
     ]
 
 
 FAULTS = [
-    Fault("a core stands still", _frozen_core),
+    Fault("a core stands still", _frozen_core, others_wait=UNTIL_FOUND),
     Fault("a core crashes", _killed_core),
     Fault("a core stops in order", _stopped_core),
     Fault("all cores crash", _all_cores_killed, seconds=(0.0, 30.0)),
-    Fault("an edge stands still", _frozen_edge),
-    Fault("an edge crashes", _killed_edge),
-    Fault("an edge stops in order", _stopped_edge),
-    *_between("stations to an edge", lambda site: site.to_edges),
+    Fault("an edge stands still", _frozen_edge, is_of_stations=True),
+    Fault("an edge crashes", _killed_edge, is_of_stations=True),
+    Fault("an edge stops in order", _stopped_edge, is_of_stations=True),
+    *_between("stations to an edge", lambda site: site.to_edges, is_of_stations=True),
     *_between("an edge to a core", lambda site: site.to_cores),
-    *_between("a core to the database", lambda site: site.to_database, can=_on_postgres),
+    *_between("a core to the database", lambda site: site.to_database, can=_on_postgres, found=UNTIL_OUTAGE),
     Fault("the database stands still", _frozen_database, seconds=(3.0, 40.0), can=_on_postgres),
     Fault("the database crashes", _killed_database, seconds=(0.0, 40.0), can=_on_postgres),
     Fault("the database restarts", _restarted_database, seconds=(0.0, 5.0), can=_on_postgres),

@@ -4,20 +4,28 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
+from citrine_sdk import Citrine
 from citrine_simulator import EventKey
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.site import Site
+from tests.chaos.witnesses import (
+    Fact,
+    Follower,
+    Transfers,
+    following,
+    stored_statuses,
+    stored_transfers,
+    transferring,
+)
 from tests.support.deployment import Deployment
 from tests.support.load import Fleet, stored_events
 
-__all__ = ["Outcome", "compare", "harm", "harm_by"]
-
-LONGEST_SILENCE = 10.0
-"""Seconds after which stations that are not harmed must be answered again."""
+__all__ = ["Outcome", "compare", "harm", "harm_by", "watch"]
 
 TOGETHER = 0.3
 """Share of faults that begin while another one lasts."""
@@ -42,12 +50,23 @@ class Outcome:
     left_open: list[str] = field(default_factory=list)
     """Transactions that go on, where a station has more than one: only the last may have been cut off by the end."""
     silences: list[tuple[str, float]] = field(default_factory=list)
-    """Faults in which a station that was not harmed got no answer for longer than LONGEST_SILENCE, with the seconds."""
+    """Faults in which a station that was not harmed got no answer for longer than others may wait, with the seconds."""
+    wrong: list[str] = field(default_factory=list)
+    """What is wrong with other messages, and with the events that a subscriber received."""
+    checked: Counter[str] = field(default_factory=Counter)
+    """How many of each kind of other messages were compared, and how many events."""
 
     @property
     def is_sound(self) -> bool:
         return not (
-            self.lost or self.doubled or self.unknown or self.given_up or self.gaps or self.left_open or self.silences
+            self.lost
+            or self.doubled
+            or self.unknown
+            or self.given_up
+            or self.gaps
+            or self.left_open
+            or self.silences
+            or self.wrong
         )
 
     def __str__(self) -> str:
@@ -57,6 +76,8 @@ class Outcome:
             f"{len(self.given_up)} given up by stations",
             f"{len(self.gaps)} transactions with a gap, {len(self.left_open)} left open",
             *(waits or ["nobody waited for others"]),
+            ", ".join(f"{number} {kind}" for kind, number in self.checked.items()),
+            *(self.wrong[:20] or ["each of them once"]),
         ])  # fmt: skip
 
 
@@ -137,12 +158,33 @@ async def harm_by(
     await fleet.all_acknowledged()
     back = time.monotonic() - healed
     say(f"  others waited {pulse.longest:.1f} s at most; all were served again {back:.1f} s after its end")
-    if len(faults) == 1 and pulse.longest > LONGEST_SILENCE:
+    # Two that leave stations one core of two each may leave them none.
+    is_served = sum(not fault.is_of_stations for fault in faults) <= 1
+    if is_served and pulse.longest > max(fault.others_wait for fault in faults):
         outcome.silences.append((name, pulse.longest))
 
 
-async def compare(deployment: Deployment, fleet: Fleet, outcome: Outcome) -> None:
-    """Compare what stations have queued with what is stored, message by message, once all was delivered."""
+async def watch(site: Site, outcome: Outcome, trouble: Callable[[Fleet], Awaitable[None]]) -> None:
+    """Have stations charge while there is trouble; then compare what they sent with what is stored and was published.
+
+    Args:
+        site: Where.
+        outcome: What is found goes there.
+        trouble: Does what it does with the fleet.
+    """
+    async with following(site.deployment) as follower:
+        async with site.charging() as fleet, transferring(fleet.stations) as transfers:
+            await trouble(fleet)
+        facts = await compare(site.deployment, fleet, outcome)
+        async with site.deployment.client() as citrine:
+            await _compare_others(citrine, site.station_ids, transfers, follower, outcome, facts)
+
+
+async def compare(deployment: Deployment, fleet: Fleet, outcome: Outcome) -> set[Fact]:
+    """Compare what stations have queued with what is stored, message by message, once all was delivered.
+
+    Returns what must have been published about the messages that stations number.
+    """
     async with deployment.client() as citrine:
         stored = await stored_events(citrine, [station.config.station_id for station in fleet.stations])
         every = [
@@ -167,4 +209,38 @@ async def compare(deployment: Deployment, fleet: Fleet, outcome: Outcome) -> Non
             other.station_id == one.station_id and other.start_time.ToNanoseconds() > one.start_time.ToNanoseconds()
             for other in active
         )
+    ]
+    numbered = {(one.station_id, one.transaction_id) for one in every if not one.unnumbered}
+    return {
+        Fact("transaction", key.station_id, (key.transaction_id, key.seq_no))
+        for key in stored
+        if (key.station_id, key.transaction_id) in numbered
+    }
+
+
+async def _compare_others(
+    citrine: Citrine,
+    station_ids: Collection[str],
+    transfers: Transfers,
+    follower: Follower,
+    outcome: Outcome,
+    transactions: set[Fact],
+) -> None:
+    """Compare what is recognised by its call alone, and what was published of everything."""
+    rows = await stored_transfers(citrine)
+    statuses = await stored_statuses(citrine, station_ids)
+    missed = await follower.missed(citrine)
+    unnumbered = {fact for fact in follower.facts if fact.kind == "transaction"} - transactions
+    events = Counter({fact: times for fact, times in follower.facts.items() if fact not in unnumbered})
+    expected = rows.keys() | statuses.keys() | transactions
+    outcome.checked = Counter(fact.kind for fact in expected)
+    outcome.checked["events"] = len(follower.tokens)
+    outcome.wrong = [
+        *(f"{fact} was answered and is not stored" for fact in transfers.answered - rows.keys()),
+        *(f"{fact} is stored and was never sent" for fact in rows.keys() - transfers.sent),
+        *(f"{fact} is stored {times} times" for fact, times in (rows + statuses).items() if times > 1),
+        *(f"{fact} was published {times} times" for fact, times in events.items() if times > 1),
+        *(f"{fact} was not published" for fact in expected - events.keys()),
+        *(f"{fact} was published and is not stored" for fact in events.keys() - expected),
+        *(f"a subscriber missed {event}" for event in missed),
     ]

@@ -140,6 +140,8 @@ async def charging_fleet(
                     "variables": QUICK,
                     "speed": 10,
                     "auto_meter": False,
+                    # They charge at the first one.
+                    "evses": 2,
                 }
             ),
             store=store,

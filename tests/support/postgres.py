@@ -14,6 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
+
 from tests.support.memory import new_folder
 
 __all__ = ["PostgresServer"]
@@ -114,6 +116,24 @@ class PostgresServer:
                 self._process.kill()
                 self._process.wait()
 
+    def kill(self) -> None:
+        """End all of its processes at once (SIGKILL), as the kernel does where memory is short."""
+        assert self._process is not None
+        main = psutil.Process(self._process.pid)
+        # The main process first: it starts no more.
+        main.suspend()
+        children = main.children(recursive=True)
+        for process in (main, *children):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait()
+        # It does not start while a child has its shared memory. What is dead may wait for its new parent.
+        deadline = time.monotonic() + START_TIMEOUT
+        while any(_lives(child) for child in children):
+            if time.monotonic() > deadline:
+                raise RuntimeError("a process of PostgreSQL outlives its end")
+            time.sleep(0.01)
+
     def save(self, folder: Path) -> None:
         """Write its data, while it is stopped, to a folder that is not there yet."""
         shutil.copytree(self._data, folder)
@@ -163,6 +183,12 @@ os.setgid(user.pw_gid)
 os.setuid(user.pw_uid)
 os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _as_user(user: str | None, command: Sequence[str | Path]) -> list[str | Path]:
