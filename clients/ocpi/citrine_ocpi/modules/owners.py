@@ -34,10 +34,18 @@ class Owners:
 
     def __init__(self, citrine: Citrine) -> None:
         self._citrine = citrine
-        self._known: dict[tuple[str, str], tuple[float, Owner | None]] = {}
+        self._known: dict[tuple[str, str], tuple[float, Token | None]] = {}
 
     async def of(self, token: IdToken) -> Owner | None:
         """Return whose a token is. None: it is the operator's own, or not known."""
+        found = await self._find(token)
+        return None if found is None else _owner(found)
+
+    async def is_known(self, token: IdToken) -> bool:
+        """Return whether the core has a token."""
+        return await self._find(token) is not None
+
+    async def _find(self, token: IdToken) -> Token | None:
         key = (token.id_token.lower(), token.type)
         known = self._known.get(key)
         if known is not None and known[0] > time.monotonic():
@@ -59,7 +67,8 @@ class Owners:
         """
         found: set[Party] = set()
         if token.uid:
-            owner = await self._ask(token.uid, "")
+            named = await self._ask(token.uid, "")
+            owner = None if named is None else _owner(named)
             found |= {owner.party} if owner is not None else set()
         elif token.group_id:
             async for page in self._citrine.pages(
@@ -68,9 +77,10 @@ class Owners:
                 found |= {owner.party for one in page.tokens if (owner := _owner(one)) is not None}
         return found
 
-    async def _ask(self, id_token: str, type_name: str) -> Owner | None:
+    async def _ask(self, id_token: str, type_name: str) -> Token | None:
         try:
-            return _owner(await self._citrine.tokens.GetToken(GetTokenRequest(id_token=id_token, type=type_name)))
+            found: Token = await self._citrine.tokens.GetToken(GetTokenRequest(id_token=id_token, type=type_name))
+            return found
         except grpc.aio.AioRpcError as error:
             if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
                 return None

@@ -139,6 +139,7 @@ def _apply_identity(state: "TransactionState", occurrence: "Occurrence") -> None
             state.id_token_type = request.id_token.type
             state.id_token_lookup = lookup_of(request.id_token.id_token, request.id_token.type)
             state.id_token_status, state.group_id = occurrence.token_status, occurrence.group_id
+            state.token_owner = occurrence.token_owner
     else:
         state.stop_id_token, state.stop_id_token_type = request.id_token.id_token, request.id_token.type
 

@@ -57,6 +57,8 @@ class Occurrence:
     """Status in the answer for the request's id_token."""
     group_id: str | None = None
     """Group in the same answer."""
+    token_owner: bytes | None = None
+    """Whose that token was. None: not known, as with events that were stored before."""
     samples: list[SampleRow] = field(default_factory=list)
     energies: Sequence[tuple[datetime, float]] = ()
     """Times of its register readings, and the transaction's energy in Wh up to each."""
@@ -146,6 +148,7 @@ class TransactionState:
     id_token_lookup: str | None = None
     id_token_status: int | None = None
     group_id: str | None = None
+    token_owner: bytes | None = None
     charging_state: int | None = None
     power_w: float | None = None
     soc_percent: float | None = None
@@ -216,6 +219,11 @@ class TransactionState:
         return gaps + (self.start_time is None)
 
     @property
+    def token_key(self) -> tuple[str | None, str | None]:
+        """Normalised spelling and type of its token."""
+        return self.id_token_lookup, self.id_token_type
+
+    @property
     def last_order(self) -> Order | None:
         """The order of the last event, or None before the first."""
         if self.last_event_time is None:
@@ -278,6 +286,9 @@ def fold_in_steps(state: TransactionState, occurrences: Iterable[Occurrence]) ->
         reckon_without_register(fresh, intervals, last)
     if exports:
         reckon_exports(fresh, exports)
+    if fresh.token_owner is None and fresh.token_key == state.token_key:
+        # Stored events don't say it.
+        fresh.token_owner = state.token_owner
     return fresh
 
 

@@ -36,6 +36,7 @@ from citrine_core.blocks.transactions.summaries import put_cost
 from citrine_core.blocks.transactions.unmatched import store_unmatched
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call, FirstQuery, handles
+from citrine_core.resources.tokens.owners import owner_of, pack_owner
 from citrine_core.services import Services
 
 __all__ = ["TransactionsHandlers"]
@@ -163,7 +164,11 @@ class TransactionsHandlers:
             starts = decision.presented.purpose is Purpose.START
             if starts and decision.accepted and decision.token is not None:
                 batch.tokens[decision.presented.station_id, decision.presented.transaction_id] = decision.token
-        return {key: decision.info for key, decision in zip(presented, decisions, strict=True)}
+        decided = dict(zip(presented, decisions, strict=True))
+        for key, decision in decided.items():
+            if decision.token is not None:
+                batch.fresh[key].token_owner = pack_owner(owner_of(decision.token))
+        return {key: decision.info for key, decision in decided.items()}
 
     def _settle(
         self,

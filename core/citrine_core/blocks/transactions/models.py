@@ -88,6 +88,9 @@ class Transaction(Model):
     """citrine.ocpp.v2.AuthorizationStatusEnum of the answer for id_token."""
     group_id: Mapped[str | None] = mapped_column(String(255))
     """Group in the answer for id_token. None: there was none."""
+    token_owner: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Whose id_token was when it was presented (see pack_owner): it may be deleted, or somebody else's, before it is
+    charged. None: the tenant had no such token, or a release of before stored it."""
     charging_state: Mapped[int | None] = mapped_column(SmallInteger)
     """citrine.ocpp.v2.ChargingStateEnum"""
     power_w: Mapped[float | None] = mapped_column(Double)

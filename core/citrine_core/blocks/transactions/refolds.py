@@ -39,7 +39,7 @@ _INPUTS = ("register_state", "power_limit_w", "anomalies", "clock_skew_ms", "set
 _FOLDED_ONLY = frozenset(
     {
         *("evse_id", "connector_id", "id_token", "id_token_type", "id_token_lookup", "id_token_status"),
-        "group_id",
+        *("group_id", "token_owner"),
         *("charging_state", "power_w", "soc_percent", "start_time", "end_time", "stopped_reason", "start_trigger"),
         *("end_trigger", "stop_id_token", "stop_id_token_type", "remote_start_id", "reservation_id", "energy_wh"),
         *("meter_start_wh", "meter_last_wh", "meter_last_time", "meter_base_wh", "meter_before_wh", "meter_began"),

@@ -12,7 +12,7 @@ from citrine_core.blocks.transactions.fold import Occurrence, TransactionState
 from citrine_core.blocks.transactions.repository import TransactionKey
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.tokens import lookup_of, type_of
-from citrine_core.resources.tokens.queries import find_owners
+from citrine_core.resources.tokens.owners import find_owners, pack_owner
 
 __all__ = [
     "RemoteStarts",
@@ -82,7 +82,7 @@ async def claim_remote_starts(
     requests = await record_started(work, tenant_id, started, now)
     have = _with_tokens(occurrences, states)
     without = {key for key, transaction_id in started.items() if (key[0], transaction_id) not in have}
-    return await _with_groups(work, tenant_id, requests, without & requests.keys())
+    return await _with_owners(work, tenant_id, requests, without & requests.keys())
 
 
 def _with_tokens(
@@ -98,16 +98,20 @@ def _with_tokens(
     return found | {key for key, state in states.items() if state.id_token is not None}
 
 
-async def _with_groups(
+async def _with_owners(
     work: UnitOfWork, tenant_id: str, requests: RemoteStarts, without: Collection[RemoteStartKey]
 ) -> RemoteStarts:
-    """Return requests, some of them with the groups of their tokens, which an event without a token can't tell."""
+    """Return requests, some of them with the owners of their tokens, which an event without a token can't tell."""
     if not without:
         return requests
     tokens = {key: _token_key(requests[key]["id_token"], requests[key]["id_token_type"]) for key in without}
     owners = await find_owners(work.session, tenant_id, set(tokens.values()))
-    groups = {key: owner.group_id if (owner := owners.get(token)) is not None else "" for key, token in tokens.items()}
-    return {key: {**row, "group_id": groups[key]} if key in groups else row for key, row in requests.items()}
+    said = {
+        key: {"group_id": owner.group_id, "token_owner": pack_owner(owner)}
+        for key, token in tokens.items()
+        if (owner := owners.get(token)) is not None
+    }
+    return {key: {**row, **said.get(key, {})} for key, row in requests.items()}
 
 
 def copy_reference(state: TransactionState, requests: RemoteStarts) -> None:
@@ -125,7 +129,7 @@ def copy_token(state: TransactionState, requests: RemoteStarts) -> None:
     if request is not None and request["transaction_id"] == state.transaction_id:
         state.id_token, state.id_token_type = request["id_token"], request["id_token_type"]
         state.id_token_lookup = lookup_of(request["id_token"], request["id_token_type"])
-        state.group_id = request.get("group_id") or None
+        state.group_id, state.token_owner = request.get("group_id") or None, request.get("token_owner")
 
 
 def retain_remote_start(before: TransactionState, folded: TransactionState) -> None:
@@ -137,7 +141,7 @@ def retain_remote_start(before: TransactionState, folded: TransactionState) -> N
     if folded.id_token is None:
         folded.id_token, folded.id_token_type = before.id_token, before.id_token_type
         folded.id_token_lookup, folded.id_token_status = before.id_token_lookup, before.id_token_status
-        folded.group_id = before.group_id
+        folded.group_id, folded.token_owner = before.group_id, before.token_owner
     folded.reference = before.reference
 
 

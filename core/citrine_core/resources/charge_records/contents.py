@@ -16,7 +16,7 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.tariff_and_cost.queries import SettledCost
 from citrine_core.blocks.transactions.queries import SettledTransaction
 from citrine_core.resources.charge_records.boundaries import Boundaries
-from citrine_core.resources.tokens.queries import TokenOwner
+from citrine_core.resources.tokens.owners import TokenOwner
 from citrine_core.rpc import to_duration, to_timestamp
 
 __all__ = ["Subject", "charges_the_same", "revision_of"]

@@ -1,7 +1,7 @@
 """Makes the revisions of charge records, for many transactions of a tenant at once."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -24,7 +24,7 @@ from citrine_core.resources.charge_records.repository import (
 )
 from citrine_core.resources.locations.queries import described, evse_at, find_evses, find_locations, find_sites
 from citrine_core.resources.stations.queries import find_hardware
-from citrine_core.resources.tokens.queries import find_owners
+from citrine_core.resources.tokens.owners import TokenOwner, find_owners, unpack_owner
 from citrine_core.times import set_time, to_datetime
 
 __all__ = ["make_records"]
@@ -92,8 +92,7 @@ async def _subjects(
 ) -> Callable[[TransactionKey], Subject]:
     """Read what is known of transactions; return what makes the subject of one, which takes the time of its events."""
     events = await find_boundary_events(work.session, tenant_id, settled.values())
-    tokens = {one.token_key for one in settled.values() if one.token_key is not None}
-    owners = await find_owners(work.session, tenant_id, tokens)
+    owner_of = await _owners(work, tenant_id, settled.values())
     station_ids = {station_id for station_id, _ in settled}
     hardware = await find_hardware(work.session, tenant_id, station_ids)
     sites = await find_sites(work.session, tenant_id, station_ids)
@@ -110,13 +109,28 @@ async def _subjects(
         return Subject(
             one,
             boundaries_of(events.get(key, ())),
-            None if one.token_key is None else owners.get(one.token_key),
+            owner_of(one),
             hardware.get(key[0]),
             sites.get(key[0]) if evse is None else known.get(evse.location_id),
             None if evse is None or evse.evse_id != one.row.evse_id else described(evse),
         )
 
     return subject_of
+
+
+async def _owners(
+    work: UnitOfWork, tenant_id: str, settled: Collection[SettledTransaction]
+) -> Callable[[SettledTransaction], TokenOwner | None]:
+    """Return what says whose the token of a transaction was when it began; where that is not stored, whose it is."""
+    unknown = {one.token_key for one in settled if one.token_key is not None and one.row.token_owner is None}
+    owners = await find_owners(work.session, tenant_id, unknown)
+
+    def owner_of(one: SettledTransaction) -> TokenOwner | None:
+        if one.token_key is None:
+            return None
+        return owners.get(one.token_key) if one.row.token_owner is None else unpack_owner(one.row.token_owner)
+
+    return owner_of
 
 
 def _begin(transaction: SettledTransaction) -> datetime:

@@ -270,6 +270,7 @@ _BY_COLUMN: Mapping[str, Content] = {
     "tokens.id_token": _OF_TYPE,
     "tokens.message": _TEXT,
     "transaction_costs.subject": _Last(),
+    "transactions.token_owner": _of("citrine.api.v1.ChargeRecordToken"),
     "transaction_events.request": _ocpp("TransactionEventRequest"),
     "transaction_events.response": _ocpp("TransactionEventResponse"),
     "unmatched_ends.request": _ocpp("TransactionEventRequest"),

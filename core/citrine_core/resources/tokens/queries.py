@@ -1,24 +1,23 @@
 """Queries about tokens for other packages."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, func, select, tuple_
+from sqlalchemy import ScalarSelect, Select, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.tokens.models import Token
 
 __all__ = [
-    "TokenOwner",
     "find_of_contract",
     "find_of_group",
     "find_of_lookups",
-    "find_owners",
     "find_tokens",
     "group_of",
     "lock_tokens",
     "lookups_of_group",
+    "tokens_of_party",
 ]
 
 _TABLE = Token.__table__.c
@@ -38,30 +37,14 @@ def lookups_of_group(tenant_id: str, group_id: str) -> Select[str]:
     return select(_TABLE.lookup).where(_TABLE.tenant_id == tenant_id, _TABLE.group_id == group_id)
 
 
-class TokenOwner(NamedTuple):
-    """Whose a token is."""
-
-    group_id: str
-    contract_id: str
-    issuer: str
-    visual_number: str
-    country_code: str
-    party_id: str
-
-
-async def find_owners(
-    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], TokenOwner]:
-    """Return whose those of the tokens are, given by lookup and type, that exist."""
-    if not keys:
-        return {}
-    key = (_TABLE.lookup, _TABLE.type)
-    rows = await session.execute(
-        select(*key, *(_TABLE[name] for name in TokenOwner._fields)).where(
-            _TABLE.tenant_id == tenant_id, one_of(key, keys)
-        )
+def tokens_of_party(tenant_id: str, party: tuple[str, str]) -> Select[str, str]:
+    """Return the query of lookup and type of the tokens of a party, given by country and party."""
+    return select(_TABLE.lookup, _TABLE.type).where(
+        _TABLE.tenant_id == tenant_id,
+        _TABLE.country_code == party[0],
+        _TABLE.party_id == party[1],
+        text("party_id <> ''"),
     )
-    return {(row[0], row[1]): TokenOwner(*row[2:]) for row in rows}
 
 
 async def lock_tokens(session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, str]]) -> None:

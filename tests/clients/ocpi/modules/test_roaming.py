@@ -21,7 +21,7 @@ from citrine.api.v1.persons_pb2_grpc import PersonsServiceStub
 from citrine.api.v1.stations_pb2 import Station, UpdateStationRequest
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
-from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, DeleteTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2 import CreditTransactionCostRequest
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
@@ -380,6 +380,26 @@ async def test_a_driver_who_is_erased_is_nowhere_in_the_adapter_and_the_partner_
     async with asyncio.timeout(WAIT):
         while uid in await everything(roaming.adapter) or "auth-1" in await everything(roaming.adapter):
             await asyncio.sleep(0.05)
+
+
+async def test_a_token_that_is_deleted_while_it_charges_is_billed_to_who_owned_it(roaming: Roaming) -> None:
+    def sessions(one: Emsp) -> list[Any]:
+        return [value for (module, _), value in one.objects.items() if module == "sessions"]
+
+    await roaming.station.call(started(0, 0.0, minutes=0, id_token="04A1B2C3", evse=(1, 1), info=CHARGING))
+    await roaming.tnm.wait_for(sessions)
+    tokens: Any = roaming.core.stub(TokensServiceStub)
+    await tokens.DeleteToken(DeleteTokenRequest(id_token="04A1B2C3", type="ISO14443"))
+
+    await roaming.station.call(ended(1, 30_000.0, minutes=30))
+    record = await roaming.record()
+
+    (session,) = await roaming.tnm.wait_for(lambda one: [x for x in sessions(one) if x["status"] == "COMPLETED"])
+    cdr = await roaming.tnm.wait_for(lambda one: next((x.body for x in one.received if x.module == "cdrs"), None))
+    assert (session["cdr_token"]["uid"], session["kwh"]) == ("04A1B2C3", 30)
+    assert (cdr["cdr_token"]["uid"], cdr["cdr_token"]["contract_id"]) == ("04A1B2C3", "NL-TNM-1")
+    assert _sum(cdr["total_cost"])[1] == Decimal(record.total.after_tax)
+    assert sessions(roaming.xyz) == []
 
 
 async def test_a_reservation_is_a_session_that_goes_on_as_charging_or_ends_with_a_cdr_without_connector(

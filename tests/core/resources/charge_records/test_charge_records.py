@@ -23,10 +23,11 @@ from citrine.api.v1.stations_pb2 import DeleteStationRequest, Station, UpdateSta
 from citrine.api.v1.stations_pb2_grpc import StationsServiceStub
 from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_COMPLETE, SETTLEMENT_OPERATOR, CostCorrection
 from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
-from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
+from citrine.api.v1.tokens_pb2 import CreateTokenRequest, DeleteTokenRequest, Token, UpdateTokenRequest
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import ChargeRecordMade, Event
+from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import remote_control_pb2
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.provisioning_pb2 import BOOT_REASON_ENUM_POWER_UP, BootNotificationRequest, ChargingStation
@@ -265,6 +266,40 @@ async def test_a_record_says_where_the_station_stood_though_it_was_moved_or_remo
 
     for record in (of_moved, of_removed):
         assert (record.location.name, record.location.evse_uid) == ("Harbour", "E-1")
+
+
+@pytest.mark.parametrize("since", ["deleted", "sold", "unknown before"])
+async def test_a_record_says_whose_the_token_was_when_charging_began(
+    api: Records, edge: FakeEdge, station: FakeSession, since: str
+) -> None:
+    """Also of a start that the station was asked for, and where events that come in another order are folded anew."""
+    partner = Token(id_token="C0FFEE00", type="ISO14443", country_code="NL", party_id="TNM", contract_id="NL-TNM-C1")
+    if since != "unknown before":
+        await api.tokens.CreateToken(CreateTokenRequest(token=partner))
+    accepted = RequestStartTransactionResponse(status=REQUEST_START_STOP_STATUS_ENUM_ACCEPTED)
+    edge.on_command = lambda _: accepted
+    remote: Any = api.core.stub(RemoteControlServiceStub)
+    request = remote_control_pb2.RequestStartTransactionRequest(evse_id=1)
+    request.id_token.CopyFrom(IdToken(id_token="C0FFEE00", type="ISO14443"))
+    asked = RequestStartTransactionRequest(target=CommandTarget(station_id="CS-1"), request=request)
+    await remote.RequestStartTransaction(asked)
+    sent: Any = unwrap(edge.commands[0].request)
+    begun = {"remote_start_id": sent.remote_start_id}
+    by_request = started(0, 0, transaction_id="T-2", evse=(1, 1), info=begun)
+    await station.call_all([started(0, 0, id_token="C0FFEE00"), by_request, updated(3, 1500)])
+    if since == "deleted":
+        await api.tokens.DeleteToken(DeleteTokenRequest(id_token="C0FFEE00", type="ISO14443"))
+    elif since == "sold":
+        sold = Token(id_token="C0FFEE00", type="ISO14443", country_code="DE", party_id="NEW")
+        await api.tokens.UpdateToken(UpdateTokenRequest(token=sold))
+    else:
+        # What is known when it is charged is the best that there is.
+        await api.tokens.CreateToken(CreateTokenRequest(token=partner))
+    await station.call_all([updated(2, 1000), updated(1, 500), ended(4, 2000), ended(1, 2000, transaction_id="T-2")])
+
+    for transaction_id in ("T-1", "T-2"):
+        token = (await api.get(transaction_id)).token
+        assert (token.country_code, token.party_id, token.contract_id) == ("NL", "TNM", "NL-TNM-C1")
 
 
 async def test_what_is_credited_counts_for_each_tax_by_what_it_is_levied_on(api: Records, station: FakeSession) -> None:

@@ -14,10 +14,12 @@ from citrine.api.v1.reservation_costs_pb2 import GetReservationCostRequest
 from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListTransactionsRequest, Transaction
 from citrine.events.v1.events_pb2 import Event
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_ocpi.feed import Effect, NotShown, Subject
-from citrine_ocpi.modules.charging import named_id
+from citrine_ocpi.modules.charging import Owner, named_id
 from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.places import Places
+from citrine_ocpi.modules.sessions.payers import payer_of
 from citrine_ocpi.modules.sessions.storing import MODULE, Charging, Reserved, SessionStore, transaction_source
 from citrine_ocpi.published import PublishedRepository, viewers_of
 from citrine_ocpi.services import Services
@@ -83,13 +85,17 @@ class SessionsListener:
                     changed_costs[event.station_id, event.transaction_cost_changed.transaction_id] = None
                 case str(kind):
                     summary = getattr(event, kind).transaction
-                    # Most transactions are of the operator's own tokens.
-                    if summary.HasField("id_token") and await self._owners.of(summary.id_token) is not None:
+                    named = (event.station_id, summary.transaction_id)
+                    if summary.HasField("id_token") and await self._payer(*named, summary.id_token) is not None:
                         transactions[event.station_id, summary.transaction_id] = None
         for name in await self._known(changed_costs):
             transactions[name] = None
         found = [(transaction_source(*name), partial(self._read, *name)) for name in transactions]
         return [*effects, *await self._effects(found)]
+
+    async def _payer(self, station_id: str, transaction_id: str, token: IdToken) -> Owner | None:
+        source = transaction_source(station_id, transaction_id)
+        return await payer_of(self._services.database, self._owners, MODULE, source, token)
 
     async def _known(self, names: Collection[_Name]) -> Sequence[_Name]:
         """Return the transactions of which there are sessions."""
@@ -142,7 +148,8 @@ class SessionsListener:
         Raises:
             NotShown: When it is at no location of ours.
         """
-        owner = await self._owners.of(transaction.id_token) if transaction.HasField("id_token") else None
+        named = (transaction.station_id, transaction.transaction_id)
+        owner = await self._payer(*named, transaction.id_token) if transaction.HasField("id_token") else None
         if owner is None:
             return None
         place = await self._places.of(transaction.station_id, transaction.evse_id)
