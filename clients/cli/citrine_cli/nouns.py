@@ -64,7 +64,10 @@ GROUPS: Mapping[str, Noun] = {
     "configuration": _group(
         "configurations", "Configurations: what stations should have set, and which of them differ."
     ),
-    "token": _group("tokens", "Tokens of drivers: add, set, list, show, credit, remove, import, export."),
+    "token": _group(
+        "tokens",
+        "Tokens of drivers: add, set, list, show, credit, remove, import, export, suspend, resume, suspensions.",
+    ),
     "locallist": _group("locallists", "Lists of tokens that stations store: list, show, keep, sync, send, version."),
     "authorization": _group("authorization", "How tokens are decided on: show, set, authorizer, history."),
     "certificate": _group(

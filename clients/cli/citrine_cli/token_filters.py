@@ -27,7 +27,7 @@ StatusOnly = Annotated[
 _OWNER = re.compile(r"([A-Za-z]{2})[-*]?([A-Za-z0-9]{3})")
 
 
-def parse_owner(text: str) -> tuple[str, str]:
+def parse_owner(text: str, name: str = "--owner") -> tuple[str, str]:
     """Return country and party of a text such as NL-TNM; empty of an empty one.
 
     Raises:
@@ -37,7 +37,7 @@ def parse_owner(text: str) -> tuple[str, str]:
         return "", ""
     found = _OWNER.fullmatch(text)
     if found is None:
-        raise UsageError(f"--owner: {text!r} is no party: expected a country and three characters, as NL-TNM")
+        raise UsageError(f"{name}: {text!r} is no party: expected a country and three characters, as NL-TNM")
     return found[1].upper(), found[2].upper()
 
 

@@ -85,6 +85,8 @@ def _status_word(token: Token, clock: Clock = utc_now) -> str:
     """Return the status of a token, by its settings and the current time."""
     if token.status == TOKEN_STATUS_ACCEPTED and token.HasField("valid") and not token.valid:
         return State("invalid")
+    if token.status == TOKEN_STATUS_ACCEPTED and token.HasField("suspend_time"):
+        return State("suspended")
     if token.status == TOKEN_STATUS_ACCEPTED and token.HasField("expire_time"):
         try:
             is_over = token.expire_time.ToDatetime(UTC) <= clock()
@@ -112,6 +114,7 @@ async def show_token(client: Client, id_token: TokenId, token_type: MaybeType = 
             "issuer": token.issuer,
             "visual number": token.visual_number,
             "owner": _owner_word(token),
+            "owner suspended": time_word(token, "suspend_time"),
             "decided by": _DECIDED.get(token.whitelist, ""),
             "preference": enum_word(token, "charging_preference"),
             "expires": time_word(token, "expire_time"),

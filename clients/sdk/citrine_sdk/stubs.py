@@ -218,7 +218,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
         "PreviewCost",
     ),
     "api.v1.TenantsService": ("GetTenant", "ListTenants"),
-    "api.v1.TokensService": ("GetToken", "ListTokens"),
+    "api.v1.TokensService": ("GetToken", "ListTokenOwnerSuspensions", "ListTokens"),
     "api.v1.TransactionLimitsService": ("GetTransactionLimit", "ListTransactionLimits"),
     "api.v1.TransactionsService": (
         "GetTransaction",

@@ -112,6 +112,10 @@ _WORDS: Mapping[str, Callable[[Any], str]] = {
         + (", blocked" if body.token.status == TOKEN_STATUS_BLOCKED else "")
         + (", invalid" if body.HasField("token") and not body.token.valid else "")
     ),
+    "token_owner_changed": lambda body: (
+        f"tokens of {body.country_code}-{body.party_id} {'are refused' if body.suspended else 'decide again'}"
+    ),
+    "person_erased": lambda body: f"erasure {short_id(body.erasure_id)} finished",
     "local_list_changed": lambda body: (
         f"local list {enum_word(body, 'state')}{f': {body.problem}' if body.problem else ''}"
     ),

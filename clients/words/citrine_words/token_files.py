@@ -58,7 +58,7 @@ COLUMNS = (
 )
 """Columns of an exported table: fields of a token."""
 
-OUTPUT_ONLY = frozenset({"tenant_id", "prepaid", "create_time", "update_time", "etag"})
+OUTPUT_ONLY = frozenset({"tenant_id", "prepaid", "create_time", "update_time", "etag", "suspend_time"})
 """Fields that a core sets. They are left out where a file is read."""
 
 _BEGINS = r"[=+\-@\t\r]"

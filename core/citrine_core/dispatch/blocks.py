@@ -31,6 +31,7 @@ __all__ = [
     "Inform",
     "Observer",
     "OnEdgeLinked",
+    "OnOwnerChange",
     "OnTokenChange",
     "Translate",
 ]
@@ -59,6 +60,11 @@ Translate = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 OnTokenChange = Callable[[UnitOfWork, str, Sequence[tuple[str, str]]], Awaitable[None]]
 """`await changed(work, tenant_id, [(id_token, type)])` is called with tokens that are new, changed or gone, in the
 transaction that makes them so."""
+
+
+OnOwnerChange = Callable[[UnitOfWork, str, tuple[str, str]], Awaitable[None]]
+"""`await changed(work, tenant_id, (country_code, party_id))` is called when all tokens of a party are suspended, or no
+more, in that transaction. They are too many to notify of each."""
 
 
 Inform = Callable[[UnitOfWork, "Sequence[Decision]"], Awaitable[None]]
@@ -108,6 +114,8 @@ class Block:
     """Translate commands into the station's own terms just before they are sent. They are stored untranslated."""
     on_token_change: Sequence[OnTokenChange] = ()
     """Notified of tokens that change."""
+    on_owner_change: Sequence[OnOwnerChange] = ()
+    """Notified of parties whose tokens are suspended, or no more."""
     informers: Sequence[Inform] = ()
     """Add a message to drivers to the decision on their token."""
     credit_left: CreditLeft | None = None

@@ -14,6 +14,7 @@ from citrine_core.dispatch.blocks import (
     Inform,
     Observer,
     OnEdgeLinked,
+    OnOwnerChange,
     OnTokenChange,
     Translate,
 )
@@ -103,6 +104,11 @@ class Registry:
     def on_token_change(self) -> Sequence[OnTokenChange]:
         """Notified of tokens that change."""
         return [one for block in self.blocks for one in block.on_token_change]
+
+    @cached_property
+    def on_owner_change(self) -> Sequence[OnOwnerChange]:
+        """Told of parties whose tokens are suspended, or no more."""
+        return [one for block in self.blocks for one in block.on_owner_change]
 
     @cached_property
     def informers(self) -> Sequence[Inform]:

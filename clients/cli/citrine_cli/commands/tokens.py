@@ -19,7 +19,7 @@ from citrine.api.v1.tokens_pb2 import (
     UpdateTokenRequest,
 )
 from citrine_cli.client import Client, client_command
-from citrine_cli.commands import token_files
+from citrine_cli.commands import token_files, token_owners
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import UsageError
 from citrine_cli.forms import DurationOption
@@ -74,12 +74,14 @@ MaybeMaxTransactions = Annotated[
 NoCredit = Annotated[bool, typer.Option("--no-credit", help="Its driver can't pay.")]
 
 
+HELP = "Tokens of drivers: add, set, list, show, credit, remove, import, export, suspend, resume, suspensions."
+
 _STATUSES = {"accepted": TOKEN_STATUS_ACCEPTED, "blocked": TOKEN_STATUS_BLOCKED}
 
 
 def build() -> typer.Typer:
     """Return the commands of `citrine token`."""
-    app = typer.Typer(help="Tokens of drivers: add, set, list, show, credit, remove, import, export.")
+    app = typer.Typer(help=HELP)
     client_command(app, "add")(add_token)
     client_command(app, "set")(set_token)
     client_command(app, "list")(list_tokens)
@@ -87,6 +89,7 @@ def build() -> typer.Typer:
     client_command(app, "credit")(add_credit)
     client_command(app, "remove")(remove_token)
     token_files.add_commands(app)
+    token_owners.add_commands(app)
     return app
 
 

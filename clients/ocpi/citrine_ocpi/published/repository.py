@@ -80,6 +80,19 @@ class PublishedRepository:
         same = PublishedRow.token_lookup == lookup_of(uid)
         return (await self._session.scalars(select(PublishedRow).where(same))).all()
 
+    async def tokens(self) -> tuple[set[str], set[Party]]:
+        """Return the uids of tokens that objects are of, in small letters, and the parties that see these objects."""
+        uids = select(PublishedRow.token_lookup).where(PublishedRow.token_lookup.is_not(None)).distinct()
+        parties = (
+            select(AudienceRow.country_code, AudienceRow.party_id)
+            .join(PublishedRow, PublishedRow.published_id == AudienceRow.published_id)
+            .where(PublishedRow.module.in_(OF_DRIVERS))
+            .distinct()
+        )
+        return {one for one in await self._session.scalars(uids) if one}, {
+            Party(*one) for one in await self._session.execute(parties)
+        }
+
     async def list_restricted(self, module: str) -> Sequence[PublishedRow]:
         """Return the objects of a module that some parties may see, and not everybody."""
         is_seen_by_some = exists().where(

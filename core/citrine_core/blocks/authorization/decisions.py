@@ -20,7 +20,15 @@ from citrine_core.blocks.authorization.rules import (
 )
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.locations.queries import find_time_zones
-from citrine_core.resources.tokens import NO_AUTHORIZATION, Token, TokenKey, TokenRepository, lookup_of, type_of
+from citrine_core.resources.tokens import (
+    NO_AUTHORIZATION,
+    Token,
+    TokenKey,
+    TokenRepository,
+    find_suspended,
+    lookup_of,
+    type_of,
+)
 from citrine_core.services import Services
 
 __all__ = ["Asked", "Authorizations", "Decision", "Finding", "read_facts"]
@@ -134,6 +142,7 @@ async def read_facts(
         facts.connector_types = await AuthorizationRepository(work.session).connector_types(tenant_id, [station_id])
     if any(map(_is_local, rules)):
         facts.time_zones = await find_time_zones(work.session, tenant_id, [station_id])
+    facts.suspended = await find_suspended(work.session, tenant_id, tokens)
     return facts
 
 
@@ -169,6 +178,8 @@ async def _find_facts(work: UnitOfWork, facts: Facts, tenant_id: str, decisions:
         facts.connector_types = await repository.connector_types(tenant_id, choosy)
     if local:
         facts.time_zones = await find_time_zones(work.session, tenant_id, local)
+    tokens = [decision.token for decision in decisions if decision.token is not None]
+    facts.suspended = await find_suspended(work.session, tenant_id, tokens)
 
 
 async def _started_by_us(

@@ -93,6 +93,8 @@ class Facts:
     open: list[OpenTransaction] = field(default_factory=list)
     credit_left: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """Credit left of prepaid tokens, by lookup and type."""
+    suspended: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    """Since when parties are suspended that tokens belong to, by country and party."""
 
 
 class _Verdict(NamedTuple):
@@ -157,6 +159,9 @@ def _judge(token: Token, presented: Presented, facts: Facts) -> _Verdict:
     if _is_blocked(token, presented.time):
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_BLOCKED)
     if token.valid is False and _since(token.valid_time, presented.time):
+        return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_INVALID)
+    since = facts.suspended.get((token.country_code, token.party_id))
+    if since is not None and _since(since, presented.time):
         return _Verdict(Status.AUTHORIZATION_STATUS_ENUM_INVALID)
     # A token that was presented offline is judged at that time: later changes are not the driver's fault.
     if token.expire_time is not None and token.expire_time <= (presented.time or facts.now):

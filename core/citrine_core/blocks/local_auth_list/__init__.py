@@ -27,6 +27,10 @@ def block(services: Services) -> Block:
         if await LocalListRepository(work.session).tokens_changed(tenant_id, keys, services.clock()):
             work.after_commit(lists.job.wake)
 
+    async def owner_changed(work: UnitOfWork, tenant_id: str, party: tuple[str, str]) -> None:
+        if await LocalListRepository(work.session).all_tokens_changed(tenant_id, services.clock()):
+            work.after_commit(lists.job.wake)
+
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await LocalListRepository(work.session).forget(tenant_id, station_id)
 
@@ -42,6 +46,7 @@ def block(services: Services) -> Block:
         ["citrine.api.v1.LocalAuthListService"],
         jobs=[lists.job],
         on_token_change=[tokens_changed],
+        on_owner_change=[owner_changed],
         forget_station=forget_station,
         forget_tokens=forget_tokens,
     )

@@ -238,6 +238,12 @@ class LocalListRepository:
             await _SET_STALE.execute_select(self._session, source)
         return True
 
+    async def all_tokens_changed(self, tenant_id: str, now: datetime) -> bool:
+        """Have all tokens of lists that are kept in step compared at once; return False if there is no such list."""
+        in_step = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
+        result = await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now, refresh=True))
+        return bool(result.rowcount)  # type: ignore[attr-defined]  # of a cursor
+
     async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime | None]]:
         """Return tenant, station and boot time of due lists that no sender has claimed, of connected stations."""
         boots, lists = BOOTS.c, _LISTS.c

@@ -77,6 +77,7 @@ def block(services: Services) -> Block:
     )
     settling = Job("settlements", SETTLEMENT_INTERVAL, DueSettlements(services).run, due=SettlementRepository.due())
     handlers = TransactionsHandlers(services, checks.wake, refolds.wake)
+    watch = TokenWatch(services, limits.wake)
     return Block(
         "transactions",
         [
@@ -103,7 +104,8 @@ def block(services: Services) -> Block:
         ],
         observers=[EndProofs(services).observe, ChargingStates(handlers.transaction_events).observe],
         translations=[ReportedIds(services).translate],
-        on_token_change=[TokenWatch(services, limits.wake).changed],
+        on_token_change=[watch.changed],
+        on_owner_change=[watch.owner_changed],
         credit_left=credit_left,
         forget_station=forget_station,
         forget_tenant=forget_tenant,

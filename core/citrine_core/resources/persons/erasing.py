@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from citrine.api.v1 import persons_pb2 as pb
+from citrine.events.v1.events_pb2 import Event, PersonErased
 from citrine_core.background import defect, is_outage
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.audit import AuditRepository
@@ -138,6 +139,7 @@ class Erasing:
                 await self._erase_from_audit(work, row)
             else:
                 _finish(row, self._clock())
+                work.emit(Event(tenant_id=tenant_id, person_erased=PersonErased(erasure_id=erasure_id)))
             await work.commit()
         return row.state == pb.ERASURE_STATE_RUNNING
 

@@ -15,6 +15,7 @@ from citrine_core.resources.tokens.models import Token
 from citrine_core.resources.tokens.removal import delete_token
 from citrine_core.resources.tokens.repository import TokenKey, TokenRepository
 from citrine_core.resources.tokens.servicer import TokensServicer
+from citrine_core.resources.tokens.suspensions import find_suspended
 
 __all__ = [
     "NO_AUTHORIZATION",
@@ -26,6 +27,7 @@ __all__ = [
     "TokensServicer",
     "check_presented",
     "delete_token",
+    "find_suspended",
     "format_problem",
     "lookup_of",
     "lookups_of",

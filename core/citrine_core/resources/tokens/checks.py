@@ -10,7 +10,14 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.resources.tokens.formats import NO_AUTHORIZATION, TYPES, format_problem, type_of
 from citrine_core.rpc import check_length, check_pattern, check_printable, required
 
-__all__ = ["check_fields", "check_languages", "check_name", "check_owner", "check_presented"]
+__all__ = [
+    "check_fields",
+    "check_languages",
+    "check_name",
+    "check_owner",
+    "check_presented",
+    "checked_party",
+]
 
 PRIORITY = 9
 """Highest charging priority; the lowest is its negative."""
@@ -125,6 +132,21 @@ def check_owner(country_code: str, party_id: str, prefix: str = "token.") -> Non
         raise InvalidArgument(f"{prefix}party_id", "must be set with country_code")
     if party_id and not country_code:
         raise InvalidArgument(f"{prefix}country_code", "must be set with party_id")
+
+
+def checked_party(country_code: str, party_id: str) -> tuple[str, str]:
+    """Return country and party of a request, in capitals as they are stored.
+
+    Raises:
+        InvalidArgument: When one of them is missing, or none.
+    """
+    for name, value, pattern, wanted in (
+        ("country_code", country_code, COUNTRY, "2 letters"),
+        ("party_id", party_id, PARTY, "3 letters or digits"),
+    ):
+        required(name, value)
+        check_pattern(name, value, pattern, wanted)
+    return country_code.upper(), party_id.upper()
 
 
 def _check_rules(rules: pb.TokenRules) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from citrine_core.db import Model, PartialIndex
 from citrine_core.resources.usage_limits import UsageLimitColumns
 
-__all__ = ["Token"]
+__all__ = ["Token", "TokenOwnerSuspension"]
 
 
 class Token(UsageLimitColumns, Model):
@@ -85,3 +85,17 @@ class Token(UsageLimitColumns, Model):
     """When it last changed, as `citrine_core.db.changes` has it."""
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases with each change; the etag."""
+
+
+class TokenOwnerSuspension(Model):
+    """A reason for which all tokens of a party are refused, whatever they say themselves."""
+
+    __tablename__ = "token_owner_suspensions"
+
+    tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    country_code: Mapped[str] = mapped_column(String(2), primary_key=True)
+    party_id: Mapped[str] = mapped_column(String(3), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Why; tells suspensions of one party apart."""
+    requested_by: Mapped[str] = mapped_column(String(255))
+    suspend_time: Mapped[datetime]

@@ -1,6 +1,6 @@
 """TokensService: the operator's access to tokens."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from decimal import Decimal
 
 import grpc
@@ -8,20 +8,21 @@ from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceServicer
-from citrine.events.v1.events_pb2 import TokenChanged
+from citrine.events.v1.events_pb2 import Event, TokenChanged, TokenOwnerChanged
 from citrine_core.db import Page, UnitOfWork
 from citrine_core.db.changes import change_time
 from citrine_core.errors import Conflict, InvalidArgument
-from citrine_core.resources.tokens.checks import check_fields, check_languages, check_name, check_owner
+from citrine_core.resources.tokens.checks import check_fields, check_languages, check_name, check_owner, checked_party
 from citrine_core.resources.tokens.conversion import CHANGEABLE, changed_event, columns_of, to_proto
 from citrine_core.resources.tokens.filters import TokenFilter
 from citrine_core.resources.tokens.formats import lookup_of, type_of
 from citrine_core.resources.tokens.imports import TokenImport
-from citrine_core.resources.tokens.models import Token
+from citrine_core.resources.tokens.models import Token, TokenOwnerSuspension
 from citrine_core.resources.tokens.removal import delete_token
 from citrine_core.resources.tokens.repository import TokenRepository
+from citrine_core.resources.tokens.suspensions import Party, SuspensionRepository, find_suspended
 from citrine_core.resources.usage_limits import parse_amount
-from citrine_core.rpc import apply_mask, caller, open_page, required
+from citrine_core.rpc import apply_mask, caller, check_length, open_page, required, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["TokensServicer"]
@@ -29,8 +30,13 @@ __all__ = ["TokensServicer"]
 EXPORTED = 1000
 """Tokens of one response of ExportTokens."""
 
+REASON = 64
+"""Longest reason of a suspension."""
+
 ImportContext = grpc.aio.ServicerContext[pb.ImportTokensRequest, pb.ImportTokensResponse]
 ExportContext = grpc.aio.ServicerContext[pb.ExportTokensRequest, pb.ExportTokensResponse]
+SuspendContext = grpc.aio.ServicerContext[pb.SuspendTokenOwnerRequest, pb.TokenOwnerSuspension]
+SuspensionsContext = grpc.aio.ServicerContext[pb.ListTokenOwnerSuspensionsRequest, pb.ListTokenOwnerSuspensionsResponse]
 
 
 class TokensServicer(TokensServiceServicer):
@@ -54,7 +60,9 @@ class TokensServicer(TokensServiceServicer):
         required("id_token", request.id_token)
         async with self._unit_of_work(read_only=True) as work:
             token = await TokenRepository(work.session).get(caller(context).tenant_id, request.id_token, request.type)
-            return await self._with_credit(work, token)
+            (shown,) = await _shown(work, [token])
+            await self._add_credit_left(work, token, shown)
+        return shown
 
     async def AddCredit(
         self, request: pb.AddCreditRequest, context: grpc.aio.ServicerContext[pb.AddCreditRequest, pb.Token]
@@ -74,17 +82,16 @@ class TokensServicer(TokensServiceServicer):
             token.version += 1
             token.update_time = await change_time(work.session, self._clock)
             await self._changed(work, token, TokenChanged.KIND_UPDATED)
-            shown = await self._with_credit(work, token)
+            shown = to_proto(token)
+            await self._add_credit_left(work, token, shown)
             await work.commit()
         return shown
 
-    async def _with_credit(self, work: UnitOfWork, token: Token) -> pb.Token:
-        """Return a token with its remaining credit if it is prepaid."""
-        shown = to_proto(token)
+    async def _add_credit_left(self, work: UnitOfWork, token: Token, shown: pb.Token) -> None:
+        """Add to a token that is shown what is left of its credit, if it is prepaid."""
         for credit_left in self._registry.credit_left if token.prepaid is not None else ():
             left = await credit_left(work, token.tenant_id, [token])
             shown.prepaid.left = f"{left[token.lookup, token.type]:f}"
-        return shown
 
     async def ListTokens(
         self,
@@ -94,7 +101,8 @@ class TokensServicer(TokensServiceServicer):
         page, wanted = open_page(request), TokenFilter.of(request)
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await TokenRepository(work.session).list(caller(context).tenant_id, page, wanted)
-        return pb.ListTokensResponse(tokens=map(to_proto, rows), next_page_token=token)
+            shown = await _shown(work, rows)
+        return pb.ListTokensResponse(tokens=shown, next_page_token=token)
 
     async def CreateToken(
         self, request: pb.CreateTokenRequest, context: grpc.aio.ServicerContext[pb.CreateTokenRequest, pb.Token]
@@ -166,11 +174,72 @@ class TokensServicer(TokensServiceServicer):
         while True:
             async with self._unit_of_work(read_only=True) as work:
                 rows, token = await TokenRepository(work.session).list(caller(context).tenant_id, page, wanted)
-            if rows:
-                yield pb.ExportTokensResponse(tokens=map(to_proto, rows))
+                shown = await _shown(work, rows)
+            if shown:
+                yield pb.ExportTokensResponse(tokens=shown)
             if not token:
                 return
             page = Page.of_token(token, EXPORTED, "")
+
+    async def SuspendTokenOwner(
+        self, request: pb.SuspendTokenOwnerRequest, context: SuspendContext
+    ) -> pb.TokenOwnerSuspension:
+        party, who = checked_party(request.country_code, request.party_id), caller(context)
+        check_length("reason", request.reason, REASON)
+        async with self._unit_of_work() as work:
+            suspensions = SuspensionRepository(work.session)
+            row, is_new = await suspensions.add(who.tenant_id, party, request.reason, who.name, self._clock())
+            if is_new:
+                await self._owner_changed(work, who.tenant_id, party)
+                await work.commit()
+        return _suspension(row)
+
+    async def ResumeTokenOwner(
+        self, request: pb.ResumeTokenOwnerRequest, context: grpc.aio.ServicerContext[pb.ResumeTokenOwnerRequest, Empty]
+    ) -> Empty:
+        party, tenant_id = checked_party(request.country_code, request.party_id), caller(context).tenant_id
+        async with self._unit_of_work() as work:
+            await SuspensionRepository(work.session).remove(tenant_id, party, request.reason)
+            await self._owner_changed(work, tenant_id, party)
+            await work.commit()
+        return Empty()
+
+    async def ListTokenOwnerSuspensions(
+        self, request: pb.ListTokenOwnerSuspensionsRequest, context: SuspensionsContext
+    ) -> pb.ListTokenOwnerSuspensionsResponse:
+        page = open_page(request)
+        async with self._unit_of_work(read_only=True) as work:
+            rows, token = await SuspensionRepository(work.session).list(caller(context).tenant_id, page)
+        return pb.ListTokenOwnerSuspensionsResponse(suspensions=map(_suspension, rows), next_page_token=token)
+
+    async def _owner_changed(self, work: UnitOfWork, tenant_id: str, party: Party) -> None:
+        """Notify blocks and clients that the tokens of a party are decided on anew, in the same transaction."""
+        is_suspended = bool(await SuspensionRepository(work.session).since(tenant_id, [party]))
+        changed = TokenOwnerChanged(country_code=party[0], party_id=party[1], suspended=is_suspended)
+        work.emit(Event(tenant_id=tenant_id, token_owner_changed=changed))
+        for notify in self._registry.on_owner_change:
+            await notify(work, tenant_id, party)
+
+
+async def _shown(work: UnitOfWork, rows: Sequence[Token]) -> list[pb.Token]:
+    """Return tokens of a tenant as they are shown, with the suspensions of their owners."""
+    suspended = await find_suspended(work.session, rows[0].tenant_id, rows) if rows else {}
+    shown = [*map(to_proto, rows)]
+    for row, token in zip(rows, shown, strict=True):
+        since = suspended.get((row.country_code, row.party_id))
+        if since is not None:
+            token.suspend_time.FromDatetime(since)
+    return shown
+
+
+def _suspension(row: TokenOwnerSuspension) -> pb.TokenOwnerSuspension:
+    return pb.TokenOwnerSuspension(
+        country_code=row.country_code,
+        party_id=row.party_id,
+        reason=row.reason,
+        requested_by=row.requested_by,
+        suspend_time=to_timestamp(row.suspend_time),
+    )
 
 
 def _assign(row: Token, token: pb.Token, fields: Collection[str]) -> None:

@@ -21,6 +21,8 @@ from citrine.api.v1.tokens_pb2 import (
     CreateTokenRequest,
     DeleteTokenRequest,
     ImportTokensRequest,
+    ResumeTokenOwnerRequest,
+    SuspendTokenOwnerRequest,
     Token,
     TokenPlace,
     TokenRules,
@@ -188,6 +190,23 @@ async def test_D01_the_list_of_the_tokens_is_sent_and_then_only_what_changed(
     assert (len(first.commands), len(again.commands), last.response.status) == (1, 0, OK)
     assert list(station.held) == ["B"]
     assert (last.local_list.version, last.local_list.differences) == (2, 0)
+
+
+async def test_a_party_that_is_suspended_leaves_the_lists_that_are_kept_in_step(
+    core: RunningCore, api: Any, tokens: Any, station: ListStation, session: FakeSession
+) -> None:
+    await add(tokens, "A", country_code="NL", party_id="TNM")
+    await add(tokens, "B")
+    await api.UpdateLocalList(pb.UpdateLocalListRequest(local_list=pb.LocalList(station_id="CS-1", keep_in_step=True)))
+    await in_step(core, 1)
+    assert set(station.held) == {"A", "B"}
+
+    await tokens.SuspendTokenOwner(SuspendTokenOwnerRequest(country_code="NL", party_id="TNM"))
+    await in_step(core, 2)
+    assert set(station.held) == {"B"}
+    await tokens.ResumeTokenOwner(ResumeTokenOwnerRequest(country_code="NL", party_id="TNM"))
+    await in_step(core, 3)
+    assert set(station.held) == {"A", "B"}
 
 
 async def test_D01_FR_11_lists_are_split_as_the_station_says(

@@ -21,6 +21,7 @@ from citrine.api.v1.tokens_pb2 import (
     CreateTokenRequest,
     DeleteTokenRequest,
     GetTokenRequest,
+    SuspendTokenOwnerRequest,
     Token,
     UpdateTokenRequest,
 )
@@ -305,15 +306,17 @@ async def test_a_limit_that_is_raised_counts_anew(station: Limits) -> None:
     assert (await station.get()).state == pb.LIMIT_STATE_ACTIVE
 
 
-@pytest.mark.parametrize("change", ["block", "remove", "no credit"])
+@pytest.mark.parametrize("change", ["block", "remove", "no credit", "suspend"])
 @pytest.mark.parametrize("stops", [True, False], ids=["stop", "go on"])
 async def test_a_token_that_loses_its_authorization_stops_or_goes_on(station: Limits, change: str, stops: bool) -> None:
-    await station.token()
+    await station.token(country_code="NL", party_id="TNM")
     if stops:
         await station.lost_authorization(authorization_pb2.LOST_AUTHORIZATION_STOP)
     await station.session.call(started(0, 0, id_token=OWN))
     changed = Token(id_token=OWN, type="ISO14443")
-    if change == "remove":
+    if change == "suspend":
+        await station.tokens.SuspendTokenOwner(SuspendTokenOwnerRequest(country_code="NL", party_id="TNM"))
+    elif change == "remove":
         await station.tokens.DeleteToken(DeleteTokenRequest(id_token=OWN))
     else:
         if change == "block":

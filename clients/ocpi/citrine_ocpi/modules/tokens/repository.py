@@ -75,6 +75,27 @@ class TokenRepository:
         of_party = (TokenRow.country_code == party.country_code, TokenRow.party_id == party.party_id)
         return await self._session.scalar(select(TokenRow.lookup).where(*of_party).limit(1)) is not None
 
+    async def parties(self) -> Sequence[Party]:
+        """Return the parties that told tokens, each by a look at the index: they are few, and their tokens many."""
+        key = (TokenRow.country_code, TokenRow.party_id)
+        found: list[Party] = []
+        query = select(*key).order_by(*key).limit(1)
+        row = (await self._session.execute(query)).first()
+        while row is not None:
+            found.append(Party(*row))
+            row = (await self._session.execute(query.where(tuple_(*key) > tuple_(*row)))).first()
+        return found
+
+    async def of_party(self, party: Party) -> Sequence[tuple[str, str]]:
+        """Return lookup and type of the tokens of a party."""
+        own = (TokenRow.country_code == party.country_code, TokenRow.party_id == party.party_id)
+        rows = await self._session.execute(select(TokenRow.lookup, TokenRow.type).where(*own))
+        return [(row.lookup, row.type) for row in rows]
+
+    async def asked_about(self) -> set[str]:
+        """Return the uids, in small letters, of tokens of which it is stored what a provider said."""
+        return {*(await self._session.scalars(select(AuthorizationRow.lookup).distinct()))}
+
     async def replace(self, key: TokenKey, known: datetime, time: datetime, body: dict[str, Any]) -> bool:
         """Store a change of what was last updated at a known time. Return False if it is another by now."""
         same = (tuple_(*_KEY) == key, TokenRow.last_updated == known)

@@ -106,10 +106,12 @@ class TokenStore:
         return found
 
     async def patch(self, key: TokenKey, changes: Mapping[str, Any], version: Version) -> AnyToken | None:
-        """Change fields of a token, and return it. None: it is not known.
+        """Change fields of a token, and return it. None: it is not known, or the core has it no more.
+
+        What is known here follows what the core deletes a little later: the answer is the same before and after.
 
         Raises:
-            InvalidParameters: When a field is wrong.
+            InvalidParameters: When a field is wrong, or the core has a token of this id that is another party's.
             pydantic.ValidationError: When a field is wrong.
             Unavailable: When it changes all the time.
             grpc.aio.AioRpcError: When the core can't be reached.
@@ -117,22 +119,23 @@ class TokenStore:
         for _ in range(TRIES):
             async with self._database.reading() as session:
                 row = (await TokenRepository(session).find([key])).get(key)
-            if row is None:
+            etag = await self._etag(Party(*key[:2]), key[2], key[3])
+            if etag is None:
+                raise InvalidParameters(FOREIGN)
+            if row is None or not etag:
                 return None
             token: AnyToken = token_models(version)[0].model_validate(row.body)
             changed: AnyToken = token.patched(changes)
             if changed.last_updated < row.last_updated:
                 # It was overtaken by what came since.
                 return token
-            owned = await self._owned({key: changed})
-            refused = await self._invalid([changed]) if owned else {str(changed.uid): FOREIGN}
-            if refused:
+            if refused := await self._invalid([changed]):
                 raise InvalidParameters("; ".join(refused.values()))
             async with self._database.writing() as session:
                 repository = TokenRepository(session)
                 done = await repository.replace(key, row.last_updated, changed.last_updated, changed.wire())
             if done:
-                if refused := await self._pass_on(owned):
+                if refused := await self._pass_on({key: etag}):
                     raise InvalidParameters("; ".join(refused.values()))
                 return changed
         raise Unavailable("the token changes all the time")
@@ -150,19 +153,23 @@ class TokenStore:
         limit = asyncio.Semaphore(ASKED_AT_A_TIME)
 
         async def etag(token: AnyToken) -> str | None:
-            request = pb.GetTokenRequest(id_token=str(token.uid), type=core_type(str(token.uid), str(token.type)))
             async with limit:
-                try:
-                    found = await self._citrine.tokens.GetToken(request)
-                except grpc.aio.AioRpcError as error:
-                    if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
-                        return ""
-                    raise
-            party = Party(str(token.country_code), str(token.party_id))
-            return str(found.etag) if Party(found.country_code, found.party_id) == party else None
+                party = Party(str(token.country_code), str(token.party_id))
+                return await self._etag(party, str(token.uid), str(token.type))
 
         etags = await asyncio.gather(*map(etag, tokens.values()))
         return {key: found for key, found in zip(tokens, etags, strict=True) if found is not None}
+
+    async def _etag(self, party: Party, uid: str, token_type: str) -> str | None:
+        """Return the etag of a token that the core has of a party. Empty: it has none. None: it is somebody else's."""
+        request = pb.GetTokenRequest(id_token=uid, type=core_type(uid, token_type))
+        try:
+            found = await self._citrine.tokens.GetToken(request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
+                return ""
+            raise
+        return str(found.etag) if Party(found.country_code, found.party_id) == party else None
 
     async def _invalid(self, tokens: Sequence[AnyToken]) -> dict[str, str]:
         """Return the tokens that the core would not store, with what is wrong."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,7 +30,7 @@ from citrine_core.blocks.transactions.limits.throttling import ThrottleRepositor
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import CoreError
 from citrine_core.resources.connections import ConnectionRepository
-from citrine_core.resources.tokens import Token, TokenRepository
+from citrine_core.resources.tokens import Token, TokenRepository, find_suspended
 from citrine_core.resources.usage_limits import Limit
 from citrine_core.rpc import system_caller
 from citrine_core.services import Services
@@ -75,6 +75,8 @@ class _Facts:
     spent: Mapping[tuple[str, str], Mapping[TransactionKey, Decimal]]
     connected: set[str]
     lost_authorization: int
+    suspended: Collection[tuple[str, str]]
+    """Parties that are suspended, by country and party."""
     throttles: Mapping[TransactionKey, pb.ThrottleState.ValueType]
     """States of the throttles that exist."""
 
@@ -190,6 +192,7 @@ class LimitChecks:
             await spending(work, tenant_id, [one for one in tokens.values() if one.prepaid is not None]),
             {station_id for station_id, session in sessions.items() if session.is_open},
             settings.lost_authorization if settings is not None else LOST_AUTHORIZATION_UNSPECIFIED,
+            await find_suspended(work.session, tenant_id, tokens.values()),
             {key: row.state for key, row in throttles.items()},
         )
 
@@ -265,17 +268,18 @@ def _reached(row: Row[Any], facts: _Facts, now: datetime) -> int:
         others = sum((cost for other, cost in spent.items() if other != key), Decimal(0))
         if total >= Decimal(token.prepaid) - others:
             return pb.LIMIT_REASON_CREDIT
-    if row.watches_token and facts.lost_authorization == LOST_AUTHORIZATION_STOP and _is_blocked(token, now):
+    if row.watches_token and facts.lost_authorization == LOST_AUTHORIZATION_STOP and _is_blocked(token, facts, now):
         return pb.LIMIT_REASON_TOKEN
     return 0
 
 
-def _is_blocked(token: Token | None, now: datetime) -> bool:
+def _is_blocked(token: Token | None, facts: _Facts, now: datetime) -> bool:
     if token is None:
         return True
     accepted = token.status in (TokenStatus.TOKEN_STATUS_ACCEPTED, TokenStatus.TOKEN_STATUS_UNSPECIFIED)
     expired = token.expire_time is not None and token.expire_time <= now
-    unfit = not accepted or not token.valid or expired
+    suspended = (token.country_code, token.party_id) in facts.suspended
+    unfit = not accepted or not token.valid or suspended or expired
     return unfit or (token.rules is not None and TokenRules.FromString(token.rules).no_credit)
 
 

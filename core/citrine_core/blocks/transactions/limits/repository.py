@@ -15,6 +15,7 @@ from citrine_core.db import Due, Listed, Page, database_of, one_of
 from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
 from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import type_of
+from citrine_core.resources.tokens.queries import tokens_of_party
 
 __all__ = ["KEY", "OF_TOKEN", "UNSTOPPED", "LimitRepository", "TokenId", "TransactionKey", "new_row"]
 
@@ -179,6 +180,16 @@ class LimitRepository:
             )
         )
         return {(row[0], row[1]) for row in rows if (row[2], type_of(row[3] or "")) in tokens}
+
+    async def open_of_owner(self, tenant_id: str, party: tuple[str, str]) -> set[TransactionKey]:
+        """Return the open transactions of tokens of a party, given by country and party."""
+        columns, tokens = _TRANSACTIONS.c, tokens_of_party(tenant_id, party).subquery()
+        rows = await self._session.execute(
+            select(columns.station_id, columns.transaction_id, columns.id_token_type, tokens.c.type)
+            .join(tokens, tokens.c.lookup == columns.id_token_lookup)
+            .where(columns.tenant_id == tenant_id, Transaction.is_open())
+        )
+        return {(row[0], row[1]) for row in rows if type_of(row[2] or "") == row[3]}
 
     async def make_unstopped_due(self, tenant_id: str, keys: Collection[TransactionKey], now: datetime) -> bool:
         """Make those transactions due that must stop because of their tokens; return whether there is any."""

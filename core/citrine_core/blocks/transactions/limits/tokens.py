@@ -1,10 +1,10 @@
 """Makes open transactions due for a check when their tokens change."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from citrine.api.v1.authorization_pb2 import LOST_AUTHORIZATION_STOP
 from citrine_core.blocks.authorization import SettingsDirectory
-from citrine_core.blocks.transactions.limits.repository import LimitRepository, new_row
+from citrine_core.blocks.transactions.limits.repository import LimitRepository, TransactionKey, new_row
 from citrine_core.db import UnitOfWork
 from citrine_core.resources.tokens import lookup_of, type_of
 from citrine_core.services import Services
@@ -30,9 +30,15 @@ class TokenWatch:
 
         Others become due if the tenant wants them stopped without authorization.
         """
-        limits, now = LimitRepository(work.session), self._clock()
         wanted = {(lookup_of(id_token, kind), type_of(kind)) for id_token, kind in tokens}
-        keys = await limits.open_of_tokens(tenant_id, wanted)
+        await self._check(work, tenant_id, await LimitRepository(work.session).open_of_tokens(tenant_id, wanted))
+
+    async def owner_changed(self, work: UnitOfWork, tenant_id: str, party: tuple[str, str]) -> None:
+        """Do the same for open transactions of tokens of a party, which is suspended, or no more."""
+        await self._check(work, tenant_id, await LimitRepository(work.session).open_of_owner(tenant_id, party))
+
+    async def _check(self, work: UnitOfWork, tenant_id: str, keys: Collection[TransactionKey]) -> None:
+        limits, now = LimitRepository(work.session), self._clock()
         if not keys:
             return
         if await limits.make_unstopped_due(tenant_id, keys, now):
