@@ -132,6 +132,9 @@ class FakeEdge:
         if hello is None:
             hello = link.Hello(edge_id=self.edge_id, sessions=self.sessions.values(), software_version="fake")
         self.put(link.Upstream(hello=hello))
+        # Who writes to an rpc that ends may learn of the end alone, and not of the reason.
+        async with asyncio.timeout(WAIT):
+            await self._stream.initial_metadata()
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         self.welcome = await self.next("welcome")
 
