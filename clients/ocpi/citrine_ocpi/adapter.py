@@ -27,6 +27,7 @@ from citrine_ocpi.modules.tokens import TokensModule
 from citrine_ocpi.modules.versions import VersionsModule
 from citrine_ocpi.partners import Partners, Registration
 from citrine_ocpi.partners.administration import Administration
+from citrine_ocpi.partners.reencryption import Reencryption
 from citrine_ocpi.personal_data import Retention, remove_partner_data
 from citrine_ocpi.services import Module, Services
 from citrine_ocpi.transport.client import PartnerClient
@@ -60,8 +61,9 @@ class Office:
     def __init__(self, settings: OcpiSettings, public_url: str, clock: Clock = utc_now) -> None:
         self.metrics = Metrics()
         self.database = Database(settings.ocpi_database)
-        cipher = TokenCipher(settings.ocpi_encryption_key_file)
+        self.cipher = cipher = TokenCipher(settings.ocpi_encryption_key_file, clock)
         self.partners = Partners(self.database, cipher, clock)
+        self.reencryption = Reencryption(self.database, cipher)
         self.client = PartnerClient(
             self.metrics,
             timeout=settings.ocpi_request_timeout.total_seconds(),
@@ -169,6 +171,7 @@ class Adapter:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._sender.run(), name="deliveries")
             tasks.create_task(self._retention.run(), name="retention")
+            tasks.create_task(self._office.reencryption.run(), name="reencryption")
             if self._feed is not None:
                 tasks.create_task(self._feed.run(), name="feed")
             for task in self._tasks:

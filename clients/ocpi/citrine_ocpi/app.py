@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from citrine_ocpi.adapter import Adapter, office
 from citrine_ocpi.config import OcpiSettings, read_settings
 from citrine_ocpi.db import SchemaTooNew
-from citrine_ocpi.encryption import EncryptionKeyError
+from citrine_ocpi.key_file import EncryptionKeyError
 from citrine_ocpi.serving import listening_socket, quieten, serve_until_stopped
 from citrine_process.addresses import join_address, split_address
 from citrine_process.http import HealthServer

@@ -39,8 +39,8 @@ class OcpiSettings(BaseModel):
     share. It is brought to the newest schema at the start."""
 
     ocpi_encryption_key_file: Path = Path(".citrine/ocpi.keys")
-    """File with the keys that encrypt the tokens of partners in the database: Fernet keys, one a line, of which the
-    first encrypts and all decrypt. It is made where there is none. Adapters that share a database share it."""
+    """File with the keys that encrypt the tokens of partners in the database; `citrine ocpi rotate-key` adds one. It is
+    made where there is none. Adapters that share a database need the same file."""
 
     core: str = "127.0.0.1:50051"
     """Addresses of the cores: host:port, several separated by commas, or a name with several addresses."""

@@ -1,46 +1,45 @@
 """Encryption of the tokens that partners gave us, which have to be read again to be sent."""
 
-import contextlib
-import os
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-__all__ = ["EncryptionKeyError", "TokenCipher"]
+from citrine_ocpi.clock import Clock, utc_now
+from citrine_ocpi.key_file import EncryptionKeyError, KeyFile
 
-_PRIVATE = 0o600
-
-
-class EncryptionKeyError(Exception):
-    """The file of keys can't be used, or has not the key of what is to be decrypted; said without a key."""
+__all__ = ["TokenCipher"]
 
 
 class TokenCipher:
-    """Encrypts by the first key of a file, and decrypts by all of them. The file is made where there is none.
+    """Encrypts by the present key of a file, and decrypts by all of them. The file is made where there is none.
+
+    The file is read again once it changed, so that processes that run learn of a key that a command added.
 
     Args:
-        file: Keys of Fernet, one a line.
+        file: The keys.
+        clock: Returns the time now.
 
     Raises:
         EncryptionKeyError: When it can't be read, written or understood.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        try:
-            if not file.exists():
-                _make(file)
-            lines = file.read_text(encoding="ascii").split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise EncryptionKeyError(f"{file} can't be used: {error}") from None
-        try:
-            self._keys = MultiFernet([Fernet(line) for line in lines])
-        except ValueError:
-            raise EncryptionKeyError(f"{file} does not have a key of Fernet on each line") from None
+    def __init__(self, file: Path, clock: Clock = utc_now) -> None:
+        self._file = KeyFile(file)
+        self._clock = clock
+        self._file.read()
+
+    def rotate(self, since: datetime) -> None:
+        """Have another key encrypt from a time on.
+
+        Raises:
+            EncryptionKeyError: When the file can't be read or written.
+        """
+        self._file.rotate(since)
 
     def encrypt(self, token: str, partner_id: str) -> str:
         """Return a token in the form to store, which only this partner's row can be read with."""
-        return self._keys.encrypt(f"{partner_id}\n{token}".encode()).decode("ascii")
+        return self._present().encrypt(f"{partner_id}\n{token}".encode()).decode("ascii")
 
     def decrypt(self, stored: str, partner_id: str) -> str:
         """Return a token from its stored form.
@@ -48,27 +47,31 @@ class TokenCipher:
         Raises:
             EncryptionKeyError: When its key is not in the file, or it is another partner's.
         """
+        keys = MultiFernet([one.fernet for one in self._file.read()])
         try:
-            owner, _, token = self._keys.decrypt(stored.encode("ascii")).decode().partition("\n")
+            owner, _, token = keys.decrypt(stored.encode("ascii")).decode().partition("\n")
         except (InvalidToken, UnicodeError):
-            raise EncryptionKeyError(f"{self._file} lacks the key that encrypted the token of {partner_id}") from None
+            raise EncryptionKeyError(
+                f"{self._file.path} lacks the key that encrypted the token of {partner_id}"
+            ) from None
         if owner != partner_id:
             raise EncryptionKeyError(f"the stored token of {partner_id} is another partner's")
         return token
 
+    def encrypted_anew(self, stored: str, partner_id: str) -> str:
+        """Return a token in the form to store, encrypted by the present key: as it is, where that is its key.
 
-def _make(file: Path) -> None:
-    """Write a file with one key, for its owner alone; who is first wins."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE)
-    try:
-        with os.fdopen(descriptor, "wb") as written:
-            written.write(Fernet.generate_key() + b"\n")
-            written.flush()
-            os.fsync(written.fileno())
-        with contextlib.suppress(FileExistsError):
-            # A link fails where another process was first, and the file is never seen incomplete.
-            os.link(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
+        Raises:
+            EncryptionKeyError: When its key is not in the file, or it is another partner's.
+        """
+        try:
+            self._present().decrypt(stored.encode("ascii"))
+        except (InvalidToken, UnicodeError):
+            return self.encrypt(self.decrypt(stored, partner_id), partner_id)
+        return stored
+
+    def _present(self) -> Fernet:
+        """Return the key that encrypts: the latest that has begun, of several the first; else the first of all."""
+        keys, now = self._file.read(), self._clock()
+        begun = [one for one in keys if one.since <= now] or keys[:1]
+        return max(begun, key=lambda one: one.since).fernet

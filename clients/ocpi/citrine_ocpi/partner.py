@@ -65,7 +65,11 @@ class Partner:
     """The party of the hub itself, where it is one."""
     is_broadcast: bool = False
     """Whether the hub sends on to all behind it what they all may see, and is sent it once."""
+    may_be_hub: bool = True
+    """Whether the operator agrees to others being behind it."""
     parties: Sequence[PartnerParty] = ()
+    waiting_parties: Sequence[PartnerParty] = ()
+    """Who it says to be beside, since it registered: nothing is theirs before the operator accepts them."""
     endpoints: Sequence[PartnerEndpoint] = ()
     register_time: datetime | None = None
     is_restricted: bool = True
@@ -79,7 +83,7 @@ class Partner:
     @property
     def is_hub(self) -> bool:
         """Whether there are others behind it."""
-        return self.hub is not None or any(one.role == HUB for one in self.parties)
+        return self.may_be_hub and (self.hub is not None or any(one.role == HUB for one in self.parties))
 
     def owns(self, party: Party) -> bool:
         """Return whether a party is one of its own, as tokens and sessions of its drivers name it."""

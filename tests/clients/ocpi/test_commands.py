@@ -55,6 +55,12 @@ def test_a_partner_is_added_shown_suspended_invited_and_removed(citrine: Citrine
     assert (tmp_path / "token-a").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "token-a").read_text().strip() != token
 
+    assert "only hubs broadcast" in citrine("partner", "set", "emsp1", "--broadcast", code=1)
+    citrine("partner", "set", "emsp1", "--hub", "--broadcast", "--raw-token")
+    (listed,) = json.loads(citrine("partner", "list", "--json"))
+    assert (listed["may_be_hub"], listed["raw_token"], listed["waiting_parties"]) == (True, True, [])
+    assert "does not wait" in citrine("partner", "accept", "emsp1", "NL-TNM", code=1)
+
     citrine("partner", "remove", "emsp1", "--yes")
     assert json.loads(citrine("partner", "list", "--json")) == []
     assert "does not exist" in citrine("partner", "show", "emsp1", code=1)
@@ -71,6 +77,9 @@ def test_a_partner_is_added_shown_suspended_invited_and_removed(citrine: Citrine
         (("partner", "locations", "emsp", "--label", "city"), "KEY=VALUE"),
         (("partner", "locations", "emsp", "L-1", "--published"), "not with locations"),
         (("partner", "add", "emsp", "--broadcast"), "--hub"),
+        (("partner", "set", "emsp"), "--no-hub"),
+        (("partner", "accept", "emsp", "TNM"), "NL-TNM"),
+        (("rotate-key", "--delay", "soon"), "--delay"),
     ],
 )
 def test_what_is_typed_wrongly_is_said(citrine: Citrine, arguments: tuple[str, ...], said: str) -> None:

@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 
 from citrine_ocpi.partners import RegistrationFailed
-from citrine_ocpi.transport import Version
+from citrine_ocpi.partners.administration import AdministrationRefused
+from citrine_ocpi.transport import Party, Version
 from tests.support.emsp import Emsp, emsp
 from tests.support.ocpi import RunningAdapter, running_adapter
 from tests.support.waiting import WAIT
@@ -162,6 +163,57 @@ async def test_a_partner_can_not_say_that_it_is_somebody_else(adapter: RunningAd
 
     assert as_partner.json()["status_code"] == as_us.json()["status_code"] == 2001
     assert not (await adapter.office.administration.get("impostor")).is_registered
+
+
+async def owned(adapter: RunningAdapter, partner_id: str) -> set[str]:
+    return {str(party) for party in (await adapter.office.administration.get(partner_id)).owned_parties()}
+
+
+async def waiting(adapter: RunningAdapter, partner_id: str) -> set[str]:
+    return {str(one.party) for one in (await adapter.office.administration.get(partner_id)).waiting_parties}
+
+
+@pytest.mark.parametrize("is_hub", [True, False], ids=["a hub", "no hub"])
+async def test_parties_that_a_partner_names_later_wait_for_the_operator(
+    adapter: RunningAdapter, partner: Emsp, is_hub: bool
+) -> None:
+    """What it is already goes on; whoever squats on a party keeps nobody else from being it."""
+    administration = adapter.office.administration
+    partner.role, partner.other_parties = "HUB" if is_hub else "EMSP", ("NL-TN2",)
+    await partner.register(adapter.versions_url, await adapter.invite("tnm", is_hub=is_hub))
+    assert await owned(adapter, "tnm") == {"NL-TNM", "NL-TN2"}
+
+    partner.other_parties = ("NL-NEW", "NL-SQT")
+    assert (await partner.exchange("PUT")).status_code == 200
+
+    assert await owned(adapter, "tnm") == {"NL-TNM"}
+    assert await waiting(adapter, "tnm") == {"NL-NEW", "NL-SQT"}
+    async with emsp(party_id="SQT") as rightful:
+        assert (await rightful.register(adapter.versions_url, await adapter.invite("sqt"))).status_code == 201
+        with pytest.raises(AdministrationRefused, match="NL-SQT is somebody else's"):
+            await administration.accept("tnm", {Party("NL", "SQT")})
+    with pytest.raises(AdministrationRefused, match="NL-TN2 does not wait"):
+        await administration.accept("tnm", {Party("NL", "TN2")})
+    await administration.accept("tnm", {Party("NL", "NEW")})
+    assert await owned(adapter, "tnm") == {"NL-TNM", "NL-NEW"}
+
+    partner.other_parties = ("NL-NEW",)
+    assert (await partner.exchange("PUT")).status_code == 200
+    assert (await owned(adapter, "tnm"), await waiting(adapter, "tnm")) == ({"NL-TNM", "NL-NEW"}, set())
+
+
+async def test_parties_that_a_partner_answers_to_new_tokens_of_ours_wait(
+    adapter: RunningAdapter, partner: Emsp
+) -> None:
+    await partner.register(adapter.versions_url, await adapter.invite("tnm"))
+
+    partner.party_id = "NEW"
+    await adapter.office.registration.rotate(await adapter.office.administration.get("tnm"))
+
+    assert (await owned(adapter, "tnm"), await waiting(adapter, "tnm")) == (set(), {"NL-NEW"})
+    await partner.register(adapter.versions_url, await adapter.office.administration.invite("tnm"))
+    # By a token A the operator accepts who comes.
+    assert (await owned(adapter, "tnm"), await waiting(adapter, "tnm")) == ({"NL-NEW"}, set())
 
 
 async def test_of_two_partners_with_one_party_at_a_time_one_is_refused(adapter: RunningAdapter, partner: Emsp) -> None:

@@ -63,6 +63,8 @@ class Emsp:
     party_id: str = "TNM"
     role: str = "EMSP"
     name: str = "The New Motion"
+    other_parties: tuple[str, ...] = ()
+    """Whom it says to be as well, as NL-TN2."""
     versions: tuple[str, ...] = ("2.2.1", "2.3.0")
     is_raw: bool = False
     """Whether it has tokens in headers as they are."""
@@ -98,14 +100,18 @@ class Emsp:
 
     def credentials(self, token: str, version: str = "2.2.1") -> dict[str, Any]:
         """Return its own credentials, with a token for the adapter."""
-        role = {
-            "role": self.role,
-            "country_code": self.country_code,
-            "party_id": self.party_id,
-            "business_details": {"name": self.name},
-        }
+        parties = [(self.country_code, self.party_id), *(one.split("-") for one in self.other_parties)]
+        roles = [
+            {
+                "role": self.role if place == 0 else "EMSP",
+                "country_code": country_code,
+                "party_id": party_id,
+                "business_details": {"name": self.name},
+            }
+            for place, (country_code, party_id) in enumerate(parties)
+        ]
         hub = {"hub_party_id": self.hub_party_id} if self.hub_party_id else {}
-        return {"token": token, "url": f"{self.url}/versions", **hub, "roles": [role]}
+        return {"token": token, "url": f"{self.url}/versions", **hub, "roles": roles}
 
     # What it serves.
 

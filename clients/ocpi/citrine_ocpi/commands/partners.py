@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,12 @@ from citrine_cli.errors import CliError, UsageError
 from citrine_cli.output import Output
 from citrine_cli.up.files import write_private
 from citrine_ocpi.adapter import Office
+from citrine_ocpi.commands.consent import accept, set_partner
 from citrine_ocpi.commands.locations import locations
 from citrine_ocpi.commands.running import JsonFlag, connect, output_of, run
+from citrine_ocpi.modules.tokens.suspensions import OwnerSuspensions
 from citrine_ocpi.modules.tokens.withdrawal import withdraw_tokens
-from citrine_ocpi.partner import Partner
+from citrine_ocpi.partner import Partner, PartnerParty
 from citrine_ocpi.transport.authorization import is_credentials_token
 from citrine_ocpi.transport.envelope import time_text
 from citrine_ocpi.transport.status import Version
@@ -38,11 +41,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
 def build_partners() -> typer.Typer:
     """Return the commands of `citrine ocpi partner`."""
     app = typer.Typer(
-        help="Partners of roaming: add, list, show, register, rotate, invite, suspend, resume, remove, locations.",
+        help="Partners of roaming: add, list, show, set, accept, register, rotate, invite, suspend, resume, remove,"
+        " locations.",
     )
     app.command("add")(add)
     app.command("list")(list_partners)
     app.command("show")(show)
+    app.command("set")(set_partner)
+    app.command("accept")(accept)
     app.command("register")(register)
     app.command("rotate")(rotate)
     app.command("invite")(invite)
@@ -141,9 +147,15 @@ def _json(partner: Partner) -> dict[str, Any]:
         "hub": None if partner.hub is None else str(partner.hub),
         "broadcast": partner.is_broadcast,
         "register_time": None if partner.register_time is None else time_text(partner.register_time),
-        "parties": [{"party": str(one.party), "role": one.role, "name": one.name} for one in partner.parties],
+        "may_be_hub": partner.may_be_hub,
+        "parties": _parties(partner.parties),
+        "waiting_parties": _parties(partner.waiting_parties),
         "endpoints": [{"module": one.module, "role": str(one.role), "url": one.url} for one in partner.endpoints],
     }
+
+
+def _parties(parties: Sequence[PartnerParty]) -> list[dict[str, str]]:
+    return [{"party": str(one.party), "role": one.role, "name": one.name} for one in parties]
 
 
 def list_partners(ctx: typer.Context, as_json: JsonFlag = False) -> None:
@@ -160,7 +172,12 @@ def list_partners(ctx: typer.Context, as_json: JsonFlag = False) -> None:
                 one.partner_id,
                 _state(one),
                 str(one.version or ""),
-                ", ".join(f"{party.party} {party.role}" for party in one.parties),
+                ", ".join(
+                    [
+                        *(f"{party.party} {party.role}" for party in one.parties),
+                        *(f"{party.party} {party.role} waits" for party in one.waiting_parties),
+                    ]
+                ),
             ]
             for one in found
         ]
@@ -186,7 +203,9 @@ def show(ctx: typer.Context, name: PartnerArgument, as_json: JsonFlag = False) -
                 "versions URL": partner.versions_url,
                 "tokens": "raw" if partner.is_raw else "base64",
                 "registered": "" if partner.register_time is None else time_text(partner.register_time),
+                "hub": "agreed" if partner.may_be_hub else "",
                 "parties": {f"{one.party} {one.role}": one.name for one in partner.parties},
+                "waiting parties": {f"{one.party} {one.role}": one.name for one in partner.waiting_parties},
                 "endpoints": {f"{one.module} {one.role.lower()}": one.url for one in partner.endpoints},
             }
         )
@@ -239,7 +258,10 @@ def invite(ctx: typer.Context, name: PartnerArgument, file: FileOption = None, y
 
 
 def suspend(ctx: typer.Context, name: PartnerArgument) -> None:
-    """Have nothing be exchanged with a partner until `resume`: its calls are refused, what is for it waits."""
+    """Have nothing be exchanged with a partner until `resume`: its calls are refused, what is for it waits.
+
+    Its tokens do not charge meanwhile, whatever they say.
+    """
     _suspend(ctx, name, is_suspended=True)
 
 
@@ -249,11 +271,20 @@ def resume(ctx: typer.Context, name: PartnerArgument) -> None:
 
 
 def _suspend(ctx: typer.Context, name: str, *, is_suspended: bool) -> None:
+    out = output_of(ctx, False)
+
     async def work(office: Office) -> None:
         await office.administration.suspend(name, is_suspended=is_suspended)
+        out.line(f"partner {name} {'suspended' if is_suspended else 'resumed'}")
+        if not (await office.administration.get(name)).owned_parties():
+            return
+        try:
+            async with connect() as citrine:
+                await OwnerSuspensions(office.database, office.partners).report(citrine)
+        except (grpc.aio.AioRpcError, OSError) as error:
+            out.line(f"the core could not be reached ({_problem(error)}): an adapter that runs does so", style="dim")
 
     run(work)
-    output_of(ctx, False).line(f"partner {name} {'suspended' if is_suspended else 'resumed'}")
 
 
 def remove(
@@ -286,10 +317,14 @@ async def _withdraw(office: Office, name: str) -> int:
     try:
         return await withdraw_tokens(office.database, partner.owned_parties() - {*own}, connect)
     except (grpc.aio.AioRpcError, OSError) as error:
-        problem = error.code().name if isinstance(error, grpc.aio.AioRpcError) else str(error)
         raise CliError(
-            f"the core could not be reached to end the tokens of {name} ({problem}); it is suspended: remove it again"
+            f"the core could not be reached to end the tokens of {name} ({_problem(error)}); it is suspended: "
+            "remove it again"
         ) from error
+
+
+def _problem(error: grpc.aio.AioRpcError | OSError) -> str:
+    return error.code().name if isinstance(error, grpc.aio.AioRpcError) else str(error)
 
 
 async def _ask(question: str, *, yes: bool) -> None:

@@ -14,7 +14,7 @@ from citrine_cli.output import Output
 from citrine_ocpi.adapter import Office, office
 from citrine_ocpi.config import OcpiSettings, own_variables
 from citrine_ocpi.db import SchemaTooNew
-from citrine_ocpi.encryption import EncryptionKeyError
+from citrine_ocpi.key_file import EncryptionKeyError
 from citrine_ocpi.partners import RegistrationFailed
 from citrine_ocpi.partners.administration import AdministrationRefused
 from citrine_sdk import Citrine

@@ -1,6 +1,6 @@
 """What operators do with partners and with our own parties, by commands on the adapter's database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,7 +12,7 @@ from citrine_ocpi.partner import OwnParty, Partner
 from citrine_ocpi.partners.directory import Partners
 from citrine_ocpi.partners.registration import Registration
 from citrine_ocpi.partners.repository import PartnerRepository
-from citrine_ocpi.partners.tables import IssuedTokenRow, OwnPartyRow, PartnerRow
+from citrine_ocpi.partners.tables import IssuedTokenRow, OwnPartyRow, PartnerPartyRow, PartnerRow
 from citrine_ocpi.transport.authorization import fingerprint
 from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
 from citrine_ocpi.transport.routing import Party
@@ -131,6 +131,70 @@ class Administration:
             )
         return token
 
+    async def change(
+        self,
+        partner_id: str,
+        *,
+        is_raw: bool | None = None,
+        is_hub: bool | None = None,
+        is_broadcast: bool | None = None,
+    ) -> None:
+        """Change what the operator says of a partner. None: as it is.
+
+        Args:
+            partner_id: What it is called here.
+            is_raw: Whether it has tokens in headers as they are.
+            is_hub: Whether it may be a hub. One that may not any more sees nothing of who is behind it.
+            is_broadcast: Whether it sends on to all behind it what they all may see.
+
+        Raises:
+            AdministrationRefused: When there is no such partner, or who is no hub is to broadcast.
+        """
+        await self.get(partner_id)
+        async with self._database.writing() as session:
+            row = await PartnerRepository(session).lock(partner_id)
+            if row is None:
+                return
+            if is_raw is not None:
+                row.is_raw = is_raw
+            if is_hub is not None:
+                row.hub_consent_time = (row.hub_consent_time or self._clock()) if is_hub else None
+            if is_broadcast and row.hub_consent_time is None:
+                raise AdministrationRefused(f"{partner_id} may be no hub: only hubs broadcast")
+            if is_broadcast is not None:
+                row.is_broadcast = is_broadcast
+
+    async def accept(self, partner_id: str, parties: Collection[Party]) -> None:
+        """Accept that a partner is parties which it named since it registered: what is theirs is its own.
+
+        Raises:
+            AdministrationRefused: When there is no such partner, one of the parties does not wait, or is somebody's.
+        """
+        await self.get(partner_id)
+        async with self._database.writing() as session:
+            repository = PartnerRepository(session)
+            await repository.lock(partner_id)
+            rows = await repository.waiting_parties([partner_id])
+            waiting = {Party(one.country_code, one.party_id) for one in rows}
+            if unknown := {*parties} - waiting:
+                raise AdministrationRefused(f"{_listed(unknown)} does not wait: citrine ocpi partner show {partner_id}")
+            own = await repository.lock_own_parties()
+            if foreign := await repository.foreign_parties(partner_id, parties, own):
+                raise AdministrationRefused(f"{_listed(foreign)} is somebody else's")
+            for row in rows:
+                if Party(row.country_code, row.party_id) not in parties:
+                    continue
+                repository.add(
+                    PartnerPartyRow(
+                        country_code=row.country_code,
+                        party_id=row.party_id,
+                        role=row.role,
+                        partner_id=partner_id,
+                        business_details=row.business_details,
+                    )
+                )
+                await session.delete(row)
+
     async def suspend(self, partner_id: str, *, is_suspended: bool) -> None:
         """Have nothing be exchanged with a partner for the time being, or again.
 
@@ -189,3 +253,7 @@ class Administration:
         async with self._database.writing() as session:
             if not await PartnerRepository(session).delete_own_party(party):
                 raise AdministrationRefused(f"party {party} is none of ours")
+
+
+def _listed(parties: Collection[Party]) -> str:
+    return ", ".join(sorted(map(str, parties)))

@@ -33,6 +33,11 @@ class Acquaintance:
     hub: Party | None = None
     """The party of the hub, if it says that it is one."""
 
+    @property
+    def owned(self) -> set[Party]:
+        """Who it says to be, in whatever roles."""
+        return {one.party for one in self.parties}
+
 
 def acquaintance_of(credentials: v2_2_1.Credentials | v2_3_0.Credentials) -> Acquaintance:
     """Return what credentials say.

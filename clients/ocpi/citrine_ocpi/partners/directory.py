@@ -10,7 +10,7 @@ from citrine_ocpi.encryption import TokenCipher
 from citrine_ocpi.partner import OwnParty, Partner, PartnerEndpoint, PartnerParty
 from citrine_ocpi.partners.hub_clients import UNREACHED, HubClientRow
 from citrine_ocpi.partners.repository import PartnerRepository
-from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, PartnerPartyRow, PartnerRow
+from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, PartnerPartyRow, PartnerRow, WaitingPartyRow
 from citrine_ocpi.transport.authorization import fingerprint, presented_tokens
 from citrine_ocpi.transport.errors import Unauthorized
 from citrine_ocpi.transport.routing import Party
@@ -18,7 +18,7 @@ from citrine_ocpi.transport.status import InterfaceRole, Version
 
 __all__ = ["Partners"]
 
-RowT = TypeVar("RowT", PartnerPartyRow, HubClientRow)
+RowT = TypeVar("RowT", PartnerPartyRow, HubClientRow, WaitingPartyRow, EndpointRow)
 
 _logger = logging.getLogger(__name__)
 
@@ -102,12 +102,13 @@ class Partners:
     ) -> list[Partner]:
         ids = [row.partner_id for row in rows]
         parties, endpoints = await repository.parties(ids), await repository.endpoints(ids)
-        clients = await repository.hub_clients(ids)
+        clients, waiting = await repository.hub_clients(ids), await repository.waiting_parties(ids)
         return [
             self._partner(
                 row,
                 [*_of(row, parties), *_of(row, clients)],
-                (one for one in endpoints if one.partner_id == row.partner_id),
+                _of(row, waiting),
+                _of(row, endpoints),
                 used,
             )
             for row in rows
@@ -117,6 +118,7 @@ class Partners:
         self,
         row: PartnerRow,
         parties: Iterable[PartnerPartyRow | HubClientRow],
+        waiting: Iterable[WaitingPartyRow],
         endpoints: Iterable[EndpointRow],
         used: IssuedTokenRow | None,
     ) -> Partner:
@@ -127,9 +129,11 @@ class Partners:
             is_raw=row.is_raw,
             versions_url=row.versions_url,
             token=self._cipher.decrypt(row.token, row.partner_id) if row.token else "",
-            hub=Party(row.hub_country_code, row.hub_party_id) if row.hub_party_id else None,
+            hub=Party(row.hub_country_code, row.hub_party_id) if row.hub_party_id and row.hub_consent_time else None,
             is_broadcast=row.is_broadcast,
+            may_be_hub=row.hub_consent_time is not None,
             parties=[_party(one) for one in parties],
+            waiting_parties=[_party(one) for one in waiting],
             endpoints=[PartnerEndpoint(one.module, InterfaceRole(one.role), one.url) for one in endpoints],
             register_time=row.register_time,
             is_restricted=row.version is None or used is None or used.is_invitation,
@@ -140,11 +144,11 @@ def _of(partner: PartnerRow, rows: Sequence[RowT]) -> list[RowT]:
     return [one for one in rows if one.partner_id == partner.partner_id]
 
 
-def _party(row: PartnerPartyRow | HubClientRow) -> PartnerParty:
+def _party(row: PartnerPartyRow | WaitingPartyRow | HubClientRow) -> PartnerParty:
     is_away = isinstance(row, HubClientRow) and row.status in UNREACHED
     return PartnerParty(Party(row.country_code, row.party_id), row.role, _name(row), is_away)
 
 
-def _name(party: PartnerPartyRow | HubClientRow) -> str:
+def _name(party: PartnerPartyRow | WaitingPartyRow | HubClientRow) -> str:
     """Return the name of a party. A hub says none of those behind it."""
-    return str(party.business_details.get("name", "")) if isinstance(party, PartnerPartyRow) else ""
+    return "" if isinstance(party, HubClientRow) else str(party.business_details.get("name", ""))

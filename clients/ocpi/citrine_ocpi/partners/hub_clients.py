@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from citrine_ocpi.db import Table
-from citrine_ocpi.partners.tables import PartnerPartyRow
+from citrine_ocpi.partners.tables import PartnerPartyRow, PartnerRow
 from citrine_ocpi.transport.routing import Party
 
 __all__ = ["UNREACHED", "HubClientRepository", "HubClientRow"]
@@ -19,6 +19,10 @@ AWAY = ("PLANNED", "SUSPENDED")
 
 UNREACHED = (*AWAY, "OFFLINE")
 """Statuses of a party that gets nothing at present: it lists what it missed once it is there."""
+
+
+_HUBS = select(PartnerRow.partner_id).where(PartnerRow.hub_consent_time.is_not(None))
+"""Partners to whose being hubs the operator agrees."""
 
 
 class HubClientRow(Table):
@@ -65,6 +69,7 @@ class HubClientRepository:
     async def hubs_of(self, parties: Collection[Party]) -> dict[Party, str]:
         """Return which hubs parties are behind, of those that a hub has not said to have left."""
         wanted = HubClientRow.party_id.in_({one.party_id for one in parties}) & HubClientRow.status.not_in(AWAY)
+        wanted &= HubClientRow.partner_id.in_(_HUBS)
         rows = await self._session.scalars(select(HubClientRow).where(wanted))
         return {party: row.partner_id for row in rows if (party := Party(row.country_code, row.party_id)) in parties}
 
@@ -80,14 +85,15 @@ class HubClientRepository:
             other.create_time < HubClientRow.create_time,
             (other.create_time == HubClientRow.create_time) & (other.partner_id < HubClientRow.partner_id),
         )
+        others_are_hubs = other.partner_id.in_(_HUBS)
         direct = (PartnerPartyRow.country_code == HubClientRow.country_code) & (
             PartnerPartyRow.party_id == HubClientRow.party_id
         )
         query = (
             select(HubClientRow)
-            .where(HubClientRow.partner_id.in_(partner_ids))
+            .where(HubClientRow.partner_id.in_(partner_ids), HubClientRow.partner_id.in_(_HUBS))
             .where(~exists().where(direct, PartnerPartyRow.partner_id != HubClientRow.partner_id))
-            .where(~exists().where(same, other.partner_id != HubClientRow.partner_id, earlier))
+            .where(~exists().where(same, other.partner_id != HubClientRow.partner_id, earlier, others_are_hubs))
             .order_by(HubClientRow.country_code, HubClientRow.party_id)
         )
         return (await self._session.scalars(query)).all()

@@ -1,7 +1,7 @@
 """Registration: credentials are exchanged, changed and ended, at the wish of either side."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from citrine_ocpi.clock import Clock, utc_now
@@ -14,7 +14,7 @@ from citrine_ocpi.partners.credentials import CREDENTIALS, Acquaintance, acquain
 from citrine_ocpi.partners.directory import Partners
 from citrine_ocpi.partners.introduction import CREDENTIALS_MODULE, Introduction, introduce
 from citrine_ocpi.partners.repository import PartnerRepository
-from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, OwnPartyRow, PartnerPartyRow
+from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, PartnerPartyRow, WaitingPartyRow
 from citrine_ocpi.transport.authorization import fingerprint
 from citrine_ocpi.transport.calls import Call
 from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
@@ -112,6 +112,7 @@ class Registration:
                 await repository.revoke(IssuedTokenRow.partner_id == partner_id)
                 await repository.replace_endpoints(partner_id, ())
                 await repository.replace_parties(partner_id, ())
+                await repository.replace_waiting_parties(partner_id, ())
 
     async def _exchange(self, call: Call, *, ends_invitation: bool) -> OcpiModel:
         """Store a partner's credentials after it was asked for its endpoints by them."""
@@ -134,7 +135,7 @@ class Registration:
             elif not await repository.issued([presented]):
                 # The operator ended the registration while the partner was asked for its endpoints.
                 raise Unauthorized("the credentials token is not known any more")
-            await self._store(repository, caller.partner_id, said, found)
+            await self._store(repository, caller.partner_id, said, found, is_anew=ends_invitation)
             repository.add(self._issued(caller.partner_id, token, is_confirmed=True))
         _logger.info(
             "a partner registered" if ends_invitation else "a partner changed its credentials",
@@ -193,7 +194,7 @@ class Registration:
             if is_ended or not await repository.issued([token_hash]):
                 raise RegistrationFailed(f"the registration of {partner.partner_id} was ended meanwhile")
             try:
-                await self._store(repository, partner.partner_id, said, found)
+                await self._store(repository, partner.partner_id, said, found, is_anew=method == "POST")
             except OcpiError as error:
                 raise RegistrationFailed(str(error)) from error
             if method == "POST":
@@ -246,7 +247,7 @@ class Registration:
         """Refuse credentials with a party that is somebody else's: it would see that one's tokens and sessions."""
         async with self._database.reading() as session:
             repository = PartnerRepository(session)
-            await _check_owners(repository, partner_id, said, await repository.own_parties())
+            _refuse(await repository.foreign_parties(partner_id, said.owned, await repository.own_parties()))
 
     def _issued(self, partner_id: str, token: str, *, is_confirmed: bool) -> IssuedTokenRow:
         return IssuedTokenRow(
@@ -258,35 +259,41 @@ class Registration:
         )
 
     async def _store(
-        self, repository: PartnerRepository, partner_id: str, said: Acquaintance, found: Introduction
+        self,
+        repository: PartnerRepository,
+        partner_id: str,
+        said: Acquaintance,
+        found: Introduction,
+        *,
+        is_anew: bool,
     ) -> None:
+        """Store what was exchanged.
+
+        Args:
+            repository: Of the transaction.
+            partner_id: With whom.
+            said: Its credentials.
+            found: Its version and endpoints.
+            is_anew: Whether it registers by a token A, with which the operator accepts whoever it is. Otherwise what
+                it was not before waits for the operator.
+        """
         row = await repository.find(partner_id)
         if row is None:
             raise MethodNotAllowed("the partner was removed meanwhile")
         if said.hub is not None and row.hub_consent_time is None:
             raise InvalidParameters("roles: the operator has not agreed yet that this is a hub")
         # Somebody else may have come with the same party meanwhile. Nobody does from here on.
-        await _check_owners(repository, partner_id, said, await repository.lock_own_parties())
+        _refuse(await repository.foreign_parties(partner_id, said.owned, await repository.lock_own_parties()))
+        accepted = said.owned if is_anew else await _accepted(repository, partner_id) & said.owned
         row.version = str(found.version)
         row.versions_url = said.versions_url
         row.token = self._cipher.encrypt(said.token, partner_id)
-        row.hub_country_code, row.hub_party_id = (
-            (said.hub.country_code, said.hub.party_id) if said.hub is not None else ("", "")
-        )
+        if said.hub is None:
+            row.hub_country_code = row.hub_party_id = ""
+        elif said.hub not in said.owned - accepted:
+            row.hub_country_code, row.hub_party_id = said.hub.country_code, said.hub.party_id
         row.register_time = row.register_time or self._clock()
-        await repository.replace_parties(
-            partner_id,
-            (
-                PartnerPartyRow(
-                    country_code=one.party.country_code,
-                    party_id=one.party.party_id,
-                    role=one.role,
-                    partner_id=partner_id,
-                    business_details=details,
-                )
-                for one, details in zip(said.parties, said.business_details, strict=True)
-            ),
-        )
+        await self._store_parties(repository, partner_id, said, accepted)
         await repository.replace_endpoints(
             partner_id,
             {
@@ -297,6 +304,30 @@ class Registration:
             }.values(),
         )
 
+    async def _store_parties(
+        self, repository: PartnerRepository, partner_id: str, said: Acquaintance, accepted: Collection[Party]
+    ) -> None:
+        named = [
+            (
+                one.party in accepted,
+                {
+                    "country_code": one.party.country_code,
+                    "party_id": one.party.party_id,
+                    "role": one.role,
+                    "partner_id": partner_id,
+                    "business_details": details,
+                },
+            )
+            for one, details in zip(said.parties, said.business_details, strict=True)
+        ]
+        await repository.replace_parties(partner_id, [PartnerPartyRow(**one) for is_known, one in named if is_known])
+        waiting = [WaitingPartyRow(**one) for is_known, one in named if not is_known]
+        await repository.replace_waiting_parties(partner_id, waiting)
+        if waiting:
+            names = ", ".join(sorted(str(one) for one in said.owned - {*accepted}))
+            of_partner = {"partner": partner_id, "parties": names}
+            _logger.warning("parties of a partner wait for citrine ocpi partner accept", extra=of_partner)
+
 
 class NoPartyYet(OcpiError):
     """The operator has not said yet who we are."""
@@ -304,12 +335,13 @@ class NoPartyYet(OcpiError):
     status = Status.SERVER_ERROR
 
 
-async def _check_owners(
-    repository: PartnerRepository, partner_id: str, said: Acquaintance, own: Sequence[OwnPartyRow]
-) -> None:
-    parties = {one.party for one in said.parties}
-    owners = {*(await repository.owners_of(parties)).items(), *(await repository.hubs_of(parties)).items()}
-    others = {party for party, owner in owners if owner != partner_id}
-    others |= parties & {Party(one.country_code, one.party_id) for one in own}
-    if others:
-        raise InvalidParameters(f"roles: {', '.join(sorted(map(str, others)))} is somebody else's")
+async def _accepted(repository: PartnerRepository, partner_id: str) -> set[Party]:
+    """Return the parties that a partner is, or that it may say to be behind it."""
+    known = {Party(one.country_code, one.party_id) for one in await repository.parties([partner_id])}
+    behind = {Party(one.country_code, one.party_id) for one in await repository.hub_clients([partner_id])}
+    return known | behind
+
+
+def _refuse(foreign: Collection[Party]) -> None:
+    if foreign:
+        raise InvalidParameters(f"roles: {', '.join(sorted(map(str, foreign)))} is somebody else's")

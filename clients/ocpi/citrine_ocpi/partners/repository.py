@@ -8,7 +8,14 @@ from sqlalchemy import Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.partners.hub_clients import HubClientRepository, HubClientRow
-from citrine_ocpi.partners.tables import EndpointRow, IssuedTokenRow, OwnPartyRow, PartnerPartyRow, PartnerRow
+from citrine_ocpi.partners.tables import (
+    EndpointRow,
+    IssuedTokenRow,
+    OwnPartyRow,
+    PartnerPartyRow,
+    PartnerRow,
+    WaitingPartyRow,
+)
 from citrine_ocpi.transport.routing import Party
 
 __all__ = ["PartnerRepository"]
@@ -38,6 +45,12 @@ class PartnerRepository:
         order = (PartnerPartyRow.country_code, PartnerPartyRow.party_id, PartnerPartyRow.role)
         return (await self._session.scalars(select(PartnerPartyRow).where(wanted).order_by(*order))).all()
 
+    async def waiting_parties(self, partner_ids: Collection[str]) -> Sequence[WaitingPartyRow]:
+        """Return the parties of partners that the operator has not accepted yet."""
+        wanted = WaitingPartyRow.partner_id.in_(partner_ids)
+        order = (WaitingPartyRow.country_code, WaitingPartyRow.party_id, WaitingPartyRow.role)
+        return (await self._session.scalars(select(WaitingPartyRow).where(wanted).order_by(*order))).all()
+
     async def hub_clients(self, partner_ids: Collection[str]) -> Sequence[HubClientRow]:
         """Return the parties behind partners that are hubs."""
         return await HubClientRepository(self._session).owned(partner_ids)
@@ -65,18 +78,31 @@ class PartnerRepository:
         await self._session.execute(delete(PartnerPartyRow).where(PartnerPartyRow.partner_id == partner_id))
         self._session.add_all(rows)
 
+    async def replace_waiting_parties(self, partner_id: str, rows: Iterable[WaitingPartyRow]) -> None:
+        """Store what parties of a partner wait for the operator now."""
+        await self._session.execute(delete(WaitingPartyRow).where(WaitingPartyRow.partner_id == partner_id))
+        self._session.add_all(rows)
+
+    async def foreign_parties(
+        self, partner_id: str, parties: Collection[Party], own: Iterable[OwnPartyRow]
+    ) -> set[Party]:
+        """Return those of the parties that are ours, another partner's, or behind a hub that is another partner."""
+        owners = [*(await self.owners_of(parties)).items(), *(await self.hubs_of(parties)).items()]
+        others = {party for party, owner in owners if owner != partner_id}
+        return others | {*parties} & {Party(one.country_code, one.party_id) for one in own}
+
     async def replace_endpoints(self, partner_id: str, rows: Iterable[EndpointRow]) -> None:
         """Store what endpoints a partner has now."""
         await self._session.execute(delete(EndpointRow).where(EndpointRow.partner_id == partner_id))
         self._session.add_all(rows)
 
-    def add(self, row: PartnerRow | IssuedTokenRow | OwnPartyRow) -> None:
+    def add(self, row: PartnerRow | PartnerPartyRow | IssuedTokenRow | OwnPartyRow) -> None:
         """Add a row."""
         self._session.add(row)
 
     async def delete(self, partner_id: str) -> None:
         """Delete a partner, with all that is stored of it."""
-        for table in (PartnerPartyRow, EndpointRow, IssuedTokenRow, PartnerRow):
+        for table in (PartnerPartyRow, WaitingPartyRow, EndpointRow, IssuedTokenRow, PartnerRow):
             await self._session.execute(delete(table).where(table.partner_id == partner_id))
 
     async def issued(self, hashes: Collection[str]) -> Sequence[IssuedTokenRow]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_ocpi.db import BigId, Table
 
-__all__ = ["EndpointRow", "IssuedTokenRow", "OwnPartyRow", "PartnerPartyRow", "PartnerRow"]
+__all__ = ["EndpointRow", "IssuedTokenRow", "OwnPartyRow", "PartnerPartyRow", "PartnerRow", "WaitingPartyRow"]
 
 LONGEST_URL = 255
 
@@ -58,6 +58,21 @@ class PartnerPartyRow(Table):
     party_id: Mapped[str] = mapped_column(String(3), primary_key=True)
     role: Mapped[str] = mapped_column(String(20), primary_key=True)
     partner_id: Mapped[str] = mapped_column(ForeignKey("partners.partner_id", ondelete="CASCADE"), index=True)
+    business_details: Mapped[dict[str, Any]]
+
+
+class WaitingPartyRow(Table):
+    """A party that a partner named when it changed its credentials, and that the operator has not accepted yet.
+
+    Nothing is its own before: whoever says first that it is somebody keeps nobody else from being that.
+    """
+
+    __tablename__ = "waiting_parties"
+
+    partner_id: Mapped[str] = mapped_column(ForeignKey("partners.partner_id", ondelete="CASCADE"), primary_key=True)
+    country_code: Mapped[str] = mapped_column(String(2), primary_key=True)
+    party_id: Mapped[str] = mapped_column(String(3), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), primary_key=True)
     business_details: Mapped[dict[str, Any]]
 
 

@@ -131,6 +131,28 @@ async def test_nobody_is_a_hub_without_the_consent_of_the_operator(adapter: Runn
         assert not (await adapter.office.administration.get("HUB")).is_registered
 
 
+async def test_the_operator_may_agree_to_a_hub_later_and_take_it_back(adapter_of_each: RunningAdapter) -> None:
+    adapter = adapter_of_each
+    administration = adapter.office.administration
+    async with hub_peer("2.2.1") as hub:
+        token = await adapter.invite("HUB")
+        assert (await hub.register(adapter.versions_url, token)).json()["status_code"] == 2001
+        await administration.change("HUB", is_hub=True)
+        assert (await hub.exchange("POST")).status_code == 201
+        await hub.fetch_endpoints("2.2.1")
+        await put(hub, info("DE-PRV"))
+        assert await owned(adapter, "HUB") == {"NL-HUB", "DE-PRV"}
+
+        await administration.change("HUB", is_hub=False)
+
+        assert await owned(adapter, "HUB") == {"NL-HUB"}
+        refused = await hub.call("PUT", f"{hub.endpoints['hubclientinfo', 'RECEIVER']}/DE/OTH", info("DE-OTH"))
+        assert refused.status_code == 405
+        assert (await hub.exchange("PUT")).json()["status_code"] == 2001
+        async with emsp(country_code="DE", party_id="PRV") as direct:
+            assert (await direct.register(adapter.versions_url, await adapter.invite("prv"))).status_code == 201
+
+
 async def test_what_is_no_party_or_another_than_the_path_says_is_refused(adapter: RunningAdapter) -> None:
     async with hub_peer("2.2.1") as hub:
         await registered(adapter, hub)
