@@ -235,6 +235,8 @@ MORE: dict[str, dict[str, Any]] = {
     "TokensService.AddCredit": {"type": "Central", "amount": "5.00"},
     "TokensService.ExportTokens": {"party_id": ""},
     "TokensService.ListTokens": {"party_id": ""},
+    "TokensService.ResumeTokenOwner": {"country_code": "NL", "party_id": "TNM"},
+    "TokensService.SuspendTokenOwner": {"country_code": "NL", "party_id": "TNM"},
     "TokensService.UpdateToken": {"token": {"type": "Central", "party_id": "", "contract_id": ""}},
     "TransactionsService.CreditTransactionCost": {"reason": "x", "amount": "1"},
     "TransactionsService.ConfirmReading": {"reason": "x"},

@@ -148,3 +148,26 @@ async def test_a_file_that_is_none_of_tokens_is_refused(
 
     assert ran.code == 2
     assert words in ran.err
+
+
+async def test_tokens_of_a_party_are_refused_and_decide_again(api: Api, line: Line, tmp_path: Path) -> None:
+    """What is exported meanwhile can be imported: it says nothing of that."""
+    file = tmp_path / "tokens.jsonl"
+    await line("token", "add", "A", "--type", "Central", "--owner", "NL-TNM")
+
+    suspended = await line("token", "suspend", "nl-tnm", "--reason", "unpaid")
+    shown = await line("token", "list")
+    listed = json.loads((await line("token", "suspensions", "--json")).out)
+    exported = await line("token", "export", str(file))
+    imported = await line("token", "import", str(file))
+    other = await line("token", "resume", "NL-TNM")
+    resumed = await line("token", "resume", "NL-TNM", "--reason", "unpaid")
+    none = await line("token", "suspensions")
+
+    assert suspended.out.startswith("tokens of NL-TNM are refused since ")
+    assert "suspended" in shown.out
+    assert [(one["party_id"], one["reason"]) for one in listed] == [("TNM", "unpaid")]
+    assert (exported.code, imported.code, "1 as they were" in imported.out) == (0, 0, True)
+    assert (other.code, resumed.code, resumed.out) == (1, 0, "tokens of NL-TNM are no longer refused: unpaid\n")
+    assert none.out == "no party is suspended\n"
+    assert (await line("token", "suspend", "TNM")).code == 2
