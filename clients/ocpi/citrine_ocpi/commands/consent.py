@@ -32,9 +32,7 @@ def set_partner(
 ) -> None:
     """Change what was said of a partner when it was added."""
     if hub is None and raw_token is None and broadcast is None:
-        raise UsageError(
-            "say what to change: --hub, --broadcast, --raw-token, --no-hub, --no-broadcast, --base64-token"
-        )
+        raise UsageError("say what to change: --hub, --broadcast, --raw-token, or the opposite of one (--no-hub)")
 
     async def work(office: Office) -> None:
         await office.administration.change(name, is_raw=raw_token, is_hub=hub, is_broadcast=broadcast)
