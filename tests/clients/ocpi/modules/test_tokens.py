@@ -289,7 +289,7 @@ async def test_drivers_who_were_erased_while_no_adapter_ran_are_gone_once_one_do
                 await PublishedRepository(session).store(cdr)
                 await TokenRepository(session).add_authorization("tnm", uid, "CS-1", number, now, timedelta(days=1))
         rows = (await everything(adapter)).count(kept)
-        assert (await everything(adapter)).count(gone) == rows
+        assert (await everything(adapter)).lower().count(gone.lower()) == rows
 
     erasure = await persons.ErasePerson(ErasePersonRequest(id_token=IdToken(id_token=gone, type="ISO14443")))
     await finish(core, erasure.erasure_id)

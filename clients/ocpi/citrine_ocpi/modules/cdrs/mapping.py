@@ -10,6 +10,7 @@ from citrine.api.v1 import locations_pb2 as locations
 from citrine.api.v1.reservation_costs_pb2 import ReservationCost
 from citrine.api.v1.tariffs_pb2 import Amount, CostLine, TaxAmount
 from citrine.ocpp.v2.transactions_pb2 import ReasonEnum
+from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_ocpi.models import NOT_AVAILABLE, OcpiModel, shortened, v2_2_1, v2_3_0
 from citrine_ocpi.modules.cdrs.signed import signed_data
 from citrine_ocpi.modules.charging import (
@@ -25,6 +26,7 @@ from citrine_ocpi.modules.charging import (
     written_id,
 )
 from citrine_ocpi.modules.locations.enums import ONLY_LATER, STANDARDS, name_of
+from citrine_ocpi.published.erasure import lookup_of
 from citrine_ocpi.transport import Party, Version
 
 __all__ = ["cdr_model", "charge_cdr", "credit_of", "reservation_cdr"]
@@ -85,7 +87,7 @@ def charge_cdr(
             "start_date_time": start,
             "end_date_time": end,
             "session_id": session_id,
-            "cdr_token": session.get("cdr_token") or cdr_token(record.token.id_token, owner, version),
+            "cdr_token": _token(session, record.token.id_token, owner, version),
             "auth_method": _METHODS.get(record.authorization_method, "WHITELIST"),
             "authorization_reference": (
                 session.get("authorization_reference") or written_id(record.reference[:36], 36) or None
@@ -105,6 +107,12 @@ def charge_cdr(
         },
         version,
     )
+
+
+def _token(session: Mapping[str, Any], token: IdToken, owner: Owner, version: Version) -> Mapping[str, Any]:
+    """Return the token of a session; one that was deleted since as its owner has to be billed for it."""
+    said: Mapping[str, Any] = session.get("cdr_token", {})
+    return said if said and lookup_of(said["uid"]) else cdr_token(token, owner, version)
 
 
 def reservation_cdr(
@@ -130,7 +138,7 @@ def reservation_cdr(
             "start_date_time": start,
             "end_date_time": end,
             "session_id": session_id or None,
-            "cdr_token": session.get("cdr_token") or cdr_token(cost.id_token, owner, version),
+            "cdr_token": _token(session, cost.id_token, owner, version),
             "auth_method": "COMMAND",
             "cdr_location": {
                 **_address(location),
