@@ -166,7 +166,7 @@ async def test_tokens_of_a_party_are_refused_and_decide_again(api: Api, line: Li
 
     assert suspended.out.startswith("tokens of NL-TNM are refused since ")
     assert "suspended" in shown.out
-    assert [(one["party_id"], one["reason"]) for one in listed] == [("TNM", "unpaid")]
+    assert [(one["partyId"], one["reason"]) for one in listed] == [("TNM", "unpaid")]
     assert (exported.code, imported.code, "1 as they were" in imported.out) == (0, 0, True)
     assert (other.code, resumed.code, resumed.out) == (1, 0, "tokens of NL-TNM are no longer refused: unpaid\n")
     assert none.out == "no party is suspended\n"

@@ -24,5 +24,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them back: tokens of suspended parties are decided on by what they say."""
+    """Undo them: tokens of suspended parties are decided on by what they say."""
     op.drop_table("token_owner_suspensions")
