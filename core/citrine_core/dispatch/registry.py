@@ -107,7 +107,7 @@ class Registry:
 
     @cached_property
     def on_owner_change(self) -> Sequence[OnOwnerChange]:
-        """Told of parties whose tokens are suspended, or no more."""
+        """Notified of parties whose tokens are suspended, or no more."""
         return [one for block in self.blocks for one in block.on_owner_change]
 
     @cached_property
