@@ -61,9 +61,6 @@ def value_of(column: Column[Any]) -> Any:
     # What is at work goes on.
     if (column.table.name, column.name) == ("operations", "state"):
         return int(OPERATION_STATE_COMPLETED)
-    # One that goes on is finished some time, with an event.
-    if (column.table.name, column.name) == ("erasures", "next_time"):
-        return None
     # A core encrypts what is not, sooner or later: it would look like a change.
     if column.name in ("authorizer_credential", "secret_location", "secret_payload"):
         return ""
