@@ -153,9 +153,9 @@ async def administrate(server: PostgresServer, statement: str) -> None:
     await run_statements(server.url(), [statement])
 
 
-async def copy_template(server: PostgresServer, name: str) -> None:
-    """Make a database with our tables and the default tenant."""
-    await administrate(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+async def copy_template(server: PostgresServer, name: str, template: str = TEMPLATE) -> None:
+    """Make a copy of a database: by default one with our tables and the default tenant."""
+    await administrate(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
 
 def _make_server(folder: Path) -> None:

@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
+
 from citrine_ocpi.adapter import MODULES, Adapter, Office, office
 from citrine_ocpi.config import OcpiSettings
+from citrine_ocpi.db import Database, upgrade
 from citrine_ocpi.partner import OwnParty
 from citrine_ocpi.services import Module, Services
 from citrine_ocpi.transport import Party
@@ -18,6 +22,9 @@ from tests.support.engines import compiled_once
 from tests.support.serving import bound, serving
 
 __all__ = ["RunningAdapter", "running_adapter"]
+
+_files: list[bytes] = []
+"""An SQLite file with the adapter's tables, once it was made: to make one takes as long as all else of a start."""
 
 
 @dataclass
@@ -61,8 +68,10 @@ async def running_adapter(
         modules: Functional modules.
         settings: Of the adapter.
     """
+    url_of_database = database or f"sqlite+aiosqlite:///{directory / 'ocpi.db'}"
+    await _fill(url_of_database)
     values = {
-        "ocpi_database": compiled_once(database or f"sqlite+aiosqlite:///{directory / 'ocpi.db'}"),
+        "ocpi_database": compiled_once(url_of_database),
         "ocpi_encryption_key_file": directory / "ocpi.keys",
         "ocpi_allow_insecure_partners": True,
         "ocpi_request_timeout": timedelta(seconds=10),
@@ -81,3 +90,18 @@ async def running_adapter(
             finally:
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
+
+
+async def _fill(url: str) -> None:
+    """Make the file of an SQLite database that is not there yet."""
+    parts = make_url(url)
+    if parts.get_backend_name() != "sqlite" or parts.database is None or os.path.exists(parts.database):
+        return
+    file = Path(parts.database)
+    if _files:
+        file.write_bytes(_files[0])
+        return
+    made = Database(url)
+    await upgrade(made)
+    await made.close()
+    _files.append(file.read_bytes())

@@ -28,10 +28,10 @@ CPO, PARTY = Party("DE", "CIT"), Party("NL", "TNM")
 
 
 @pytest.fixture
-async def adapter(empty_database_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
+async def adapter(adapter_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
     """An adapter on an empty database of each kind in turn."""
     async with running_adapter(
-        tmp_path, database=empty_database_url, modules=[], ocpi_request_timeout=timedelta(seconds=1)
+        tmp_path, database=adapter_url, modules=[], ocpi_request_timeout=timedelta(seconds=1)
     ) as running:
         yield running
 
@@ -264,9 +264,9 @@ async def test_nothing_is_sent_to_who_is_suspended(adapter: RunningAdapter, part
 
 
 async def test_two_replicas_send_each_object_once(
-    adapter: RunningAdapter, partner: Emsp, empty_database_url: str, tmp_path: Path
+    adapter: RunningAdapter, partner: Emsp, adapter_url: str, tmp_path: Path
 ) -> None:
-    async with running_adapter(tmp_path, database=empty_database_url, modules=[]) as other:
+    async with running_adapter(tmp_path, database=adapter_url, modules=[]) as other:
         pushes = [push(str(number), f"DE/CIT/L{number}") for number in range(60)]
         await asyncio.gather(send(adapter, *pushes[:30]), send(other, *pushes[30:]))
         await partner.wait_for(lambda peer: len(peer.objects) == 60)

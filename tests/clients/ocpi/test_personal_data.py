@@ -24,9 +24,9 @@ OURS, TNM, XYZ = Party("DE", "CIT"), Party("NL", "TNM"), Party("BE", "XYZ")
 
 
 @pytest.fixture
-async def adapter(empty_database_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
+async def adapter(adapter_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
     """An adapter on an empty database of each kind in turn."""
-    async with running_adapter(tmp_path, database=empty_database_url, modules=[]) as running:
+    async with running_adapter(tmp_path, database=adapter_url, modules=[]) as running:
         yield running
 
 

@@ -37,9 +37,9 @@ VERSIONS = pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
 
 
 @pytest.fixture
-async def adapter(empty_database_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
+async def adapter(adapter_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
     """An adapter on an empty database of each kind in turn."""
-    async with running_adapter(tmp_path, database=empty_database_url, modules=[]) as running:
+    async with running_adapter(tmp_path, database=adapter_url, modules=[]) as running:
         yield running
 
 

@@ -7,9 +7,3 @@ import pytest
 def database_url(sqlite_url: str) -> str:
     """The database of the core."""
     return sqlite_url
-
-
-@pytest.fixture
-def adapter_url(empty_database_url: str) -> str:
-    """The database of the adapter, of each kind in turn."""
-    return empty_database_url

@@ -27,9 +27,9 @@ async def adapter(tmp_path: Path) -> AsyncIterator[RunningAdapter]:
 
 
 @pytest.fixture
-async def adapter_of_each(empty_database_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
+async def adapter_of_each(adapter_url: str, tmp_path: Path) -> AsyncIterator[RunningAdapter]:
     """An adapter on an empty database of each kind in turn."""
-    async with running_adapter(tmp_path, database=empty_database_url, modules=MODULES) as running:
+    async with running_adapter(tmp_path, database=adapter_url, modules=MODULES) as running:
         yield running
 
 

@@ -69,12 +69,12 @@ def sent(partner: Emsp, module: str) -> list[Any]:
 
 
 async def test_what_a_partner_missed_is_sent_once_it_registers_or_is_suspended_no_more(
-    empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    adapter_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(missed, "LOOK", 0.05)
     modules: list[Callable[[Services], Module]] = [CdrsModule, SessionsModule]
     async with (
-        running_adapter(tmp_path, database=empty_database_url, modules=modules) as adapter,
+        running_adapter(tmp_path, database=adapter_url, modules=modules) as adapter,
         emsp(validate=received_faults) as partner,
     ):
         administration = adapter.office.administration
