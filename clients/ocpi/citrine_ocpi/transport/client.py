@@ -84,19 +84,22 @@ def _authorities() -> ssl.SSLContext:
 
 
 class _CheckedTransport(httpx2.AsyncBaseTransport):
-    """Connects to the addresses that were checked, and to none that the name has a moment later."""
+    """Connects to the addresses that were checked, and to none that the name has a moment later.
+
+    Each name has connections of its own: several may be at one address, and a connection is good for the name alone
+    that the certificate was verified for.
+    """
 
     def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | bool) -> None:
         self._allow_private = allow_private
-        self._transport = httpx2.AsyncHTTPTransport(
-            verify=_authorities() if verify is True else verify,
-            trust_env=False,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30),
-        )
+        self._verify = verify
+        self._transports: dict[tuple[str, str, int], httpx2.AsyncHTTPTransport] = {}
+        """By scheme, name and port: those of partners, which are few."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         host = request.url.host
         port = request.url.port or (443 if request.url.scheme == "https" else 80)
+        transport = self._transport(request.url.scheme, host.lower(), port)
         failure: httpx2.ConnectError | httpx2.ConnectTimeout | None = None
         for address in await resolve(host, port, allow_private=self._allow_private):
             checked = httpx2.Request(
@@ -108,14 +111,25 @@ class _CheckedTransport(httpx2.AsyncBaseTransport):
                 extensions={**request.extensions, "sni_hostname": host},
             )
             try:
-                return await self._transport.handle_async_request(checked)
+                return await transport.handle_async_request(checked)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 failure = error
         assert failure is not None
         raise failure
 
+    def _transport(self, scheme: str, host: str, port: int) -> httpx2.AsyncHTTPTransport:
+        known = self._transports.get((scheme, host, port))
+        if known is None:
+            known = self._transports[scheme, host, port] = httpx2.AsyncHTTPTransport(
+                verify=_authorities() if self._verify is True else self._verify,
+                trust_env=False,
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30),
+            )
+        return known
+
     async def aclose(self) -> None:
-        await self._transport.aclose()
+        for transport in self._transports.values():
+            await transport.aclose()
 
 
 class PartnerClient:
