@@ -1,4 +1,4 @@
-"""Lists of stations, locations and EVSEs by what users look for read a page and no more of 500,000 rows."""
+"""Lists by what users look for read a page and no more of 500,000 stations, 100,000 EVSEs or 50,000 locations."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

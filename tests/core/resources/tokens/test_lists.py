@@ -1,4 +1,4 @@
-"""ListTokens by what its users look for, and each query from an index, in tables of 500,000 tokens."""
+"""ListTokens by what its users look for, and each query from an index, in tables of 100,000 tokens."""
 
 import asyncio
 import shutil
