@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
+import pytest
 from sqlalchemy import Boolean, Column, Integer, LargeBinary, String, Table, insert, select
 
+from citrine_core import housekeeping
 from citrine_core.config import CoreSettings, read_settings
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.db.base import UtcDateTime
@@ -49,8 +51,8 @@ def _row(table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
     return {one.name: _value(one) for one in needed} | {k: v for k, v in values.items() if k in table.c}
 
 
-async def _tidy(unit_of_work: UnitOfWorkFactory) -> None:
-    await Housekeeping(unit_of_work, lambda: NOW, read_settings([], {})).tidy()
+async def _tidy(unit_of_work: UnitOfWorkFactory, *flags: str) -> None:
+    await Housekeeping(unit_of_work, lambda: NOW, read_settings(flags, {})).tidy()
 
 
 async def test_what_is_older_than_its_retention_goes(unit_of_work: UnitOfWorkFactory) -> None:
@@ -75,6 +77,51 @@ async def test_what_is_older_than_its_retention_goes(unit_of_work: UnitOfWorkFac
             assert [time for time in times if time is not None and time < NOW - 3653 * DAY] == [], name
             assert len(times) == (2 if table.c[SWEPT[name].time].nullable else 1), name
         assert (await work.session.execute(select(logs))).all() == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "time", "names"),
+    [
+        ("history_retention", "decide_time", ("authorization_records",)),
+        ("command_retention", "finish_time", ("operations", "operation_stations")),
+    ],
+    ids=["decisions on tokens", "operations with their stations"],
+)
+async def test_what_others_remove_goes_by_its_setting_in_small_steps(
+    unit_of_work: UnitOfWorkFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: str,
+    time: str,
+    names: tuple[str, ...],
+) -> None:
+    """By no other one; what has not ended stays, and so does all where it is retained for ever."""
+    monkeypatch.setattr(housekeeping, "MAX_ROWS", 1)
+    tables = [metadata().tables[name] for name in names]
+    ages: dict[str, int | None] = {"older": 60, "old": 51, "new": 49}
+    if tables[0].c[time].nullable:
+        ages["open"] = None
+    async with unit_of_work() as work:
+        for name, days in ages.items():
+            values = {time: None if days is None else NOW - days * DAY, "operation_id": name, "transaction_id": name}
+            for table in tables:
+                for station_id in ("CS-1", "CS-2") if table.name != "operations" else ("",):
+                    await work.session.execute(
+                        insert(table).values(_row(table, {**values, "station_id": station_id, "id_token": name}))
+                    )
+        await work.commit()
+
+    async def left() -> dict[str, set[str]]:
+        async with unit_of_work(read_only=True) as work:
+            key = {one.name: one.c["operation_id" if "operation_id" in one.c else "transaction_id"] for one in tables}
+            return {name: set(await work.session.scalars(select(column))) for name, column in key.items()}
+
+    other = {"history_retention": "command", "command_retention": "history"}[setting]
+    flag = f"--{setting.replace('_', '-')}"
+    await _tidy(unit_of_work, f"{flag}=none", f"--{other}-retention=P1D")
+    assert await left() == {one: set(ages) for one in names}
+
+    await _tidy(unit_of_work, f"{flag}=P50D")
+    assert await left() == {one: set(ages) - {"older", "old"} for one in names}
 
 
 async def test_what_is_not_over_hides_nothing_that_is(unit_of_work: UnitOfWorkFactory) -> None:

@@ -20,7 +20,14 @@ from citrine.ocpp.v2 import reservation_pb2 as reservations
 from citrine.ocpp.v2 import smart_charging_pb2 as profiles
 from citrine.ocpp.v2 import tariff_and_cost_pb2 as costs
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
-from citrine.ocpp.v2.types_pb2 import CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE
+from citrine.ocpp.v2.types_pb2 import (
+    CHARGING_PROFILE_KIND_ENUM_RELATIVE,
+    CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE,
+    CHARGING_RATE_UNIT_ENUM_A,
+    ChargingProfile,
+    ChargingSchedule,
+    ChargingSchedulePeriod,
+)
 from tests.support.charging import started
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession
@@ -33,6 +40,9 @@ ANSWERS: dict[type[Message], Message] = {
     ocpp.UnlockConnectorRequest: ocpp.UnlockConnectorResponse(status=ocpp.UNLOCK_STATUS_ENUM_UNLOCKED),
     profiles.ClearChargingProfileRequest: profiles.ClearChargingProfileResponse(
         status=profiles.CLEAR_CHARGING_PROFILE_STATUS_ENUM_ACCEPTED
+    ),
+    profiles.SetChargingProfileRequest: profiles.SetChargingProfileResponse(
+        status=profiles.CHARGING_PROFILE_STATUS_ENUM_ACCEPTED
     ),
     costs.CostUpdatedRequest: costs.CostUpdatedResponse(),
     reservations.ReserveNowRequest: reservations.ReserveNowResponse(
@@ -71,6 +81,22 @@ def stop(core: RunningCore, transaction_id: str, station_id: str = "") -> Any:
     return core.stub(RemoteControlServiceStub).RequestStopTransaction(request)
 
 
+def limit(core: RunningCore, transaction_id: str, station_id: str = "") -> Any:
+    schedule = ChargingSchedule(id=1, charging_rate_unit=CHARGING_RATE_UNIT_ENUM_A)
+    schedule.charging_schedule_period.append(ChargingSchedulePeriod(start_period=0, limit=16))
+    profile = ChargingProfile(
+        charging_profile_purpose=CHARGING_PROFILE_PURPOSE_ENUM_TX_PROFILE,
+        charging_profile_kind=CHARGING_PROFILE_KIND_ENUM_RELATIVE,
+        charging_schedule=[schedule],
+        transaction_id=transaction_id,
+    )
+    request = smart_charging_pb2.SetChargingProfileRequest(
+        target=CommandTarget(station_id=station_id) if station_id else None,
+        request=profiles.SetChargingProfileRequest(evse_id=1, charging_profile=profile),
+    )
+    return core.stub(SmartChargingServiceStub).SetChargingProfile(request)
+
+
 async def refused(call: Any) -> tuple[grpc.StatusCode, str | None]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
@@ -88,6 +114,10 @@ async def test_a_command_about_a_transaction_finds_its_station(core: RunningCore
     unlock = remote_control_pb2.UnlockConnectorRequest(transaction_id="T-1")
     await core.stub(RemoteControlServiceStub).UnlockConnector(unlock)
     assert last(edge) == ("CS-1", ocpp.UnlockConnectorRequest(evse_id=1, connector_id=2))
+
+    await limit(core, "T-2")
+    station_id, sent = last(edge)
+    assert (station_id, sent.evse_id, sent.charging_profile.transaction_id) == ("CS-2", 1, "T-2")
 
     clear = smart_charging_pb2.ClearChargingProfileRequest(transaction_id="T-2")
     await core.stub(SmartChargingServiceStub).ClearChargingProfile(clear)
@@ -107,13 +137,13 @@ async def test_a_wrong_pair_and_an_unknown_transaction_are_refused(core: Running
     await one.call(started(0, transaction_id="T-1"))
 
     invalid = grpc.StatusCode.INVALID_ARGUMENT
-    assert await refused(stop(core, "T-1", "CS-2")) == (
-        invalid,
-        "target.station_id: transaction T-1 is of station CS-1",
-    )
+    wrong = "target.station_id: transaction T-1 is of station CS-1"
+    assert await refused(stop(core, "T-1", "CS-2")) == (invalid, wrong)
+    assert await refused(limit(core, "T-1", "CS-2")) == (invalid, wrong)
     several = "target.station_id: must be given: several stations have a transaction BOTH"
     assert await refused(stop(core, "BOTH")) == (invalid, several)
-    assert await refused(stop(core, "T-9")) == (grpc.StatusCode.NOT_FOUND, "transaction T-9 does not exist")
+    unknown = (grpc.StatusCode.NOT_FOUND, "transaction T-9 does not exist")
+    assert (await refused(stop(core, "T-9")), await refused(limit(core, "T-9"))) == (unknown, unknown)
     assert edge.commands == []
     await stop(core, "BOTH", "CS-2")
     # A station may know of a transaction that it has not reported yet.

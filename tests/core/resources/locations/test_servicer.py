@@ -1,12 +1,15 @@
 """LocationsService: locations as an operator keeps them."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import locations_pb2 as pb
@@ -71,6 +74,7 @@ FULL: dict[str, Any] = {
     "publish_allowed_to": [
         pb.PublishToken(visual_number="12345-67", issuer="NewMotion"),
         pb.PublishToken(group_id="G"),
+        pb.PublishToken(uid="04A2B3C8D1E2F3", type="RFID"),
     ],
     "name": "Gent Zuid",
     "postal_code": "9000",
@@ -84,21 +88,51 @@ FULL: dict[str, Any] = {
     "parking_places": [
         pb.ParkingPlace(
             parking_id="P1",
-            vehicle_types=[pb.VEHICLE_TYPE_PERSONAL_VEHICLE],
+            physical_reference="12a",
+            vehicle_types=[pb.VEHICLE_TYPE_PERSONAL_VEHICLE, pb.VEHICLE_TYPE_VAN],
+            max_vehicle_weight=3500,
+            max_vehicle_height=275,
+            max_vehicle_length=600,
+            max_vehicle_width=220,
+            parking_space_length=650,
+            parking_space_width=300,
+            dangerous_goods_allowed=False,
+            direction=pb.PARKING_DIRECTION_PARALLEL,
+            drive_through=True,
+            restricted_to_type=True,
+            reservation_required=True,
             time_limit=Duration(seconds=3600),
             roofed=False,
-            direction=pb.PARKING_DIRECTION_PARALLEL,
+            images=[pb.Image(url="https://x.example/p.jpg", category=pb.IMAGE_CATEGORY_OTHER, type="jpeg")],
+            lighting=True,
+            refrigeration_outlet=False,
+            standards=["PAS 1899:2022"],
+            apds_reference="https://x.example/apds/1",
         )
     ],
     "directions": [pb.DisplayText(language="en", text="Left of the church")],
     "operator": pb.BusinessDetails(
         name="BeCharged",
         website="https://becharged.example",
-        logo=pb.Image(url="https://x.example/l.png", category=pb.IMAGE_CATEGORY_OPERATOR, type="png", width=512),
+        logo=pb.Image(
+            url="https://x.example/l.png",
+            thumbnail="https://x.example/s.png",
+            category=pb.IMAGE_CATEGORY_OPERATOR,
+            type="png",
+            width=512,
+            height=256,
+        ),
     ),
+    "suboperator": pb.BusinessDetails(name="Maintenance"),
+    "owner": pb.BusinessDetails(name="City of Gent", website="https://gent.example"),
     "facilities": [pb.FACILITY_WIFI, pb.FACILITY_HOTEL],
     "opening_times": pb.OpeningTimes(
         regular_hours=[pb.RegularHours(weekday=1, period_begin="08:00", period_end="20:00")],
+        exceptional_openings=[
+            pb.ExceptionalPeriod(
+                period_begin=stamp("2026-07-19T08:00:00+02:00"), period_end=stamp("2026-07-19T12:00:00+02:00")
+            )
+        ],
         exceptional_closings=[
             pb.ExceptionalPeriod(
                 period_begin=stamp("2026-12-25T00:00:00+01:00"), period_end=stamp("2026-12-26T00:00:00+01:00")
@@ -113,22 +147,119 @@ FULL: dict[str, Any] = {
             pb.EnergySource(source=pb.ENERGY_SOURCE_CATEGORY_SOLAR, percentage=33.3),
             pb.EnergySource(source=pb.ENERGY_SOURCE_CATEGORY_WIND, percentage=66.7),
         ],
+        environ_impact=[
+            pb.EnvironmentalImpact(category=pb.ENVIRONMENTAL_IMPACT_CATEGORY_CARBON_DIOXIDE, amount=12.5),
+        ],
         supplier_name="Greenpeace Energy",
+        energy_product_name="Wind and sun",
     ),
     "help_phone": "+3290000000",
     "tariff_ids": ["day"],
 }
 
 
+PUBLIC: dict[str, Any] = {"publish": True, "opening_times": pb.OpeningTimes(twentyfourseven=True)}
+"""What the full one can not say."""
+
+FULL_EVSE: dict[str, Any] = {
+    "uid": "E-1",
+    "location_id": "north",
+    "station_id": "CS-1",
+    "evse_id": 1,
+    "public_id": "BE*BEC*E041503001",
+    "status_schedule": [
+        pb.StatusSchedule(
+            period_begin=stamp("2026-12-01T00:00:00+01:00"),
+            period_end=stamp("2026-12-02T00:00:00+01:00"),
+            status=pb.EVSE_STATUS_INOPERATIVE,
+        )
+    ],
+    "capabilities": [pb.EVSE_CAPABILITY_RFID_READER, pb.EVSE_CAPABILITY_CREDIT_CARD_PAYABLE],
+    "connectors": [
+        pb.LocationConnector(
+            connector_id=1,
+            standard=pb.CONNECTOR_STANDARD_IEC_62196_T2_COMBO,
+            format=pb.CONNECTOR_FORMAT_CABLE,
+            power_type=pb.POWER_TYPE_DC,
+            max_voltage=920,
+            max_amperage=500,
+            max_electric_power=350_000,
+            tariff_ids=["night"],
+            terms_and_conditions="https://x.example/terms",
+            capabilities=[pb.CONNECTOR_CAPABILITY_ISO_15118_20_PLUG_AND_CHARGE],
+        )
+    ],
+    "floor_level": "-1",
+    "coordinates": pb.GeoLocation(latitude="51.047600", longitude="3.729945"),
+    "physical_reference": "7",
+    "directions": [pb.DisplayText(language="nl", text="Links van de kerk")],
+    "parking_restrictions": [pb.PARKING_RESTRICTION_EV_ONLY, pb.PARKING_RESTRICTION_TAXIS],
+    "parking": [pb.EvseParking(parking_id="P1", evse_position=pb.EVSE_POSITION_LEFT)],
+    "images": [pb.Image(url="https://x.example/e.jpg", category=pb.IMAGE_CATEGORY_CHARGER, type="jpeg")],
+    "accepted_service_providers": ["TheProvider"],
+}
+
+OUTPUT_ONLY = {
+    "Location": ("tenant_id", "evses", "create_time", "update_time", "etag"),
+    "LocationEvse": (
+        *("status", "status_time", "stale_since", "filled"),
+        *("delete_time", "create_time", "update_time", "etag"),
+    ),
+    "LocationConnector": ("filled",),
+}
+
+
+def fields_of(descriptor: Descriptor) -> Iterator[str]:
+    """Yield the fields of a message that a caller may fill, and of those within it."""
+    for field in descriptor.fields:
+        if field.name not in OUTPUT_ONLY.get(descriptor.name, ()):
+            yield field.full_name
+            if field.message_type is not None and field.message_type.file.name == descriptor.file.name:
+                yield from fields_of(field.message_type)
+
+
+def filled_in(message: Message) -> Iterator[str]:
+    """Yield the fields that are filled in a message, and in those within it."""
+    for field, value in message.ListFields():
+        yield field.full_name
+        for one in value if field.is_repeated else [value]:
+            if isinstance(one, Message):
+                yield from filled_in(one)
+
+
+def as_said(shown: Message) -> Message:
+    """Return what is shown without what only the core says."""
+    said = type(shown).FromString(shown.SerializeToString())
+    for name in OUTPUT_ONLY[shown.DESCRIPTOR.name]:
+        said.ClearField(name)
+    return said
+
+
+async def test_each_field_of_a_location_and_an_evse_is_read_as_it_was_said(api: Api, who: Who) -> None:
+    """A field that the contract gets has to be said here."""
+    locations, evse = [place(**FULL), place("south", **PUBLIC)], pb.LocationEvse(**FULL_EVSE)
+    said = {name for message in (*locations, evse) for name in filled_in(message)}
+    assert {*fields_of(pb.Location.DESCRIPTOR), *fields_of(pb.LocationEvse.DESCRIPTOR)} - said == set()
+
+    for location in locations:
+        await api.locations.CreateLocation(pb.CreateLocationRequest(location=location), metadata=who)
+        shown = await api.locations.GetLocation(pb.GetLocationRequest(location_id=location.location_id), metadata=who)
+        assert as_said(shown) == location
+    station = Station(station_id="CS-1", location_id="north")
+    await api.stations.CreateStation(CreateStationRequest(station=station), metadata=who)
+    await api.locations.CreateLocationEvse(pb.CreateLocationEvseRequest(evse=evse), metadata=who)
+    shown_evse = await api.locations.GetLocationEvse(pb.GetLocationEvseRequest(uid="E-1"), metadata=who)
+    assert as_said(shown_evse) == evse
+    assert not shown_evse.filled.paths
+    listed = await api.locations.ListLocations(pb.ListLocationsRequest(include_evses=True), metadata=who)
+    assert [[as_said(one) for one in location.evses] for location in listed.locations] == [[evse], []]
+
+
 async def test_a_location_is_made_read_changed_and_deleted(api: Api, who: Who) -> None:
-    """With every field that OCPI 2.3.0 has; what the mask does not name stays."""
+    """What the mask does not name stays."""
     created = await create(api, who, **FULL)
 
     assert created == await api.locations.GetLocation(pb.GetLocationRequest(location_id="north"), metadata=who)
-    shown = pb.Location.FromString(created.SerializeToString())
-    for name in ("tenant_id", "create_time", "update_time", "etag"):
-        shown.ClearField(name)
-    assert shown == place(**FULL)
 
     change = pb.Location(location_id="north", name="South", etag=created.etag)
     mask = FieldMask(paths=["name", "opening_times", "charging_when_closed"])

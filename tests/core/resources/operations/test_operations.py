@@ -21,6 +21,8 @@ from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, CommandTarget
 from citrine.api.v1.keys_pb2 import CreateKeyRequest, RevokeKeyRequest, RotateKeyRequest
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
+from citrine.api.v1.locations_pb2 import CreateLocationRequest
+from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
 from citrine.api.v1.operations_pb2 import OperationState
 from citrine.api.v1.operations_pb2_grpc import OperationsServiceStub
 from citrine.api.v1.provisioning_pb2 import ResetRequest, SetVariablesRequest
@@ -43,7 +45,11 @@ from citrine.events.v1.events_service_pb2 import SubscribeRequest
 from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
-from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.availability_pb2 import (
+    CONNECTOR_STATUS_ENUM_FAULTED,
+    HeartbeatRequest,
+    StatusNotificationRequest,
+)
 from citrine.ocpp.v2.remote_control_pb2 import TriggerMessageRequest as OcppTriggerMessageRequest
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.resources import operations
@@ -51,9 +57,10 @@ from citrine_core.resources.keys import ApiKey
 from citrine_core.resources.operations import OperationRunner, runner
 from citrine_core.resources.operations.jobs import LEASE
 from citrine_core.resources.operations.models import Operation
+from tests.core.resources.locations.test_servicer import place
 from tests.support.api import auth, field_violations
 from tests.support.core import PASSWORD, RunningCore, running_core
-from tests.support.fake_edge import FakeEdge, FakeSession
+from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
 
 WAIT = 15.0
 
@@ -484,10 +491,13 @@ async def test_several_cores_ask_each_station_once(idle: Yard) -> None:
 
 async def test_stations_are_selected_by_what_they_are(idle: Yard) -> None:
     await idle.add("CS-3", vendor_name="Acme", model="One", firmware_version="1.0")
-    await idle.add("CS-4", vendor_name="Acme", model="Two", firmware_version="1.0")
+    await idle.add("CS-4", vendor_name="Acme", model="Two", firmware_version="2.0")
+    await idle.add("CS-5", registration=ocpp.REGISTRATION_STATUS_ENUM_PENDING)
+    locations: Any = idle.core.stub(LocationsServiceStub)
+    await locations.CreateLocation(CreateLocationRequest(location=place("north")))
     stations: Any = idle.core.stub(StationsServiceStub)
     for station_id in ("CS-1", "CS-3"):
-        station = Station(station_id=station_id, labels={"row": "1"}, groups=["depot"])
+        station = Station(station_id=station_id, labels={"row": "1"}, groups=["depot"], location_id="north")
         await stations.UpdateStation(UpdateStationRequest(station=station))
     await stations.DeleteStation(DeleteStationRequest(station_id="CS-2"))
 
@@ -496,11 +506,20 @@ async def test_stations_are_selected_by_what_they_are(idle: Yard) -> None:
 
     assert await chosen(stations=StationSelector(labels={"row": "1"})) == ["CS-1", "CS-3"]
     assert await chosen(stations=StationSelector(groups=["depot"]), vendor_name="Acme") == ["CS-3"]
+    assert await chosen(stations=StationSelector(location_ids=["north"])) == ["CS-1", "CS-3"]
+    assert await chosen(stations=StationSelector(location_ids=["north"]), firmware_version="1.0") == ["CS-3"]
     assert await chosen(model="Two") == ["CS-4"]
+    assert await chosen(firmware_version="2.0") == ["CS-4"]
+    assert await chosen(registration=ocpp.REGISTRATION_STATUS_ENUM_PENDING) == ["CS-5"]
     assert await chosen(ocpp_version="2.1") == ["CS-1"]
     assert await chosen(connection=STATION_CONNECTION_OPEN) == ["CS-1"]
     assert await chosen(connection=STATION_CONNECTION_NEVER, model="Two") == ["CS-4"]
-    assert await chosen(all_stations=True) == ["CS-1", "CS-3", "CS-4"]
+    assert await chosen(all_stations=True) == ["CS-1", "CS-3", "CS-4", "CS-5"]
+    [session] = await idle.connect("CS-3")
+    broken = StatusNotificationRequest(timestamp=timestamp(), evse_id=1, connector_id=1)
+    broken.connector_status = CONNECTOR_STATUS_ENUM_FAULTED
+    await session.call(broken)
+    assert await chosen(faulted_only=True) == ["CS-3"]
     operation = await idle.create(selection=pb.OperationSelection(station_id_prefix="CS-3"), operation_id="third")
     assert sorted(await idle.states(operation)) == ["CS-3"]
     listed = await idle.api.ListOperations(pb.ListOperationsRequest(page_size=2))

@@ -97,6 +97,31 @@ async def test_what_is_stored_of_a_person_is_exported(core: RunningCore, station
     assert record["energy_kwh"] == "1.5"
 
 
+async def test_what_is_stored_of_a_group_is_exported_with_all_of_its_tokens_and_of_nobody_else(
+    core: RunningCore, station: Any
+) -> None:
+    _, session = station
+    persons: Any = core.stub(PersonsServiceStub)
+    alone = {"transaction_id": "T-3", "id_token": "0C0C0C0C"}
+    await session.call_all([started(0, 0, **alone), ended(1, 7, **alone)])
+    await record_all(core)
+
+    exported = persons.ExportPerson(pb.ExportPersonRequest(group_id="family-4711"))
+    rows = [(row.kind, MessageToDict(row.content)) async for row in exported]
+
+    found = {kind: [row for one, row in rows if one == kind] for kind, _ in rows}
+    assert {row["id_token"].upper() for row in found["tokens"]} == {CARD, "0B0B0B0B"}
+    shown = {row["transaction_id"]: row["id_token"] for row in found["transactions"]}
+    assert shown == {"T-1": SPELLED, "T-2": "0B0B0B0B"}
+    assert {row["content"]["energy_kwh"] for row in found["charge_records"]} == {"1.5", "0.009"}
+    assert {row["group_id"] for row in found["authorization_records"]} == {"family-4711"}
+    assert "0c0c0c0c" not in str(rows).lower()
+    empty = [row async for row in persons.ExportPerson(pb.ExportPersonRequest(group_id="family-4712"))]
+    assert empty == []
+    with pytest.raises(grpc.aio.AioRpcError, match="must be a token or a group"):
+        [row async for row in persons.ExportPerson(pb.ExportPersonRequest(group_id=""))]
+
+
 async def test_an_erased_person_is_nowhere_and_what_was_charged_stays(core: RunningCore, station: Any) -> None:
     """In no column of any table; the transaction has the same pseudonym in all places, and the audit is intact."""
     charger, _ = station
