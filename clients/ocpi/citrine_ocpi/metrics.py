@@ -38,7 +38,7 @@ class Metrics:
         )
         self.deliveries = Counter(
             "citrine_ocpi_deliveries",
-            "Deliveries by module and outcome: delivered, retried, dead.",
+            "Deliveries by module and outcome: delivered, retried, dead, unwanted.",
             ("module", "outcome"),
             registry=self.registry,
         )

@@ -18,7 +18,8 @@ from citrine_ocpi.deliveries import Push
 from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow
 from citrine_ocpi.models import DisplayText
-from citrine_ocpi.transport import Party, Routing
+from citrine_ocpi.transport import Party, Routing, Version
+from tests.clients.ocpi.modules.test_missed import cdr
 from tests.support.emsp import Emsp, emsp
 from tests.support.emsp.validation import received_faults
 from tests.support.ocpi import RunningAdapter, running_adapter
@@ -250,6 +251,42 @@ async def test_what_is_posted_is_posted_once(adapter: RunningAdapter, partner: E
     await until_empty(adapter)
 
     assert [(one.method, one.path) for one in partner.received] == [("POST", "C1")]
+
+
+async def test_a_cdr_waits_until_it_is_taken_and_what_is_refused_of_it_stays(
+    adapter: RunningAdapter, partner: Emsp
+) -> None:
+    """However long it takes, and though the endpoint is not there; what else is for the partner is not delayed."""
+    statuses = iter([307, 404, 404, 404, 404, 503])
+    partner.fault = lambda request: Response("", next(statuses, 400)) if request.method == "POST" else None
+    body = cdr("C-1", PARTY, Version.V2_2_1)
+    letters, database = adapter.office.letters, adapter.office.database
+    async with database.writing() as session:
+        pushed = push("", "", module="cdrs", object_key="cdrs/C-1", path="", body=body, method="POST")
+        await adapter.adapter.outbox.add(session, [pushed])
+        await session.execute(update(DeliveryRow).values(create_time=utc_now() - timedelta(days=365)))
+
+    async def has_tried() -> bool:
+        return any(one.attempts >= 5 for one in await letters.list_some(is_dead=False))
+
+    await until(has_tried, adapter)
+    async with database.reading() as session:
+        circuit = await session.get(CircuitRow, "tnm")
+    assert circuit is None or circuit.failures == 0
+
+    async def is_refused() -> bool:
+        return await letters.count() == (0, 1)
+
+    await until(is_refused, adapter)
+    async with database.writing() as session:
+        assert await DeliveryRepository(session).remove_dead_before(utc_now() + timedelta(days=3653)) == 0
+    (dead,) = await letters.list_some(is_dead=True)
+    assert dead.problem == "HTTP 400"
+
+    partner.fault = lambda request: None
+    assert await letters.retry([dead.delivery_id]) == 1
+    await until_empty(adapter)
+    assert [(one.method, one.body) for one in partner.received] == [("POST", body.wire())]
 
 
 async def test_nothing_is_sent_to_who_is_suspended(adapter: RunningAdapter, partner: Emsp) -> None:

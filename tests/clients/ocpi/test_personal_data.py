@@ -65,10 +65,10 @@ async def store(session: AsyncSession, partner: str, party: Party, uid: str, tim
     await commands.put_reservation(partner, f"r-{uid}", "CS-1", 1, time)
     letter = DeliveryRow(
         partner_id=partner,
-        module="cdrs",
-        object_key=f"cdrs/DE/CIT/cdrs-{uid}",
+        module="sessions",
+        object_key=f"sessions/DE/CIT/sessions-{uid}",
         order_key="1",
-        method="POST",
+        method="PUT",
         path="",
         body=uid,
         changes="",
@@ -122,7 +122,7 @@ async def test_what_names_drivers_is_removed_when_it_is_too_old(adapter: Running
     assert "auth-04A1B2C3" not in left
     assert "id_token': '04A1B2C3" not in left
     assert "cdrs-04A1B2C3" in left
-    assert "cdrs/DE/CIT/cdrs-04A1B2C3" not in left
+    assert "sessions/DE/CIT/sessions-04A1B2C3" not in left
 
     # What a partner said of its token is retained as long as the core has the token.
     later = now + timedelta(days=2)
@@ -131,4 +131,4 @@ async def test_what_names_drivers_is_removed_when_it_is_too_old(adapter: Running
     assert "cdrs-04A1B2C3" not in left
     assert "sessions-04A1B2C3" not in left
     assert "04A1B2C3" in left
-    assert "cdrs/DE/CIT/cdrs-04D4E5F6" in left
+    assert "sessions/DE/CIT/sessions-04D4E5F6" in left

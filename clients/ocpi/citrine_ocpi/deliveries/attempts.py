@@ -11,7 +11,7 @@ from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerR
 from citrine_ocpi.transport.routing import Routing, TraceIds
 from citrine_ocpi.transport.status import InterfaceRole
 
-__all__ = ["FIRST_PAUSE", "Attempt", "Outcome", "attempt", "pause_after"]
+__all__ = ["FIRST_PAUSE", "KEPT", "Attempt", "Outcome", "attempt", "pause_after"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 900.0
 """Seconds until something is tried again: after the first failure, and after many."""
@@ -19,6 +19,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 900.0
 _OF_CREDENTIALS = frozenset({401, 403})
 """Statuses of HTTP that say nothing of the object: the partner does not know us at present."""
 
+
+_OF_ENDPOINTS = frozenset({404, 405, 410, 421})
+"""Statuses of HTTP, beside those that lead elsewhere, that say nothing of what is posted: it can't be taken there."""
+
+KEPT = frozenset({"cdrs"})
+"""Modules whose objects are money: they wait until the partner has them, and what it refuses is not removed by time."""
 
 _OF_SENDERS = frozenset({"chargingprofiles"})
 """Modules by which partners send, and are told at the same side what comes of it."""
@@ -32,6 +38,8 @@ class Outcome(Enum):
     """It may succeed later."""
     REFUSED = auto()
     """It would be again."""
+    MISPLACED = auto()
+    """The partner answers, and does not take it where it has its endpoint: it may succeed later."""
     UNWANTED = auto()
     """The partner has no endpoint for it any more."""
 
@@ -73,9 +81,21 @@ async def attempt(client: PartnerClient, partner: Partner, row: DeliveryRow, now
     except PartnerFailed as error:
         return Attempt(Outcome.FAILED, str(error), error.retry_after)
     except PartnerRefused as error:
-        is_later = error.http_status in _OF_CREDENTIALS
-        return Attempt(Outcome.FAILED if is_later else Outcome.REFUSED, str(error))
+        return Attempt(_outcome_of(row.module, error.http_status), str(error))
     return Attempt(Outcome.DELIVERED, location=location)
+
+
+def _outcome_of(module: str, http_status: int) -> Outcome:
+    """Return what it comes to that a partner refuses.
+
+    Args:
+        module: Of the object.
+        http_status: Of HTTP. 0: its URL could not be called.
+    """
+    if http_status in _OF_CREDENTIALS:
+        return Outcome.FAILED
+    is_misplaced = not http_status or 300 <= http_status < 400 or http_status in _OF_ENDPOINTS
+    return Outcome.MISPLACED if module in KEPT and is_misplaced else Outcome.REFUSED
 
 
 def _url(partner: Partner, row: DeliveryRow) -> str:

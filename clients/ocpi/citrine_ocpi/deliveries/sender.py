@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
-from citrine_ocpi.deliveries.attempts import Attempt, Outcome, attempt, pause_after
+from citrine_ocpi.deliveries.attempts import KEPT, Attempt, Outcome, attempt, pause_after
 from citrine_ocpi.deliveries.outbox import Outbox
 from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow
@@ -45,7 +45,7 @@ class Sender:
         client: Calls them.
         metrics: What is counted.
         timeout: Seconds that a partner may take to answer.
-        retention: How long something is tried.
+        retention: How long something is tried, but what is kept until it is acknowledged.
         clock: Returns the time now.
     """
 
@@ -183,8 +183,9 @@ class Sender:
         self, repository: DeliveryRepository, row: DeliveryRow, result: Attempt, until: datetime, now: datetime
     ) -> None:
         """Store what became of an attempt after which another one is needed, or none is of use."""
-        outcome = result.outcome.name.lower()
-        if result.outcome is Outcome.REFUSED or now - row.create_time > self._retention:
+        outcome = "retried"
+        is_late = row.module not in KEPT and now - row.create_time > self._retention
+        if result.outcome is Outcome.REFUSED or is_late:
             outcome = "dead"
             _logger.warning(
                 "a delivery was given up",

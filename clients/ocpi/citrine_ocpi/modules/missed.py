@@ -31,12 +31,21 @@ class Missed:
         services: Of the adapter.
         module: Whose objects are for the parties of their audience alone.
         push: Makes what is sent to a partner of an object, for a party behind it.
+        is_once: Whether what anybody was sent is missed by nobody: its party has it, by whatever connection.
     """
 
-    def __init__(self, services: Services, module: str, push: Callable[[Partner, PublishedRow, Party], Push]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        module: str,
+        push: Callable[[Partner, PublishedRow, Party], Push],
+        *,
+        is_once: bool = False,
+    ) -> None:
         self._services = services
         self._module = module
         self._push = push
+        self._is_once = is_once
         self._served: dict[str, datetime | None] = {}
         """When those partners registered of whom all was looked at."""
 
@@ -65,13 +74,14 @@ class Missed:
         parties = partner.owned_parties()
         if not parties:
             return 0
+        by = None if self._is_once else partner.partner_id
         async with self._services.database.reading() as session:
             # Mostly there is nothing, and nobody waits for it.
-            if not await PublishedRepository(session).missed(self._module, partner.partner_id, parties, since, 1):
+            if not await PublishedRepository(session).missed(self._module, by, parties, since, 1):
                 return 0
         async with self._services.database.writing() as session:
             repository = PublishedRepository(session)
-            rows = await repository.missed(self._module, partner.partner_id, parties, since, AT_A_TIME, is_locked=True)
+            rows = await repository.missed(self._module, by, parties, since, AT_A_TIME, is_locked=True)
             pushes = [
                 self._push(partner, row, party)
                 for row, party in rows

@@ -243,7 +243,7 @@ class PublishedRepository:
     async def missed(
         self,
         module: str,
-        partner_id: str,
+        partner_id: str | None,
         parties: Collection[Party],
         since: datetime | None,
         limit: int,
@@ -254,15 +254,15 @@ class PublishedRepository:
 
         Args:
             module: Of the objects.
-            partner_id: Of the partner.
-            parties: Behind it.
+            partner_id: Of the partner. None: objects that nobody was sent.
+            parties: Behind the partner.
             since: When they were last updated, at the earliest. None: ever.
             limit: At most so many.
             is_locked: Whether nobody else may change them until the end of the transaction.
         """
-        was_sent = exists().where(
-            ReceiptRow.published_id == PublishedRow.published_id, ReceiptRow.partner_id == partner_id
-        )
+        was_sent = exists().where(ReceiptRow.published_id == PublishedRow.published_id)
+        if partner_id is not None:
+            was_sent = was_sent.where(ReceiptRow.partner_id == partner_id)
         wanted = tuple_(AudienceRow.country_code, AudienceRow.party_id).in_(
             [(one.country_code, one.party_id) for one in parties]
         )

@@ -93,3 +93,31 @@ async def test_what_a_partner_missed_is_sent_once_it_registers_or_is_suspended_n
 
         assert sent(partner, "cdrs") == [("POST", "1"), ("POST", "3")]
         assert sent(partner, "sessions") == [("PUT", "1"), ("PUT", "3")]
+
+
+async def test_a_cdr_is_billed_once_though_its_party_gets_a_connection_of_its_own(
+    adapter_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions are put, which changes nothing; a CDR that is posted again is another bill."""
+    monkeypatch.setattr(missed, "LOOK", 0.05)
+    modules: list[Callable[[Services], Module]] = [CdrsModule, SessionsModule]
+    async with (
+        running_adapter(tmp_path, database=adapter_url, modules=modules) as adapter,
+        emsp(validate=received_faults, other_parties=("BE-XYZ",)) as before,
+        emsp(validate=received_faults, country_code="BE", party_id="XYZ") as after,
+    ):
+        await before.register(adapter.versions_url, await adapter.invite("tnm"))
+        for module in ("cdrs", "sessions"):
+            await store(adapter, module, "1", XYZ)
+        await before.wait_for(lambda one: sent(one, "cdrs") and sent(one, "sessions"))
+
+        before.other_parties = ()
+        await before.exchange("PUT")
+        await after.register(adapter.versions_url, await adapter.invite("xyz"))
+        for module in ("cdrs", "sessions"):
+            await store(adapter, module, "2", XYZ)
+        await after.wait_for(lambda one: sent(one, "cdrs") and len(sent(one, "sessions")) == 2)
+
+        assert sent(before, "cdrs") == [("POST", "1")]
+        assert sent(after, "cdrs") == [("POST", "2")]
+        assert sent(after, "sessions") == [("PUT", "1"), ("PUT", "2")]

@@ -23,7 +23,7 @@ class CdrsModule:
     def __init__(self, services: Services) -> None:
         self._server = CdrsServer(services)
         self._listener = CdrsListener(services)
-        self._missed = Missed(services, MODULE, push_of)
+        self._missed = Missed(services, MODULE, push_of, is_once=True)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return what it serves."""
