@@ -115,10 +115,10 @@ def tone(word: str) -> str:
 
 
 def fields(message: Message) -> list[tuple[str, str]]:
-    """Return the plain fields of a message that are set, with names for people."""
+    """Return the plain fields of a message that are set, with names for people; an etag is for programs."""
     found = []
     for field, value in message.ListFields():
-        if isinstance(value, str | int | float):
+        if isinstance(value, str | int | float) and field.name != "etag":
             found.append((field.name.replace("_", " ").capitalize(), _field(message, field.name, value)))
     return found
 

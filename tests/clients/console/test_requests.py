@@ -20,6 +20,8 @@ from citrine.api.v1.refusals_pb2 import (
     ToleranceRule,
 )
 from citrine.api.v1.stations_pb2 import STATION_ORDER_ID, ListStationsRequest, ListStationsResponse, Station
+from citrine.api.v1.tariffs_pb2 import CostSettings
+from citrine.api.v1.tenants_pb2 import Tenant
 from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_console.app import build_app
 from citrine_console.config import ConsoleSettings
@@ -31,7 +33,15 @@ OWN = {"sec-fetch-site": "same-origin", "x-console-part": "1"}
 
 SCOPES = [
     *("firmware:read", "networkprofiles:send", "operations:read", "operations:send", "refusals:read"),
-    *("refusals:write", "resets:send", "stations:read"),
+    *(
+        "refusals:write",
+        "resets:send",
+        "stations:read",
+        "tariffs:read",
+        "tariffs:write",
+        "tenants:read",
+        "tenants:write",
+    ),
 ]
 """Not those of events: nothing is followed here."""
 
@@ -40,7 +50,7 @@ SCOPES = [
 def listening() -> Iterator[ScriptedCore]:
     """A core that knows who calls."""
     scripted = ScriptedCore()
-    scripted.on("GetCaller", Caller(tenant_id="demo", scopes=SCOPES))
+    scripted.on("GetCaller", Caller(tenant_id="demo", operator=True, scopes=SCOPES))
     server = start(scripted)
     yield scripted
     server.stop(grace=None).wait()
@@ -190,6 +200,22 @@ def test_a_rule_that_is_edited_keeps_what_only_a_newer_core_knows_and_replaces_t
     assert (sent.rule.etag, [*sent.rule.kinds]) == ("E-1", [TOLERANCE_KIND_TIMES, 99])
 
 
+def test_settings_are_changed_only_if_they_are_those_that_were_read(console: TestClient, core: ScriptedCore) -> None:
+    tenant, costs = Tenant(tenant_id="acme", etag="E-1"), CostSettings(etag="E-2")
+    core.on("GetTenant", tenant)
+    core.on("UpdateTenant", tenant)
+    core.on("GetCostSettings", costs)
+    core.on("UpdateCostSettings", costs)
+
+    for path in ("/tenants/acme/edit", "/tariffs/settings"):
+        form = _fields(console.get(path, headers=OWN).text)
+        assert console.post(path, data=form, headers=OWN).status_code == 204
+
+    [of_tenant], [of_costs] = core.requests("UpdateTenant"), core.requests("UpdateCostSettings")
+    assert (of_tenant.tenant.etag, of_costs.settings.etag) == ("E-1", "E-2")
+    assert "E-1" not in console.get("/settings").text
+
+
 def test_a_page_with_another_query_reads_only_what_depends_on_it(console: TestClient, core: ScriptedCore) -> None:
     core.on("ListStations", ListStationsResponse(stations=[Station(station_id="CS-1")]))
     console.get("/?at=1,2,3")
@@ -220,7 +246,7 @@ def test_who_mistypes_a_key_gets_to_the_page_that_was_asked_for_once_it_is_right
     def caller(request: object, context: grpc.ServicerContext) -> Caller:
         if ("authorization", "Bearer right") not in context.invocation_metadata():
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "the key is not known")
-        return Caller(tenant_id="demo", scopes=SCOPES)
+        return Caller(tenant_id="demo", operator=True, scopes=SCOPES)
 
     known = listening.answers["GetCaller"]
     listening.on("GetCaller", caller)

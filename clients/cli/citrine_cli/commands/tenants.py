@@ -167,6 +167,7 @@ async def update_tenant(
     )
     if quotas is not None:
         present = await client.citrine.tenants.GetTenant(GetTenantRequest(tenant_id=tenant_id))
+        tenant.etag = present.etag
         tenant.quotas.extend(_changed({quota.kind: quota.limit for quota in present.quotas}, quotas))
     updated = await client.citrine.tenants.UpdateTenant(UpdateTenantRequest(tenant=tenant, update_mask=mask))
     if client.out.as_json:

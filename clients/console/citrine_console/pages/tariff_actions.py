@@ -87,6 +87,7 @@ async def _settings_fields(visit: Visit) -> Sequence[Field]:
     settings = await visit.citrine.tariffs.GetCostSettings(GetCostSettingsRequest())
     seconds = settings.running_cost_interval.ToTimedelta().total_seconds()
     return [
+        Field("etag", "", "hidden", settings.etag),
         Field(
             "running_cost",
             _("Cost so far, to stations"),
@@ -120,6 +121,7 @@ async def _set_settings(visit: Visit, values: Values) -> Done:
     except WrongText as error:
         raise Wrong("running_cost_interval", str(error)) from None
     settings = CostSettings(
+        etag=values["etag"],
         running_cost=_RUNNING.get(values["running_cost"], RUNNING_COST_UNSPECIFIED),
         running_cost_interval=interval,
         price_messages=_MESSAGES.get(values["price_messages"], PRICE_MESSAGES_UNSPECIFIED),

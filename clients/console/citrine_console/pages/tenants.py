@@ -89,6 +89,7 @@ async def _edit_fields(visit: Visit) -> Sequence[Field]:
         (str(UNKNOWN_STATIONS_HOLD), _("wait until somebody accepts them")),
     ]
     return [
+        Field("etag", "", "hidden", tenant.etag),
         Field("display_name", _("Name"), value=tenant.display_name, attributes={"maxlength": "255"}),
         Field(
             "unknown_stations",
@@ -111,6 +112,7 @@ async def _edit_fields(visit: Visit) -> Sequence[Field]:
 async def _edit(visit: Visit, values: Values) -> Done:
     tenant = Tenant(
         tenant_id=visit["tenant_id"],
+        etag=values["etag"],
         display_name=values["display_name"],
         unknown_stations=values.number("unknown_stations"),  # type: ignore[arg-type]
     )

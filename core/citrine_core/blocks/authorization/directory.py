@@ -11,6 +11,7 @@ from citrine_core.blocks.authorization.models import AuthorizationSettings
 from citrine_core.blocks.authorization.repository import AuthorizationRepository
 from citrine_core.db import UnitOfWorkFactory
 from citrine_core.resources.tokens import same_spelling
+from citrine_core.rpc import etag_of
 from citrine_core.services import Services
 
 __all__ = ["SettingsDirectory", "settings_to_proto"]
@@ -92,4 +93,5 @@ def settings_to_proto(row: AuthorizationSettings, contract_roots: str) -> pb.Aut
             timeout = Duration()
             timeout.FromMilliseconds(row.authorizer_timeout)
             shown.authorizer.timeout.CopyFrom(timeout)
+    shown.etag = etag_of(shown, row.authorizer_credential)
     return shown

@@ -17,9 +17,11 @@ from citrine_core.db import UnitOfWork
 from citrine_core.errors import InvalidArgument
 from citrine_core.resources.certificate_store import ContractRoots, read_contract_roots, replace_contract_roots
 from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.resources.tenants.queries import lock_tenant
 from citrine_core.rpc import (
     apply_mask,
     caller,
+    check_etag,
     check_length,
     check_printable,
     open_page,
@@ -79,7 +81,11 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
             credential = await self._services.cipher.encrypt(credential, AUTHORIZER_CREDENTIALS.context(tenant_id))
         async with self._services.unit_of_work() as work:
             repository = AuthorizationRepository(work.session)
+            await lock_tenant(work.session, tenant_id)
             settings = await repository.settings_of(tenant_id, for_update=True)
+            if request.settings.etag:
+                present = settings_to_proto(settings, await read_contract_roots(work, tenant_id))
+                check_etag("the settings", request.settings.etag, present.etag)
             _assign(settings, request.settings, fields, credential)
             await repository.save_settings(settings)
             if "contract_roots" in fields:

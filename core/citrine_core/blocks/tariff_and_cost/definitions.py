@@ -1,4 +1,4 @@
-"""Checks of the tariffs that operators define."""
+"""Checks of the tariffs and settings that operators define."""
 
 import re
 from collections.abc import Collection
@@ -7,17 +7,20 @@ from datetime import UTC, datetime, timedelta
 from google.protobuf.duration_pb2 import Duration
 
 from citrine.api.v1 import tariffs_pb2 as pb
-from citrine_core.blocks.tariff_and_cost.models import TariffVersion
+from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffVersion
 from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
 from citrine_core.errors import InvalidArgument
 from citrine_core.rpc import check_length, check_pattern, check_printable
 
-__all__ = ["CHANGEABLE", "changed", "check_tariff", "interval_of", "version_of"]
+__all__ = ["CHANGEABLE", "SETTINGS", "assign_settings", "changed", "check_tariff", "version_of"]
 
 _OUTPUT_ONLY = frozenset({"tenant_id", "version", "create_time", "update_time", "delete_time", "etag"})
 
 CHANGEABLE = frozenset(pb.Tariff.DESCRIPTOR.fields_by_name) - _OUTPUT_ONLY - {"tariff_id"}
 """Fields that UpdateTariff may change."""
+
+SETTINGS = frozenset(pb.CostSettings.DESCRIPTOR.fields_by_name) - {"etag"}
+"""Fields that UpdateCostSettings may change."""
 
 _TARIFF_ID = re.compile(r"[!-~]{1,36}")
 
@@ -67,12 +70,21 @@ def _check_order(tariff: pb.Tariff) -> None:
         raise InvalidArgument("tariff.valid_to", "must be after valid_from")
 
 
-def interval_of(settings: pb.CostSettings) -> int:
-    """Return the interval at which the running cost is sent to stations, checked, in seconds.
+def assign_settings(row: CostSettings, wanted: pb.CostSettings, fields: Collection[str]) -> None:
+    """Change settings; fields that are not set get their default.
 
     Raises:
-        InvalidArgument: When it is less than 10 seconds or more than a day.
+        InvalidArgument: When the interval of the running cost is less than 10 seconds or more than a day.
     """
+    if "running_cost" in fields:
+        row.running_cost = wanted.running_cost or pb.RUNNING_COST_ANSWER
+    if "price_messages" in fields:
+        row.price_messages = wanted.price_messages or pb.PRICE_MESSAGES_SUPPORTED
+    if "running_cost_interval" in fields:
+        row.interval_seconds = _interval_of(wanted)
+
+
+def _interval_of(settings: pb.CostSettings) -> int:
     if not settings.HasField("running_cost_interval"):
         return 60
     interval = _check_interval("settings.running_cost_interval", settings.running_cost_interval)

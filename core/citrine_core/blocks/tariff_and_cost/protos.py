@@ -10,7 +10,7 @@ from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRow
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, StoredTariff, TariffAssignment, TariffVersion
 from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRow
 from citrine_core.resources.stations.tags import read_labels
-from citrine_core.rpc import to_timestamp
+from citrine_core.rpc import etag_of, to_timestamp
 
 __all__ = ["assignment_to_proto", "cost_to_proto", "settings_to_proto", "tariff_to_proto"]
 
@@ -54,6 +54,7 @@ def settings_to_proto(row: CostSettings) -> pb.CostSettings:
         price_messages=pb.PriceMessages.ValueType(row.price_messages),
     )
     found.running_cost_interval.FromSeconds(row.interval_seconds)
+    found.etag = etag_of(found)
     return found
 
 

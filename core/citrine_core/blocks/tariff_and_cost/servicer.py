@@ -23,9 +23,10 @@ from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRepository
 from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.definitions import (
     CHANGEABLE,
+    SETTINGS,
+    assign_settings,
     changed,
     check_tariff,
-    interval_of,
     version_of,
 )
 from citrine_core.blocks.tariff_and_cost.preview import preview
@@ -51,12 +52,11 @@ from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, N
 from citrine_core.resources.locations.queries import find_time_zones, retain_location
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import apply_mask, caller, open_page, required, span_of
+from citrine_core.resources.tenants.queries import lock_tenant
+from citrine_core.rpc import apply_mask, caller, check_etag, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["TariffAndCostServicer", "TariffsServicer"]
-
-_SETTINGS = frozenset(pb.CostSettings.DESCRIPTOR.fields_by_name)
 
 
 class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
@@ -242,16 +242,13 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
         context: grpc.aio.ServicerContext[pb.UpdateCostSettingsRequest, pb.CostSettings],
     ) -> pb.CostSettings:
         tenant_id, wanted = caller(context).tenant_id, request.settings
-        fields = apply_mask(request.update_mask, wanted, _SETTINGS)
+        fields = apply_mask(request.update_mask, wanted, SETTINGS)
         async with self._unit_of_work() as work:
             costs = CostRepository(work.session)
+            await lock_tenant(work.session, tenant_id)
             row = await costs.settings(tenant_id)
-            if "running_cost" in fields:
-                row.running_cost = wanted.running_cost or pb.RUNNING_COST_ANSWER
-            if "price_messages" in fields:
-                row.price_messages = wanted.price_messages or pb.PRICE_MESSAGES_SUPPORTED
-            if "running_cost_interval" in fields:
-                row.interval_seconds = interval_of(wanted)
+            check_etag("the settings", wanted.etag, settings_to_proto(row).etag)
+            assign_settings(row, wanted, fields)
             await costs.put_settings(row, self._clock())
             work.after_commit(lambda: self._tenants.forget(tenant_id))
             work.after_commit(self._wake_running_costs)

@@ -27,6 +27,7 @@ from citrine_core.blocks.transactions.fold import Occurrence, TransactionState, 
 from citrine_core.blocks.transactions.late_events import counts
 from citrine_core.blocks.transactions.pricing_batch import AtHand, Heard, Priced
 from citrine_core.blocks.transactions.repository import EventKey, TransactionKey, TransactionRepository
+from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.services import Services
 from citrine_core.steps import Steps, run_cooperatively
@@ -228,6 +229,7 @@ def _settled(state: TransactionState, whole: Sequence[Occurrence] | None, cause:
         energy_known=state.energy_wh is not None,
         settlement=state.settlement or 0,
         cause=cause or _cause_of(state),
+        summary=summary_of(state, state.last_seq_no),
     )
 
 
@@ -300,6 +302,7 @@ def _charged(
         wants_details=state.unnumbered,
         register_wh=state.meter_last_wh,
         cause=_cause_of(state),
+        summary=summary_of(state, state.last_seq_no) if end is not None or state.settlement else None,
     )
 
 

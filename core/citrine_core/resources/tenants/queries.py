@@ -9,7 +9,7 @@ from citrine.api.v1.tenants_pb2 import UNKNOWN_STATIONS_HOLD
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.tenants.models import Tenant
 
-__all__ = ["asks_inventory", "find_holding", "list_tenant_ids", "lock_hold_limit"]
+__all__ = ["asks_inventory", "find_holding", "list_tenant_ids", "lock_hold_limit", "lock_tenant"]
 
 _TABLE = Tenant.__table__.c
 
@@ -44,3 +44,9 @@ async def lock_hold_limit(session: AsyncSession, tenant_id: str) -> int | None:
     )
     found: int | None = await (await session.connection()).scalar(query.with_for_update())
     return found
+
+
+async def lock_tenant(session: AsyncSession, tenant_id: str) -> None:
+    """Lock a tenant until the commit: one at a time changes what it has once, also where there is no row of it yet."""
+    query = select(_TABLE.tenant_id).where(_TABLE.tenant_id == tenant_id)
+    await (await session.connection()).execute(query.with_for_update(key_share=True))

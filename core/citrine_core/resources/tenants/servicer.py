@@ -16,7 +16,16 @@ from citrine_core.resources.tenants.models import RemovedTenant, Tenant
 from citrine_core.resources.tenants.quotas import QuotaDirectory, read_quotas, write_quotas
 from citrine_core.resources.tenants.removed import RemovedTenants
 from citrine_core.resources.tenants.repository import TenantRepository
-from citrine_core.rpc import apply_mask, check_length, check_pattern, open_page, required, to_timestamp
+from citrine_core.rpc import (
+    apply_mask,
+    check_etag,
+    check_length,
+    check_pattern,
+    etag_of,
+    open_page,
+    required,
+    to_timestamp,
+)
 from citrine_core.services import Services
 
 __all__ = ["TenantsServicer"]
@@ -92,6 +101,7 @@ class TenantsServicer(TenantsServiceServicer):
         _check(request.tenant)
         async with self._unit_of_work() as work:
             tenant = await TenantRepository(work.session).get(request.tenant.tenant_id, for_update=True)
+            check_etag(f"tenant {tenant.tenant_id}", request.tenant.etag, _to_proto(tenant).etag)
             _assign(tenant, request.tenant, fields)
             work.after_commit(self._quotas.job.wake)
             await work.commit()
@@ -174,7 +184,7 @@ def _to_removed(tenant: RemovedTenant) -> pb.Tenant:
 
 def _to_proto(tenant: Tenant) -> pb.Tenant:
     quotas = read_quotas(tenant.quotas)
-    return pb.Tenant(
+    shown = pb.Tenant(
         tenant_id=tenant.tenant_id,
         display_name=tenant.display_name,
         create_time=to_timestamp(tenant.create_time),
@@ -184,3 +194,5 @@ def _to_proto(tenant: Tenant) -> pb.Tenant:
         max_stations=quotas.get(pb.QUOTA_KIND_STATIONS),
         quotas=[pb.Quota(kind=pb.QuotaKind.ValueType(kind), limit=most) for kind, most in quotas.items()],
     )
+    shown.etag = etag_of(shown)
+    return shown

@@ -330,7 +330,7 @@ def test_quotas_of_a_tenant_are_shown_and_changed(citrine: Cli, core: ScriptedCo
         Quota(kind=QuotaKind.QUOTA_KIND_STATIONS, limit=5, used=3),
         Quota(kind=QuotaKind.QUOTA_KIND_TOKENS, limit=7),
     ]
-    tenant = Tenant(tenant_id="acme", quotas=quotas)
+    tenant = Tenant(tenant_id="acme", quotas=quotas, etag="E-1")
     core.on("GetTenant", tenant)
     core.on("ListTenants", ListTenantsResponse(tenants=[tenant]))
     core.on("UpdateTenant", tenant)
@@ -344,6 +344,7 @@ def test_quotas_of_a_tenant_are_shown_and_changed(citrine: Cli, core: ScriptedCo
     [request] = core.requests("UpdateTenant")
     assert list(request.update_mask.paths) == ["quotas"]
     assert [(quota.kind, quota.limit) for quota in request.tenant.quotas] == [(1, 5), (3, 50)]
+    assert request.tenant.etag == "E-1"
 
 
 @pytest.mark.parametrize("quota", ["tokens", "tokens=", "tokens=-1", "tokens=many", "cards=1"])

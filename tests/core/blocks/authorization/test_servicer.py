@@ -1,5 +1,6 @@
 """How a tenant decides on tokens, as the API takes and shows it."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -47,7 +48,7 @@ async def test_settings_are_changed_one_by_one_and_never_show_the_credential(cor
 
     shown = await api.GetAuthorizationSettings(pb.GetAuthorizationSettingsRequest())
 
-    assert before == pb.AuthorizationSettings()
+    assert before == pb.AuthorizationSettings(etag=before.etag)
     expected = pb.Authorizer()
     expected.CopyFrom(AUTHORIZER)
     expected.credential, expected.has_credential = "", True
@@ -67,6 +68,25 @@ async def test_a_credential_is_for_one_address(core: RunningCore, api: Any) -> N
     assert not none.HasField("authorizer")
 
 
+async def test_of_two_updates_of_the_same_settings_one_is_aborted(core: RunningCore, api: Any) -> None:
+    """Also of those that are not stored yet, and where only a credential differs, which is not shown."""
+    defaults = await api.GetAuthorizationSettings(pb.GetAuthorizationSettingsRequest())
+
+    calls = [update(api, etag=defaults.etag, master_pass_group_id=name) for name in ("A", "B")]
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+
+    [refused] = [one for one in ends if isinstance(one, grpc.aio.AioRpcError)]
+    assert refused.code() is grpc.StatusCode.ABORTED
+    before = await update(api, authorizer=AUTHORIZER)
+    changed = pb.Authorizer()
+    changed.CopyFrom(AUTHORIZER)
+    changed.credential = "another"
+    after = await update(api, etag=before.etag, authorizer=changed)
+    with pytest.raises(grpc.aio.AioRpcError) as late:
+        await update(api, etag=before.etag, exact_token_ids=True)
+    assert (late.value.code(), after.authorizer) == (grpc.StatusCode.ABORTED, before.authorizer)
+
+
 async def test_settings_are_of_one_tenant_and_go_with_it(core: RunningCore, api: Any) -> None:
     await core.add_tenant("acme")
     await update(api, metadata=core.metadata("acme"), authorizer=AUTHORIZER)
@@ -77,7 +97,7 @@ async def test_settings_are_of_one_tenant_and_go_with_it(core: RunningCore, api:
     await core.add_tenant("acme")
     again = await api.GetAuthorizationSettings(pb.GetAuthorizationSettingsRequest(), metadata=core.metadata("acme"))
 
-    assert ours == again == pb.AuthorizationSettings()
+    assert ours == again == pb.AuthorizationSettings(etag=ours.etag)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

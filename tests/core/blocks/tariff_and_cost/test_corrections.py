@@ -167,6 +167,9 @@ async def test_missing_events_that_come_after_all_are_a_numbered_correction(bill
     assert amounts(second) == (2, 1, "3.50", "6.50")
     assert second.reason == cost_pb.CostCorrection.REASON_LATE_EVENT
     told = (await bills.events("cost_corrected"))[-1]
+    known = (await bills.events("transaction_cost_changed"))[0]
+    assert [one.transaction.transaction_id for one in (known, told)] == ["T-1", "T-1"]
+    assert [one.transaction.energy_wh for one in (known, told)] == [0, 0]
     assert (told.number, told.replaces, told.replaced_after_tax, told.after_tax) == (2, 1, "3.50", "6.50")
     whole = await bills.costs.GetCostCorrection(
         cost_pb.GetCostCorrectionRequest(station_id="CS-1", transaction_id="T-1")

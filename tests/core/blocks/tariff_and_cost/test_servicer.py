@@ -1,5 +1,6 @@
 """TariffsService on a whole core."""
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -229,6 +230,23 @@ async def test_settings_have_defaults_and_change_one_by_one(tariffs: Any) -> Non
 
     assert (before.running_cost, before.running_cost_interval.seconds) == (pb.RUNNING_COST_ANSWER, 60)
     assert (after.running_cost, after.price_messages) == (pb.RUNNING_COST_ANSWER, pb.PRICE_MESSAGES_NEVER)
+
+
+async def test_of_two_updates_of_the_same_settings_one_is_aborted(tariffs: Any) -> None:
+    """Also of those that are not stored yet."""
+    defaults = await tariffs.GetCostSettings(pb.GetCostSettingsRequest())
+    wanted = [
+        pb.CostSettings(etag=defaults.etag, price_messages=messages)
+        for messages in (pb.PRICE_MESSAGES_NEVER, pb.PRICE_MESSAGES_ALWAYS)
+    ]
+
+    calls = [tariffs.UpdateCostSettings(pb.UpdateCostSettingsRequest(settings=one)) for one in wanted]
+    ends = await asyncio.gather(*calls, return_exceptions=True)
+
+    [refused] = [one for one in ends if isinstance(one, grpc.aio.AioRpcError)]
+    [stored] = [one for one in ends if isinstance(one, pb.CostSettings)]
+    assert refused.code() is grpc.StatusCode.ABORTED
+    assert await tariffs.GetCostSettings(pb.GetCostSettingsRequest()) == stored
 
 
 async def test_a_tenant_that_comes_back_has_no_tariffs_and_old_versions_stay_what_they_are(

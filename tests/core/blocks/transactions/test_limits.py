@@ -28,6 +28,7 @@ from citrine.api.v1.tokens_pb2 import (
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transaction_limits_pb2_grpc import TransactionLimitsServiceStub
 from citrine.edge.v1.link_pb2 import OCPP_VERSION_21, OCPP_VERSION_201, Command
+from citrine.events.v1.events_pb2 import TransactionLimitChanged
 from citrine.events.v1.events_service_pb2 import SubscribeRequest
 from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
@@ -150,9 +151,12 @@ class Limits:
 
     async def told(self) -> list[tuple[str, str]]:
         """Return what subscribers were told of limits: state and reason."""
+        return [(name_in(body, "state"), name_in(body, "reason")) for body in await self.bodies()]
+
+    async def bodies(self) -> list[TransactionLimitChanged]:
+        """Return the events of limits."""
         found = await events(self.core.core.unit_of_work)
-        bodies = [one.transaction_limit_changed for one in found if one.HasField("transaction_limit_changed")]
-        return [(name_in(body, "state"), name_in(body, "reason")) for body in bodies]
+        return [one.transaction_limit_changed for one in found if one.HasField("transaction_limit_changed")]
 
 
 @pytest.fixture
@@ -165,7 +169,7 @@ async def station(core: RunningCore) -> AsyncIterator[Limits]:
 
 
 async def test_F03_FR_01_a_limit_of_energy_that_is_set_while_it_runs_stops_it_once(station: Limits) -> None:
-    await station.session.call(started(0, 0))
+    await station.session.call(started(0, 0, id_token=OWN, evse=(1, 1)))
     await station.set(max_energy_wh=5000)
     await station.check()
     before = await station.get()
@@ -182,6 +186,8 @@ async def test_F03_FR_01_a_limit_of_energy_that_is_set_while_it_runs_stops_it_on
     assert (after.state, after.reason, after.attempts) == (pb.LIMIT_STATE_STOPPED, pb.LIMIT_REASON_ENERGY, 1)
     assert after.HasField("reach_time")
     assert await station.told() == [("STOPPING", "ENERGY"), ("STOPPED", "ENERGY")]
+    shown = [one.transaction for one in await station.bodies()]
+    assert [(one.id_token.id_token, one.evse_id, one.energy_wh) for one in shown] == [(OWN, 1, 5000), (OWN, 1, 5000)]
 
 
 async def test_a_limit_of_money_of_a_token_stops_each_of_its_transactions(station: Limits) -> None:

@@ -38,6 +38,25 @@ async def test_tenants_from_creation_to_deletion(api: Api, who: Any) -> None:
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
 
+async def test_an_update_with_an_old_etag_is_aborted(api: Api, who: Any) -> None:
+    quotas = [pb.Quota(kind=pb.QUOTA_KIND_STATIONS, limit=5)]
+    tenant = pb.Tenant(tenant_id="acme", display_name="Acme", quotas=quotas)
+    created = await api.tenants.CreateTenant(pb.CreateTenantRequest(tenant=tenant), metadata=who)
+    found = await api.tenants.GetTenant(pb.GetTenantRequest(tenant_id="acme"), metadata=who)
+    found.display_name = "first"
+    request = pb.UpdateTenantRequest(tenant=found)
+    changed = await api.tenants.UpdateTenant(request, metadata=who)
+
+    found.display_name = "second"
+    error = await refused(api.tenants.UpdateTenant(request, metadata=who))
+
+    assert error.code() is grpc.StatusCode.ABORTED
+    assert error.details() == "tenant acme changed in between"
+    assert created.etag == found.etag != changed.etag
+    listed = await api.tenants.ListTenants(pb.ListTenantsRequest(), metadata=who)
+    assert listed.tenants[0] == changed
+
+
 async def test_list_is_paged(api: Api, who: Any) -> None:
     await api.tenant("acme")
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from citrine.api.v1 import tariffs_pb2 as pb
+from citrine.events.v1.events_pb2 import TransactionSummary
 from citrine_core.blocks.tariff_and_cost.corrections.credits import credited
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.corrections.rules import Cause, Reckoned, Total, correct, currency_of
@@ -27,7 +28,9 @@ async def current_version(work: UnitOfWork, tenant_id: str, tariff_id: str, vers
     return VersionKey(found.tariff_id, found.version)
 
 
-async def waive(work: UnitOfWork, key: tuple[str, str, str], cause: Cause, now: datetime) -> CorrectionRow:
+async def waive(
+    work: UnitOfWork, key: tuple[str, str, str], cause: Cause, now: datetime, summary: TransactionSummary
+) -> CorrectionRow:
     """Have a transaction with a final cost cost nothing.
 
     Args:
@@ -35,6 +38,7 @@ async def waive(work: UnitOfWork, key: tuple[str, str, str], cause: Cause, now: 
         key: Tenant, station and transaction.
         cause: Who wants it, and why.
         now: The time.
+        summary: State of the transaction, for subscribers.
 
     Raises:
         FailedPrecondition: When it has no price, or costs nothing.
@@ -44,7 +48,7 @@ async def waive(work: UnitOfWork, key: tuple[str, str, str], cause: Cause, now: 
     currency = "" if tariff is None else tariff[0].currency
     nothing = f"{0:.{minor_digits(currency)}f}"
     cost = pb.Cost(currency=currency, total=pb.Amount(before_tax=nothing, after_tax=nothing))
-    made = await correct(work, [standing.reckoned(key, cause, cost)], now)
+    made = await correct(work, [standing.reckoned(key, cause, cost, summary)], now)
     if key not in made:
         raise FailedPrecondition("the transaction costs nothing")
     return made[key]
@@ -56,6 +60,7 @@ async def credit(
     cause: Cause,
     amount: Fraction,
     now: datetime,
+    summary: TransactionSummary,
     *,
     replaces: int | None,
 ) -> CorrectionRow:
@@ -67,6 +72,7 @@ async def credit(
         cause: Who wants it, and why.
         amount: How much, with tax; above 0.
         now: The time.
+        summary: State of the transaction, for subscribers.
         replaces: Number of the correction that is the latest, 0 for none. None: whichever is.
 
     Raises:
@@ -80,7 +86,7 @@ async def credit(
     if standing.breakdown is None:
         raise FailedPrecondition("the cost of the transaction is not known")
     cost = credited(pb.Cost.FromString(standing.breakdown), amount)
-    return (await correct(work, [standing.reckoned(key, cause, cost)], now))[key]
+    return (await correct(work, [standing.reckoned(key, cause, cost, summary)], now))[key]
 
 
 class _Standing(NamedTuple):
@@ -95,9 +101,9 @@ class _Standing(NamedTuple):
     breakdown: bytes | None
     """Serialised citrine.api.v1.Cost of what it costs now. None: that is not known."""
 
-    def reckoned(self, key: tuple[str, str, str], cause: Cause, cost: pb.Cost) -> Reckoned:
+    def reckoned(self, key: tuple[str, str, str], cause: Cause, cost: pb.Cost, summary: TransactionSummary) -> Reckoned:
         """Return what it is to cost instead."""
-        return Reckoned(key, cause, self.version, cost.SerializeToString(), self.final)
+        return Reckoned(key, cause, self.version, cost.SerializeToString(), self.final, summary)
 
 
 async def _find_standing(work: UnitOfWork, key: tuple[str, str, str]) -> _Standing:

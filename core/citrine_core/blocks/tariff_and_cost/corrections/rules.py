@@ -8,7 +8,7 @@ from typing import NamedTuple
 from citrine.api.v1 import tariff_and_cost_pb2 as cost_pb
 from citrine.api.v1 import tariffs_pb2 as pb
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
-from citrine.events.v1.events_pb2 import CostCorrected, Event
+from citrine.events.v1.events_pb2 import CostCorrected, Event, TransactionSummary
 from citrine_core.blocks.tariff_and_cost.corrections.credits import less_credits, standing_credits
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
@@ -60,6 +60,8 @@ class Reckoned(NamedTuple):
     """Serialised citrine.api.v1.Cost."""
     final: Total
     """The final cost."""
+    summary: TransactionSummary | None
+    """State of the transaction for subscribers."""
 
 
 async def correct(
@@ -76,7 +78,8 @@ async def correct(
     await add_due(work.session, [DueRecord(*key, row.reason, now) for key, row in made.items()])
     for one in reckoned:
         if one.key in made:
-            work.emit(_event_of(made[one.key], _before(one, earlier.get(one.key[1:], ())).currency))
+            replaced_currency = _before(one, earlier.get(one.key[1:], ())).currency
+            work.emit(_event_of(made[one.key], replaced_currency, one.summary))
     return made
 
 
@@ -131,7 +134,7 @@ def _before(reckoned: Reckoned, earlier: Sequence[CorrectionRow]) -> Total:
     return Total(latest.before_tax, latest.after_tax, currency_of(latest.breakdown))
 
 
-def _event_of(row: CorrectionRow, replaced_currency: str) -> Event:
+def _event_of(row: CorrectionRow, replaced_currency: str, summary: TransactionSummary | None) -> Event:
     """Return what subscribers are told: what it is, and what it replaces."""
     body = CostCorrected(
         transaction_id=row.transaction_id,
@@ -147,5 +150,6 @@ def _event_of(row: CorrectionRow, replaced_currency: str) -> Event:
         tariff_version=row.tariff_version,
         requested_by=row.author,
         replaced_currency="" if row.replaced_after_tax is None else replaced_currency,
+        transaction=summary,
     )
     return Event(tenant_id=row.tenant_id, station_id=row.station_id, cost_corrected=body)

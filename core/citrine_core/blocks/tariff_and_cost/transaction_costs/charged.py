@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from citrine.events.v1.events_pb2 import TransactionSummary
 from citrine.ocpp.v2.transactions_pb2 import TransactionEventResponse
 from citrine_core.blocks.tariff_and_cost.accrual import Moment
 from citrine_core.blocks.tariff_and_cost.assignments import Subject
@@ -55,6 +56,8 @@ class Charged:
     register_wh: float | None = None
     cause: Cause | None = None
     """Why it is reckoned anew, where its cost is final. None: nothing new came of it."""
+    summary: TransactionSummary | None = None
+    """Its state for subscribers, once it is over."""
     correction: CorrectionRow | None = field(default=None, init=False)
     """What its final cost is replaced by. None: it stays as it was. Set here."""
     total: Decimal | None = field(default=None, init=False)

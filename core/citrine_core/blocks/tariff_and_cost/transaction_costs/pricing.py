@@ -125,7 +125,7 @@ class Pricing:
                 new.append(computed)
             else:
                 changed.append(computed)
-            publish_cost(work, row, computed)
+            publish_cost(work, row, computed, one.summary)
         await costs.save(new, changed)
         await costs.put_next_times(begun_again(rows, changed))
         await _correct(work, final, self._clock())
@@ -168,7 +168,7 @@ async def _correct(work: UnitOfWork, final: Sequence[tuple[Charged, CostRow, Cos
     reckoned = [
         Reckoned(
             row[:3], one.cause or Cause(cost_pb.CostCorrection.REASON_LATE_EVENT), version, computed.breakdown,
-            Total(row.before_tax, row.after_tax, currency_of(row.breakdown)),
+            Total(row.before_tax, row.after_tax, currency_of(row.breakdown)), one.summary,
         )
         for one, row, computed in final
         if one.settlement and computed.breakdown is not None and (version := computed.tariff) is not None

@@ -10,7 +10,7 @@ from citrine.ocpp.v2.remote_control_pb2 import (
     RequestStopTransactionRequest,
     RequestStopTransactionResponse,
 )
-from citrine_core.blocks.transactions.limits.events import limit_changed
+from citrine_core.blocks.transactions.limits.events import publish_changes
 from citrine_core.blocks.transactions.limits.repository import UNSTOPPED, LimitRepository
 from citrine_core.blocks.transactions.limits.throttling import ThrottleRepository
 from citrine_core.db import UnitOfWork
@@ -96,4 +96,4 @@ class LimitHandlers:
         if change["state"] != row.state:
             throttle = await throttles.find(row.tenant_id, key)
             state = throttle.state if throttle is not None else pb.THROTTLE_STATE_UNSPECIFIED
-            work.emit(limit_changed(change, state))
+            await publish_changes(work, row.tenant_id, [(change, state)])

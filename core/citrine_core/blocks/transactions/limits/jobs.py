@@ -24,7 +24,7 @@ from citrine_core.background import Apart
 from citrine_core.blocks.authorization import SettingsDirectory
 from citrine_core.blocks.tariff_and_cost.queries import RunningTotals
 from citrine_core.blocks.transactions.limits.credit import spending
-from citrine_core.blocks.transactions.limits.events import limit_changed
+from citrine_core.blocks.transactions.limits.events import Change, publish_changes
 from citrine_core.blocks.transactions.limits.repository import OF_TOKEN, UNSTOPPED, LimitRepository, TransactionKey
 from citrine_core.blocks.transactions.limits.throttling import ThrottleRepository
 from citrine_core.db import UnitOfWork
@@ -143,6 +143,7 @@ class LimitChecks:
             for tenant_id in sorted({row.tenant_id for row in rows}):
                 of_tenant = [row for row in rows if row.tenant_id == tenant_id]
                 facts = await self._facts(work, tenant_id, of_tenant, now)
+                published: list[Change] = []
                 for row in of_tenant:
                     change = dict(row._mapping) | _next(row, facts, now)
                     changed.append(change)
@@ -151,7 +152,8 @@ class LimitChecks:
                     if change["state"] not in (row.state, pb.LIMIT_STATE_OVER):
                         throttle = facts.throttles.get(_key_of(row), pb.THROTTLE_STATE_UNSPECIFIED)
                         is_released = throttle and change["state"] in _GOING_ON
-                        work.emit(limit_changed(change, pb.THROTTLE_STATE_RELEASING if is_released else throttle))
+                        published.append((change, pb.THROTTLE_STATE_RELEASING if is_released else throttle))
+                await publish_changes(work, tenant_id, published)
                 await self._throttle(work, tenant_id, of_tenant, changed[-len(of_tenant) :], now)
             await limits.change_all(changed)
             await work.commit()

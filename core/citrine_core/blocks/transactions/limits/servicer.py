@@ -8,7 +8,7 @@ from sqlalchemy import Row
 
 from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine.api.v1 import transaction_limits_pb2_grpc
-from citrine_core.blocks.transactions.limits.events import limit_changed
+from citrine_core.blocks.transactions.limits.events import publish_changes
 from citrine_core.blocks.transactions.limits.repository import LimitRepository, new_row
 from citrine_core.blocks.transactions.limits.throttling import ThrottleRepository
 from citrine_core.blocks.transactions.lists import TransactionLists
@@ -95,7 +95,8 @@ class TransactionLimitsServicer(transaction_limits_pb2_grpc.TransactionLimitsSer
             rows = await limits.find_all(who.tenant_id, [key])
             throttles = ThrottleRepository(work.session)
             if await throttles.release(who.tenant_id, [key], now):
-                work.emit(limit_changed(dict(rows[key]._mapping), pb.THROTTLE_STATE_RELEASING))
+                changed = dict(rows[key]._mapping), pb.THROTTLE_STATE_RELEASING
+                await publish_changes(work, who.tenant_id, [changed])
                 work.after_commit(self._wake_throttles)
             throttle = await throttles.find(who.tenant_id, key)
             work.after_commit(self._wake)

@@ -14,6 +14,7 @@ from citrine_core.blocks.transactions.repository import TransactionRepository
 from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
 from citrine_core.blocks.transactions.settlement.rules import reopen
 from citrine_core.blocks.transactions.settlement.settlements import Settlements
+from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import FailedPrecondition, NotFound
 from citrine_core.resources.charge_records import DueRecord, add_due
@@ -97,10 +98,10 @@ class SettlementOperations:
             NotFound: When there is no such transaction.
             FailedPrecondition: When it is not settled, has no price, or costs nothing.
         """
-        await self._settled(work, operation)
+        state = await self._settled(work, operation)
         cause = Cause(int(cost_pb.CostCorrection.REASON_WAIVED), operation.reason, operation.author)
         key = (operation.tenant_id, operation.station_id, operation.transaction_id)
-        correction = await waive(work, key, cause, self._clock())
+        correction = await waive(work, key, cause, self._clock(), summary_of(state, state.last_seq_no))
         await self._record(work, operation, pb.SettlementAction.KIND_WAIVE, correction.number)
         return correction
 
@@ -115,12 +116,13 @@ class SettlementOperations:
             FailedPrecondition: When it is not settled, has no price, or costs less.
             Conflict: When `replaces` is given, and another correction is the latest.
         """
-        await self._settled(work, operation)
+        state = await self._settled(work, operation)
         reasons = cost_pb.CostCorrection
         reason = int(reasons.REASON_REFUNDED if refunded else reasons.REASON_CREDITED)
         key = (operation.tenant_id, operation.station_id, operation.transaction_id)
         cause = Cause(reason, operation.reason, operation.author)
-        correction = await credit(work, key, cause, amount, self._clock(), replaces=replaces)
+        summary = summary_of(state, state.last_seq_no)
+        correction = await credit(work, key, cause, amount, self._clock(), summary, replaces=replaces)
         await self._record(work, operation, pb.SettlementAction.KIND_CREDIT, correction.number)
         return correction
 

@@ -14,7 +14,7 @@ from citrine.api.v1 import transaction_limits_pb2 as pb
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine_core.background import Apart
 from citrine_core.blocks.smart_charging.throttles import TransactionThrottle, read_throttle
-from citrine_core.blocks.transactions.limits.events import limit_changed
+from citrine_core.blocks.transactions.limits.events import publish_changes
 from citrine_core.blocks.transactions.limits.repository import LimitRepository
 from citrine_core.blocks.transactions.limits.throttling.repository import ThrottleRepository
 from citrine_core.db import UnitOfWork
@@ -102,12 +102,13 @@ class _Look:
         if change["state"] != self.limit.state:
             await LimitRepository(self.work.session).change_all([change])
         if change["state"] != self.limit.state or state != self.row.state:
-            self.work.emit(limit_changed(change, state))
+            await publish_changes(self.work, self.row.tenant_id, [(change, state)])
 
-    def announce_released(self) -> None:
+    async def announce_released(self) -> None:
         """Publish that the transaction is no longer throttled."""
         if self.limit is not None:
-            self.work.emit(limit_changed(dict(self.limit._mapping)))
+            changed = dict(self.limit._mapping), pb.THROTTLE_STATE_UNSPECIFIED
+            await publish_changes(self.work, self.row.tenant_id, [changed])
 
 
 class Throttling:
@@ -218,7 +219,7 @@ class Throttling:
         if not found.records:
             is_gone = await ThrottleRepository(look.work.session).remove(row)
             if is_gone:
-                look.announce_released()
+                await look.announce_released()
             return None, is_gone
         if found.is_on_its_way or not await _is_connected(look):
             return None, await look.store(RELEASING, now + WAIT_TIME)
