@@ -2,7 +2,7 @@
 
 import grpc
 
-from citrine_sdk import error_reason, field_violations
+from citrine_sdk import error_reason, field_violations, is_conflict
 
 __all__ = ["sentence"]
 
@@ -46,6 +46,6 @@ def sentence(error: grpc.aio.AioRpcError, cores: str) -> str:
     violations = [f"{field}: {problem}" for field, problem in field_violations(error) if problem not in text]
     if violations:
         text = f"{text} ({'; '.join(violations)})"
-    reason = error_reason(error)
+    reason = "" if is_conflict(error) else error_reason(error)
     # The station's CALLERROR code is added unless the sentence contains it.
     return text if reason in text else f"{reason}: {text}"

@@ -18,6 +18,7 @@ from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.transactions_pb2 import SettleTransactionRequest, Transaction, TransactionAnomaly
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, Reason, StationOption, TransactionId, key_of_settled
+from citrine_cli.errors import CliError
 from citrine_cli.prefixes import key_of_transaction, listed_transaction
 from citrine_cli.progress import say_waiting
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
@@ -28,7 +29,10 @@ from citrine_words.words import amount, count, duration_word, enum_word, instant
 __all__ = ["build"]
 
 PATIENCE, LOOK = 15, 0.5
-"""Seconds until a record is made at the latest, and between two looks."""
+"""Seconds until the first revision of a record is made at the latest, and between two looks."""
+
+PATIENCE_AGAIN = 5
+"""Seconds until another revision is made, if any is: where nothing that is charged changed there is none."""
 
 _UNITS = {
     ChargeDimension.CHARGE_DIMENSION_ENERGY: "kWh",
@@ -143,17 +147,19 @@ async def show_record(
 async def settle_record(
     client: Client, transaction_id: TransactionId, reason: Reason, station: StationOption = "", yes: Consent = False
 ) -> None:
-    """Settle a transaction from the known events, and show its charge record."""
+    """Settle a transaction from the known events, and show its charge record: the one of before, if that stands."""
     station_id, transaction_id = await key_of_settled(client, transaction_id, station, yes=yes)
     request = SettleTransactionRequest(station_id=station_id, transaction_id=transaction_id, reason=reason)
     settled = await client.citrine.transactions.SettleTransaction(request)
     record = await _made(client, settled)
-    if record is not None:
-        _show(client, record)
-    elif client.out.as_json:
-        client.out.message(settled)
-    else:
-        client.out.line(f"transaction {transaction_id} of {station_id} settled; its charge record follows")
+    if record is None:
+        raise CliError(f"transaction {transaction_id} of {station_id} is settled, and its charge record not made yet")
+    if not client.out.as_json and not _is_of(record, settled):
+        client.out.line(
+            f"transaction {transaction_id} of {station_id} settled; its charge record is as it was:"
+            f" revision {record.revision}"
+        )
+    _show(client, record)
 
 
 async def list_unsettled(
@@ -196,19 +202,29 @@ async def list_unsettled(
 async def _made(client: Client, settled: Transaction) -> ChargeRecord | None:
     """Return the record of a transaction that was just settled; None if it takes too long.
 
-    One that went on after an earlier settlement has records of that one already.
+    One that went on after an earlier settlement has records of that one already. The latest of them is returned where
+    this settlement makes none.
     """
     request = GetChargeRecordRequest(station_id=settled.station_id, transaction_id=settled.transaction_id)
-    for _ in range(round(PATIENCE / LOOK)):
+    looks, record = 0, None
+    while looks * LOOK < (PATIENCE if record is None else PATIENCE_AGAIN):
+        if looks:
+            await asyncio.sleep(LOOK)
+        looks += 1
         try:
             record = await client.citrine.charge_records.GetChargeRecord(request)
-            if record.settle_time.ToNanoseconds() >= settled.settle_time.ToNanoseconds():
-                return record
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
-        await asyncio.sleep(LOOK)
-    return None
+            continue
+        if _is_of(record, settled):
+            return record
+    return record
+
+
+def _is_of(record: ChargeRecord, settled: Transaction) -> bool:
+    """Return whether a revision was made of this settlement, or after it."""
+    return record.settle_time.ToNanoseconds() >= settled.settle_time.ToNanoseconds()
 
 
 def _show(client: Client, record: ChargeRecord) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
+import grpc
 import typer
 
 from citrine.api.v1.tokens_pb2 import (
     ListTokenOwnerSuspensionsRequest,
     ResumeTokenOwnerRequest,
     SuspendTokenOwnerRequest,
+    TokenOwnerSuspension,
 )
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.token_filters import parse_owner
@@ -44,7 +46,18 @@ async def resume(client: Client, party: Party, reason: Reason = "") -> None:
     country_code, party_id = parse_owner(party, "PARTY")
     request = ResumeTokenOwnerRequest(country_code=country_code, party_id=party_id, reason=reason)
     await client.citrine.tokens.ResumeTokenOwner(request)
-    client.out.line(f"tokens of {country_code}-{party_id} are no longer refused" + (f": {reason}" if reason else ""))
+    try:
+        left = [one for one in await _listed(client) if (one.country_code, one.party_id) == (country_code, party_id)]
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.PERMISSION_DENIED:
+            raise
+        client.out.line(f"the suspension of {country_code}-{party_id} ended{f': {reason}' if reason else ''}")
+        return
+    if left:
+        why = ", ".join(one.reason or f"by {one.requested_by}" for one in left)
+        client.out.line(f"tokens of {country_code}-{party_id} are still refused: {why}")
+        return
+    client.out.line(f"tokens of {country_code}-{party_id} are no longer refused{f': {reason}' if reason else ''}")
 
 
 async def suspensions(
@@ -52,8 +65,7 @@ async def suspensions(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the parties whose tokens are refused."""
-    pages = collect(client.citrine.tokens.ListTokenOwnerSuspensions, ListTokenOwnerSuspensionsRequest(), limit)
-    found = [one async for page in pages for one in page.suspensions]
+    found = await _listed(client, limit)
     if client.out.as_json:
         client.out.messages(found)
         return
@@ -62,3 +74,8 @@ async def suspensions(
         for one in found
     )
     client.out.table(["party", "reason", "by", "since"], rows, empty="no party is suspended")
+
+
+async def _listed(client: Client, limit: int = 0) -> list[TokenOwnerSuspension]:
+    pages = collect(client.citrine.tokens.ListTokenOwnerSuspensions, ListTokenOwnerSuspensionsRequest(), limit)
+    return [one async for page in pages for one in page.suspensions]

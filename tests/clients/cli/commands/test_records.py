@@ -3,6 +3,7 @@
 import re
 
 import grpc
+import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import charge_records_pb2 as pb
@@ -10,6 +11,7 @@ from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_OPERATOR, CostCorrecti
 from citrine.api.v1.tariffs_pb2 import Amount, Cost
 from citrine.api.v1.transactions_pb2 import Transaction
 from citrine.events.v1.events_service_pb2 import SubscribeResponse
+from citrine_cli.commands import records as record_commands
 from tests.clients.cli.conftest import Cli
 from tests.clients.scripted_core import ScriptedCore
 
@@ -90,6 +92,40 @@ def test_the_record_of_an_earlier_settlement_is_not_that_of_this_one(citrine: Cl
     ran = citrine("record", "settle", "T-1", "--reason", "again")
 
     assert re.search(r"^revision +2$", ran.out, re.MULTILINE)
+
+
+def test_a_settlement_that_changes_nothing_shows_the_record_that_stands(
+    citrine: Cli, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_commands, "PATIENCE_AGAIN", 0.1)
+    again = Timestamp(seconds=ENDED.seconds + 60)
+    core.on("GetTransaction", Transaction(station_id="CS-1", transaction_id="T-1", end_time=ENDED))
+    core.on("SettleTransaction", Transaction(station_id="CS-1", transaction_id="T-1", settle_time=again))
+    core.on("GetChargeRecord", pb.ChargeRecord(record_id="R-1", revision=3, settle_time=ENDED))
+
+    ran = citrine("record", "settle", "T-1", "--reason", "again")
+    as_json = citrine("record", "settle", "T-1", "--reason", "again", "--json")
+
+    assert ran.lines[0] == "transaction T-1 of CS-1 settled; its charge record is as it was: revision 3"
+    assert re.search(r"^revision +3$", ran.out, re.MULTILINE)
+    assert (as_json.json["recordId"], as_json.json["revision"]) == ("R-1", 3)
+
+
+def test_a_record_that_is_not_made_in_time_is_told_and_nothing_else_printed_in_its_place(
+    citrine: Cli, core: ScriptedCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(request: pb.GetChargeRecordRequest, context: grpc.ServicerContext) -> pb.ChargeRecord:
+        context.abort(grpc.StatusCode.NOT_FOUND, "there is none")
+
+    monkeypatch.setattr(record_commands, "PATIENCE", 0.1)
+    core.on("GetTransaction", Transaction(station_id="CS-1", transaction_id="T-1", end_time=ENDED))
+    core.on("SettleTransaction", Transaction(station_id="CS-1", transaction_id="T-1", settle_time=ENDED))
+    core.on("GetChargeRecord", missing)
+
+    ran = citrine("record", "settle", "T-1", "--reason", "month ends", "--json")
+
+    said = "error: transaction T-1 of CS-1 is settled, and its charge record not made yet\n"
+    assert (ran.code, ran.out, ran.err) == (1, "", said)
 
 
 def test_what_is_not_settled_says_what_it_waits_for(citrine: Cli, core: ScriptedCore) -> None:

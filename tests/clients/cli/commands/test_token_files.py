@@ -156,18 +156,27 @@ async def test_tokens_of_a_party_are_refused_and_decide_again(api: Api, line: Li
     await line("token", "add", "A", "--type", "Central", "--owner", "NL-TNM")
 
     suspended = await line("token", "suspend", "nl-tnm", "--reason", "unpaid")
+    await line("token", "suspend", "NL-TNM", "--reason", "fraud")
+    await line("token", "suspend", "NL-XXX", "--reason", "of another")
     shown = await line("token", "list")
     listed = json.loads((await line("token", "suspensions", "--json")).out)
     exported = await line("token", "export", str(file))
     imported = await line("token", "import", str(file))
     other = await line("token", "resume", "NL-TNM")
+    still = await line("token", "resume", "NL-TNM", "--reason", "fraud")
     resumed = await line("token", "resume", "NL-TNM", "--reason", "unpaid")
+    await line("token", "resume", "NL-XXX", "--reason", "of another")
     none = await line("token", "suspensions")
 
     assert suspended.out.startswith("tokens of NL-TNM are refused since ")
     assert "suspended" in shown.out
-    assert [(one["partyId"], one["reason"]) for one in listed] == [("TNM", "unpaid")]
+    assert [(one["partyId"], one["reason"]) for one in listed] == [
+        ("TNM", "fraud"),
+        ("TNM", "unpaid"),
+        ("XXX", "of another"),
+    ]
     assert (exported.code, imported.code, "1 as they were" in imported.out) == (0, 0, True)
+    assert (still.code, still.out) == (0, "tokens of NL-TNM are still refused: unpaid\n")
     assert (other.code, resumed.code, resumed.out) == (1, 0, "tokens of NL-TNM are no longer refused: unpaid\n")
     assert none.out == "no party is suspended\n"
     assert (await line("token", "suspend", "TNM")).code == 2
