@@ -6,6 +6,7 @@
     * :exc:`AlreadyExists` -> ALREADY_EXISTS
     * :exc:`FailedPrecondition` -> FAILED_PRECONDITION
     * :exc:`Conflict` -> ABORTED
+    * :exc:`CallUnderWay` -> ABORTED
     * :exc:`OutOfRange` -> OUT_OF_RANGE
     * :exc:`Unauthenticated` -> UNAUTHENTICATED
     * :exc:`PermissionDenied` -> PERMISSION_DENIED
@@ -28,6 +29,7 @@ import grpc
 __all__ = [
     "AlreadyExists",
     "AnswerRefused",
+    "CallUnderWay",
     "Conflict",
     "CoreError",
     "DatabaseUnavailable",
@@ -111,6 +113,12 @@ class FailedPrecondition(CoreError):
 
 class Conflict(CoreError):
     """Somebody else changed the thing in between (its etag is another)."""
+
+    status = grpc.StatusCode.ABORTED
+
+
+class CallUnderWay(CoreError):
+    """An earlier call with the same idempotency key has no answer yet. The same call may come again for it."""
 
     status = grpc.StatusCode.ABORTED
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import grpc
 
 from citrine_console.texts import _, noop
-from citrine_sdk import field_violations
+from citrine_sdk import field_violations, is_conflict
 
 __all__ = ["LoggedOut", "NotShown", "Problem", "problem_of"]
 
@@ -54,6 +54,9 @@ def problem_of(error: grpc.aio.AioRpcError) -> Problem:
     text = error.details() or ""
     if error.code() is grpc.StatusCode.UNAVAILABLE and _is_of_transport(text):
         text = _("The core can't be reached. This page goes on by itself once it is there again.")
+    if is_conflict(error):
+        said = _("Somebody else changed it meanwhile. Close this and open it again.")
+        text = f"{text}. {said}" if text else said
     return Problem(status, _(title), text, tuple(field_violations(error)), error.code().name)
 
 

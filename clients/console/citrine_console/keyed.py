@@ -14,6 +14,7 @@ from grpc.aio import ClientCallDetails
 
 from citrine_console.errors import Problem
 from citrine_console.texts import _
+from citrine_sdk import is_conflict
 from citrine_sdk.idempotency import KeyedCalls
 
 __all__ = ["FORM_KEY", "FormCalls", "called_once", "is_open", "new_form_key", "said_open"]
@@ -74,7 +75,7 @@ def called_once(form_key: str, path: str, values: Sequence[tuple[str, str]]) -> 
 def is_open(error: grpc.aio.AioRpcError) -> bool:
     """Return whether a call that failed may have had its effect, or may have it yet."""
     names = {str(name) for name, _value in error.trailing_metadata() or ()}
-    return error.code() in _OPEN and names.isdisjoint(_FINAL)
+    return error.code() in _OPEN and names.isdisjoint(_FINAL) and not is_conflict(error)
 
 
 def said_open(problem: Problem) -> Problem:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from citrine_sdk.backoff import Backoff
     from citrine_sdk.changes import follow_charge_records, follow_updates
     from citrine_sdk.client import Citrine
-    from citrine_sdk.errors import error_reason, field_violations, missing_resource
+    from citrine_sdk.errors import error_reason, field_violations, is_conflict, missing_resource
     from citrine_sdk.events import event_position, follow_events
     from citrine_sdk.idempotency import idempotency_key
     from citrine_sdk.lists import pages
@@ -40,6 +40,7 @@ __all__ = [
     "follow_states",
     "follow_updates",
     "idempotency_key",
+    "is_conflict",
     "methods",
     "missing_resource",
     "pages",
@@ -62,6 +63,7 @@ _MODULES = {
     "follow_states": "states",
     "follow_updates": "changes",
     "idempotency_key": "idempotency",
+    "is_conflict": "errors",
     "methods": "services",
     "missing_resource": "errors",
     "pages": "lists",

@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError, Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, ResourceInfo
 from google.rpc.status_pb2 import Status
 
-__all__ = ["error_reason", "field_violations", "missing_resource"]
+__all__ = ["error_reason", "field_violations", "is_conflict", "missing_resource"]
 
 _DETAILS_KEY = "grpc-status-details-bin"
 
@@ -44,6 +44,11 @@ def error_reason(error: grpc.aio.AioRpcError) -> str:
     """Return the reason of the error's ErrorInfo, e.g. the CALLERROR code of an ABORTED. Empty if there is none."""
     infos = _details(error, ErrorInfo)
     return infos[0].reason if infos else ""
+
+
+def is_conflict(error: grpc.aio.AioRpcError) -> bool:
+    """Return whether a call failed because somebody else changed the thing since it was read: read it again."""
+    return error.code() is grpc.StatusCode.ABORTED and error_reason(error) == "CONFLICT"
 
 
 def missing_resource(error: grpc.aio.AioRpcError) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from citrine_core.errors import AnswerRefused, CoreError, InvalidArgument, NotFound, Overloaded, StationError
+from citrine_core.errors import AnswerRefused, Conflict, CoreError, InvalidArgument, NotFound, Overloaded, StationError
 
 __all__ = ["DOMAIN", "Failure", "StoredFailure", "failure_of"]
 
@@ -16,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 DOMAIN = "citrine"
 """Domain of google.rpc.ErrorInfo."""
+
+CONFLICT = "CONFLICT"
+"""Its reason where somebody else changed the thing in between. No error code of OCPP-J is written so."""
 
 DETAILS_KEY = "grpc-status-details-bin"
 """Trailing metadata key by which gRPC carries google.rpc.Status."""
@@ -101,6 +104,9 @@ def _details(error: CoreError) -> Message | None:
         said = {"description": _cut(error.description), "refused_by": refused_by}
         info: Message = error_details_pb2.ErrorInfo(reason=_cut(error.code), domain=DOMAIN, metadata=said)
         return info
+    if isinstance(error, Conflict):
+        changed: Message = error_details_pb2.ErrorInfo(reason=CONFLICT, domain=DOMAIN)
+        return changed
     if isinstance(error, Overloaded):
         retry: Message = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=1))
         return retry

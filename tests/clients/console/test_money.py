@@ -32,6 +32,8 @@ from citrine.api.v1.tokens_pb2 import (
     CreateTokenRequest,
     GetTokenRequest,
     ListTokensRequest,
+    ResumeTokenOwnerRequest,
+    SuspendTokenOwnerRequest,
     Token,
 )
 from citrine.api.v1.transactions_pb2 import (
@@ -178,6 +180,30 @@ async def test_a_token_is_blocked_and_unblocked(page: Page, url: str, citrine: C
 
     await expect(page.locator("#head")).to_contain_text("may charge")
     assert (await citrine.tokens.GetToken(request)).status != TOKEN_STATUS_BLOCKED
+
+
+async def test_tokens_of_a_party_that_is_suspended_are_shown_so_without_reload(
+    page: Page, url: str, citrine: Citrine
+) -> None:
+    token = Token(id_token="0D1B2C3D4E5F60", type="ISO14443", country_code="NL", party_id="TNM")
+    await citrine.tokens.CreateToken(CreateTokenRequest(token=token))
+    table = await page.context.new_page()
+    await table.goto(f"{url}/tokens?party=TNM&country=NL")
+    await page.goto(f"{url}/tokens/ISO14443/0D1B2C3D4E5F60")
+    head, row = page.locator("#head"), table.get_by_role("row", name="0D1B2C3D4E5F60")
+    for shown in (head, row):
+        await expect(shown).to_contain_text("may charge")
+
+    party = {"country_code": "NL", "party_id": "TNM", "reason": "unpaid"}
+    await citrine.tokens.SuspendTokenOwner(SuspendTokenOwnerRequest(**party))
+    for shown in (head, row):
+        await expect(shown).to_contain_text("its party is suspended")
+    await expect(head).to_contain_text("Party suspended since")
+
+    await citrine.tokens.ResumeTokenOwner(ResumeTokenOwnerRequest(**party))
+    for shown in (head, row):
+        await expect(shown).to_contain_text("may charge")
+    await table.close()
 
 
 async def test_credit_is_added_once_where_the_answer_is_lost(

@@ -7,6 +7,8 @@ from html import unescape
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
@@ -216,6 +218,27 @@ def test_settings_are_changed_only_if_they_are_those_that_were_read(console: Tes
     assert "E-1" not in console.get("/settings").text
 
 
+def test_a_form_of_what_somebody_else_changed_says_so_and_that_it_has_to_be_opened_again(
+    console: TestClient, core: ScriptedCore
+) -> None:
+    def changed(request: SetToleranceRuleRequest, context: grpc.ServicerContext) -> ToleranceRule:
+        status = Status(code=10)
+        status.details.add().Pack(ErrorInfo(reason="CONFLICT", domain="citrine"))
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.ABORTED, "tolerance rule acme was changed in between")
+
+    core.on("GetToleranceRule", ToleranceRule(rule_id="acme", actions=["MeterValues"], etag="E-1"))
+    core.on("SetToleranceRule", changed)
+    form = _fields(console.get("/tolerance-rules/acme/edit", headers=OWN).text)
+    entered = {**form, "actions": "MeterValues", "kinds": "times"}
+
+    refused = console.post("/tolerance-rules/acme/edit", data=entered, headers=OWN)
+
+    assert refused.status_code == 409
+    assert "was changed in between. Somebody else changed it meanwhile. Close this and open it again." in refused.text
+    assert "Pressing again" not in refused.text
+
+
 def test_a_page_with_another_query_reads_only_what_depends_on_it(console: TestClient, core: ScriptedCore) -> None:
     core.on("ListStations", ListStationsResponse(stations=[Station(station_id="CS-1")]))
     console.get("/?at=1,2,3")
@@ -224,8 +247,8 @@ def test_a_page_with_another_query_reads_only_what_depends_on_it(console: TestCl
         socket.send_json({"known": {}})
         first = _region(socket, "needing")
         read = len(core.requests("ListStations"))
-        socket.send_json({"page": "/?at=4,5,6", "known": {}})
-        moved = _region(socket, "needing")
+        socket.send_json({"page": "/?at=4,5,6", "known": {}, "move": 7})
+        moved = _region(socket, "needing", move=7)
         assert (moved, len(core.requests("ListStations"))) == (first, read)
         socket.send_json({"page": "/stations", "known": {}})
         with pytest.raises(WebSocketDisconnect) as closed:
@@ -234,9 +257,9 @@ def test_a_page_with_another_query_reads_only_what_depends_on_it(console: TestCl
     assert closed.value.code == 4400
 
 
-def _region(socket: WebSocketTestSession, name: str) -> str:
-    """Return a region that a page is sent next."""
-    while (said := socket.receive_json()).get("region") != name:
+def _region(socket: WebSocketTestSession, name: str, move: int = 0) -> str:
+    """Return a region that a page is sent next, of those after a move."""
+    while ((said := socket.receive_json()).get("region"), said.get("move")) != (name, move):
         pass
     html: str = said["html"]
     return html

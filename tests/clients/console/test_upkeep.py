@@ -1,11 +1,12 @@
 """What operators keep in order from the screen: rules, certificates, how stations connect; and lost answers."""
 
 import asyncio
+import json
 import re
 from urllib.parse import unquote
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 
 from citrine.api.v1.certificate_store_pb2 import (
     CERTIFICATE_USE_MANUFACTURER_ROOT,
@@ -329,3 +330,27 @@ async def test_a_key_that_is_held_asks_for_the_map_alone_and_once_and_what_is_no
 
     assert len(answers) == 2
     assert all(one.startswith('<div id="map"') and 'id="counts"' not in one for one in answers)
+
+
+async def test_a_map_that_was_sent_before_it_was_moved_does_not_replace_the_one_of_after(page: Page, url: str) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    async def passed_on(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    await page.route_web_socket(re.compile("/live\\?"), passed_on)
+    await page.goto(f"{url}/locations")
+    world = page.get_by_role("group", name="Map of locations")
+    await expect(page.locator(".live.is-live")).to_be_visible()
+    before = await world.get_attribute("data-map") or ""
+    late = await page.locator("#map").inner_html()
+    await world.press("ArrowRight")
+    await expect(world).not_to_have_attribute("data-map", before)
+    moved = await world.get_attribute("data-map") or ""
+
+    sockets[-1].send(json.dumps({"region": "map", "digest": "of before", "html": late, "move": 0}))
+    sockets[-1].send(json.dumps({"lost": "a sign that it was read"}))
+
+    await expect(page.locator(".live.is-lost")).to_be_visible()
+    await expect(world).to_have_attribute("data-map", moved)

@@ -25,6 +25,7 @@ from citrine_core import errors
 from citrine_core.dispatch import Block
 from citrine_core.rpc import Access, Identity, build_server, caller
 from citrine_core.rpc.rates import Rates
+from citrine_sdk import error_reason
 from tests.support.api import error_info, field_violations
 from tests.support.waiting import WAIT
 
@@ -175,6 +176,16 @@ async def test_error_code_of_the_station_is_in_the_details(setup: Any) -> None:
     assert raised.code() is grpc.StatusCode.ABORTED
     info = error_info(raised)
     assert (info.reason, info.domain) == ("PropertyConstraintViolation", "citrine")
+
+
+async def test_what_somebody_else_changed_is_told_from_a_call_that_is_under_way(setup: Any) -> None:
+    setup.servicer.error = errors.Conflict("changed")
+    changed = await failure(setup)
+    setup.servicer.error = errors.CallUnderWay("under way")
+    under_way = await failure(setup)
+
+    assert [one.code() for one in (changed, under_way)] == [grpc.StatusCode.ABORTED] * 2
+    assert [error_reason(one) for one in (changed, under_way)] == ["CONFLICT", ""]
 
 
 @pytest.mark.parametrize(

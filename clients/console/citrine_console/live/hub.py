@@ -5,6 +5,8 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Protocol, TypeAlias
 
+import grpc
+
 from citrine.events.v1.events_pb2 import Event
 from citrine_console.errors import LoggedOut
 from citrine_console.live.feed import Feed, Feeds
@@ -29,7 +31,7 @@ SHORTEST_PAUSE = 0.3
 """Seconds until a reading that failed is tried again, at least."""
 
 WITHOUT_EVENTS = 15.0
-"""Seconds after which a region is read again for those who may not follow events."""
+"""Seconds after which a region is read again for those who may not follow events, or whose reading was denied."""
 
 LINGER = 10.0
 """Seconds for which what a page was made of, once it is read, is ready for its browser, which follows it then."""
@@ -194,8 +196,15 @@ class _LiveRegion:
             await asyncio.sleep(LONGEST_PAUSE)
         return None
 
+    def _is_denied(self) -> bool:
+        error = None if self._shown is None else self._shown.error
+        return error is not None and error.code() is grpc.StatusCode.PERMISSION_DENIED
+
     async def _wait(self) -> None:
         every = self._region.every if self._feed is not None else WITHOUT_EVENTS
+        if every and self._is_denied():
+            # Who lost the right is sent away within that time; another one, who has it still, reads then.
+            every = max(every, WITHOUT_EVENTS)
         try:
             async with asyncio.timeout(every or None):
                 await self._stale.wait()

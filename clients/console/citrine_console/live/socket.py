@@ -1,7 +1,8 @@
 """The websocket by which a page is told what changed on it: regions as JSON, each only if the browser has another.
 
-A browser says `{"known": {region: digest}}` of what it shows; with "page", too, when it shows another query of the
-page; and "refresh" when it changed something.
+A browser says `{"known": {region: digest}}` of what it shows; with "page" and "move", too, when it shows another query
+of the page: how often it did. Regions have the number of the move after which they were read, so that a browser that
+moved on since drops them. "refresh" says that it changed something.
 """
 
 import asyncio
@@ -58,6 +59,7 @@ class LiveSocket(SocketWriter):
         self._known = dict(known)
         self._keys: Sequence[RegionKey] = ()
         self._waiting: dict[str, Shown] = {}
+        self._move_number: object = 0
         self._is_still = False
 
     def changed(self, shown: Shown) -> None:
@@ -83,11 +85,13 @@ class LiveSocket(SocketWriter):
         if self._is_still:
             self._is_still = False
             await self.write({"still": True})
-        waiting, self._waiting = self._waiting, {}
-        for name, shown in waiting.items():
-            if self._known.get(name) != shown.digest:
+        for name in [*self._waiting]:
+            # What waits is another while one is written, where the browser moves.
+            shown = self._waiting.pop(name, None)
+            if shown is not None and self._known.get(name) != shown.digest:
                 self._known[name] = shown.digest
-                await self.write({"region": name, "digest": shown.digest, "html": shown.html})
+                said = {"region": name, "digest": shown.digest, "html": shown.html, "move": self._move_number}
+                await self.write(said)
 
     async def _receive(self, hub: Hub) -> None:
         """Do what the browser says: all regions are read anew when it changed something, as not all has an event."""
@@ -107,12 +111,15 @@ class LiveSocket(SocketWriter):
         try:
             message = json.loads(text)
             found, known = self._find(message["page"]), dict(message["known"])
+            number = message.get("move", 0)
         except (ValueError, KeyError, TypeError):
             return False
         before = self._visit
         if found is None or found[1] is not self._page or found[0].rights != before.rights:
             return False
-        self._known, visit = known, found[0]
+        # What is current of the other query is said anew, and what is not was not asked for.
+        self._waiting.clear()
+        self._move_number, self._known, visit = number, known, found[0]
         self._visit, self._keys = visit, hub.move(before, self._keys, visit, self._page, self)
         return True
 

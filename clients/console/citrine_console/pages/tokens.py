@@ -40,6 +40,8 @@ _STATES: Mapping[str, str] = {
     "invalid": noop("Not to be used"),
 }
 
+_OF_TABLE = ("token_changed", "token_owner_changed")
+
 _TRANSACTIONS = ("transaction_started", "transaction_updated", "transaction_ended", "transaction_closed")
 
 
@@ -107,6 +109,7 @@ def _of_token(visit: Visit, event: Event) -> bool:
     body = getattr(event, event.WhichOneof("body") or "")
     summary = getattr(body, "transaction", body)
     named = getattr(summary, "id_token", None)
+    # Events of a party name no token, and may concern any.
     return named is None or str(named.id_token).casefold() == visit["id_token"].casefold()
 
 
@@ -149,7 +152,7 @@ PAGES = [
         needs=("ListTokens",),
         regions=[
             Region("filters", "tokens/filters.html", _filters),
-            Region("tokens", "tokens/table.html", _table, kinds=("token_changed",), is_main=True),
+            Region("tokens", "tokens/table.html", _table, kinds=_OF_TABLE, is_main=True),
         ],
     ),
     *token_import.PAGES,
@@ -164,7 +167,7 @@ PAGES = [
                 "head",
                 "tokens/head.html",
                 _head,
-                kinds=("token_changed", "transaction_cost_changed"),
+                kinds=("token_changed", "token_owner_changed", "transaction_cost_changed"),
                 concerns=_of_token,
                 is_main=True,
             ),

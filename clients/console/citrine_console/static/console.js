@@ -33,7 +33,7 @@ setInterval(showTimes, 5000);
 // Live regions
 
 const state = document.querySelector("[data-live-state]");
-let failures = 0, alive = 0, socket = null, retrying = 0;
+let failures = 0, alive = 0, socket = null, retrying = 0, moves = 0;
 
 function say(kind, text) {
   state.classList.toggle("is-live", kind === "live");
@@ -50,6 +50,7 @@ function connect() {
   const page = encodeURIComponent(location.pathname + location.search);
   const here = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/live?page=${page}`);
   socket = here;
+  moves = 0;
   here.onopen = () => {
     failures = 0;
     alive = Date.now();
@@ -62,7 +63,8 @@ function connect() {
     const message = JSON.parse(event.data);
     if ("lost" in message) say(message.lost ? "lost" : "live", message.lost ? texts.coreLost : texts.live);
     if (message.still) say("still", texts.still);
-    if ("region" in message) update(message.region, message.html, message.digest);
+    // What was sent before the server heard of the last move is of another view.
+    if ("region" in message && message.move === moves) update(message.region, message.html, message.digest);
   };
   here.onclose = (event) => {
     if (socket !== here) return;
@@ -98,7 +100,7 @@ if (state) {
   addEventListener("online", () => { if (!socket) connect(); });
   // One that is not open yet, or not for long any more, says what this page is once it is.
   document.addEventListener("moved", () => {
-    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ page: location.pathname + location.search, known: known() }));
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ page: location.pathname + location.search, known: known(), move: ++moves }));
     else {
       const before = socket;
       socket = null;

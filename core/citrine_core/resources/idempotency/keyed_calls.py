@@ -17,7 +17,7 @@ from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork, UnitOfWorkFactory
 from citrine_core.db.deferral import Deferral
 from citrine_core.encryption import Cipher
-from citrine_core.errors import Conflict, CoreError, FailedPrecondition, InvalidArgument, PermissionDenied, Stopping
+from citrine_core.errors import CallUnderWay, CoreError, FailedPrecondition, InvalidArgument, PermissionDenied, Stopping
 from citrine_core.resources.idempotency.answers import AnswerOfCommand, bears_secret, sealed, unsealed
 from citrine_core.resources.idempotency.repository import SECRETS, IdempotencyKeys
 from citrine_core.rpc.access import response_class
@@ -45,7 +45,7 @@ GRACE = timedelta(seconds=5)
 """After the end of its command a call has this long to store its answer. Its core is gone if it does not."""
 
 
-class _KeyInUse(Conflict):
+class _KeyInUse(CallUnderWay):
     """Another call with the same idempotency key has stored something in between: this one may store nothing."""
 
     def __str__(self) -> str:
@@ -135,7 +135,7 @@ class KeyedCalls:
                     raise answer
                 return answer
             if loop.time() >= deadline:
-                raise Conflict(
+                raise CallUnderWay(
                     "the call with this idempotency key is under way, or its core ended before it was answered; "
                     "what it did until then stands"
                 )
