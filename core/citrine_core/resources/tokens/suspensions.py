@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import Listed, Page
+from citrine_core.db import Listed, Page, database_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
@@ -50,7 +50,11 @@ class SuspensionRepository:
     async def add(
         self, tenant_id: str, party: Party, reason: str, requested_by: str, now: datetime
     ) -> tuple[TokenOwnerSuspension, bool]:
-        """Store a suspension unless there is one for the same reason; return what is stored, and whether it is new."""
+        """Store a suspension unless there is one for the same reason; return what is stored, and whether it is new.
+
+        Whoever else adds or removes one of the party waits until the commit, if there is any.
+        """
+        await self._lock(tenant_id, party)
         names = ("tenant_id", "country_code", "party_id", "reason", "requested_by", "suspend_time")
         row = dict(zip(names, (tenant_id, *party, reason, requested_by, now), strict=True))
         before = await self._session.get(TokenOwnerSuspension, (tenant_id, *party, reason))
@@ -62,11 +66,12 @@ class SuspensionRepository:
         return stored, True
 
     async def remove(self, tenant_id: str, party: Party, reason: str) -> None:
-        """Remove a suspension.
+        """Remove a suspension. Whoever else adds or removes one of the party waits until the commit.
 
         Raises:
             NotFound: When there is none for that reason.
         """
+        await self._lock(tenant_id, party)
         columns = _TABLE.c
         same = (columns.country_code == party[0], columns.party_id == party[1], columns.reason == reason)
         gone = await self._session.execute(
@@ -80,3 +85,11 @@ class SuspensionRepository:
         row = TokenOwnerSuspension
         statement = select(row).where(row.tenant_id == tenant_id)
         return await page.read(self._session, statement, row.country_code, row.party_id, row.reason)
+
+    async def _lock(self, tenant_id: str, party: Party) -> None:
+        """Lock the suspensions of a party, so that who changes one of them sees what others made of the rest."""
+        columns = _TABLE.c
+        query = select(columns.reason).where(
+            columns.tenant_id == tenant_id, columns.country_code == party[0], columns.party_id == party[1]
+        )
+        await self._session.execute(database_of(self._session).lock(query, columns.reason))

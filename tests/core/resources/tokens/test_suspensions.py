@@ -1,5 +1,6 @@
 """All tokens of a party are refused at once, however many, and say afterwards what they said before."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,12 +11,15 @@ from sqlalchemy import text
 
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
-from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine.events.v1.events_service_pb2 import ListEventsRequest, SubscribeRequest
 from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.v2.authorization_pb2 import AuthorizeRequest
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, IdToken
+from citrine_core.db import database_of
+from citrine_core.resources.tokens.suspensions import SuspensionRepository
 from tests.support.charging import started
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.databases import somebody_waits
 from tests.support.fake_edge import FakeSession
 from tests.support.many_rows import Sql
 
@@ -112,6 +116,29 @@ async def test_tokens_of_a_party_are_refused_for_as_long_as_there_is_a_reason(
         if not told[-1]:
             break
     assert told == [True, True, True, False]
+
+
+async def test_who_removes_the_last_of_two_reasons_at_once_says_that_the_party_is_resumed(core: RunningCore) -> None:
+    stub: Any = core.stub(TokensServiceStub)
+    for reason in ("unpaid", "OCPI"):
+        await stub.SuspendTokenOwner(pb.SuspendTokenOwnerRequest(**TNM, reason=reason))
+
+    async def resume() -> None:
+        await stub.ResumeTokenOwner(pb.ResumeTokenOwnerRequest(**TNM, reason="unpaid"))
+
+    async with core.core.unit_of_work() as work:
+        await SuspensionRepository(work.session).remove("default", ("NL", "TNM"), "OCPI")
+        resuming = asyncio.create_task(resume())
+        if not database_of(core.core.engine).has_one_writer:
+            waiting = asyncio.create_task(somebody_waits(core.core.engine))
+            await asyncio.wait([waiting, resuming], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+        await work.commit()
+    await resuming
+
+    events: Any = core.stub(EventsServiceStub)
+    told = await events.ListEvents(ListEventsRequest(kinds=["token_owner_changed"]))
+    assert not told.events[0].token_owner_changed.suspended
 
 
 @pytest.mark.parametrize(
