@@ -3,6 +3,7 @@
 Each entry is stored as the station should have it and as it confirmed it; entries that differ are sent.
 """
 
+import asyncio
 from collections.abc import Collection, Sequence
 from functools import partial
 
@@ -28,8 +29,15 @@ def block(services: Services) -> Block:
             work.after_commit(lists.job.wake)
 
     async def owner_changed(work: UnitOfWork, tenant_id: str, party: tuple[str, str]) -> None:
-        if await LocalListRepository(work.session).all_tokens_changed(tenant_id, services.clock()):
-            work.after_commit(lists.job.wake)
+        pause = await LocalListRepository(work.session).all_tokens_changed(tenant_id, services.clock())
+        if pause is not None:
+            seconds = pause.total_seconds()
+
+            def wake_later() -> None:
+                # If this core ends before, the job runs by itself a little later.
+                asyncio.get_running_loop().call_later(seconds, lists.job.wake)
+
+            work.after_commit(wake_later)
 
     async def forget_station(work: UnitOfWork, tenant_id: str, station_id: str) -> None:
         await LocalListRepository(work.session).forget(tenant_id, station_id)

@@ -20,7 +20,7 @@ from citrine_core.background import Apart, waits_for_database
 from citrine_core.blocks.authorization import Facts, read_facts
 from citrine_core.blocks.local_auth_list.messages import DIFFERENTIAL, FULL, Entry, entries_of, messages_of, wanted_of
 from citrine_core.blocks.local_auth_list.models import LocalList
-from citrine_core.blocks.local_auth_list.repository import LocalListRepository
+from citrine_core.blocks.local_auth_list.repository import LocalListRepository, Which
 from citrine_core.db import UnitOfWork
 from citrine_core.db.unit_of_work import stay_alive
 from citrine_core.errors import CoreError, DatabaseUnavailable, FailedPrecondition, InvalidArgument
@@ -56,7 +56,7 @@ PAUSE = 256
 """Tokens that are checked before the event loop runs other tasks."""
 
 MOST_TOKENS = 50_000
-"""Most tokens that a list is made of: they are compared within one transaction, and no station stores as many."""
+"""Most tokens of a list: they are compared within one transaction, and no station stores as many."""
 
 Plan = Callable[[UnitOfWork, LocalList], Awaitable[tuple[bool, Sequence[Entry]]]]
 """Returns whether to send a full list, and the entries to send."""
@@ -92,18 +92,26 @@ class LocalLists:
         """Send the list that a station should have by the tokens, or its difference to the confirmed list.
 
         Raises:
-            FailedPrecondition: When the station can't store so many tokens, or the list is being sent already.
+            FailedPrecondition: When the station can't store so many tokens: it was sent what changed of those that it
+                has. Or when the list is being sent already.
             CoreError: As documented at CommandTarget in the contract.
         """
+        problem = ""
 
         async def plan(work: UnitOfWork, row: LocalList) -> tuple[bool, Sequence[Entry]]:
+            nonlocal problem
             lists = LocalListRepository(work.session)
-            await self._work_out(work, row)
+            problem = await self._work_out(work, row)
+            if problem and row.confirm_time is None:
+                raise FailedPrecondition(problem)
             known = row.version is not None and row.confirm_time is not None
             whole = full or not known or row.state in (LOCAL_LIST_STATE_MISMATCH, LOCAL_LIST_STATE_FAILED)
             return whole, await lists.to_send(row, full=whole)
 
-        return await self._send(who, target, plan, 0)
+        sent = await self._send(who, target, plan, 0)
+        if problem:
+            raise FailedPrecondition(problem)
+        return sent
 
     async def send(self, who: Caller, target: common.CommandTarget, request: ocpp.SendLocalListRequest) -> Sent:
         """Send a list, or changes of it, that a caller made.
@@ -217,30 +225,58 @@ class LocalLists:
                     row.next_time = later(now, row.attempts)
                 else:
                     row.next_time = now + CHECKS if row.keep_in_step else None
+                    if row.state == LOCAL_LIST_STATE_IN_STEP:
+                        row.attempts, row.problem = 0, ""
             await work.commit()
 
-    async def _work_out(self, work: UnitOfWork, row: LocalList) -> None:
-        """Update the wanted entries of a list from the tokens."""
-        lists = LocalListRepository(work.session)
+    async def _work_out(self, work: UnitOfWork, row: LocalList) -> str:
+        """Update the wanted entries of a list from the tokens; return why it has not all of them. Empty: it has.
+
+        If there are more than a list may have, no token is added, but those that the station has are not left as they
+        were: some may have been blocked. It is then made anew each time, since there may be fewer by then.
+        """
+        lists, problem = LocalListRepository(work.session), ""
         # Changes of tokens are not recorded for a list that is not kept in step.
         everything = row.refresh or row.check_time is None or not row.keep_in_step
-        tokens = await lists.tokens(row, stale_only=not everything, most=MOST_TOKENS)
-        facts: Facts = await read_facts(work, self._services, row.tenant_id, row.station_id, tokens)
+        if everything:
+            limit = (await lists.limits(row.tenant_id, row.station_id)).entries
+            most = MOST_TOKENS if limit is None else min(limit, MOST_TOKENS)
+            entries = None
+            if not await lists.has_more_tokens(row, most, self._clock()):
+                entries = await self._entries(work, row, Which.ALL, most)
+            if entries is None:
+                problem = f"a list has at most {most} tokens: name groups that have fewer"
+                if most == limit:
+                    problem = f"the station stores {limit} tokens, and the list has more"
+                entries = await self._entries(work, row, Which.CONFIRMED)
+        else:
+            entries = await self._entries(work, row, Which.STALE)
+        await lists.want(row, entries or (), only=everything, stale_only=not everything)
+        row.refresh = bool(problem)
+        return problem
+
+    async def _entries(
+        self, work: UnitOfWork, row: LocalList, which: Which, most: int | None = None
+    ) -> Sequence[Entry] | None:
+        """Return the entries that a list should have of some tokens; None if they are more than `most`."""
+        lists, now = LocalListRepository(work.session), self._clock()
         entries: list[Entry] = []
-        limit = (await lists.limits(row.tenant_id, row.station_id)).entries
-        for place, token in enumerate(tokens):
-            if place % PAUSE == PAUSE - 1:
-                # A long list must not block the event loop, nor look as if this process stood still.
-                await stay_alive()
-                await asyncio.sleep(0)
-            if everything and limit is not None and len(entries) > limit:
-                # All of them are sent: it is known before it takes long.
-                raise FailedPrecondition(f"the station stores {limit} tokens, and the list has more")
-            info = wanted_of(token, row.station_id, facts, include_refused=row.include_refused)
-            if info is not None:
-                entries.append(Entry(token.lookup, type_of(token.type), token.id_token, info))
-        await lists.want(row, entries, only=everything, stale_only=not everything)
-        row.refresh = False
+        after, has_more = None, True
+        while has_more:
+            tokens, after = await lists.tokens(row, which, after, now)
+            facts: Facts = await read_facts(work, self._services, row.tenant_id, row.station_id, tokens)
+            for place, token in enumerate(tokens):
+                if place % PAUSE == PAUSE - 1:
+                    # A long list must not block the event loop, nor look as if this process stood still.
+                    await stay_alive()
+                    await asyncio.sleep(0)
+                info = wanted_of(token, row.station_id, facts, include_refused=row.include_refused)
+                if info is not None:
+                    entries.append(Entry(token.lookup, type_of(token.type), token.id_token, info))
+            if most is not None and len(entries) > most:
+                return None
+            has_more = after is not None
+        return entries
 
     async def _send(
         self,

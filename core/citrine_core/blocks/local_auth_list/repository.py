@@ -1,11 +1,12 @@
 """Queries of functional block D; each reads or writes a whole list."""
 
+import enum
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import and_, case, delete, exists, func, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
@@ -14,13 +15,13 @@ from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.db import Listed, Page
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
-from citrine_core.errors import FailedPrecondition, NotFound
+from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import BOOTS, is_station
 from citrine_core.resources.tokens import Token, lookup_of, type_of
-from citrine_core.resources.tokens.queries import find_tokens
+from citrine_core.resources.tokens.queries import find_of_keys, find_tokens, has_more_tokens
 
-__all__ = ["Counts", "LocalListRepository"]
+__all__ = ["Counts", "LocalListRepository", "TokenPage", "Which"]
 
 _LISTS = LocalList.metadata.tables["local_lists"]
 _ENTRIES = LocalListEntry.metadata.tables["local_list_entries"]
@@ -30,8 +31,11 @@ _NAMES = (*_KEY, "id_token", "wanted", "held", "stale")
 _MANY = 100
 """Most tokens that are marked in each list."""
 
-_PAUSE = timedelta(seconds=5)
+SOON = timedelta(seconds=5)
 """How long after a change of more tokens lists are due: more of them are likely to follow."""
+
+PAGE = 1000
+"""Tokens that are read at a time."""
 
 _ADD_LIST = BulkInsert(_LISTS, ignore=True, key=("tenant_id", "station_id"))
 _SET_STALE = BulkUpsert(_ENTRIES, (*_KEY, "id_token", "stale"), _KEY, ("stale",))
@@ -47,6 +51,25 @@ class Counts(NamedTuple):
     """Tokens that the station should have."""
     differences: int
     """Tokens whose wanted and confirmed entries differ."""
+
+
+class Which(enum.Enum):
+    """The tokens that are looked at when the wanted entries of a list are computed."""
+
+    ALL = 1
+    """All that may belong to it."""
+    CONFIRMED = 2
+    """Those that the station has."""
+    STALE = 3
+    """Those with stale entries."""
+
+
+class TokenPage(NamedTuple):
+    """Some of the tokens that may belong to a list."""
+
+    tokens: Sequence[Token]
+    last: tuple[str, str] | None
+    """The key behind which the next page begins. None: there is none."""
 
 
 class LocalListRepository:
@@ -126,20 +149,26 @@ class LocalListRepository:
             int(most.max_limit) if most.HasField("max_limit") and most.max_limit >= 1 else None,
         )
 
-    async def tokens(self, row: LocalList, *, stale_only: bool, most: int) -> Sequence[Token]:
-        """Return the tokens that may belong to a list: all of its groups, or only those with stale entries.
-
-        Raises:
-            FailedPrecondition: When there are more than `most`.
-        """
+    async def tokens(self, row: LocalList, which: Which, after: tuple[str, str] | None, now: datetime) -> TokenPage:
+        """Return the next tokens behind a key that may belong to a list, without those that surely don't."""
+        if which is Which.ALL:
+            usable_at = None if row.include_refused else now
+            tokens = await find_tokens(self._session, row.tenant_id, _groups_of(row), after, PAGE, usable_at=usable_at)
+            return TokenPage(tokens, (tokens[-1].lookup, tokens[-1].type) if len(tokens) == PAGE else None)
         columns = _ENTRIES.c
-        groups = [group.lower() for group in orjson.loads(row.group_ids)]
-        stale = select(columns.lookup, columns.type).where(*_of(row.tenant_id, row.station_id), columns.stale)
-        among = stale if stale_only else None
-        found = await find_tokens(self._session, row.tenant_id, groups, among=among, most=most + 1)
-        if len(found) > most:
-            raise FailedPrecondition(f"a list is made of at most {most} tokens: name groups that have fewer")
-        return found
+        key = (columns.lookup, columns.type)
+        is_one = columns.stale if which is Which.STALE else columns.held.is_not(None)
+        query = select(*key).where(*_of(row.tenant_id, row.station_id), is_one).order_by(*key).limit(PAGE)
+        if after is not None:
+            query = query.where(tuple_(*key) > tuple_(*after))
+        keys = [(found[0], found[1]) for found in await self._session.execute(query)]
+        tokens = await find_of_keys(self._session, row.tenant_id, _groups_of(row), keys)
+        return TokenPage(tokens, keys[-1] if len(keys) == PAGE else None)
+
+    async def has_more_tokens(self, row: LocalList, most: int, now: datetime) -> bool:
+        """Return whether more tokens than so many surely belong to a list, without reading them."""
+        usable_at = None if row.include_refused else now
+        return await has_more_tokens(self._session, row.tenant_id, _groups_of(row), most, usable_at=usable_at)
 
     async def want(self, row: LocalList, entries: Sequence[Entry], *, only: bool, stale_only: bool = False) -> None:
         """Set wanted entries of a list.
@@ -216,12 +245,7 @@ class LocalListRepository:
         """
         in_step = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
         if len(keys) > _MANY:
-            column = _LISTS.c.next_time
-            at_once, soon = (literal(time, column.type) for time in (now, now + _PAUSE))
-            # What is due earlier, as by a token that was just blocked, does not wait for the pages that follow. If it
-            # is due already, a sender may be at it, who sees by another time that it is due again.
-            earlier = case((column <= at_once, at_once), (column < soon, column), else_=soon)
-            await self._session.execute(update(_LISTS).where(*in_step).values(next_time=earlier, refresh=True))
+            await self._session.execute(update(_LISTS).where(*in_step).values(next_time=_soon(now), refresh=True))
             return False
         result = await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now))
         if not result.rowcount:  # type: ignore[attr-defined]  # of a cursor
@@ -238,11 +262,15 @@ class LocalListRepository:
             await _SET_STALE.execute_select(self._session, source)
         return True
 
-    async def all_tokens_changed(self, tenant_id: str, now: datetime) -> bool:
-        """Have all tokens of lists that are kept in step compared at once; return False if there is no such list."""
+    async def all_tokens_changed(self, tenant_id: str, now: datetime) -> timedelta | None:
+        """Have all tokens of lists that are kept in step compared, once for the changes that come one after another.
+
+        Returns:
+            How long it is until then. None: there is no such list.
+        """
         in_step = (_LISTS.c.tenant_id == tenant_id, _LISTS.c.keep_in_step)
-        result = await self._session.execute(update(_LISTS).where(*in_step).values(next_time=now, refresh=True))
-        return bool(result.rowcount)  # type: ignore[attr-defined]  # of a cursor
+        result = await self._session.execute(update(_LISTS).where(*in_step).values(next_time=_soon(now), refresh=True))
+        return SOON if result.rowcount else None  # type: ignore[attr-defined]  # of a cursor
 
     async def due(self, now: datetime, limit: int) -> Sequence[tuple[str, str, datetime | None]]:
         """Return tenant, station and boot time of due lists that no sender has claimed, of connected stations."""
@@ -297,6 +325,19 @@ class LocalListRepository:
 
 def _of(tenant_id: str, station_id: str) -> tuple[Any, Any]:
     return (_ENTRIES.c.tenant_id == tenant_id, _ENTRIES.c.station_id == station_id)
+
+
+def _groups_of(row: LocalList) -> Sequence[str]:
+    return [group.lower() for group in orjson.loads(row.group_ids)]
+
+
+def _soon(now: datetime) -> ColumnElement[datetime]:
+    """Return when a list is due after a change that others are likely to follow."""
+    column = _LISTS.c.next_time
+    at_once, soon = (literal(time, column.type) for time in (now, now + SOON))
+    # What is due earlier, as by a token that was just blocked, does not wait for what follows. If it is due already, a
+    # sender may be at it, who sees by another time that it is due again.
+    return case((column <= at_once, at_once), (column < soon, column), else_=soon)
 
 
 def _number(found: tuple[str | None, Any] | None) -> int | None:

@@ -21,7 +21,7 @@ from citrine_core.resources.persons.pseudonyms import Identity, Person
 from citrine_core.resources.persons.repository import ErasureRepository
 from citrine_core.services import Services
 
-__all__ = ["INTERVAL", "Erasing", "person_of"]
+__all__ = ["INTERVAL", "Erasing", "pack_ids", "person_of"]
 
 INTERVAL = timedelta(seconds=5)
 """Shortest interval of the job."""
@@ -35,6 +35,13 @@ PATIENCE = timedelta(days=30)
 AUDIT = "audit_records"
 """The last table: records are changed in a way of their own."""
 
+FORMAT = "2 "
+"""What the stored ids begin with, so that cores of a release before this one can't read them: as JSON it is broken.
+
+They fail before they write anything, and so leave alone what they would do by other rules. It changes whenever a
+release knows more places or ids than the one before it.
+"""
+
 AT_ONCE = 500
 """Rows that are read, and changed, in one transaction of the database."""
 
@@ -45,9 +52,14 @@ def person_of(row: ErasureRow) -> Person:
     return Person([Identity(value, new, *rest) for (value, *rest), new in zip(ids, pseudonyms, strict=True)])
 
 
+def pack_ids(ids: Sequence[Sequence[str]]) -> str:
+    """Return ids, each with its kind and type, as an erasure stores them."""
+    return FORMAT + orjson.dumps(ids).decode()
+
+
 def _ids_of(row: ErasureRow) -> Sequence[Sequence[str]]:
-    """Return the ids, each with its kind and type, which releases before did not store."""
-    return [(one, ANY, "") if isinstance(one, str) else one for one in orjson.loads(row.ids)]
+    """Return the ids, each with its kind and type. Releases before stored JSON alone, and at first without these."""
+    return [(one, ANY, "") if isinstance(one, str) else one for one in orjson.loads(row.ids.removeprefix(FORMAT))]
 
 
 class _Slice(NamedTuple):
@@ -106,10 +118,9 @@ class Erasing:
                     row.next_time = now + PAUSE
                 else:
                     row.state = pb.ERASURE_STATE_RUNNING
-            total, ids = len(self._places()) + 1, orjson.dumps(_ids_of(row)).decode()
+            total, ids = len(self._places()) + 1, pack_ids(_ids_of(row))
             if row.state == pb.ERASURE_STATE_RUNNING and (row.tables_total, row.ids) != (total, ids):
-                # It begins; or this release knows other tables than the one that began it. A core of a release before
-                # this one can't read ids like these, and so leaves alone what it would do by other rules.
+                # It begins; or this release knows other tables, or other ids in them, than the one that began it.
                 row.ids = ids
                 row.tables_done, row.tables_total, row.table_name, row.after_key = 0, total, "", ""
             may_begin = row.state == pb.ERASURE_STATE_RUNNING

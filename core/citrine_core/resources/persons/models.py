@@ -25,8 +25,8 @@ class ErasureRow(Model):
     """citrine.api.v1.ErasureState"""
     waits_for: Mapped[str] = mapped_column(String(255), default="")
     ids: Mapped[str] = mapped_column(Text)
-    """JSON: the ids of the person, each with its kind and type, in the order of the pseudonyms. Empty once it is
-    finished. Older releases stored texts, and read no others."""
+    """The ids of the person, each with its kind and type, in the order of the pseudonyms: a format, then JSON (see
+    `pack_ids`). Empty once it is finished. Older releases stored JSON alone, and read nothing else."""
     pseudonyms: Mapped[str] = mapped_column(Text)
     """JSON array."""
     lookups: Mapped[str] = mapped_column(Text)

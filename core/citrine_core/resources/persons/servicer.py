@@ -10,6 +10,7 @@ from citrine.api.v1 import persons_pb2 as pb
 from citrine.api.v1.persons_pb2_grpc import PersonsServiceServicer
 from citrine_core.errors import FailedPrecondition, NotFound
 from citrine_core.ids import new_id
+from citrine_core.resources.persons.erasing import pack_ids
 from citrine_core.resources.persons.export import export_rows
 from citrine_core.resources.persons.models import ErasureRow
 from citrine_core.resources.persons.pseudonyms import Identity, Person, pseudonym_for
@@ -67,7 +68,7 @@ class PersonsServicer(PersonsServiceServicer):
                 erasure_id=new_id(),
                 state=pb.ERASURE_STATE_WAITING,
                 waits_for="",
-                ids=orjson.dumps(subject.ids).decode(),
+                ids=pack_ids(subject.ids),
                 pseudonyms=orjson.dumps([one.pseudonym for one in identities]).decode(),
                 lookups=orjson.dumps(subject.lookups).decode(),
                 table_name="",

@@ -10,7 +10,7 @@ from citrine.api.v1.charge_records_pb2 import ChargeRecordToken
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.tokens.models import Token
 
-__all__ = ["TokenOwner", "find_owners", "owner_of", "pack_owner", "unpack_owner"]
+__all__ = ["TokenOwner", "find_owners", "owner_of", "owner_recorded", "pack_owner", "unpack_owner"]
 
 _TABLE = Token.__table__.c
 
@@ -38,7 +38,11 @@ def pack_owner(owner: TokenOwner) -> bytes:
 
 def unpack_owner(stored: bytes) -> TokenOwner:
     """Return an owner from its stored form."""
-    token = ChargeRecordToken.FromString(stored)
+    return owner_recorded(ChargeRecordToken.FromString(stored))
+
+
+def owner_recorded(token: ChargeRecordToken) -> TokenOwner:
+    """Return whose the token of a charge record is."""
     return TokenOwner(*(getattr(token, name) for name in TokenOwner._fields))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import text
 
 from citrine.api.v1 import local_auth_list_pb2 as pb
@@ -38,7 +39,7 @@ from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
 from citrine.ocpp.v2 import provisioning_pb2 as provisioning
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum, Component, IdToken, IdTokenInfo, Variable
-from citrine_core.blocks.local_auth_list import jobs
+from citrine_core.blocks.local_auth_list import jobs, repository
 from citrine_core.blocks.local_auth_list.models import LocalList
 from citrine_core.blocks.local_auth_list.repository import LocalListRepository
 from citrine_core.resources.tokens import Token as TokenRow
@@ -193,8 +194,14 @@ async def test_D01_the_list_of_the_tokens_is_sent_and_then_only_what_changed(
 
 
 async def test_a_party_that_is_suspended_leaves_the_lists_that_are_kept_in_step(
-    core: RunningCore, api: Any, tokens: Any, station: ListStation, session: FakeSession
+    core: RunningCore,
+    api: Any,
+    tokens: Any,
+    station: ListStation,
+    session: FakeSession,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(repository, "SOON", timedelta(seconds=0.1))
     await add(tokens, "A", country_code="NL", party_id="TNM")
     await add(tokens, "B")
     await api.UpdateLocalList(pb.UpdateLocalListRequest(local_list=pb.LocalList(station_id="CS-1", keep_in_step=True)))
@@ -207,6 +214,29 @@ async def test_a_party_that_is_suspended_leaves_the_lists_that_are_kept_in_step(
     await tokens.ResumeTokenOwner(ResumeTokenOwnerRequest(country_code="NL", party_id="TNM"))
     await in_step(core, 3)
     assert set(station.held) == {"A", "B"}
+
+
+async def test_parties_that_are_suspended_together_have_lists_compared_once(
+    core: RunningCore, api: Any, tokens: Any
+) -> None:
+    """The station is offline, so nothing is sent."""
+    await core.add_station("CS-1", registration=1)
+    await api.UpdateLocalList(pb.UpdateLocalListRequest(local_list=pb.LocalList(station_id="CS-1", keep_in_step=True)))
+    async with core.core.unit_of_work() as work:
+        row = await LocalListRepository(work.session).lock("default", "CS-1")
+        row.next_time, row.refresh = core.core.services.clock() + timedelta(hours=24), False
+        await work.commit()
+    before, due = core.core.services.clock(), set()
+    for party in ("AAA", "BBB", "CCC"):
+        await tokens.SuspendTokenOwner(SuspendTokenOwnerRequest(country_code="NL", party_id=party))
+        async with core.core.unit_of_work(read_only=True) as work:
+            found = await LocalListRepository(work.session).find("default", "CS-1")
+        due.add(found.next_time)
+        assert found.refresh
+
+    [time] = due
+    assert time is not None
+    assert before + timedelta(seconds=4) < time < before + timedelta(hours=1)
 
 
 async def test_D01_FR_11_lists_are_split_as_the_station_says(
@@ -392,15 +422,82 @@ async def test_more_tokens_than_the_station_holds_are_not_sent(
     for name in ("A", "B", "C"):
         await add(tokens, name)
         said += [await refusal()] if name != "A" else []
+    await report(session, Entries=3)
     monkeypatch.setattr(jobs, "MOST_TOKENS", 2)
     said.append(await refusal())
 
     assert said == [
-        "the station stores 1 tokens, and the list has 2",
         "the station stores 1 tokens, and the list has more",
-        "a list is made of at most 2 tokens: name groups that have fewer",
+        "the station stores 1 tokens, and the list has more",
+        "a list has at most 2 tokens: name groups that have fewer",
     ]
     assert station.sent == []
+
+
+async def test_tokens_that_no_station_may_accept_do_not_count_for_the_length_of_a_list(
+    api: Any, tokens: Any, station: ListStation, session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are refused by themselves, by their party, or by rules that only a core knows; pages have a token or two."""
+    monkeypatch.setattr(jobs, "MOST_TOKENS", 2)
+    monkeypatch.setattr(repository, "PAGE", 2)
+    past = Timestamp(seconds=1)
+    await tokens.SuspendTokenOwner(SuspendTokenOwnerRequest(country_code="NL", party_id="TNM"))
+    for name, fields in {
+        **{f"NEVER-{number}": {"whitelist": TOKEN_WHITELIST_NEVER} for number in range(3)},
+        **{f"ELSEWHERE-{number}": {"rules": TokenRules(places=[TokenPlace(station_id="X")])} for number in range(3)},
+        **{"BLOCKED": {"status": TOKEN_STATUS_BLOCKED}, "INVALID": {"valid": False}, "EXPIRED": {"expire_time": past}},
+        **{"SUSPENDED": {"country_code": "NL", "party_id": "TNM"}, "OTHER": {"country_code": "NL", "party_id": "XYZ"}},
+        "ZZZ": {"rules": TokenRules(places=[TokenPlace(station_id="CS-1")])},
+    }.items():
+        await add(tokens, name, **fields)
+
+    sent = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+    assert (set(station.held), sent.local_list.entries) == ({"OTHER", "ZZZ"}, 2)
+    await api.UpdateLocalList(
+        pb.UpdateLocalListRequest(local_list=pb.LocalList(station_id="CS-1", include_refused=True))
+    )
+    with pytest.raises(grpc.aio.AioRpcError, match="a list has at most 2 tokens"):
+        await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
+
+
+async def test_a_token_that_is_blocked_leaves_a_list_for_which_there_are_too_many(
+    core: RunningCore,
+    api: Any,
+    tokens: Any,
+    station: ListStation,
+    session: FakeSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No other token takes its place, until there are few enough."""
+    monkeypatch.setattr(repository, "PAGE", 2)
+    for name in ("A", "B", "C"):
+        await add(tokens, name)
+    keep = pb.UpdateLocalListRequest(local_list=pb.LocalList(station_id="CS-1", keep_in_step=True))
+    await api.UpdateLocalList(keep)
+    await in_step(core, 1)
+
+    async def problem_is(*wanted: str) -> None:
+        async with asyncio.timeout(WAIT):
+            while (await api.GetLocalList(pb.GetLocalListRequest(station_id="CS-1"))).problem not in wanted:
+                await asyncio.sleep(0.02)
+
+    monkeypatch.setattr(jobs, "MOST_TOKENS", 1)
+    too_many = "a list has at most 1 tokens: name groups that have fewer"
+    await api.UpdateLocalList(keep)
+    await problem_is(too_many)
+    await add(tokens, "D")
+    await tokens.UpdateToken(UpdateTokenRequest(token=Token(id_token="A", type="Central", status=TOKEN_STATUS_BLOCKED)))
+    await in_step(core, 2)
+    await problem_is(too_many)
+    assert set(station.held) == {"B", "C"}
+    assert station.sent == [(FULL, 1, 3), (DIFFERENTIAL, 2, 1)]
+
+    for name in ("B", "C"):
+        await tokens.DeleteToken(DeleteTokenRequest(id_token=name))
+    async with asyncio.timeout(WAIT):
+        while set(station.held) != {"D"}:
+            await asyncio.sleep(0.02)
+    await problem_is("")
 
 
 async def test_wrong_lists_are_refused(api: Any, station: ListStation, session: FakeSession) -> None:

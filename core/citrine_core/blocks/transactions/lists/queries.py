@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.db.one_of import one_of
 
-__all__ = ["find_keys_of", "has_open_of"]
+__all__ = ["find_keys_of", "find_owners_of", "has_open_of"]
 
 _TABLE = Transaction.__table__.c
 
@@ -24,3 +24,16 @@ async def find_keys_of(session: AsyncSession, tenant_id: str, lookups: Collectio
     of_them = _TABLE.tenant_id == tenant_id, one_of(_TABLE.id_token_lookup, lookups)
     rows = await session.execute(select(_TABLE.station_id, _TABLE.transaction_id).where(*of_them))
     return [(row[0], row[1]) for row in rows]
+
+
+async def find_owners_of(
+    session: AsyncSession, tenant_id: str, lookups: Collection[str]
+) -> Sequence[tuple[str, str, bytes]]:
+    """Return whose tokens with some lookups were when transactions began: lookup, type and owner, each once.
+
+    The owner is as it is stored (see `unpack_owner`).
+    """
+    columns = (_TABLE.id_token_lookup, _TABLE.id_token_type, _TABLE.token_owner)
+    of_them = _TABLE.tenant_id == tenant_id, one_of(_TABLE.id_token_lookup, lookups)
+    rows = await session.execute(select(*columns).where(*of_them, _TABLE.token_owner.is_not(None)).distinct())
+    return [(row[0], row[1] or "", row[2]) for row in rows]
