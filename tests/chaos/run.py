@@ -33,6 +33,10 @@ TOGETHER = 0.3
 Say = Callable[[str], None]
 
 
+KINDS = ("transaction", "data_transfer_received", "connector_status_changed", "events")
+"""What is compared beside the messages of transactions; of none of them there may be nothing to compare."""
+
+
 @dataclass
 class Outcome:
     """What was found at the end of a run."""
@@ -175,15 +179,16 @@ async def watch(site: Site, outcome: Outcome, trouble: Callable[[Fleet], Awaitab
     async with following(site.deployment) as follower:
         async with site.charging() as fleet, transferring(fleet.stations) as transfers:
             await trouble(fleet)
-        facts = await compare(site.deployment, fleet, outcome)
+        facts, unnumbered = await compare(site.deployment, fleet, outcome)
         async with site.deployment.client() as citrine:
-            await _compare_others(citrine, site.station_ids, transfers, follower, outcome, facts)
+            await _compare_others(citrine, site.station_ids, transfers, follower, outcome, facts, unnumbered)
 
 
-async def compare(deployment: Deployment, fleet: Fleet, outcome: Outcome) -> set[Fact]:
+async def compare(deployment: Deployment, fleet: Fleet, outcome: Outcome) -> tuple[set[Fact], set[tuple[str, str]]]:
     """Compare what stations have queued with what is stored, message by message, once all was delivered.
 
-    Returns what must have been published about the messages that stations number.
+    Returns what must have been published about the messages that stations number, and station and id of the
+    transactions whose messages they don't.
     """
     async with deployment.client() as citrine:
         stored = await stored_events(citrine, [station.config.station_id for station in fleet.stations])
@@ -211,11 +216,12 @@ async def compare(deployment: Deployment, fleet: Fleet, outcome: Outcome) -> set
         )
     ]
     numbered = {(one.station_id, one.transaction_id) for one in every if not one.unnumbered}
-    return {
+    facts = {
         Fact("transaction", key.station_id, (key.transaction_id, key.seq_no))
         for key in stored
         if (key.station_id, key.transaction_id) in numbered
     }
+    return facts, {(one.station_id, one.transaction_id) for one in every} - numbered
 
 
 async def _compare_others(
@@ -225,13 +231,13 @@ async def _compare_others(
     follower: Follower,
     outcome: Outcome,
     transactions: set[Fact],
+    unnumbered: Collection[tuple[str, str]],
 ) -> None:
     """Compare what is recognised by its call alone, and what was published of everything."""
     rows = await stored_transfers(citrine)
     statuses = await stored_statuses(citrine, station_ids)
     missed = await follower.missed(citrine)
-    unnumbered = {fact for fact in follower.facts if fact.kind == "transaction"} - transactions
-    events = Counter({fact: times for fact, times in follower.facts.items() if fact not in unnumbered})
+    events = Counter({fact: times for fact, times in follower.facts.items() if not _is_of(fact, unnumbered)})
     expected = rows.keys() | statuses.keys() | transactions
     outcome.checked = Counter(fact.kind for fact in expected)
     outcome.checked["events"] = len(follower.tokens)
@@ -243,4 +249,9 @@ async def _compare_others(
         *(f"{fact} was not published" for fact in expected - events.keys()),
         *(f"{fact} was published and is not stored" for fact in events.keys() - expected),
         *(f"a subscriber missed {event}" for event in missed),
+        *(f"there was no {kind} to compare" for kind in KINDS if not outcome.checked[kind]),
     ]
+
+
+def _is_of(fact: Fact, transactions: Collection[tuple[str, str]]) -> bool:
+    return fact.kind == "transaction" and (fact.station_id, fact.identity[0]) in transactions

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
@@ -51,8 +51,8 @@ async def assert_nothing_lost_or_dropped(deployment: Deployment, fleet: Fleet) -
     assert not fleet.summary().given_up
 
 
-@contextlib.contextmanager
-def refused(proxy: Proxy) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def refused(proxy: Proxy) -> AsyncIterator[None]:
     proxy.refuse()
     try:
         yield
@@ -61,7 +61,7 @@ def refused(proxy: Proxy) -> Iterator[None]:
 
 
 async def assert_flaps_make_no_station_drop_a_message(
-    url: str, directory: Path, away: Callable[[], contextlib.AbstractContextManager[None]]
+    url: str, directory: Path, away: Callable[[], contextlib.AbstractAsyncContextManager[None]]
 ) -> None:
     """Served again after the first time at once, and after the next ones only when it stays."""
     async with deploy(url, directory / "citrine", migrated=True, edge_hold_time=HOLD_TIME) as deployment:
@@ -69,12 +69,12 @@ async def assert_flaps_make_no_station_drop_a_message(
             await register(citrine, STATIONS)
         async with charging_fleet(deployment, STATIONS, directory) as fleet:
             await fleet.acknowledged(20)
-            with away():
+            async with away():
                 await said(deployment, LOST, 1)
                 await asyncio.sleep(DOWN)
             await said(deployment, BACK, 1)
             for flap in range(1, FLAPS):
-                with away():
+                async with away():
                     if flap == 1:
                         await said(deployment, LOST, 2)
                     await asyncio.sleep(DOWN)

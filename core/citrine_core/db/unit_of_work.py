@@ -261,11 +261,16 @@ class UnitOfWorkFactory:
                 try:
                     await driver.execute("SELECT 1" if self._write_lock is None else "BEGIN IMMEDIATE")
                 finally:
-                    if self._write_lock is not None:
-                        # Also where the lock comes after the end of our patience.
-                        await _whole(driver.rollback())
-                    # Where the pool is full by now, it closes the connection, which waits for the driver.
-                    await greenlet_spawn(connection.close)
+                    try:
+                        if self._write_lock is not None:
+                            # Also where the lock comes after the end of our patience.
+                            await _whole(driver.rollback())
+                    except BaseException:
+                        connection.invalidate()
+                        raise
+                    finally:
+                        # Where the pool is full by now, it closes the connection, which waits for the driver.
+                        await greenlet_spawn(connection.close)
         except Exception as error:
             raise DatabaseUnavailable from error
 

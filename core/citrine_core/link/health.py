@@ -65,6 +65,7 @@ class Health:
         self._failures = 0
         self._rehearsals: list[Rehearse] = []
         self._outages_in_a_row = 0
+        self._is_felt = False
         self._served_since = float("-inf")
 
     @property
@@ -83,14 +84,19 @@ class Health:
             return False
         return True
 
-    def failed(self, error: BaseException | None = None, rehearse: Rehearse | None = None) -> None:
+    def failed(
+        self, error: BaseException | None = None, rehearse: Rehearse | None = None, *, is_felt: bool = True
+    ) -> None:
         """Report that the database failed. Starts an outage, if none is under way; never blocks.
 
         Args:
             error: The reason, for the log.
             rehearse: Repeats what failed; the outage lasts at least until it succeeds. None: until commits succeed.
+            is_felt: Whether something waited for the database. An outage that nothing felt is none of those in a row:
+                who holds a file for seconds, again and again, must not close the sockets of idle stations.
         """
         self._failures += 1
+        self._is_felt = self._is_felt or is_felt
         if rehearse is not None:
             self._rehearsals.append(rehearse)
         if self._up.is_set():
@@ -111,9 +117,10 @@ class Health:
             await self._announce(False)
             if began - self._served_since > QUIET_TIME:
                 self._outages_in_a_row = 0
-            hold_time = HOLD_TIMES[min(self._outages_in_a_row, len(HOLD_TIMES) - 1)]
-            self._outages_in_a_row += 1
+            hold_time = HOLD_TIMES[min(self._outages_in_a_row, len(HOLD_TIMES) - 1)] if self._is_felt else 0.0
             await self._commits_for(hold_time)
+            self._outages_in_a_row += self._is_felt
+            self._is_felt = False
             self._rehearsals.clear()
             self._down.clear()
             self._up.set()

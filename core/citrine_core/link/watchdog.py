@@ -119,7 +119,7 @@ class Watchdog:
                 probe.result()
             except DatabaseUnavailable as error:
                 logger.warning("the database failed a probe: %s", error.__cause__ or error)
-                self._health.failed()
+                self._health.failed(is_felt=self._is_felt(is_idle))
             else:
                 self._heard = time.monotonic()
                 self._committed = self._heard if whole else self._committed
@@ -128,9 +128,12 @@ class Watchdog:
             self._heard = self._committed = time.monotonic()
         else:
             logger.error("the database does not answer")
-            self._health.failed()
+            self._health.failed(is_felt=self._is_felt(is_idle))
             if isinstance(self._pool, AbortablePool):
                 self._pool.abort()
+
+    def _is_felt(self, is_idle: bool) -> bool:
+        return not is_idle or self._waiting() > 0
 
     async def _probe(self, whole: bool) -> None:
         try:

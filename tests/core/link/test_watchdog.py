@@ -5,7 +5,7 @@ import contextlib
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
@@ -157,7 +157,7 @@ async def test_a_writer_of_our_own_that_waits_for_another_process_is_no_sign_of_
         async with watched.unit_of_work() as work:
             await work.session.execute(text("DELETE FROM probe"))
 
-    with locked(sqlite_url):
+    async with locked(sqlite_url):
         writing = asyncio.create_task(write())
         await watched.watchdog.refresh()
         assert not watched.health.serving
@@ -218,8 +218,19 @@ def stopped(server: PostgresServer) -> Iterator[None]:
             process.resume()
 
 
-@contextlib.contextmanager
-def silent(proxy: Proxy) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def hanging(url: str, postgres: PostgresServer) -> AsyncIterator[None]:
+    """Have a database of either kind hang."""
+    if url.startswith("sqlite"):
+        async with locked(url):
+            yield
+    else:
+        with stopped(postgres):
+            yield
+
+
+@contextlib.asynccontextmanager
+async def silent(proxy: Proxy) -> AsyncIterator[None]:
     proxy.silence()
     try:
         yield
@@ -228,14 +239,14 @@ def silent(proxy: Proxy) -> Iterator[None]:
 
 
 async def assert_a_hanging_database_is_told(
-    core: RunningCore, hanging: contextlib.AbstractContextManager[None]
+    core: RunningCore, hanging: contextlib.AbstractAsyncContextManager[None]
 ) -> None:
     """Nothing is under way, and nobody asks: the links, the health service and /readyz say so by themselves."""
     loop = asyncio.get_running_loop()
     async with core.edge() as edge:
         assert edge.welcome.serving
         assert await health_of(core) == SERVING
-        with hanging:
+        async with hanging:
             began = loop.time()
             assert not (await edge.next("serving")).serving
             assert loop.time() - began < FOUND_WITHIN
@@ -252,7 +263,7 @@ async def test_a_postgresql_that_stands_still_is_told(
     postgres: PostgresServer, postgres_url: str, tmp_path: Path
 ) -> None:
     async with running_core(postgres_url, tmp_path) as core:
-        await assert_a_hanging_database_is_told(core, stopped(postgres))
+        await assert_a_hanging_database_is_told(core, hanging(postgres_url, postgres))
 
 
 async def test_a_network_that_drops_everything_is_told(
@@ -270,19 +281,12 @@ async def test_an_sqlite_file_that_another_process_holds_is_told(sqlite_url: str
         await assert_a_hanging_database_is_told(core, locked(sqlite_url))
 
 
-@contextlib.contextmanager
-def hanging(url: str, postgres: PostgresServer) -> Iterator[None]:
-    """Have a database of either kind hang."""
-    with locked(url) if url.startswith("sqlite") else stopped(postgres):
-        yield
-
-
 async def test_who_asks_for_the_health_is_told_also_where_no_edge_is_linked(
     core: RunningCore, database_url: str, postgres: PostgresServer
 ) -> None:
     """Nothing but the question is a reason to look."""
     assert await health_of(core) == SERVING
-    with hanging(database_url, postgres):
+    async with hanging(database_url, postgres):
         async with asyncio.timeout(FOUND_WITHIN):
             while await health_of(core) == SERVING:
                 await asyncio.sleep(0.1)
@@ -297,7 +301,7 @@ async def test_who_watches_the_health_is_told_also_where_no_edge_is_linked(
 ) -> None:
     watch = health_pb2_grpc.HealthStub(core.channel).Watch(health_pb2.HealthCheckRequest())
     assert (await watch.read()).status == SERVING
-    with hanging(database_url, postgres):
+    async with hanging(database_url, postgres):
         async with asyncio.timeout(FOUND_WITHIN):
             assert (await watch.read()).status == NOT_SERVING
     async with asyncio.timeout(BACK_WITHIN):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import func, select
 
@@ -28,6 +29,7 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
     name, asking = "display message", "being sent message"
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of a time at which a message may end by itself, or its answer counts as lost."""
         row = DisplayMessage

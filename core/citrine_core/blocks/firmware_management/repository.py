@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, select
@@ -160,6 +161,7 @@ class FirmwareRepository:
         return list(rows)
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which an update or a publication next counts as silent."""
         return earliest(*(select(func.min(table.deadline_time)) for table in (FirmwareUpdate, FirmwarePublication)))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, not_, or_, select, update
@@ -316,6 +317,7 @@ class NegotiationRepository:
         return (await self._session.scalars(query.order_by(row.id))).all()
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a schedule is next to be sent, or counts as lost."""
         row = Negotiation

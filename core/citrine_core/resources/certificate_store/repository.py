@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
@@ -89,6 +90,7 @@ class CertificateStoreRepository:
         await self._session.delete(certificate)
 
     @staticmethod
+    @cache
     def notice_due() -> Due:
         """Return the query of the time at which the next certificate expires soon enough for an event."""
         return select(func.min(StoredCertificate.notice_due_time))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select
@@ -138,6 +139,7 @@ class ChargeRecordRepository:
         return {(row.station_id, row.transaction_id): RecordRow(*row) for row in rows}
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a record is next to be made."""
         columns = _DUE.c
@@ -159,6 +161,7 @@ class ChargeRecordRepository:
         return [DueRecord(*row[1:]) for row in rows]
 
     @staticmethod
+    @cache
     def backfill_due() -> Due:
         """Return the query of the time since when transactions of before are to be recorded."""
         return select(_BACKFILL.c.due_time).limit(1)

@@ -247,6 +247,7 @@ class CommandRepository:
         return result.rowcount > 0
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a command next expires, or counts as abandoned."""
         waiting = select(func.min(_TABLE.c.expire_time)).where(_UNFINISHED, _TABLE.c.core_id.is_(None))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, bindparam, delete, exists, select, update
@@ -258,6 +259,7 @@ class ProvisioningRepository:
         row.attempts, row.finish_time = 0, None
 
     @staticmethod
+    @cache
     def next_due() -> Due:
         """Return the query of the time at which the next step of a connected station is due."""
         row = Provisioning

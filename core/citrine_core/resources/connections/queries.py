@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
@@ -71,6 +72,7 @@ def has_expired_certificate(tenant_id: Any, station_id: Any) -> ColumnElement[bo
     )
 
 
+@cache
 def certificate_due() -> Due:
     """Return the query of the time at which a station is next to be asked to replace an expired certificate."""
     return select(func.min(_TABLE.renew_due_time)).where(_TABLE.renew_due_time.is_not(None), _TABLE.is_open)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -41,6 +42,7 @@ class ErasureRepository:
         return (await self._session.scalars(query)).all()
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which an erasure is next to go on."""
         return select(func.min(ErasureRow.next_time)).where(ErasureRow.next_time.is_not(None))

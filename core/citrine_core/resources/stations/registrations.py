@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, CursorResult, Select, and_, bindparam, case, func, select, update
@@ -103,6 +104,7 @@ class RegistrationRepository:
         await (await self._session.connection()).execute(_PUT_BOOTS, rows)
 
     @staticmethod
+    @cache
     def inventory_due() -> Due:
         """Return the query of the time at which the inventory of a station is next due, connected or not."""
         return select(func.min(Station.inventory_due_time)).where(Station.inventory_due_time.is_not(None))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import delete, or_, select
@@ -86,11 +87,13 @@ class StatisticsRepository:
         await _MOVE_BACKFILL.execute(self._session, [(stage, now if stage else None, *last, 1)])
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of when the first event was stored that is not counted."""
         return OutboxRepository.time_after(select(_CURSOR.c.event_id).scalar_subquery())
 
     @staticmethod
+    @cache
     def backfill_due() -> Due:
         """Return the query of the time since when something of before is to be counted."""
         return select(_CURSOR.c.due_time)

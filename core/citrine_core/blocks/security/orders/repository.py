@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
@@ -100,11 +101,13 @@ class CertificateOrderRepository:
         await self._session.delete(order)
 
     @staticmethod
+    @cache
     def order_due() -> Due:
         """Return the query of the time at which an authority is next to be asked."""
         return select(func.min(CertificateOrder.next_time)).where(CertificateOrder.state == _ORDERED)
 
     @staticmethod
+    @cache
     def send_due() -> Due:
         """Return the query of the time at which a certificate is next to be sent to a station that is connected."""
         return select(func.min(CertificateOrder.next_time)).where(
@@ -226,6 +229,7 @@ class IssuedCertificateRepository:
         await self._session.delete(certificate)
 
     @staticmethod
+    @cache
     def renewal_due() -> Due:
         """Return the query of the time at which a connected station is next to be asked to renew a certificate."""
         return select(func.min(IssuedCertificate.renew_due_time)).where(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -67,6 +68,7 @@ class ProfileUpgradeRepository:
         return await page.read(self._session, query, SecurityProfileUpgradeRow.upgrade_id, descending=True)
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which an upgrade is next looked at."""
         row = SecurityProfileUpgradeRow

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -81,6 +82,7 @@ class PlanRepository:
         )
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a plan is next to be looked at."""
         return select(func.min(CapacityPlan.due_time))

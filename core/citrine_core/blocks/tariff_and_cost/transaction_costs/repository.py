@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -257,6 +258,7 @@ class CostRepository:
         return page.close(found[: page.size + 1], _place)
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a station is next to be told a cost."""
         return select(func.min(_COSTS.c.next_time)).where(_COSTS.c.next_time.is_not(None))

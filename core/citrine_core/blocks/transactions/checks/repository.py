@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, bindparam, case, func, literal, null, or_, select, update
@@ -68,6 +69,7 @@ class CheckRepository:
         await _SCHEDULE.execute(self._session, rows)
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of a time since which a transaction may need a check: any that is open may."""
         columns = _TRANSACTIONS.c

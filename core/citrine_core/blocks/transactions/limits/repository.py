@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, and_, func, select, update
@@ -137,6 +138,7 @@ class LimitRepository:
         await _WATCH_TOKENS.execute_mappings(self._session, rows)
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a limit is next due."""
         return select(func.min(_LIMITS.c.due_time)).where(_LIMITS.c.due_time.is_not(None))

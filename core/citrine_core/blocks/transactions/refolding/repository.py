@@ -1,6 +1,7 @@
 """Queries of due refolds, and claims on them."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import CursorResult, func, select, update
@@ -46,6 +47,7 @@ class RefoldClaims:
         self._session = session
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a transaction is next to be refolded."""
         return select(func.min(_COLUMNS.refold_due_time)).where(_COLUMNS.refold_due_time.is_not(None))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
@@ -115,6 +116,7 @@ class SettlementRepository:
         return [(row[0], row[1]) for row in await self._session.execute(query)]
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a transaction is next to be settled."""
         return select(func.min(_TRANSACTIONS.c.settle_due_time)).where(_TRANSACTIONS.c.settle_due_time.is_not(None))

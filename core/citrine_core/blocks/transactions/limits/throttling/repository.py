@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, exists, func, select, update
@@ -90,6 +91,7 @@ class ThrottleRepository:
         return bool(changed.all())
 
     @staticmethod
+    @cache
     def due() -> Due:
         """Return the query of the time at which a throttle is next due."""
         return select(func.min(_TABLE.c.due_time)).where(_TABLE.c.due_time.is_not(None))
