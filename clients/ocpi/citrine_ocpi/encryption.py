@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.key_file import EncryptionKeyError, KeyFile
 
-__all__ = ["TokenCipher"]
+__all__ = ["EncryptionKeyError", "TokenCipher"]
 
 
 class TokenCipher:

@@ -310,3 +310,14 @@ async def test_two_replicas_send_each_object_once(
         await until_empty(adapter)
 
     assert len(partner.received) == 60
+
+
+async def test_more_objects_are_stored_at_once_than_a_statement_takes(adapter: RunningAdapter) -> None:
+    """As where many parties are behind a hub."""
+    await adapter.invite("hub")
+    many = [push("Quay", f"DE/CIT/L1@NL-{number}", partner_id="hub") for number in range(2100)]
+
+    await send(adapter, *many)
+    await send(adapter, *many)
+
+    assert await adapter.office.letters.count() == (len(many), 0)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -71,13 +72,52 @@ def test_a_key_that_begins_later_decrypts_at_once_and_encrypts_from_then_on(tmp_
         cipher.decrypt(second, "xyz")
 
 
-def test_of_keys_without_a_time_the_first_one_encrypts_as_it_did_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("separator", [b"\n", b" "], ids=["lines", "one line"])
+def test_of_keys_without_a_time_the_first_one_encrypts_as_it_did_before(tmp_path: Path, separator: bytes) -> None:
     file, keys = tmp_path / "ocpi.keys", [Fernet.generate_key() for _ in range(2)]
-    file.write_bytes(b"\n".join(keys))
+    file.write_bytes(separator.join(keys))
 
     text = TokenCipher(file).encrypt("a token", "tnm")
 
     assert Fernet(keys[0]).decrypt(text.encode()) == b"tnm\na token"
+    assert TokenCipher(file).decrypt(Fernet(keys[1]).encrypt(b"tnm\nanother").decode(), "tnm") == "another"
+
+
+def test_while_the_file_can_not_be_read_the_keys_of_before_are_used(tmp_path: Path) -> None:
+    """As while it is copied from another host."""
+    file = tmp_path / "ocpi.keys"
+    cipher = TokenCipher(file)
+    text, content = cipher.encrypt("a token", "tnm"), file.read_bytes()
+
+    for half in (b"", content[:20]):
+        file.write_bytes(half)
+        assert cipher.decrypt(text, "tnm") == cipher.decrypt(cipher.encrypt("a token", "tnm"), "tnm") == "a token"
+        with pytest.raises(EncryptionKeyError):
+            cipher.rotate(datetime.now(UTC))
+    file.unlink()
+    assert cipher.decrypt(text, "tnm") == "a token"
+    assert not file.exists()
+
+    file.write_bytes(Fernet.generate_key())
+    with pytest.raises(EncryptionKeyError, match="lacks the key"):
+        cipher.decrypt(text, "tnm")
+
+
+def test_of_several_who_add_a_key_at_once_each_one_does_and_the_file_stays_whose_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "ocpi.keys"
+    ciphers = [TokenCipher(file) for _ in range(8)]
+    texts = [ciphers[0].encrypt("a token", "tnm")]
+    file.chmod(0o640)
+
+    with ThreadPoolExecutor(len(ciphers)) as threads:
+        for done in [threads.submit(one.rotate, datetime.now(UTC)) for one in ciphers]:
+            done.result()
+
+    assert len(file.read_text().splitlines()) == 1 + len(ciphers)
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in tmp_path.iterdir()] == ["ocpi.keys"]
+    texts += [one.encrypt("a token", "tnm") for one in ciphers]
+    assert {TokenCipher(file).decrypt(one, "tnm") for one in texts} == {"a token"}
 
 
 @pytest.mark.parametrize("content", ["", "no key", "no key 2026-11-30T00:00:00+00:00", "\x00"])

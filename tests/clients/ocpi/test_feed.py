@@ -199,18 +199,66 @@ async def test_one_of_several_adapters_follows_and_another_one_goes_on(core: Run
     assert second.caught_up == []
 
 
+async def lose(directory: Path) -> None:
+    """Have an adapter that does not run resume from a position that the core does not know."""
+    async with running_adapter(directory, modules=[]) as idle, idle.office.database.writing() as session:
+        result = await session.execute(update(FeedRow).values(token="never was").returning(FeedRow.token))
+        assert result.all() == [("never was",)]
+
+
 async def test_what_changed_is_listed_where_events_are_no_longer_retained(core: RunningCore, tmp_path: Path) -> None:
     seen = Seen()
-    async with adapter(core, tmp_path, seen) as running:
+    async with adapter(core, tmp_path, seen):
         await seen.wait_for(lambda: seen.caught_up == [None])
         await add_token(core, "01")
         await seen.wait_for(lambda: seen.ids == ["01"])
-    async with running_adapter(tmp_path, modules=[]) as idle, idle.office.database.writing() as session:
-        await session.execute(update(FeedRow).values(token="never was"))
-    assert running.settings.ocpi_database == idle.settings.ocpi_database
+    await lose(tmp_path)
 
     again = Seen()
     async with adapter(core, tmp_path, again):
         await again.wait_for(lambda: len(again.caught_up) == 1)
         await add_token(core, "02")
         await again.wait_for(lambda: again.ids == ["02"])
+
+
+class Newer(Seen):
+    """The same of a version that knows kinds of events which the core does not."""
+
+    kinds: Collection[str] = ("a_kind_of_tomorrow", "token_changed", "yet_another_one")
+
+
+async def test_events_are_followed_of_a_core_that_is_older_than_the_adapter(core: RunningCore, tmp_path: Path) -> None:
+    seen = Newer()
+    async with adapter(core, tmp_path, seen) as running:
+        await seen.wait_for(lambda: seen.caught_up == [None])
+        await add_token(core, "01")
+        await seen.wait_for(lambda: seen.ids == ["01"])
+
+        assert (seen.caught_up, await running.adapter.missing()) == ([None], "")
+
+
+class Lost(Seen):
+    """The same, after whose list the position is none of the core again."""
+
+    async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
+        async def forget(session: AsyncSession) -> None:
+            await session.execute(update(FeedRow).values(token="never was"))
+
+        return [*await super().catch_up(since), forget]
+
+
+async def test_what_changed_is_not_listed_again_and_again(
+    core: RunningCore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "BEAT", 0.05)
+    first, seen = Seen(), Lost()
+    async with adapter(core, tmp_path, first):
+        await first.wait_for(lambda: first.caught_up == [None])
+    await lose(tmp_path)
+
+    async with adapter(core, tmp_path, seen) as running:
+        async with asyncio.timeout(WAIT):
+            while "INVALID_ARGUMENT" not in await running.adapter.missing():
+                await asyncio.sleep(0.02)
+
+        assert len(seen.caught_up) == 1

@@ -216,6 +216,25 @@ async def test_parties_that_a_partner_answers_to_new_tokens_of_ours_wait(
     assert (await owned(adapter, "tnm"), await waiting(adapter, "tnm")) == ({"NL-NEW"}, set())
 
 
+async def test_a_party_that_is_accepted_as_a_hub_is_the_hub(adapter: RunningAdapter, partner: Emsp) -> None:
+    administration = adapter.office.administration
+    partner.role = "HUB"
+    token_a = await administration.add("hub", is_hub=True, is_broadcast=True)
+    await partner.register(adapter.versions_url, token_a)
+    partner.party_id = "NEW"
+    assert (await partner.exchange("PUT")).status_code == 200
+    assert str((await administration.get("hub")).hub) == "NL-TNM"
+
+    await administration.accept("hub", {Party("NL", "NEW")})
+
+    accepted = await administration.get("hub")
+    assert (str(accepted.hub), accepted.is_hub, accepted.is_broadcast) == ("NL-NEW", True, True)
+    await administration.change("hub", is_hub=False)
+    await administration.change("hub", is_hub=True)
+    again = await administration.get("hub")
+    assert (str(again.hub), again.is_hub, again.is_broadcast) == ("NL-NEW", True, False)
+
+
 async def test_of_two_partners_with_one_party_at_a_time_one_is_refused(adapter: RunningAdapter, partner: Emsp) -> None:
     """Whatever its role there: what it owns goes by the party alone."""
     partner.answers = gate = Gate()

@@ -8,12 +8,15 @@ from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, t
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from citrine_ocpi.db.inserts import insert_missing
+from citrine_ocpi.db.inserts import insert_missing, parts
 from citrine_ocpi.deliveries.attempts import KEPT
 from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow
 from citrine_ocpi.partners.tables import PartnerRow
 
 __all__ = ["DeliveryRepository"]
+
+
+_IS_WAITING = DeliveryRow.dead_time.is_(None)
 
 
 def _is_free(row: type[DeliveryRow], now: datetime) -> ColumnElement[bool]:
@@ -28,10 +31,16 @@ class DeliveryRepository:
 
     async def waiting(self, places: Collection[tuple[str, str]]) -> Sequence[DeliveryRow]:
         """Return what waits for partners of objects, locked until the end of the transaction."""
-        wanted = tuple_(DeliveryRow.partner_id, DeliveryRow.object_key).in_(sorted(places))
+        ids: list[int] = []
+        for part in parts(sorted(places)):
+            wanted = tuple_(DeliveryRow.partner_id, DeliveryRow.object_key).in_(part)
+            ids += await self._session.scalars(select(DeliveryRow.delivery_id).where(wanted, _IS_WAITING))
+        rows: list[DeliveryRow] = []
         # In one order, so that two who lock the same rows don't wait for each other.
-        query = select(DeliveryRow).where(wanted, DeliveryRow.dead_time.is_(None)).order_by(DeliveryRow.delivery_id)
-        return (await self._session.scalars(query.with_for_update())).all()
+        for some in parts(sorted(ids)):
+            query = select(DeliveryRow).where(DeliveryRow.delivery_id.in_(some), _IS_WAITING)
+            rows += await self._session.scalars(query.order_by(DeliveryRow.delivery_id).with_for_update())
+        return rows
 
     async def insert(self, rows: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
         """Insert rows but those that there are, and return the places of those that were inserted."""
@@ -130,8 +139,10 @@ class DeliveryRepository:
 
     async def find_all(self, delivery_ids: Collection[int]) -> Sequence[DeliveryRow]:
         """Return deliveries by their ids."""
-        query = select(DeliveryRow).where(DeliveryRow.delivery_id.in_(delivery_ids))
-        return (await self._session.scalars(query)).all()
+        rows: list[DeliveryRow] = []
+        for part in parts([*delivery_ids]):
+            rows += await self._session.scalars(select(DeliveryRow).where(DeliveryRow.delivery_id.in_(part)))
+        return rows
 
     async def forget_dead(self, rows: Sequence[DeliveryRow]) -> None:
         """Delete what was given up of the objects of deliveries: partners have, or will never get, newer versions."""
@@ -144,8 +155,9 @@ class DeliveryRepository:
 
     async def remove_dead_of(self, object_keys: Collection[str]) -> None:
         """Delete what was given up of objects, for whomever it was."""
-        dead = (DeliveryRow.dead_time.is_not(None), DeliveryRow.object_key.in_(object_keys))
-        await self._session.execute(delete(DeliveryRow).where(*dead))
+        for part in parts([*object_keys]):
+            dead = (DeliveryRow.dead_time.is_not(None), DeliveryRow.object_key.in_(part))
+            await self._session.execute(delete(DeliveryRow).where(*dead))
 
     async def remove_dead_before(self, time: datetime) -> int:
         """Delete what was given up before a time but what is kept, and return how much it was."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
@@ -21,7 +22,7 @@ from citrine_ocpi.feed.left_out import Subject
 from citrine_ocpi.feed.repository import FeedRepository
 from citrine_ocpi.ids import new_id
 from citrine_ocpi.metrics import Metrics
-from citrine_sdk import Citrine
+from citrine_sdk import Citrine, field_violations
 
 __all__ = ["Feed", "Listener"]
 
@@ -37,8 +38,17 @@ LOOK = 1.0
 MOST_AT_A_TIME = 200
 """Events whose effects one transaction stores."""
 
+MOST_DUE_AT_A_TIME = 100
+"""Effects without an event that one transaction stores."""
+
 OVERLAP = timedelta(minutes=5)
 """How much before the last event what changed is listed, where events are no longer retained."""
+
+LISTED_AGAIN = 300.0
+"""Seconds between two lists of what changed, where the core refuses the position that the first one ended with."""
+
+_KIND = re.compile(r"kinds\[(\d+)\]")
+"""The field of a request that names a kind of events."""
 
 _logger = logging.getLogger(__name__)
 
@@ -65,11 +75,18 @@ class RepeatingListener(Protocol):
     """A listener that has something to do without an event."""
 
     async def due(self) -> Sequence[Effect]:
-        """Return what is to be stored, about once a second."""
+        """Return what is to be stored, about once a second.
+
+        It is stored by several transactions where it is much, in its order. What says that it is done is the last.
+        """
 
 
 class _OtherFollower(Exception):
     """Another process follows the feed."""
+
+
+class _CoreChanged(Exception):
+    """The core was lost that does not know all kinds of events: the next one may."""
 
 
 class Feed:
@@ -108,6 +125,10 @@ class Feed:
         self._follower_id = new_id()
         self._look_time = 0.0
         self._kinds = sorted({kind for listener in listeners for kind in listener.kinds})
+        self._unknown: set[str] = set()
+        """Kinds that the core does not know: it is older than this adapter."""
+        self._listed_time: float | None = None
+        """When what changed was listed, since the core knew the position no more."""
         self.problem = "the feed of events has not begun"
         """Why events are not followed by this process. Empty: they are, or another one follows them."""
 
@@ -117,7 +138,7 @@ class Feed:
             while True:
                 try:
                     await self._follow_once()
-                except _OtherFollower:
+                except (_OtherFollower, _CoreChanged):
                     self.problem = ""
                 except (grpc.aio.AioRpcError, SQLAlchemyError, OSError) as error:
                     self.problem = f"events can't be followed: {_reason(error)}"
@@ -167,23 +188,47 @@ class Feed:
         return token
 
     async def _follow(self, token: str, event_time: datetime | None) -> None:
-        self.problem = ""
-        try:
-            async with aclosing(self._batches(token)) as batches:
-                async for batch, position in batches:
-                    if batch:
-                        await self._handle(batch)
-                        token, event_time = batch[-1].token, batch[-1].time.ToDatetime(UTC)
-                    if position:
-                        token = position
-                        await self._store([], token, event_time)
-                    await self._repeat(token, event_time)
-        except grpc.aio.AioRpcError as error:
-            # The second one is of a core whose database is another one now.
-            if error.code() not in (grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.INVALID_ARGUMENT):
-                raise
+        self._unknown.clear()
+        if not self._is_listed_lately():
+            self.problem = ""
+        while True:
+            try:
+                async with aclosing(self._batches(token)) as batches:
+                    async for batch, position in batches:
+                        self.problem = ""
+                        if batch:
+                            await self._handle(batch)
+                            token, event_time = batch[-1].token, batch[-1].time.ToDatetime(UTC)
+                        if position:
+                            token = position
+                            await self._store([], token, event_time)
+                        await self._repeat(token, event_time)
+                return
+            except grpc.aio.AioRpcError as error:
+                if unknown := self._refused_kinds(error):
+                    self._unknown |= unknown
+                    _logger.warning("the core is older, and has no such events", extra={"kinds": sorted(unknown)})
+                    continue
+                # The second one is of a core whose database is another one now.
+                is_lost = error.code() in (grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.INVALID_ARGUMENT)
+                if not is_lost or self._is_listed_lately():
+                    raise
             _logger.warning("events are no longer known: what changed is listed", extra={"since": str(event_time)})
+            self._listed_time = time.monotonic()
             await self._begin(event_time)
+            return
+
+    def _known_kinds(self) -> list[str]:
+        return [one for one in self._kinds if one not in self._unknown]
+
+    def _refused_kinds(self, error: grpc.aio.AioRpcError) -> set[str]:
+        """Return the kinds that the core does not know. Empty: the error is another one."""
+        kinds = self._known_kinds()
+        fields = [_KIND.fullmatch(field) for field, _ in field_violations(error)]
+        return {kinds[int(one[1])] for one in fields if one is not None and int(one[1]) < len(kinds)}
+
+    def _is_listed_lately(self) -> bool:
+        return self._listed_time is not None and time.monotonic() < self._listed_time + LISTED_AGAIN
 
     async def _batches(self, token: str) -> AsyncGenerator[tuple[list[Event], str], None]:
         """Yield the events that are there, and how far the stream is behind them where it says so.
@@ -196,8 +241,14 @@ class Feed:
             with contextlib.suppress(asyncio.QueueFull):
                 queue.put_nowait(position)
 
+        def lost(_: str) -> None:
+            if self._unknown:
+                raise _CoreChanged
+
         async def read() -> None:
-            events = self._citrine.follow_events(kinds=self._kinds, from_token=token, on_position=reached)
+            events = self._citrine.follow_events(
+                kinds=self._known_kinds(), from_token=token, on_lost=lost, on_position=reached
+            )
             async with aclosing(events) as stream:
                 async for event in stream:
                     await queue.put(event)
@@ -249,8 +300,9 @@ class Feed:
                 effects = await listener.due()
             except Exception as error:
                 effects = [self._isolation.left_out(Subject("", f"list of {type(listener).__name__}"), error)]
-            if effects:
-                await self._store(effects, token, event_time)
+            # Others write in between: SQLite has one writer at a time.
+            for first in range(0, len(effects), MOST_DUE_AT_A_TIME):
+                await self._store(effects[first : first + MOST_DUE_AT_A_TIME], token, event_time)
 
     async def _effects(self, listener: Listener, events: Sequence[Event]) -> Sequence[Effect]:
         try:

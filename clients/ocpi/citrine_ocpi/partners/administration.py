@@ -161,8 +161,8 @@ class Administration:
                 row.hub_consent_time = (row.hub_consent_time or self._clock()) if is_hub else None
             if is_broadcast and row.hub_consent_time is None:
                 raise AdministrationRefused(f"{partner_id} may be no hub: only hubs broadcast")
-            if is_broadcast is not None:
-                row.is_broadcast = is_broadcast
+            if is_broadcast is not None or row.hub_consent_time is None:
+                row.is_broadcast = bool(is_broadcast)
 
     async def accept(self, partner_id: str, parties: Collection[Party]) -> None:
         """Accept that a partner is parties which it named since it registered: what is theirs is its own.
@@ -173,7 +173,7 @@ class Administration:
         await self.get(partner_id)
         async with self._database.writing() as session:
             repository = PartnerRepository(session)
-            await repository.lock(partner_id)
+            partner = await repository.lock(partner_id)
             rows = await repository.waiting_parties([partner_id])
             waiting = {Party(one.country_code, one.party_id) for one in rows}
             if unknown := {*parties} - waiting:
@@ -193,6 +193,8 @@ class Administration:
                         business_details=row.business_details,
                     )
                 )
+                if row.is_hub and partner is not None:
+                    partner.hub_country_code, partner.hub_party_id = row.country_code, row.party_id
                 await session.delete(row)
 
     async def suspend(self, partner_id: str, *, is_suspended: bool) -> None:

@@ -321,7 +321,12 @@ class Registration:
             for one, details in zip(said.parties, said.business_details, strict=True)
         ]
         await repository.replace_parties(partner_id, [PartnerPartyRow(**one) for is_known, one in named if is_known])
-        waiting = [WaitingPartyRow(**one) for is_known, one in named if not is_known]
+        hub = said.hub and (said.hub.country_code, said.hub.party_id)
+        waiting = [
+            WaitingPartyRow(**one, is_hub=(one["country_code"], one["party_id"]) == hub)
+            for is_known, one in named
+            if not is_known
+        ]
         await repository.replace_waiting_parties(partner_id, waiting)
         if waiting:
             names = ", ".join(sorted(str(one) for one in said.owned - {*accepted}))

@@ -74,6 +74,8 @@ class WaitingPartyRow(Table):
     party_id: Mapped[str] = mapped_column(String(3), primary_key=True)
     role: Mapped[str] = mapped_column(String(20), primary_key=True)
     business_details: Mapped[dict[str, Any]]
+    is_hub: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether it is the party of the hub itself, once it is accepted."""
 
 
 class EndpointRow(Table):

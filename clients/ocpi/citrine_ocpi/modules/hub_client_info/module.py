@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from citrine_ocpi.encryption import EncryptionKeyError
 from citrine_ocpi.feed import Listener
 from citrine_ocpi.models import v2_2_1, v2_3_0, written_time
 from citrine_ocpi.partner import Partner
@@ -110,7 +111,7 @@ class HubClientInfoModule:
                 for hub in await self._services.partners.list_active():
                     if hub.is_hub:
                         await self._read(hub)
-            except (SQLAlchemyError, OSError):
+            except (SQLAlchemyError, OSError, EncryptionKeyError):
                 _logger.exception("parties behind hubs can't be stored")
             await asyncio.sleep(self._look)
 

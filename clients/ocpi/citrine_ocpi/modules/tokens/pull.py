@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from citrine_ocpi.clock import Clock
 from citrine_ocpi.db import Database
+from citrine_ocpi.encryption import EncryptionKeyError
 from citrine_ocpi.modules.tokens.mapping import AnyToken, token_models
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.modules.tokens.store import TokenStore
@@ -72,7 +73,7 @@ class TokenPull:
                     for partner in await self._partners.list_active():
                         # One that is slow holds up no other.
                         tasks.create_task(self._try(partner))
-            except (SQLAlchemyError, OSError) as error:
+            except (SQLAlchemyError, OSError, EncryptionKeyError) as error:
                 _logger.warning("tokens of partners can't be read", extra={"problem": _said(error)})
             await asyncio.sleep(LOOK)
 

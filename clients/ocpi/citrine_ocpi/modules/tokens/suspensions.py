@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from citrine.api.v1 import tokens_pb2 as pb
 from citrine_ocpi.db import Database
+from citrine_ocpi.encryption import EncryptionKeyError
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.partners import Partners
 from citrine_ocpi.transport.routing import Party
@@ -56,7 +57,7 @@ class OwnerSuspensions:
                     self._reported, asked = None, now
                 await self.report(citrine)
                 is_wrong = False
-            except (grpc.aio.AioRpcError, SQLAlchemyError, OSError) as error:
+            except (grpc.aio.AioRpcError, SQLAlchemyError, OSError, EncryptionKeyError) as error:
                 if not is_wrong:
                     problem = error.details() if isinstance(error, grpc.aio.AioRpcError) else str(error)
                     _logger.warning(
