@@ -46,8 +46,8 @@ class Missed:
         self._module = module
         self._push = push
         self._is_once = is_once
-        self._served: dict[str, datetime | None] = {}
-        """When those partners registered of whom all was looked at."""
+        self._served: dict[str, tuple[datetime | None, frozenset[Party]]] = {}
+        """When those partners registered of whom all was looked at, and who they were."""
 
     async def run(self) -> None:
         """Send what was missed until cancelled."""
@@ -61,13 +61,14 @@ class Missed:
     async def _send(self) -> None:
         partners = await self._services.partners.list_active()
         active = {one.partner_id for one in partners}
-        self._served = {name: time for name, time in self._served.items() if name in active}
+        self._served = {name: known for name, known in self._served.items() if name in active}
         for partner in partners:
-            is_served = self._served.get(partner.partner_id) == partner.register_time is not None
+            now = (partner.register_time, partner.owned_parties())
+            is_served = partner.register_time is not None and self._served.get(partner.partner_id) == now
             since = self._services.clock() - RECENT if is_served else None
             while await self._send_some(partner, since) == AT_A_TIME:
                 pass
-            self._served[partner.partner_id] = partner.register_time
+            self._served[partner.partner_id] = now
 
     async def _send_some(self, partner: Partner, since: datetime | None) -> int:
         """Store some of what a partner missed to be sent, and return how much there was."""

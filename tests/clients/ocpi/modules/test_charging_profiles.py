@@ -261,6 +261,7 @@ class Planner:
 async def test_a_partner_that_set_a_profile_is_told_what_others_change_of_the_plan(roaming: Any, version: str) -> None:
     """And nobody else is, nor is it told of what it changed itself."""
     partner, other = (roaming.tnm, roaming.xyz) if version == "2.2.1" else (roaming.xyz, roaming.tnm)
+    partner_id = partner.party_id.lower()
     shaper = Shaper(roaming, partner, version)
     planner = Planner(shaper)
     session_id = await shaper.begin("T-1", "04A1B2C3" if version == "2.2.1" else "04D4E5F6")
@@ -303,6 +304,17 @@ async def test_a_partner_that_set_a_profile_is_told_what_others_change_of_the_pl
     await planner.followed("AVAILABLE")
     assert planner.asked == 3
 
+    # Its end came between the station's answer and what is stored of it: the next driver's plan is not the partner's.
+    before, database = len(partner.received), roaming.adapter.office.database
+    row = {"partner_id": partner_id, "session_id": session_id, "station_id": "CS-1", "transaction_id": "T-1"}
+    async with database.writing() as opened:
+        await ProfiledSessionRepository(opened).add({**row, "evse_id": 1, "routing": {}}, datetime.now(UTC))
+        await ProfiledSessionRepository(opened).touch_all(datetime.now(UTC))
+    async with asyncio.timeout(WAIT):
+        while await _profiled(roaming.adapter):
+            await asyncio.sleep(0.05)
+    assert [one for one in partner.received[before:] if one.module == "chargingprofiles"] == []
+
 
 async def test_a_station_that_is_away_is_asked_once_it_is_there_again(shaper: Shaper) -> None:
     planner = Planner(shaper)
@@ -322,6 +334,11 @@ async def test_a_station_that_is_away_is_asked_once_it_is_there_again(shaper: Sh
     shaper.roaming.station = await edge.connect("CS-1", PASSWORD)
 
     await planner.told(session_id, 13)
+
+
+async def _profiled(adapter: RunningAdapter) -> int:
+    async with adapter.office.database.reading() as session:
+        return len([*await session.scalars(select(ProfiledSessionRow))])
 
 
 async def _attempts(adapter: RunningAdapter) -> int:

@@ -13,7 +13,7 @@ from citrine.api.v1 import tariffs_pb2 as tariffs
 from citrine.api.v1.tokens_pb2 import CreateTokenRequest, Token
 from citrine_ocpi.modules.hub_client_info import HubClientInfoModule
 from citrine_ocpi.modules.locations import LocationsModule
-from citrine_ocpi.modules.tariffs import TariffsModule
+from citrine_ocpi.modules.tariffs import TariffsModule, push
 from citrine_ocpi.services import Module, Services
 from citrine_sdk import Citrine
 from tests.clients.ocpi.modules.test_hub_client_info import info, put, registered
@@ -151,20 +151,32 @@ async def test_a_hub_that_broadcasts_is_sent_once_what_all_may_see(site: Site) -
     await site.sent("DE/CIT/FLEET", "DE-TWO")
 
 
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have adapters that start compare tariffs with what partners were sent several times a second."""
+    monkeypatch.setattr(push, "REFRESH", 0.2)
+
+
+@pytest.mark.usefixtures("often")
 async def test_a_party_that_is_there_again_is_sent_tariffs_and_one_that_left_none(site: Site) -> None:
     await registered(site.adapter, site.hub)
     await _behind(site)
     await site.price("DAY")
     await site.sent("DE/CIT/DAY", "DE-ONE", "DE-TWO")
 
+    def later(one: Emsp) -> set[tuple[str, str]]:
+        return {(x.method, x.headers["ocpi-to-party-id"]) for x in one.received[before:] if x.module == "tariffs"}
+
+    # Nobody else is sent again what they have.
+    before = len(site.hub.received)
     await put(site.hub, info("DE-OFF", "CONNECTED", "2026-11-30T09:00:00Z"))
+    await site.hub.wait_for(later)
+    assert later(site.hub) == {("PUT", "OFF")}
+
     await put(site.hub, info("DE-ONE", "SUSPENDED", "2026-11-30T09:00:00Z"))
     before = len(site.hub.received)
     changed = tariffs.Tariff(tariff_id="DAY", texts=[tariffs.TariffText(language="en", text="By day")])
     await site.citrine.tariffs.UpdateTariff(tariffs.UpdateTariffRequest(tariff=changed))
-
-    def later(one: Emsp) -> set[tuple[str, str]]:
-        return {(x.method, x.headers["ocpi-to-party-id"]) for x in one.received[before:] if x.module == "tariffs"}
 
     await site.hub.wait_for(lambda one: later(one) >= {("PUT", "TWO"), ("PUT", "OFF")})
     assert later(site.hub) == {("PUT", "TWO"), ("PUT", "OFF")}

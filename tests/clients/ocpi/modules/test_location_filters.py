@@ -103,5 +103,7 @@ async def test_a_partner_sees_stations_of_its_groups_and_labels_alone(roaming: A
     await _see(roaming)
     await tnm.wait_for(lambda one: _statuses(one)["E-1"] == "OUTOFORDER" and _statuses(one)["E-2"] != "REMOVED")
     assert [one["id"] for one in await roaming.list(tnm, "locations")] == ["L-1"]
-    # Nobody else was told of it.
+    # Nobody else was told of it, not even that the location was last updated.
+    bodies = [one.body for one in xyz.received if one.module == "locations" and one.method == "PATCH"]
+    assert [one for one in bodies if one.keys() <= {"last_updated"}] == []
     assert "REMOVED" not in {one.body.get("status") for one in xyz.received if one.module == "locations"}

@@ -1,6 +1,7 @@
 """What partners were not sent while they were suspended or not registered, and get afterwards."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,14 @@ async def test_what_a_partner_missed_is_sent_once_it_registers_or_is_suspended_n
 
         assert sent(partner, "cdrs") == [("POST", "1"), ("POST", "3")]
         assert sent(partner, "sessions") == [("PUT", "1"), ("PUT", "3")]
+
+        # Of a party that the operator accepts later all is sent, however old.
+        monkeypatch.setattr(missed, "RECENT", timedelta(0))
+        partner.other_parties = ("BE-XYZ",)
+        assert (await partner.exchange("PUT")).status_code == 200
+        await administration.accept("tnm", {XYZ})
+        await partner.wait_for(lambda one: len(sent(one, "cdrs")) == len(sent(one, "sessions")) == 3)
+        assert (sent(partner, "cdrs")[-1], sent(partner, "sessions")[-1]) == (("POST", "2"), ("PUT", "2"))
 
 
 async def test_a_cdr_is_billed_once_though_its_party_gets_a_connection_of_its_own(

@@ -37,6 +37,8 @@ from tests.support.waiting import WAIT
 
 UID = "0112233445566A"
 
+LONG = "A-CENTRAL-TOKEN-OF-A-DRIVER-LONGER-THAN-OBJECTS-SAY"
+
 ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 BLOCKED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_BLOCKED
 INVALID = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_INVALID
@@ -288,6 +290,14 @@ async def test_drivers_who_were_erased_while_no_adapter_ran_are_gone_once_one_do
                 cdr = Published("cdrs", f"C-{number}", f"of/{number}", Party("DE", "CIT"), bodies, {party}, now)
                 await PublishedRepository(session).store(cdr)
                 await TokenRepository(session).add_authorization("tnm", uid, "CS-1", number, now, timedelta(days=1))
+        # Objects name the first characters of it alone.
+        await stub(core).CreateToken(
+            pb.CreateTokenRequest(token=pb.Token(id_token=LONG, type="Central", country_code="NL", party_id="ABC"))
+        )
+        async with adapter.office.database.writing() as session:
+            bodies = {one: {"cdr_token": {"uid": LONG[:36], "type": "OTHER"}} for one in ("2.2.1", "2.3.0")}
+            cdr = Published("cdrs", "C-L", "of/L", Party("DE", "CIT"), bodies, {Party("NL", "XYZ")}, datetime.now(UTC))
+            await PublishedRepository(session).store(cdr)
         rows = (await everything(adapter)).count(kept)
         assert (await everything(adapter)).lower().count(gone.lower()) == rows
 
@@ -301,6 +311,7 @@ async def test_drivers_who_were_erased_while_no_adapter_ran_are_gone_once_one_do
             while gone.lower() in (await everything(adapter)).lower():
                 await asyncio.sleep(0.05)
         assert (await everything(adapter)).count(kept) == rows
+        assert LONG[:36] in await everything(adapter)
 
 
 async def test_the_list_of_a_partner_is_read_once_it_registered(

@@ -74,6 +74,9 @@ class ActiveProfiles:
         if row.command not in CHANGES or "session_id" not in row.target:
             return
         repository = ProfiledSessionRepository(session)
+        if await repository.is_over(row.target["session_id"]):
+            # Its driver is gone, and the next one's plan is another's.
+            return
         if isinstance(result, v2_2_1.ChargingProfileResult) and result.result is Result.ACCEPTED:
             values = {name: row.target[name] for name in ("session_id", "station_id", "transaction_id", "evse_id")}
             values |= {"partner_id": row.partner_id, "routing": row.routing}
@@ -145,9 +148,14 @@ class ActiveProfiles:
         """Store that a partner is told a plan, unless it knows it already."""
         limit = "" if plan is None else one_limit(plan)
         async with self._services.database.writing() as session:
-            row = await ProfiledSessionRepository(session).lock(asked.partner_id, asked.session_id)
+            repository = ProfiledSessionRepository(session)
+            row = await repository.lock(asked.partner_id, asked.session_id)
             if row is None:
                 # It is over.
+                return
+            if await repository.is_over(row.session_id):
+                # What was asked may be the plan of the next driver there.
+                await repository.delete(row)
                 return
             # What changed meanwhile may not be in the plan.
             row.due_time = None if row.revision == asked.revision else self._services.clock()

@@ -86,10 +86,12 @@ class PlanChanges:
         return [partial(self._note, changes=changes)] if changes else []
 
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
-        """Have all stations be asked: their events are no longer known."""
+        """Have all stations be asked for sessions that are not over: their events are no longer known."""
 
         async def touch(session: AsyncSession) -> None:
-            await ProfiledSessionRepository(session).touch_all(self._services.clock())
+            repository = ProfiledSessionRepository(session)
+            await repository.delete_over()
+            await repository.touch_all(self._services.clock())
 
         return [touch]
 

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
 from citrine_ocpi.modules.charging_profiles.tables import ProfiledSessionRow
+from citrine_ocpi.published import PublishedRepository
+from citrine_ocpi.transport import Version
 
 __all__ = ["ProfiledSessionRepository"]
 
@@ -33,6 +35,19 @@ class ProfiledSessionRepository:
         """Store that a partner was not told the plan of a session."""
         key = (ProfiledSessionRow.partner_id == partner_id, ProfiledSessionRow.session_id == session_id)
         await self._session.execute(update(ProfiledSessionRow).where(*key).values(sent_limit=""))
+
+    async def is_over(self, session_id: str) -> bool:
+        """Return whether the session of partners that a row is of has ended, or is known no more."""
+        row = await PublishedRepository(self._session).find_exact("sessions", session_id)
+        return row is None or "end_date_time" in row.bodies[Version.V2_3_0]
+
+    async def delete_over(self) -> None:
+        """Forget the sessions that are over, whose end was not heard of."""
+        key = (ProfiledSessionRow.partner_id, ProfiledSessionRow.session_id)
+        for row in (await self._session.scalars(select(ProfiledSessionRow).order_by(*key).with_for_update())).all():
+            if await self.is_over(row.session_id):
+                await self._session.delete(row)
+        await self._session.flush()
 
     async def at(self, station_ids: Collection[str]) -> Sequence[ProfiledSessionRow]:
         """Return the sessions at stations, locked until the end of the transaction."""

@@ -227,6 +227,10 @@ class LocationSender:
         if changes is None:
             return []
         present = {one["uid"] for one in after.get("evses", ())}
+        is_same = known is not None and present == {one["uid"] for one in known.get("evses", ())}
+        if is_same and not changes.evses and changes.fields is not None and changes.fields.keys() == {"last_updated"}:
+            # Another one sees another thing of it.
+            return []
         lost = [one for one in (known or {}).get("evses", ()) if one["uid"] not in present]
         now = written_time(self._services.clock())
         removed = [{**one, "status": REMOVED, "last_updated": now} for one in lost if one["status"] != REMOVED]

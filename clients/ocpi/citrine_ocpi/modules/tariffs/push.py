@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event
 from citrine_ocpi.deliveries import Push
+from citrine_ocpi.encryption import EncryptionKeyError
 from citrine_ocpi.feed import Effect, LeftOutRepository, Subject
 from citrine_ocpi.models import OcpiModel
 from citrine_ocpi.modules.tariffs.catalog import Catalog, Offers, Shown
@@ -60,11 +61,10 @@ class TariffPushes:
         while True:
             await asyncio.sleep(REFRESH)
             try:
-                effects = await self._effects(None)
-                async with self._services.database.writing() as session:
-                    for effect in effects:
+                for effect in await self._effects(None):
+                    async with self._services.database.writing() as session:
                         await effect(session)
-            except (grpc.aio.AioRpcError, SQLAlchemyError, OSError) as error:
+            except (grpc.aio.AioRpcError, SQLAlchemyError, OSError, EncryptionKeyError) as error:
                 _logger.warning("tariffs of partners can't be compared", extra={"problem": type(error).__name__})
 
     async def _effects(self, tariff_ids: Collection[str] | None) -> list[Effect]:
@@ -90,20 +90,23 @@ class TariffPushes:
         async def store(session: AsyncSession) -> None:
             repository = SentTariffRepository(session)
             pushes = []
-            sent_to = await repository.receivers(partner.partner_id) if partner.is_hub else {}
+            sent = await repository.sent(partner.partner_id) if partner.is_hub else {}
             for tariff_id, expressed in shown.tariffs.items():
                 receivers = _receivers(partner, shown.audiences[tariff_id])
                 if not receivers:
                     continue
                 names = [str(one) for one in receivers if one is not None] if partner.is_hub else []
-                text = f"{partner.register_time} {expressed.tariff.model_dump_json()}{' '.join(['', *names])}".rstrip()
+                text = f"{partner.register_time} {expressed.tariff.model_dump_json()}"
                 digest = hashlib.sha256(text.encode()).hexdigest()
+                known, had = sent.get(tariff_id, ("", ()))
                 if await repository.store(partner.partner_id, tariff_id, digest, str(party), names):
                     if expressed.approximations:
                         said = {"partner": partner.partner_id, "tariff": tariff_id, "rules": expressed.approximations}
                         _logger.info("a tariff is approximated", extra=said)
-                    pushes += [_push(partner, party, tariff_id, expressed.tariff, one) for one in receivers]
-                    lost = [Party.parse(one) for one in sent_to.get(tariff_id, ()) if names and one not in names]
+                    # Who got it as it is does not get it again, because another party comes or goes.
+                    new = [one for one in receivers if known != digest or str(one) not in had]
+                    pushes += [_push(partner, party, tariff_id, expressed.tariff, one) for one in new]
+                    lost = [Party.parse(one) for one in had if names and one not in names]
                     # Who is not reached at present lists what there is once it is.
                     pushes += [_push(partner, party, tariff_id, None, one) for one in lost if partner.reaches(one)]
             for tariff_id, of, to in await repository.remove(partner.partner_id, tariff_ids, shown.tariffs.keys()):

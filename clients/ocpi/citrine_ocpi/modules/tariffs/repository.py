@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
@@ -17,13 +17,14 @@ class SentTariffRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def receivers(self, partner_id: str) -> Mapping[str, Sequence[str]]:
-        """Return the parties behind a hub that tariffs were sent to, by tariff. Empty: the hub as a whole."""
-        query = select(SentTariffRow.tariff_id, SentTariffRow.receivers).where(SentTariffRow.partner_id == partner_id)
-        return {tariff_id: said.split() for tariff_id, said in await self._session.execute(query)}
+    async def sent(self, partner_id: str) -> Mapping[str, tuple[str, Sequence[str]]]:
+        """Return the digests of the tariffs that a hub was sent, and for whom. Nobody: for the hub as a whole."""
+        columns = (SentTariffRow.tariff_id, SentTariffRow.digest, SentTariffRow.receivers)
+        rows = await self._session.execute(select(*columns).where(SentTariffRow.partner_id == partner_id))
+        return {tariff_id: (digest, said.split()) for tariff_id, digest, said in rows}
 
     async def store(self, partner_id: str, tariff_id: str, digest: str, party: str, receivers: Sequence[str]) -> bool:
-        """Store that a tariff is sent. Return False if it was already."""
+        """Store that a tariff is sent. Return False if it was already, for the same parties."""
         values = {"digest": digest, "party": party, "receivers": " ".join(receivers)}
         row = {"partner_id": partner_id, "tariff_id": tariff_id, **values}
         if await insert_missing(self._session, SentTariffRow, [row], [SentTariffRow.tariff_id]):
@@ -31,7 +32,7 @@ class SentTariffRepository:
         changed = (
             update(SentTariffRow)
             .where(SentTariffRow.partner_id == partner_id, SentTariffRow.tariff_id == tariff_id)
-            .where(SentTariffRow.digest != digest)
+            .where(or_(SentTariffRow.digest != digest, SentTariffRow.receivers != values["receivers"]))
             .values(**values)
             .returning(SentTariffRow.tariff_id)
         )

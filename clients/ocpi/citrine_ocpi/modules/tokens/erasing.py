@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 import grpc
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,9 +17,10 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.feed import Effect
 from citrine_ocpi.modules.charging import token_type
-from citrine_ocpi.modules.tokens.comparison import find_gone
+from citrine_ocpi.modules.tokens.comparison import Gone, find_gone
 from citrine_ocpi.modules.tokens.mapping import core_type
-from citrine_ocpi.modules.tokens.repository import TokenRepository
+from citrine_ocpi.modules.tokens.repository import TokenKey, TokenRepository
+from citrine_ocpi.modules.tokens.tables import TokenRow
 from citrine_ocpi.published import PublishedRepository, PublishedRow, erase
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport import Party, Version
@@ -27,9 +29,19 @@ __all__ = ["ErasingListener"]
 
 
 COMPARED = "tokens compared"
-"""Name of the position that says that tokens were compared once for all."""
+"""Name of the position that says how often it was asked, when tokens were compared last, that they be so."""
+
+WANTED = "tokens to be compared"
+"""Name of the position that counts how often it was asked that tokens be compared."""
+
+AT_FIRST = 1
+"""That they were asked for once for all: what was erased before there were events of that went unheard."""
 
 PAUSE = 10.0
+"""Seconds between looks at whether tokens are to be compared; another replica may have followed the events."""
+
+BETWEEN = 60.0
+"""Seconds between two comparisons at least: drivers who are erased one after the other are found by one."""
 
 _logger = logging.getLogger(__name__)
 
@@ -38,7 +50,8 @@ class ErasingListener:
     """Erases a token that the core deleted, by itself or because its driver is erased: events don't say which.
 
     It comes after the listeners whose objects it changes. Once the core has erased a driver, events that were not
-    received before have a pseudonym in the place of the token: then what is stored here is compared with its tokens.
+    received before have a pseudonym in the place of the token: then what is stored here is compared with its tokens,
+    beside the events, which wait for nothing that long.
 
     Args:
         services: Of the adapter.
@@ -49,6 +62,8 @@ class ErasingListener:
     def __init__(self, services: Services) -> None:
         self._citrine = services.citrine
         self._database = services.database
+        self._asked = asyncio.Event()
+        """Set after a commit that says that tokens are to be compared."""
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
         """Return what follows from events."""
@@ -57,40 +72,53 @@ class ErasingListener:
             for changed in (event.token_changed for event in events)
             if changed.kind == TokenChanged.KIND_DELETED
         }
-        effects: list[Effect] = [partial(self._erase, token=one, owner=await self._owner(one)) for one in gone.values()]
+        effects: list[Effect] = []
+        for token in gone.values():
+            async with self._database.reading() as session:
+                rows = await TokenRepository(session).find_of_uid(token.id_token)
+            known = Gone(token, {_key(row): row.last_updated for row in rows})
+            effects.append(partial(self._erase, gone=known, owner=await self._owner(token)))
         if any(event.HasField("person_erased") for event in events):
-            effects += await self.compare()
+            effects.append(self._ask)
         return effects
 
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:
-        """Return what erases tokens that were deleted unheard."""
-        return await self.compare()
+        """Return what has tokens be compared: some may have been deleted unheard."""
+        return [self._ask]
+
+    async def _ask(self, session: AsyncSession) -> None:
+        repository = PublishedRepository(session)
+        await repository.set_position(WANTED, max(await repository.position(WANTED), AT_FIRST) + 1)
+        event.listen(session.sync_session, "after_commit", lambda _: self._asked.set(), once=True)
 
     async def run(self) -> None:
-        """Compare once for all: what was erased before there were events of that went unheard."""
+        """Compare tokens where that is asked for, until cancelled."""
         while True:
+            self._asked.clear()
             try:
-                async with self._database.reading() as session:
-                    if await PublishedRepository(session).position(COMPARED):
-                        return
-                effects = await self.compare()
-                async with self._database.writing() as session:
-                    for effect in effects:
-                        await effect(session)
-                    await PublishedRepository(session).set_position(COMPARED, 1)
-                return
+                if await self._compare():
+                    await asyncio.sleep(BETWEEN)
             except (grpc.aio.AioRpcError, SQLAlchemyError, OSError) as error:
                 _logger.info("tokens can't be compared with those of the core yet", extra={"problem": str(error)[:300]})
-            await asyncio.sleep(PAUSE)
+            try:
+                async with asyncio.timeout(PAUSE):
+                    await self._asked.wait()
+            except TimeoutError:
+                pass
 
-    async def compare(self) -> Sequence[Effect]:
-        """Return what erases tokens that the core has no more.
-
-        Raises:
-            grpc.aio.AioRpcError: When the core can't be asked.
-        """
+    async def _compare(self) -> bool:
+        """Erase tokens that the core has no more. Return False if nobody asked for that since it was done."""
+        async with self._database.reading() as session:
+            repository = PublishedRepository(session)
+            wanted = max(await repository.position(WANTED), AT_FIRST)
+            if await repository.position(COMPARED) >= wanted:
+                return False
         gone = await find_gone(self._database, self._citrine)
-        return [partial(self._erase, token=one, owner=None) for one in gone]
+        async with self._database.writing() as session:
+            for one in gone:
+                await self._erase(session, gone=one, owner=None)
+            await PublishedRepository(session).set_position(COMPARED, wanted)
+        return True
 
     async def _owner(self, token: IdToken) -> Party | None:
         """Return the party of a token that was deleted, where there is one again. None: there is none, or of nobody."""
@@ -102,19 +130,21 @@ class ErasingListener:
             raise
         return Party(found.country_code, found.party_id) if found.party_id else None
 
-    async def _erase(self, session: AsyncSession, *, token: IdToken, owner: Party | None) -> None:
+    async def _erase(self, session: AsyncSession, *, gone: Gone, owner: Party | None) -> None:
         """Erase a token.
 
         Args:
             session: Of the transaction.
-            token: As the core had it. Without a type: of any.
+            gone: The token as the core had it.
             owner: Who has said it anew, so that what it said is of now. None: nobody.
         """
-        uid = token.id_token
+        token, uid = gone.token, gone.token.id_token
         tokens = TokenRepository(session)
         for row in await tokens.find_of_uid(uid):
             is_it = token.type in ("", core_type(uid, row.type))
-            if is_it and Party(row.country_code, row.party_id) != owner:
+            # What its owner has said since the core was asked is of now, too.
+            is_as_known = gone.last_updated.get(_key(row)) == row.last_updated
+            if is_it and is_as_known and Party(row.country_code, row.party_id) != owner:
                 await tokens.remove(row)
         await tokens.forget_authorizations(uid)
         objects = [one for one in await PublishedRepository(session).find_of_token(uid) if _is_of(one, token)]
@@ -122,6 +152,10 @@ class ErasingListener:
         await DeliveryRepository(session).remove_dead_of(
             [f"{one.module}/{one.country_code}/{one.party_id}/{one.object_id}" for one in objects]
         )
+
+
+def _key(row: TokenRow) -> TokenKey:
+    return row.country_code, row.party_id, row.lookup, row.type
 
 
 def _is_of(row: PublishedRow, token: IdToken) -> bool:

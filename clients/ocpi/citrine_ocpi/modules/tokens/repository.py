@@ -86,11 +86,11 @@ class TokenRepository:
             row = (await self._session.execute(query.where(tuple_(*key) > tuple_(*row)))).first()
         return found
 
-    async def of_party(self, party: Party) -> Sequence[tuple[str, str]]:
-        """Return lookup and type of the tokens of a party."""
+    async def of_party(self, party: Party) -> Mapping[TokenKey, datetime]:
+        """Return when the tokens of a party were last updated."""
         own = (TokenRow.country_code == party.country_code, TokenRow.party_id == party.party_id)
-        rows = await self._session.execute(select(TokenRow.lookup, TokenRow.type).where(*own))
-        return [(row.lookup, row.type) for row in rows]
+        rows = await self._session.execute(select(*_KEY, TokenRow.last_updated).where(*own))
+        return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
     async def asked_about(self) -> set[str]:
         """Return the uids, in small letters, of tokens of which it is stored what a provider said."""
