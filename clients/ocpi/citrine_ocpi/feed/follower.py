@@ -210,8 +210,8 @@ class Feed:
                     _logger.warning("the core is older, and has no such events", extra={"kinds": sorted(unknown)})
                     continue
                 # The second one is of a core whose database is another one now.
-                is_lost = error.code() in (grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.INVALID_ARGUMENT)
-                if not is_lost or self._is_listed_lately():
+                is_unknown = error.code() in (grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.INVALID_ARGUMENT)
+                if not is_unknown or self._is_listed_lately():
                     raise
             _logger.warning("events are no longer known: what changed is listed", extra={"since": str(event_time)})
             self._listed_time = time.monotonic()
