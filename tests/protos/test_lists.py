@@ -14,7 +14,7 @@ WITHOUT_GET = {
     # Known by all that they say: the lists are asked for one of them by their filters.
     *("Alert", "ChargingCapacity", "ChargingLimit", "ChargingNegotiation", "ChargingProfileRecord"),
     *("Event", "HandshakeRefusal", "InstalledCertificate", "Refusal", "SettlementAction", "UnmatchedEnd"),
-    *("Role", "SeriesPoint", "StationGroup", "StationLabel"),
+    *("Role", "SeriesPoint", "StationGroup", "StationLabel", "TokenOwnerSuspension"),
 }
 """Elements of lists that no Get returns."""
 

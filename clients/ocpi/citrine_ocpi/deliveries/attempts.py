@@ -11,7 +11,7 @@ from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerR
 from citrine_ocpi.transport.routing import Routing, TraceIds
 from citrine_ocpi.transport.status import InterfaceRole
 
-__all__ = ["FIRST_PAUSE", "KEPT", "Attempt", "Outcome", "attempt", "pause_after"]
+__all__ = ["FIRST_PAUSE", "RETAINED", "Attempt", "Outcome", "attempt", "pause_after"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 900.0
 """Seconds until something is tried again: after the first failure, and after many."""
@@ -23,7 +23,7 @@ _OF_CREDENTIALS = frozenset({401, 403})
 _OF_ENDPOINTS = frozenset({404, 405, 410, 421})
 """Statuses of HTTP, beside those that lead elsewhere, that say nothing of what is posted: it can't be taken there."""
 
-KEPT = frozenset({"cdrs"})
+RETAINED = frozenset({"cdrs"})
 """Modules whose objects are money: they wait until the partner has them, and what it refuses is not removed by time."""
 
 _OF_SENDERS = frozenset({"chargingprofiles"})
@@ -95,7 +95,7 @@ def _outcome_of(module: str, http_status: int) -> Outcome:
     if http_status in _OF_CREDENTIALS:
         return Outcome.FAILED
     is_misplaced = not http_status or 300 <= http_status < 400 or http_status in _OF_ENDPOINTS
-    return Outcome.MISPLACED if module in KEPT and is_misplaced else Outcome.REFUSED
+    return Outcome.MISPLACED if module in RETAINED and is_misplaced else Outcome.REFUSED
 
 
 def _url(partner: Partner, row: DeliveryRow) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from citrine_ocpi.db.inserts import insert_missing, parts
-from citrine_ocpi.deliveries.attempts import KEPT
+from citrine_ocpi.deliveries.attempts import RETAINED
 from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow
 from citrine_ocpi.partners.tables import PartnerRow
 
@@ -161,7 +161,7 @@ class DeliveryRepository:
 
     async def remove_dead_before(self, time: datetime) -> int:
         """Delete what was given up before a time but what is kept, and return how much it was."""
-        old = (DeliveryRow.dead_time < time, DeliveryRow.module.not_in(KEPT))
+        old = (DeliveryRow.dead_time < time, DeliveryRow.module.not_in(RETAINED))
         result = await self._session.execute(delete(DeliveryRow).where(*old))
         return int(getattr(result, "rowcount", 0))
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
-from citrine_ocpi.deliveries.attempts import KEPT, Attempt, Outcome, attempt, pause_after
+from citrine_ocpi.deliveries.attempts import RETAINED, Attempt, Outcome, attempt, pause_after
 from citrine_ocpi.deliveries.outbox import Outbox
 from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow
@@ -184,7 +184,7 @@ class Sender:
     ) -> None:
         """Store what became of an attempt after which another one is needed, or none is of use."""
         outcome = "retried"
-        is_late = row.module not in KEPT and now - row.create_time > self._retention
+        is_late = row.module not in RETAINED and now - row.create_time > self._retention
         if result.outcome is Outcome.REFUSED or is_late:
             outcome = "dead"
             _logger.warning(
