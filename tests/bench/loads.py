@@ -36,8 +36,11 @@ FIFTY = {
     "50 stations, MeterValues each second": Talk.METER_VALUES,
 }
 
-IDLE_WINDOWS = 3
-"""Windows that idleness is measured for: CPU time is counted in hundredths of a second, and it is little."""
+LONG_WINDOWS = 3
+"""Windows that idleness and low loads are measured for: CPU is counted in hundredths of a second, and is little."""
+
+LOW_RATE = 20
+"""Messages a second up to which a load is low."""
 
 QUIET = 0.04
 """Share of one CPU for each process below which a system is quiet again."""
@@ -66,7 +69,7 @@ async def _idle_point(sut: Sut, name: str, seconds: float) -> Point:
     await _quiet(sut, BOOTED_TIMEOUT)
     meter = sut.meter(name)
     meter.open()
-    await asyncio.sleep(IDLE_WINDOWS * seconds)
+    await asyncio.sleep(LONG_WINDOWS * seconds)
     meter.close()
     return point(name, meter.cost)
 
@@ -82,6 +85,8 @@ async def _at_pace(sut: Sut, fleet: PacedFleet, name: str, talk: Talk, rate: flo
     await _quiet(sut, QUIET_TIMEOUT)
     before = await sut.batches()
     meter = sut.meter(name)
+    if rate is not None and rate <= LOW_RATE:
+        seconds *= LONG_WINDOWS
     run = await fleet.run(talk, rate, seconds, opened=meter.open, closed=meter.close)
     if run.errors:
         raise BenchError(f"{name}: the load went wrong: {run.errors}")

@@ -56,6 +56,8 @@ async def seconds_until_answered(sut: Sut) -> float:
     (core,) = sut.deployment.cores
     station_id, password = next(iter(sut.passwords.items()))
     found = []
+    # One that has just started is not linked to the core yet.
+    await sut.deployment.edges[0].serving()
     async with raw_station(sut.deployment.url(), station_id, password) as station:
         await station.boot()
         for _ in range(TIMES):
