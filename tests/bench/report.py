@@ -46,8 +46,9 @@ _MUSTS = """## What must be
 
 _WHERE = """## Where the time goes
 
-Of what is not reached, by profiles of 2026-11-29 and 30 (`--profile`; shares of the time that Python's lock is held, which is
-two to three quarters of a process's CPU: the rest are calls of the system, and threads that wake one another).
+Of what is not reached, by profiles of 2026-11-29 and 30 (`--profile`; shares of the time that Python's lock is held,
+which is two to three quarters of a process's CPU: the rest are calls of the system, and threads that wake one
+another).
 
 - **One station, and 50 messages a second**: what a batch costs, whatever it holds. Of the edge's time a batch of gRPC
   both ways takes a quarter (Python's gRPC alone takes 0.5 to 0.6 ms of CPU for a round trip on both sides at 20 a
@@ -58,9 +59,10 @@ two to three quarters of a process's CPU: the rest are calls of the system, and 
   readings (fold, samples, rows), the other half making, sending and reading some seven statements; prices are as much
   again. In the edge taking a call in takes two fifths (decoding a fifth, its JSON a tenth), answers, their websocket
   included, a fifth, the websocket besides another tenth, gRPC an eighth.
-- **Boots with chosen passwords**: 8 of 9 to 12 ms are the slow hash of the password (scrypt), once for each log-in that the
-  edge does not remember.
-- **Four cores on one SQLite file, saturated**: they wait for one another's turn to write, and that turn is not in order.
+- **Boots with chosen passwords**: 8 of 9 to 12 ms are the slow hash of the password (Argon2id), once for each log-in
+  that the edge does not remember.
+- **Four cores on one SQLite file, saturated**: they wait for one another's turn to write, and that turn is not in
+  order.
 - **A full database, memory of the core on SQLite**: measured before its page cache was made smaller.
 - **A full database on SQLite, saturated**: a page cache of a gigabyte makes it 4 % cheaper, so it is hardly reading. An
   insert costs SQLite itself 40 % more (28 for 20 µs, as many stations inserting) and changes a quarter more pages, all
