@@ -442,13 +442,14 @@ async def test_tokens_that_no_station_may_accept_do_not_count_for_the_length_of_
     monkeypatch.setattr(repository, "PAGE", 2)
     past = Timestamp(seconds=1)
     await tokens.SuspendTokenOwner(SuspendTokenOwnerRequest(country_code="NL", party_id="TNM"))
-    for name, fields in {
+    wanted: dict[str, dict[str, Any]] = {
         **{f"NEVER-{number}": {"whitelist": TOKEN_WHITELIST_NEVER} for number in range(3)},
         **{f"ELSEWHERE-{number}": {"rules": TokenRules(places=[TokenPlace(station_id="X")])} for number in range(3)},
         **{"BLOCKED": {"status": TOKEN_STATUS_BLOCKED}, "INVALID": {"valid": False}, "EXPIRED": {"expire_time": past}},
         **{"SUSPENDED": {"country_code": "NL", "party_id": "TNM"}, "OTHER": {"country_code": "NL", "party_id": "XYZ"}},
         "ZZZ": {"rules": TokenRules(places=[TokenPlace(station_id="CS-1")])},
-    }.items():
+    }
+    for name, fields in wanted.items():
         await add(tokens, name, **fields)
 
     sent = await api.SyncLocalList(pb.SyncLocalListRequest(target=TARGET))
