@@ -304,7 +304,10 @@ async def test_a_person_whose_token_was_deleted_before_is_erased_with_its_contra
     transactions, records = metadata().tables["transactions"], metadata().tables["charge_records"]
     names = {"0C0C0C0C": "1", "0D0D0D0D": "2", "0E0E0E0E": "3"}
     for card, number in {**names, "0F0F0F0F": "3"}.items():
-        named: dict[str, Any] = {"contract_id": f"DE-ABC-C0000000{number}-X", "visual_number": f"visual-{number}-{card[:2]}"}
+        named: dict[str, Any] = {
+            "contract_id": f"DE-ABC-C0000000{number}-X",
+            "visual_number": f"visual-{number}-{card[:2]}",
+        }
         token = tokens_pb2.Token(id_token=card, type="ISO14443", **named)
         await tokens.CreateToken(tokens_pb2.CreateTokenRequest(token=token))
     for card in names:
