@@ -106,7 +106,7 @@ BOUNDED: Mapping[str, str] = {
             *("api_keys", "authorization_settings", "charging_capacities", "configuration_selectors", "configurations"),
             *("cost_settings", "firmware_campaign_stations", "firmware_campaigns", "locations", "named_edges"),
             *("station_groups", "station_labels", "stations", "stored_certificates", "tariff_assignments"),
-            *("tariff_versions", "tariffs", "tenants", "tokens", "tolerance_rules"),
+            *("tariff_versions", "tariffs", "tenants", "token_owner_suspensions", "tokens", "tolerance_rules"),
         ),
         "what operators set up",
     ),

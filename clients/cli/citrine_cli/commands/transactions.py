@@ -272,7 +272,10 @@ async def show_transaction(
         client.out.message(found)
         return
     listed = ListTransactionEventsRequest(
-        station_id=found.station_id, transaction_id=found.transaction_id, newest_first=newest > 0
+        station_id=found.station_id,
+        transaction_id=found.transaction_id,
+        newest_first=newest > 0,
+        omit_meter_values=True,
     )
     pages = collect(client.citrine.transactions.ListTransactionEvents, listed, newest)
     rows = [_event_row(event) async for page in pages for event in page.events]
