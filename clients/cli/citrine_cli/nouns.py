@@ -110,7 +110,9 @@ GROUPS: Mapping[str, Noun] = {
         "refusals", "Messages of stations that were refused, dropped, mended or tolerated: list, forget."
     ),
     "ocpi": Noun(
-        "citrine_ocpi.commands", "Roaming by OCPI: serve, partner, party, tariff, delivery, emsp.", extra="ocpi"
+        "citrine_ocpi.commands",
+        "Roaming by OCPI: serve, partner, party, tariff, delivery, left-out, rotate-key, emsp.",
+        extra="ocpi",
     ),
     "person": _group("persons", "What is stored of a driver: export, erase, erasures."),
     "poisoned": _group("poisoned", "Messages of stations that the core could not process: list, show, run, remove."),
