@@ -59,7 +59,7 @@ REMOVED = frozenset(
         *("report_runs", "resets", "security_profile_upgrades"),
         *("station_groups", "station_labels", "station_sightings", "stations", "stored_certificates"),
         *("tariffs", "tokens", "tolerance_rules", "transaction_checks", "transaction_limits"),
-        *("transaction_numbers", "transaction_throttles", "variables"),
+        *("token_owner_suspensions", "transaction_numbers", "transaction_throttles", "variables"),
     }
 )
 """Tables of what a tenant has set up, and of the present state of its stations."""
