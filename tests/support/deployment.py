@@ -28,6 +28,7 @@ __all__ = [
     "add_edge",
     "deploy",
     "free_port",
+    "reserved_port",
     "stopped_at_the_end",
     "upgrade_database",
 ]
@@ -52,6 +53,16 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """Reserve a port for a server of gRPC, for the time of a block: no connection gets it as its own meanwhile."""
+    with socket.socket() as placeholder:
+        # gRPC's servers share ports so, and a socket that does not listen gets no connection.
+        placeholder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        placeholder.bind(("127.0.0.1", 0))
+        yield placeholder.getsockname()[1]
 
 
 class Running(Protocol):

@@ -18,7 +18,7 @@ from citrine_sdk import Citrine
 from citrine_simulator import Station as SimulatedStation
 from citrine_simulator import StationConfig
 from citrine_simulator.config import Version
-from tests.support.deployment import Deployment, free_port
+from tests.support.deployment import Deployment, reserved_port
 from tests.support.emsp import Emsp, emsp
 from tests.support.load import PASSWORD
 from tests.support.ocpi import RunningAdapter, running_adapter
@@ -178,9 +178,9 @@ async def roaming_site(
         ocpi: What the partner speaks.
         station: More of the station's configuration.
     """
-    listen = f"127.0.0.1:{free_port()}"
     clock = StepClock()
     async with contextlib.AsyncExitStack() as stack:
+        listen = f"127.0.0.1:{stack.enter_context(reserved_port())}"
         citrine = await stack.enter_async_context(deployment.client())
         await _prepare(citrine, listen)
         adapter = await stack.enter_async_context(
