@@ -29,7 +29,7 @@ CONTRACT := protos/contract.binpb
 help:
 	@echo "make up      start Citrine with a demo: one core, one edge, four stations that charge"
 	@echo "             (the first time it installs, 1 to 3 minutes; then 5 seconds)"
-	@echo "make test    run all tests (about 17 minutes on two cores)"
+	@echo "make test    run all tests (about 20 minutes on two cores)"
 	@echo "make test-quick   run the first test of each file on SQLite, the conventions, and a station from end to end"
 	@echo "             (under a minute on two cores)"
 	@echo "make conformance  run the conformance cases of OCPP 2.0.1 and 1.6 on SQLite and on PostgreSQL"
@@ -37,7 +37,7 @@ help:
 	@echo "make chaos   kill, freeze, cut off and fill what there is while stations charge, and see that nothing is lost"
 	@echo "make fuzz    send 10,000 frames of each version that no station should send, and see how they are answered"
 	@echo "make explore run the tests of properties with many examples that no run has seen (about 5 minutes)"
-	@echo "make bench   measure what a message costs at every load, latency, memory and starts (about 24 minutes);"
+	@echo "make bench   measure what a message costs at every load, latency, memory and starts (about 33 minutes);"
 	@echo "             ARGS=--list names the parts, ARGS=\"--only NAME\" measures one, --profile says where its time goes"
 	@echo "             ARGS=--scale fills databases with 20 million samples, and measures beside empty ones (an hour)"
 	@echo "make format  let ruff format and repair"
@@ -60,7 +60,7 @@ test-quick: WORKERS := 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --progress
 
 test: $(VENV)/.installed-test $(BROWSER)
-	@echo "$(if $(ARGS),running $(ARGS),running all tests in $(WORKERS) processes: about 17 minutes on two cores)"
+	@echo "$(if $(ARGS),running $(ARGS),running all tests in $(WORKERS) processes: about 20 minutes on two cores)"
 	$(PYTEST) $(ARGS)
 
 test-quick: $(VENV)/.installed-test $(BROWSER)

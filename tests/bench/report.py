@@ -29,7 +29,7 @@ OFF = 0.15
 
 _HEAD = """# Benchmarks
 
-Written by `make bench ARGS=--write`; run it to have the figures of your machine (about 24 minutes on two cores).
+Written by `make bench ARGS=--write`; run it to have the figures of your machine (about 33 minutes on two cores).
 `make bench ARGS=--list` names the groups of measurements; `ARGS="--only sqlite-curve --write"` measures one of them
 anew and leaves the others as they were measured last (`benchmarks.json`). `ARGS="--profile --only sqlite-few"` writes
 where the time goes. `ARGS=--scale` fills databases first, and takes about an hour; `--scale-transactions`,
