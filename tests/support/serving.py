@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -21,9 +22,11 @@ def bound() -> tuple[socket.socket, str]:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, opened: socket.socket) -> AsyncIterator[None]:
-    """Serve an application on a socket for the time of a block."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="off", timeout_keep_alive=30)
+async def serving(app: ASGIApp, opened: socket.socket, **options: Any) -> AsyncIterator[None]:
+    """Serve an application on a socket for the time of a block, with more options of uvicorn."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, ws="none", lifespan="off", timeout_keep_alive=30, **options
+    )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve([opened]), name="serve")
     try:

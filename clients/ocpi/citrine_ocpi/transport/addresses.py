@@ -54,9 +54,16 @@ def _is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         # Ways to write an IPv4 address into one of IPv6.
         ip = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
-        if isinstance(ip, ipaddress.IPv6Address) and ip in _NAT64:
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _NAT64:
             ip = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        elif ip not in _UNICAST:
+            # The rest is of a site, of a translator, or nobody's: `is_global` says so of a part of it alone.
+            return False
     return ip.is_global and not ip.is_multicast
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All addresses of IPv6 that were ever given to hosts of the internet."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -159,6 +160,8 @@ class PartnerClient:
         self._http = httpx2.AsyncClient(
             transport=_CheckedTransport(allow_private=allow_insecure, verify=verify),
             timeout=httpx2.Timeout(timeout, connect=min(timeout, 10.0)),
+            # What one partner wants to have back would go to others, whose hosts are of the same domain.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             follow_redirects=False,
             trust_env=False,
         )
@@ -278,13 +281,13 @@ class PartnerClient:
         try:
             async with self._http.stream(method, url, headers=headers, content=body) as response:
                 content = await self._read(response)
-        except AddressRefused as error:
+        except (AddressRefused, httpx2.InvalidURL) as error:
             raise PartnerRefused(str(error)) from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
             raise PartnerFailed(f"it can't be reached: {error}") from None
         except httpx2.TimeoutException:
             raise PartnerFailed("no answer in time", is_uncertain=True) from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except httpx2.HTTPError as error:
             raise PartnerFailed(f"its answer can't be read: {error}", is_uncertain=True) from None
         return _answer(response, content)
 
