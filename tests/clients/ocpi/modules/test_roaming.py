@@ -91,7 +91,7 @@ class Roaming:
         )
 
 
-async def _prepare(core: RunningCore) -> None:
+async def prepare(core: RunningCore) -> None:
     sites: Any = core.stub(LocationsServiceStub)
     site = locations.Location(
         location_id="L-1",
@@ -150,7 +150,7 @@ async def roaming(database_url: str, adapter_url: str, tmp_path: Path) -> AsyncI
         await core.add_station("CS-1", registration=1)
         edge = await stack.enter_async_context(core.edge())
         station = await edge.connect("CS-1", PASSWORD)
-        await _prepare(core)
+        await prepare(core)
         adapter = await stack.enter_async_context(
             running_adapter(tmp_path, database=adapter_url, core=core.address, key=core.key)
         )

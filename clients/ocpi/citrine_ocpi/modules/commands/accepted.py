@@ -5,13 +5,14 @@ import json
 from typing import Any
 
 from citrine_ocpi.ids import new_id
-from citrine_ocpi.modules.commands.tables import Target
+from citrine_ocpi.modules.commands.tables import LONGEST_LOOKUP, Target
+from citrine_ocpi.published.viewers import asking_party
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call
 from citrine_ocpi.transport.client import PartnerRefused
 from citrine_ocpi.transport.errors import InvalidParameters, UnknownReceiver
 
-__all__ = ["accepted_row", "check_response_url", "digest_of"]
+__all__ = ["accepted_row", "check_response_url", "digest_of", "reservation_lookup"]
 
 
 def check_response_url(services: Services, call: Call, response_url: str) -> None:
@@ -29,6 +30,13 @@ def check_response_url(services: Services, call: Call, response_url: str) -> Non
 def digest_of(*said: object) -> str:
     """Return what is the same for a request and its repetition: a digest of what they say, as JSON knows it."""
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def reservation_lookup(call: Call, reservation_id: str) -> str:
+    """Return by what a reservation is found: each party behind a hub has ids of its own."""
+    party = asking_party(call.partner, call.routing)
+    lookup = reservation_id.lower()
+    return lookup if party is None else digest_of(str(party), lookup)[:LONGEST_LOOKUP]
 
 
 async def accepted_row(

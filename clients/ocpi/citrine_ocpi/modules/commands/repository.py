@@ -93,17 +93,17 @@ class CommandRepository:
         result = await self._session.execute(update(CommandRow).where(*open_one).values(due_time=None))
         return bool(getattr(result, "rowcount", 0))
 
-    async def reservation(self, partner_id: str, reservation_id: str) -> ReservationRow | None:
+    async def reservation(self, partner_id: str, lookup: str) -> ReservationRow | None:
         """Return what station does for a reservation."""
-        return await self._session.get(ReservationRow, (partner_id, reservation_id.lower()))
+        return await self._session.get(ReservationRow, (partner_id, lookup))
 
     async def put_reservation(
-        self, partner_id: str, reservation_id: str, station_id: str, number: int, expire_time: datetime
+        self, partner_id: str, lookup: str, station_id: str, number: int, expire_time: datetime
     ) -> None:
         """Store what station does for a reservation."""
-        row = await self.reservation(partner_id, reservation_id)
+        row = await self.reservation(partner_id, lookup)
         if row is None:
-            row = ReservationRow(partner_id=partner_id, lookup=reservation_id.lower())
+            row = ReservationRow(partner_id=partner_id, lookup=lookup)
             self._session.add(row)
         row.station_id, row.reservation_id, row.expire_time = station_id, number, expire_time
 

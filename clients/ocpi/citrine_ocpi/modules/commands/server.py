@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
-from citrine_ocpi.modules.commands.accepted import accepted_row, check_response_url, digest_of
+from citrine_ocpi.modules.commands.accepted import accepted_row, check_response_url, digest_of, reservation_lookup
 from citrine_ocpi.modules.commands.executor import PATIENCE, STATION_TIMEOUT, CommandExecutor
 from citrine_ocpi.modules.commands.repository import CommandRepository
 from citrine_ocpi.modules.commands.targets import Refusal, Targets, UnknownSession
+from citrine_ocpi.published.viewers import asking_party
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call, Endpoint
 from citrine_ocpi.transport.envelope import Reply
@@ -64,7 +65,8 @@ class CommandsServer:
         command = call.model(kind)
         response_url = str(getattr(command, "response_url"))  # noqa: B009 (all commands have one)
         check_response_url(self._services, call, response_url)
-        digest = digest_of(name, command.wire())
+        # Parties behind a hub may say the same.
+        digest = digest_of(name, command.wire(), str(asking_party(call.partner, call.routing) or ""))
         async with self._services.database.reading() as session:
             repository = CommandRepository(session)
             if await repository.is_known(call.partner.partner_id, digest, call.trace.request_id):
@@ -94,7 +96,7 @@ class CommandsServer:
             if await repository.add(row, row["create_time"]) and name == "RESERVE_NOW":
                 await repository.put_reservation(
                     call.partner.partner_id,
-                    str(getattr(command, "reservation_id")),  # noqa: B009
+                    reservation_lookup(call, str(getattr(command, "reservation_id"))),  # noqa: B009
                     str(target["station_id"]),
                     int(str(target["reservation_id"])),
                     datetime.fromisoformat(str(target["expiry"])),

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from citrine_ocpi.db import Table
 from citrine_ocpi.db.base import BigId
 
-__all__ = ["CommandRow", "ReservationRow", "Target"]
+__all__ = ["LONGEST_LOOKUP", "CommandRow", "ReservationRow", "Target"]
+
+LONGEST_LOOKUP = 36
 
 Target = Mapping[str, Any]
 """Station, and what a command names of it, as it is stored."""
@@ -55,8 +57,8 @@ class ReservationRow(Table):
     __tablename__ = "partner_reservations"
 
     partner_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    lookup: Mapped[str] = mapped_column(String(36), primary_key=True)
-    """The partner's id in small letters."""
+    lookup: Mapped[str] = mapped_column(String(LONGEST_LOOKUP), primary_key=True)
+    """The partner's id in small letters; that of a party behind a hub with the party, as a digest."""
     station_id: Mapped[str] = mapped_column(String(255))
     reservation_id: Mapped[int]
     """Of OCPP."""

@@ -5,9 +5,12 @@ from datetime import UTC
 from typing import Any
 
 from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, LocationEvse
+from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
+from citrine_ocpi.modules.commands.accepted import reservation_lookup
 from citrine_ocpi.modules.commands.repository import CommandRepository
 from citrine_ocpi.modules.locations.shown import shown_location
+from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.sessions import find_session
 from citrine_ocpi.modules.tokens.mapping import AnyToken, core_type
 from citrine_ocpi.modules.tokens.store import TokenStore
@@ -43,6 +46,7 @@ class Targets:
     def __init__(self, services: Services, store: TokenStore) -> None:
         self._services = services
         self._store = store
+        self._owners = Owners(services.citrine)
 
     async def of(self, call: Call, command: OcpiModel) -> dict[str, Any]:
         """Return what a command is about, to be stored.
@@ -69,13 +73,14 @@ class Targets:
                 numbers = [one.connector_id for one in evse.connectors if str(one.connector_id) == command.connector_id]
                 if not numbers:
                     raise UnknownLocation("there is no such connector")
+                await self._check_nobody_else_charges(call, evse)
                 return {"station_id": evse.station_id, "evse_id": evse.evse_id, "connector_id": numbers[0]}
             case v2_2_1.ReserveNow() | v2_3_0.ReserveNow():
                 return await self._reservation(call, command)
             case v2_2_1.CancelReservation():
                 async with self._services.database.reading() as session:
                     row = await CommandRepository(session).reservation(
-                        call.partner.partner_id, str(command.reservation_id)
+                        call.partner.partner_id, reservation_lookup(call, str(command.reservation_id))
                     )
                 if row is None:
                     raise Refusal("there is no such reservation")
@@ -100,6 +105,20 @@ class Targets:
             raise Refusal("the location has several stations: name an EVSE" if found else "there is no station yet")
         return found[0]
 
+    async def _check_nobody_else_charges(self, call: Call, evse: LocationEvse) -> None:
+        """Refuse what would end the charging of somebody else: some stations stop where they unlock.
+
+        Raises:
+            Refusal: When a transaction goes on there whose token is of nobody who asks.
+        """
+        parties = parties_of(call.partner, call.routing)
+        request = ListTransactionsRequest(station_id=evse.station_id, evse_id=evse.evse_id, active_only=True)
+        async for page in pages(self._services.citrine.transactions.ListTransactions, request):
+            for one in page.transactions:
+                owner = await self._owners.of(one.id_token) if one.HasField("id_token") else None
+                if one.HasField("id_token") and (owner is None or owner.party not in parties):
+                    raise Refusal("somebody else charges there")
+
     async def _available(self, call: Call, location_id: str) -> str:
         """Return the uid of an EVSE of a location that is available."""
         async with self._services.database.reading() as session:
@@ -112,9 +131,9 @@ class Targets:
     async def _reservation(self, call: Call, command: v2_2_1.ReserveNow | v2_3_0.ReserveNow) -> dict[str, Any]:
         if command.expiry_date <= self._services.clock():
             raise Refusal("the reservation would be over already")
-        partner_id, name = call.partner.partner_id, str(command.reservation_id)
+        partner_id, lookup = call.partner.partner_id, reservation_lookup(call, str(command.reservation_id))
         async with self._services.database.reading() as session:
-            known = await CommandRepository(session).reservation(partner_id, name)
+            known = await CommandRepository(session).reservation(partner_id, lookup)
         uid = command.evse_uid or await self._available(call, str(command.location_id))
         evse = await self._evse(call, str(command.location_id), uid)
         if known is not None and known.station_id != evse.station_id:
@@ -136,8 +155,8 @@ class Targets:
         return {"station_id": found.station_id, "transaction_id": found.transaction_id}
 
     async def _token(self, call: Call, token: AnyToken) -> dict[str, str]:
-        """Return a token of the partner, which the core knows from now on."""
-        stored = await self._store.put(call.partner, [token])
+        """Return a token of who asks, which the core knows from now on."""
+        stored = await self._store.put(parties_of(call.partner, call.routing), [token])
         if stored.refused:
             raise InvalidParameters(f"token: {'; '.join(stored.refused.values())}")
         return {"id_token": str(token.uid), "id_token_type": core_type(str(token.uid), str(token.type))}

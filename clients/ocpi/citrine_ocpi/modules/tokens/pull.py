@@ -132,7 +132,7 @@ class TokenPull:
                     _logger.warning("a token of a partner is malformed, and left out", extra=extra)
                     continue
                 tokens[str(token.uid).lower(), str(token.type)] = token
-            stored = await self._store.put(partner, [*tokens.values()])
+            stored = await self._store.put(partner.owned_parties(), [*tokens.values()])
             for uid, reason in stored.refused.items():
                 extra = {"partner": partner.partner_id, "uid_end": uid[-4:], "problem": reason}
                 _logger.warning("a token of a partner is left out", extra=extra)

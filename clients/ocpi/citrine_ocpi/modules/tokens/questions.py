@@ -112,7 +112,7 @@ class Questions:
             if answer is None or isinstance(answer, IdTokenInfo):
                 continue
             # So that it is known whose session it is.
-            stored = await self._store.put(partner, [answer.token])
+            stored = await self._store.put(partner.owned_parties(), [answer.token])
             if not stored.refused:
                 return await self._counted(partner, str(answer.token.uid), answer, presented, place)
         return None

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from citrine_ocpi.modules.tokens.mapping import token_models
 from citrine_ocpi.modules.tokens.repository import TokenKey
 from citrine_ocpi.modules.tokens.store import TokenStore, key_of
+from citrine_ocpi.published.viewers import parties_of
 from citrine_ocpi.transport.calls import Call, Endpoint
 from citrine_ocpi.transport.envelope import Reply
 from citrine_ocpi.transport.errors import InvalidParameters, NotFound
@@ -36,7 +37,7 @@ def endpoints(store: TokenStore) -> list[Endpoint]:
         # Who does not say the type by a parameter says it by the object.
         if said[:3] != key[:3] or ("type" in call.query and said != key):
             raise InvalidParameters("the URL names another token than the body")
-        stored = await store.put(call.partner, [token])
+        stored = await store.put(parties_of(call.partner, call.routing), [token])
         if stored.refused:
             raise InvalidParameters("; ".join(stored.refused.values()))
         return Reply(http_status=201 if stored.created else 200)
@@ -76,9 +77,9 @@ def _key(call: Call) -> TokenKey:
     """Return which token a URL names.
 
     Raises:
-        NotFound: When it belongs to none of the partner's parties.
+        NotFound: When it belongs to none of the partner's parties, or to another one behind a hub than who asks.
     """
     party = Party(call.path["country_code"], call.path["party_id"])
-    if not call.partner.owns(party):
+    if party not in parties_of(call.partner, call.routing):
         raise NotFound(f"{party} is no party of this connection")
     return key_of(party, call.path["token_uid"], call.query.get("type", RFID).upper())

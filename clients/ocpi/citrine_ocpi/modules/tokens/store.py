@@ -1,7 +1,7 @@
 """Stores tokens of partners: what they said last in the adapter's database, what decides on them in the core."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,6 @@ from citrine.api.v1 import tokens_pb2 as pb
 from citrine_ocpi.db import Database
 from citrine_ocpi.modules.tokens.mapping import PARTNERS_FIELDS, AnyToken, core_type, to_core, token_models
 from citrine_ocpi.modules.tokens.repository import TokenKey, TokenRepository
-from citrine_ocpi.partner import Partner
 from citrine_ocpi.transport.errors import InvalidParameters, Unavailable
 from citrine_ocpi.transport.routing import Party
 from citrine_ocpi.transport.status import Version
@@ -71,11 +70,11 @@ class TokenStore:
             row = (await TokenRepository(session).find([key])).get(key)
         return None if row is None else token_models(version)[0].model_validate(row.body)
 
-    async def put(self, partner: Partner, tokens: Sequence[AnyToken]) -> Stored:
+    async def put(self, parties: Collection[Party], tokens: Sequence[AnyToken]) -> Stored:
         """Store tokens of a partner.
 
         Args:
-            partner: Whose parties they must belong to.
+            parties: To one of which they must belong.
             tokens: Each once.
 
         Raises:
@@ -85,7 +84,7 @@ class TokenStore:
         by_key: dict[TokenKey, AnyToken] = {}
         for token in tokens:
             party = Party(str(token.country_code), str(token.party_id))
-            if partner.owns(party):
+            if party in parties:
                 by_key[key_of(party, str(token.uid), str(token.type))] = token
             else:
                 found.refused[str(token.uid)] = f"{party} is no party of this connection"
