@@ -12,6 +12,7 @@ __all__ = [
     "EvseOption",
     "FromOption",
     "LocationsChanged",
+    "OneOfIds",
     "StationOption",
     "ToOption",
     "TokenGroupOption",
@@ -22,6 +23,9 @@ __all__ = [
 StationOption = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
 EvseOption = Annotated[int | None, typer.Option("--evse", metavar="EVSE", help="Only of this EVSE.")]
 TokenGroupOption = Annotated[str, typer.Option("--token-group", metavar="ID", help="Only of tokens of this group.")]
+OneOfIds = Annotated[
+    list[str] | None, typer.Option("--id", metavar="ID", help="Only transactions with this id; may be repeated.")
+]
 FromOption = Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Only from then on.")]
 ToOption = Annotated[str, typer.Option("--to", metavar="TIME", help="Only before then.")]
 

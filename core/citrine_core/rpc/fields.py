@@ -1,6 +1,7 @@
 """Checks of single fields that several services share; each error names the field."""
 
 import re
+from collections.abc import Sized
 from datetime import UTC, datetime, timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -12,6 +13,7 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.times import set_time
 
 __all__ = [
+    "check_count",
     "check_length",
     "check_pattern",
     "check_printable",
@@ -32,6 +34,16 @@ def required(field: str, value: str) -> str:
     if not value:
         raise InvalidArgument(field, "must not be empty")
     return value
+
+
+def check_count(field: str, values: Sized, most: int) -> None:
+    """Refuse more values than there may be.
+
+    Raises:
+        InvalidArgument: When there are more.
+    """
+    if len(values) > most:
+        raise InvalidArgument(field, f"must have at most {most} values")
 
 
 def check_length(field: str, value: str, most: int, least: int = 0) -> None:

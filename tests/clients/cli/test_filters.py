@@ -113,6 +113,12 @@ def test_every_filter_of_the_api_has_an_option(name: str) -> None:
         ),
         ("limit list --state exceeded", "ListTransactionLimits", {"state": LIMIT_STATE_EXCEEDED}),
         ("cost corrections --reason late-event", "ListCostCorrections", {"reason": CostCorrection.REASON_LATE_EVENT}),
+        ("transaction list --id T-1 --id T-2", "ListTransactions", {"transaction_ids": ["T-1", "T-2"]}),
+        (
+            "cost list --id T-1 --token CAFE --breakdown",
+            "ListTransactionCosts",
+            {"transaction_ids": ["T-1"], "id_token": "CAFE", "include_breakdown": True},
+        ),
         ("profile list --id 0", "ListChargingProfiles", {"charging_profile_id": 0}),
         (
             "command list --station CS-1 --state timed-out --id 01ab",

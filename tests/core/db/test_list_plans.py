@@ -238,6 +238,8 @@ def _span(begin: int, end: int) -> Span:
     return Span(start + timedelta(seconds=begin), start + timedelta(seconds=end))
 
 
+SOME_IDS = ("T-7", "T-3", f"T-{ROWS - 1}")
+
 EARLY, LATE = _span(1, 6), _span(ROWS // 2, ROWS)
 
 Ask = Callable[[AsyncSession], Awaitable[tuple[Sequence[Any], str]]]
@@ -330,9 +332,19 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "transactions of a station that began then": (50, _transactions(station_id="CS-7", started=LATE)),
     "transactions that were settled then": (PAGE, _transactions(settled=LATE)),
     "transactions with a reference": (5, _transactions(reference="ORDER")),
+    "transactions with some ids": (3, _transactions(transaction_ids=SOME_IDS)),
+    "transactions with some ids at a station": (1, _transactions(transaction_ids=SOME_IDS, station_id="CS-7")),
+    "transactions with some ids that began then": (1, _transactions(transaction_ids=SOME_IDS, started=EARLY)),
+    "transactions with some ids that are not settled": (
+        1,
+        _transactions(transaction_ids=SOME_IDS, unsettled_only=True),
+    ),
     "transactions by the beginning of the id": (PAGE, _transactions(prefix="T-77")),
     "costs": (PAGE, _costs()),
     "costs of a station": (1, _costs(station_id="CS-7")),
+    "costs of transactions with some ids": (2, _costs(transaction_ids=SOME_IDS)),
+    "costs of transactions with some ids at a station": (1, _costs(transaction_ids=SOME_IDS, station_id="CS-7")),
+    "costs of a token": (1, _costs(id_token="CA:RD7")),
     "costs that are provisional": (5, _costs(state=COST_STATE_PROVISIONAL)),
     "commands": (PAGE, _commands()),
     "commands of a station": (20, _commands(station_id="CS-7")),

@@ -32,7 +32,7 @@ from citrine.api.v1.tariffs_pb2 import (
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.costs import cost_lines
 from citrine_cli.errors import UsageError
-from citrine_cli.filters import FromOption, ToOption, range_of
+from citrine_cli.filters import FromOption, OneOfIds, ToOption, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import listed_transaction, with_transaction
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
@@ -75,6 +75,9 @@ async def list_costs(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     state: Annotated[str, typer.Option("--state", metavar="S", help="Only running, provisional or final ones.")] = "",
+    ids: OneOfIds = None,
+    id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
+    breakdown: Annotated[bool, typer.Option("--breakdown", help="With the parts of each cost.")] = False,
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -87,6 +90,9 @@ async def list_costs(
         station_id=station,
         state=_STATES.get(state, COST_STATE_UNSPECIFIED),
         stations=station_selector(location, group, label),
+        transaction_ids=ids,
+        id_token=id_token,
+        include_breakdown=breakdown,
     )
     pages = collect(client.citrine.tariff_and_cost.ListTransactionCosts, request, limit)
     costs = [one async for page in pages for one in page.costs]
@@ -121,6 +127,9 @@ async def list_costs(
         ),
         empty="no costs",
     )
+    for one in costs if breakdown else ():
+        client.out.facts({"transaction": one.transaction_id, "station": one.station_id})
+        cost_lines(client.out, one.cost)
 
 
 async def show_cost(

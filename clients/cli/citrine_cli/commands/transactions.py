@@ -28,7 +28,7 @@ from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.remote_starts import list_starts
 from citrine_cli.commands.settlements import Consent, add_commands, key_of_settled
 from citrine_cli.commands.unmatched_ends import list_unmatched_ends
-from citrine_cli.filters import EvseOption, TokenGroupOption, range_of
+from citrine_cli.filters import EvseOption, OneOfIds, TokenGroupOption, range_of
 from citrine_cli.filters import StationOption as OfStation
 from citrine_cli.limits import MaxCost, MaxEnergy, MaxTime, parse_limit
 from citrine_cli.named_things import warn_unknown_token
@@ -102,6 +102,7 @@ async def list_transactions(
     unsettled: Annotated[
         bool, typer.Option("--unsettled", help="Only those of which something is still expected.")
     ] = False,
+    ids: OneOfIds = None,
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
     token_group: TokenGroupOption = "",
     reference: Annotated[str, typer.Option("--reference", metavar="TEXT", help="Only with this reference.")] = "",
@@ -121,6 +122,7 @@ async def list_transactions(
         active_only=active,
         charging_state=choice("--state", _CHARGING_STATES, state) if state else None,
         unsettled_only=unsettled,
+        transaction_ids=ids,
         id_token=id_token,
         group_id=token_group,
         reference=reference,

@@ -8,11 +8,12 @@ from citrine.ocpp.v2.types_pb2 import IdToken
 from citrine_core.blocks.tariff_and_cost.accrual import Accrual
 from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRow
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, StoredTariff, TariffAssignment, TariffVersion
-from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRow
+from citrine_core.blocks.tariff_and_cost.rules import Rules
+from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRow, breakdown_of
 from citrine_core.resources.stations.tags import read_labels
 from citrine_core.rpc import etag_of, to_timestamp
 
-__all__ = ["assignment_to_proto", "cost_to_proto", "settings_to_proto", "tariff_to_proto"]
+__all__ = ["assignment_to_proto", "cost_in_list", "cost_to_proto", "settings_to_proto", "tariff_to_proto"]
 
 
 def tariff_to_proto(tariff: StoredTariff, version: TariffVersion) -> pb.Tariff:
@@ -94,3 +95,27 @@ def cost_to_proto(
         elapsed = now - row.update_time if is_running else timedelta(0)
         found.reckoned_time.FromMicroseconds(Accrual.load(row.accrual).moment_after(elapsed))
     return found
+
+
+def cost_in_list(
+    row: CostRow, tariff: tuple[pb.Tariff, Rules] | None, now: datetime, latest: CorrectionRow | None, *, whole: bool
+) -> cost_pb.TransactionCost:
+    """Return the cost of a transaction as lists show it, with id, version and currency of its tariff.
+
+    Args:
+        row: The stored row.
+        tariff: The tariff that applies, and what it says. None: there is none.
+        now: The current time.
+        latest: The latest correction. None: there is none.
+        whole: Whether lines, periods and taxes are shown.
+    """
+    currency = tariff[0].currency if tariff is not None else ""
+    cost = pb.Cost(currency=currency, total=pb.Amount(before_tax=row.before_tax or "", after_tax=row.after_tax or ""))
+    is_running = row.state == cost_pb.COST_STATE_RUNNING
+    if whole and row.breakdown:
+        cost = pb.Cost.FromString(row.breakdown)
+    elif tariff is not None and row.accrual and (is_running or whole):
+        reckoned = breakdown_of(row, tariff[1], now)
+        cost = reckoned if whole else pb.Cost(currency=currency, total=reckoned.total)
+    named = pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=currency)
+    return cost_to_proto(row, cost if row.after_tax is not None else None, named, now, latest)

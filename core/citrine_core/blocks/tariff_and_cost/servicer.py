@@ -1,7 +1,7 @@
 """TariffsService and TariffAndCostService: the gRPC face of functional block I."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
@@ -19,7 +19,7 @@ from citrine_core.blocks.tariff_and_cost.assignment_requests import (
 )
 from citrine_core.blocks.tariff_and_cost.assignments import Subject, find_tariffs
 from citrine_core.blocks.tariff_and_cost.change_events import publish_assignment, publish_tariff
-from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRepository, CorrectionRow
+from citrine_core.blocks.tariff_and_cost.corrections import CorrectionRepository
 from citrine_core.blocks.tariff_and_cost.corrections.protos import corrections_to_protos
 from citrine_core.blocks.tariff_and_cost.definitions import (
     CHANGEABLE,
@@ -32,20 +32,21 @@ from citrine_core.blocks.tariff_and_cost.definitions import (
 from citrine_core.blocks.tariff_and_cost.preview import preview
 from citrine_core.blocks.tariff_and_cost.protos import (
     assignment_to_proto,
+    cost_in_list,
     cost_to_proto,
     settings_to_proto,
     tariff_to_proto,
 )
 from citrine_core.blocks.tariff_and_cost.repository import TariffRepository
-from citrine_core.blocks.tariff_and_cost.rules import Rules, read_rules
+from citrine_core.blocks.tariff_and_cost.rules import read_rules
 from citrine_core.blocks.tariff_and_cost.texts import text_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs import (
     CostRepository,
-    CostRow,
     Tariffs,
     Tenants,
     breakdown_of,
 )
+from citrine_core.blocks.transactions.lists.queries import MOST_IDS
 from citrine_core.blocks.transactions.targets import aim_at_transaction
 from citrine_core.db import Page, UnitOfWork
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
@@ -53,7 +54,7 @@ from citrine_core.resources.locations.queries import find_time_zones, retain_loc
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.resources.tenants.queries import lock_tenant
-from citrine_core.rpc import apply_mask, caller, check_etag, open_page, required, span_of
+from citrine_core.rpc import apply_mask, caller, check_count, check_etag, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["TariffAndCostServicer", "TariffsServicer"]
@@ -349,11 +350,14 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
         context: grpc.aio.ServicerContext[cost_pb.ListTransactionCostsRequest, cost_pb.ListTransactionCostsResponse],
     ) -> cost_pb.ListTransactionCostsResponse:
         tenant_id = caller(context).tenant_id
+        check_count("transaction_ids", request.transaction_ids, MOST_IDS)
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await CostRepository(work.session).list(
                 tenant_id,
                 open_page(request),
                 station_id=request.station_id,
+                transaction_ids=request.transaction_ids,
+                id_token=request.id_token,
                 state=request.state,
                 stations=checked_selector(request.stations),
             )
@@ -364,11 +368,12 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
             )
         now = self._services.clock()
         costs = [
-            _in_list(
+            cost_in_list(
                 row,
                 None if row.tariff is None else tariffs.get(row.tariff),
                 now,
                 latest.get((row.station_id, row.transaction_id)),
+                whole=request.include_breakdown,
             )
             for row in rows
         ]
@@ -383,15 +388,3 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
             target, transaction_id = request.target, request.request.transaction_id
             await aim_at_transaction(self._services.unit_of_work, caller(context).tenant_id, target, transaction_id)
         return await self._services.commands.call(context, request, cost_pb.CostUpdatedResponse)
-
-
-def _in_list(
-    row: CostRow, tariff: tuple[pb.Tariff, Rules] | None, now: datetime, latest: CorrectionRow | None
-) -> cost_pb.TransactionCost:
-    currency = tariff[0].currency if tariff is not None else ""
-    total = pb.Amount(before_tax=row.before_tax or "", after_tax=row.after_tax or "")
-    if tariff is not None and row.accrual and row.state == cost_pb.COST_STATE_RUNNING:
-        total = breakdown_of(row, tariff[1], now).total
-    named = pb.Tariff(tariff_id=row.tariff_id or "", version=row.tariff_version or 0, currency=currency)
-    cost = pb.Cost(currency=currency, total=total) if row.after_tax is not None else None
-    return cost_to_proto(row, cost, named, now, latest)

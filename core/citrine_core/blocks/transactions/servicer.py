@@ -10,6 +10,7 @@ from citrine.api.v1 import transactions_pb2 as pb
 from citrine.api.v1 import transactions_pb2_grpc
 from citrine_core.blocks.tariff_and_cost import corrections_to_protos, parse_decimal
 from citrine_core.blocks.transactions.lists import Looked, TransactionLists
+from citrine_core.blocks.transactions.lists.queries import MOST_IDS
 from citrine_core.blocks.transactions.protos import (
     action_to_proto,
     event_to_proto,
@@ -22,7 +23,7 @@ from citrine_core.blocks.transactions.unmatched import UnmatchedEndRepository
 from citrine_core.db import Span, UnitOfWork
 from citrine_core.errors import InvalidArgument, NotFound
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import Caller, caller, check_length, open_page, required, span_of
+from citrine_core.rpc import Caller, caller, check_count, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["TransactionsServicer"]
@@ -65,6 +66,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
         request: pb.ListTransactionsRequest,
         context: grpc.aio.ServicerContext[pb.ListTransactionsRequest, pb.ListTransactionsResponse],
     ) -> pb.ListTransactionsResponse:
+        check_count("transaction_ids", request.transaction_ids, MOST_IDS)
         settled = span_of(request.settle_time)
         if settled.is_bounded:
             # What is committed late with an earlier time must not be missed by who goes on from the latest one.
@@ -83,6 +85,7 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             started=span_of(request.start_time),
             settled=settled,
             prefix=request.transaction_id_prefix,
+            transaction_ids=request.transaction_ids,
         )
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await TransactionLists(work.session).list(

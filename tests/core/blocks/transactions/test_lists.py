@@ -58,9 +58,14 @@ async def test_transactions_are_listed_by_what_somebody_looks_for(core: RunningC
     assert await ids(charging_state=CHARGING_STATE_ENUM_SUSPENDED_EV) == []
     assert await ids(unsettled_only=True) == ["T-3", "T-2"]
     assert await ids(active_only=True, unsettled_only=True) == ["T-3", "T-2"]
+    assert await ids(transaction_ids=["T-1", "T-3", "T-9"]) == ["T-3", "T-1"]
+    assert await ids(transaction_ids=["T-1", "T-3"], active_only=True) == ["T-3"]
     assert await ids(stations=StationSelector(groups=["north"])) == ["T-3"]
     assert await ids(stations=StationSelector(station_ids=["CS-1"]), evse_id=2) == ["T-2"]
 
+    with pytest.raises(grpc.aio.AioRpcError) as too_many:
+        await ids(transaction_ids=[f"T-{number}" for number in range(1001)])
+    assert too_many.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     page = await api.ListTransactions(pb.ListTransactionsRequest(page_size=1, unsettled_only=True))
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await api.ListTransactions(pb.ListTransactionsRequest(page_size=1, page_token=page.next_page_token))

@@ -19,6 +19,7 @@ from citrine_core.blocks.reservation.queries import find_times
 from citrine_core.blocks.tariff_and_cost.corrections.models import CostCorrection
 from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssignment, TransactionCost
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
+from citrine_core.blocks.transactions.lists.queries import keys_of
 from citrine_core.blocks.transactions.queries import store_total_cost
 from citrine_core.db import Due, Listed, Page
 from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
@@ -233,10 +234,12 @@ class CostRepository:
         *,
         station_id: str,
         transaction_id: str = "",
+        transaction_ids: Collection[str] = (),
+        id_token: str = "",
         state: int = 0,
         stations: StationSelector | None = None,
     ) -> Listed[CostRow]:
-        """Return costs, of the latest transactions first."""
+        """Return costs, of the latest transactions first. What is empty or None leaves out none."""
         columns = _COSTS.c
         query = select(*(columns[name] for name in CostRow._fields)).where(columns.tenant_id == tenant_id)
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("state", state)):
@@ -247,12 +250,15 @@ class CostRepository:
         if state and state != cost_pb.COST_STATE_FINAL:
             query = query.where(_NOT_FINAL)
         key = (columns.sequence, columns.station_id, columns.transaction_id)
+        # SQLite would scan all costs by an index in this order, to sort few of them no more.
+        key_of_few = (columns.sequence + 0, *key[1:])
+        is_of_few = bool(transaction_ids or id_token)
+        if is_of_few:
+            own = keys_of(tenant_id, transaction_ids, id_token)
+            query = query.where(tuple_(columns.station_id, columns.transaction_id).in_(own))
         # Each of the two is read by an index of its own.
-        by_tariff = page.within(query.where(_BY_TARIFF), *key, descending=True)
-        # SQLite would scan all costs by an index in this order, to sort the few of these no more.
-        afterwards = page.within(
-            query.where(_priced_afterwards(tenant_id)), columns.sequence + 0, *key[1:], descending=True
-        )
+        by_tariff = page.within(query.where(_BY_TARIFF), *(key_of_few if is_of_few else key), descending=True)
+        afterwards = page.within(query.where(_priced_afterwards(tenant_id)), *key_of_few, descending=True)
         found = [CostRow(*row) for query in (by_tariff, afterwards) for row in await self._session.execute(query)]
         found.sort(key=_place, reverse=True)
         return page.close(found[: page.size + 1], _place)

@@ -2,13 +2,17 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.db.one_of import one_of
+from citrine_core.resources.tokens import lookups_of
 
-__all__ = ["find_keys_of", "find_owners_of", "has_open_of"]
+__all__ = ["MOST_IDS", "find_keys_of", "find_owners_of", "has_open_of", "keys_of"]
+
+MOST_IDS = 1000
+"""Ids of transactions that a list may be of."""
 
 _TABLE = Transaction.__table__.c
 
@@ -37,3 +41,21 @@ async def find_owners_of(
     of_them = _TABLE.tenant_id == tenant_id, one_of(_TABLE.id_token_lookup, lookups)
     rows = await session.execute(select(*columns).where(*of_them, _TABLE.token_owner.is_not(None)).distinct())
     return [(row[0], row[1] or "", row[2]) for row in rows]
+
+
+def keys_of(tenant_id: str, transaction_ids: Collection[str], id_token: str) -> Select[str, str]:
+    """Return the query of station and id of the transactions with some ids, of a token, or both.
+
+    Args:
+        tenant_id: Whose they are.
+        transaction_ids: The ids. Empty: any.
+        id_token: The token. Empty: any.
+    """
+    # SQLite would read all of an index that has the other columns, but not this one.
+    is_stored = _TABLE.sequence + 0 >= 0
+    query = select(_TABLE.station_id, _TABLE.transaction_id).where(_TABLE.tenant_id == tenant_id, is_stored)
+    if transaction_ids:
+        query = query.where(one_of(_TABLE.transaction_id, {*transaction_ids}))
+    if id_token:
+        query = query.where(_TABLE.id_token_lookup.in_(lookups_of(id_token)))
+    return query

@@ -1,5 +1,6 @@
 """Queries of the lists of transactions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.stored_events import within_months
-from citrine_core.db import ANY_TIME, Listed, Page, Span, begins_with
+from citrine_core.db import ANY_TIME, Listed, Page, Span, begins_with, one_of
 from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
 from citrine_core.resources.tokens.queries import lookups_of_group
@@ -54,6 +55,8 @@ class Looked:
     """Of the caller who had it started."""
     prefix: str = ""
     """With what the id begins."""
+    transaction_ids: Collection[str] = ()
+    """The ids that they may have. Empty: any."""
 
 
 class TransactionLists:
@@ -97,7 +100,7 @@ class TransactionLists:
         if looked.reference:
             order = (columns.sequence, columns.station_id, columns.transaction_id)
             return await page.read_rows(self._session, query, *order, descending=True)
-        if looked.id_token or looked.group_id or looked.stations is not None:
+        if looked.id_token or looked.group_id or looked.transaction_ids or looked.stations is not None:
             # SQLite would scan all transactions by an index in this order, to sort the few that are meant no more.
             order = columns.sequence + 0, columns.station_id, columns.transaction_id
             rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
@@ -123,8 +126,8 @@ class TransactionLists:
 def _start_of(looked: Looked) -> ColumnElement[Any]:
     """Return when a transaction began that did within some time, which is not NULL."""
     start = _TRANSACTIONS.c.start_time
-    # Of one station SQLite is to read its transactions, and not those of all stations by an index of this column.
-    return func.coalesce(start, start) if looked.station_id else start
+    # SQLite is to read the few that are meant, and not those of all stations by an index of this column.
+    return func.coalesce(start, start) if looked.station_id or looked.transaction_ids else start
 
 
 def _filtered(query: Select[Any], tenant_id: str, looked: Looked) -> Select[Any]:
@@ -132,6 +135,8 @@ def _filtered(query: Select[Any], tenant_id: str, looked: Looked) -> Select[Any]
     query = query.where(*looked.started.of(_start_of(looked)), *looked.settled.of(columns.settle_time))
     if looked.reference:
         query = query.where(columns.reference == looked.reference, _HAS_REFERENCE)
+    if looked.transaction_ids:
+        query = query.where(one_of(columns.transaction_id, {*looked.transaction_ids}))
     if looked.station_id:
         query = query.where(columns.station_id == looked.station_id)
     if looked.stations is not None:
