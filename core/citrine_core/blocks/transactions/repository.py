@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import cache
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, bindparam, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.transactions_pb2 import (
@@ -68,6 +69,27 @@ FIND_AND_LOCK = LockedQuery(_FIND, _TRANSACTIONS.c.station_id, _TRANSACTIONS.c.t
 _FIND_STATES = DirectQuery(_FIND)
 _FIND_AND_LOCK = DirectQuery(FIND_AND_LOCK.on)
 
+
+@cache
+def _find_responses(months: int) -> DirectQuery:
+    """Return the query of the answers to events, in so many months."""
+    columns = (_EVENTS.c.station_id, _EVENTS.c.transaction_id, _EVENTS.c.seq_no, _EVENTS.c.digest)
+    return DirectQuery(select(*columns, _EVENTS.c.response).where(_one_of_events(columns, months)))
+
+
+@cache
+def _find_numbers(months: int) -> DirectQuery:
+    """Return the query of which sequence numbers are stored, in so many months."""
+    columns = (_EVENTS.c.station_id, _EVENTS.c.transaction_id, _EVENTS.c.seq_no)
+    return DirectQuery(select(*columns).where(_one_of_events(columns, months)).distinct())
+
+
+def _one_of_events(columns: Sequence[ColumnElement[Any]], months: int) -> ColumnElement[bool]:
+    month = _EVENTS.c.events_month
+    named = [bindparam(f"month_{number}", type_=month.type) for number in range(months)]
+    return and_(_EVENTS.c.tenant_id == bindparam("tenant_id"), one_of_packed(columns, "keys"), month.in_(named))
+
+
 _moved = attrgetter(*_PROGRESS, *_KEY)
 _changed = attrgetter(*_PROGRESS, *_SELDOM, *_KEY)
 _all = attrgetter(*_ALL)
@@ -120,7 +142,16 @@ def _of(states: Collection[TransactionState]) -> ColumnElement[bool]:
 
     It leaves out no event of them, and spares PostgreSQL to look into the partitions of all months.
     """
-    return _EVENTS.c.events_month.in_(sorted({0, *(state.events_month for state in states)}))
+    return _EVENTS.c.events_month.in_(_months(states))
+
+
+def _months(states: Collection[TransactionState]) -> list[int]:
+    return sorted({0, *(state.events_month for state in states)})
+
+
+def _named_months(months: Sequence[int]) -> dict[str, int]:
+    """Return months as the values of `_one_of_events`."""
+    return {f"month_{number}": month for number, month in enumerate(months)}
 
 
 def _keys(states: Collection[TransactionState]) -> list[TransactionKey]:
@@ -226,11 +257,9 @@ class TransactionRepository:
         """Return the answers to those events, of some transactions, that are already stored."""
         if not keys:
             return {}
-        table = _EVENTS.c
-        columns = (table.station_id, table.transaction_id, table.seq_no, table.digest)
-        rows = await self._session.execute(
-            select(*columns, table.response).where(table.tenant_id == tenant_id, one_of(columns, keys), _of(states))
-        )
+        months = _months(states)
+        values = {"tenant_id": tenant_id, "keys": pack(keys), **_named_months(months)}
+        rows = await _find_responses(len(months)).fetch(self._session, values)
         return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
 
     async def load_events(
@@ -301,11 +330,9 @@ class TransactionRepository:
         """Return those of the stations, transactions and sequence numbers, of some transactions, that are stored."""
         if not numbers:
             return set()
-        table = _EVENTS.c
-        columns = (table.station_id, table.transaction_id, table.seq_no)
-        rows = await self._session.execute(
-            select(*columns).where(table.tenant_id == tenant_id, one_of(columns, numbers), _of(states)).distinct()
-        )
+        months = _months(states)
+        values = {"tenant_id": tenant_id, "keys": pack(numbers), **_named_months(months)}
+        rows = await _find_numbers(len(months)).fetch(self._session, values)
         return {(row[0], row[1], row[2]) for row in rows}
 
     async def add_events(self, rows: Sequence[EventRow]) -> None:
