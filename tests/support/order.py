@@ -15,6 +15,7 @@ WAITING = {
     "tests/end_to_end/test_chaos.py": 130.0,
     "tests/documents/": 90.0,
     "tests/end_to_end/test_fleets.py": 80.0,
+    "tests/end_to_end/test_outage_logs.py": 70.0,
     "tests/end_to_end/test_flapping.py": 60.0,
     "tests/end_to_end/test_examples.py": 50.0,
     "tests/core/blocks/security/profile_upgrades/": 40.0,
