@@ -37,7 +37,7 @@ help:
 	@echo "make chaos   kill, freeze, cut off and fill what there is while stations charge, and see that nothing is lost"
 	@echo "make fuzz    send 10,000 frames of each version that no station should send, and see how they are answered"
 	@echo "make explore run the tests of properties with many examples that no run has seen (about 5 minutes)"
-	@echo "make bench   measure what a message costs at every load, latency, memory and starts (about 33 minutes);"
+	@echo "make bench   measure what a message costs at every load, latency, memory and starts (about 20 minutes);"
 	@echo "             ARGS=--list names the parts, ARGS=\"--only NAME\" measures one, --profile says where its time goes"
 	@echo "             ARGS=--scale fills databases with 20 million samples, and measures beside empty ones (an hour)"
 	@echo "make format  let ruff format and repair"

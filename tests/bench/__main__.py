@@ -64,7 +64,7 @@ def _arguments() -> argparse.Namespace:
         "--profile", nargs="?", type=Path, const=PROFILES, metavar="FOLDER",
         help=f"write profiles of each point into a folder ({PROFILES}); the figures are not written then",
     )  # fmt: skip
-    parser.add_argument("--seconds", type=float, default=8, help="of a saturated load")
+    parser.add_argument("--seconds", type=float, default=6, help="of a saturated load")
     parser.add_argument("--window", type=float, help="seconds of each point of a curve (4), or of --scale (20)")
     parser.add_argument("--stations", type=int, default=200, help="of a saturated load")
     parser.add_argument("--fleet", type=int, default=1000, help="stations of a curve")

@@ -11,6 +11,7 @@ from typing import Any
 from citrine.api.v1.transactions_pb2 import GetTransactionRequest, Transaction
 from citrine_sdk import Citrine
 from citrine_simulator.load.tally import Latencies
+from tests.bench.loads import STARTED
 from tests.bench.measure import cpu_by_role
 from tests.bench.scenarios import Sut
 from tests.support.raw_station import RawStation, raw_station
@@ -20,7 +21,7 @@ __all__ = ["LateEvents", "LateRun", "late_events"]
 LATE = (1_000, 10_000)
 """Events of transactions: what each costs should not depend on their number."""
 
-IN_ORDER = 200
+IN_ORDER = 500
 """Events of another one in order, to compare with: each costs the same."""
 
 PAUSE = 0.05
@@ -38,7 +39,7 @@ class LateEvents:
     """Events that came late."""
     cpu_reversed: float
     """Seconds of CPU of edge, core and database per message, events newest first, until all are folded: of them and of
-    the other station's calls, which cost what an event costs in order."""
+    the other station's calls."""
     waits_ms: Latencies
     """What another station waited for its answers meanwhile."""
 
@@ -48,7 +49,7 @@ class LateRun:
     """What late events cost beside those in order."""
 
     cpu_in_order: float
-    """Seconds of CPU of edge, core and database per event, in order."""
+    """The same of events in order, beside the other station's calls, too."""
     late: Sequence[LateEvents]
     """By their number."""
 
@@ -68,15 +69,21 @@ async def late_events(sut: Sut) -> LateRun:
         ]
         for websocket in websockets:
             await websocket.boot()
-        in_order = await _send(sut, citrine, websockets[0], "ordered", list(_events("ordered", IN_ORDER)))
-        found = []
-        for count in LATE:
-            name, waits = f"reversed-{count}", list[float]()
+        # Every job has run once by then.
+        await asyncio.sleep(STARTED)
+
+        async def cost(payloads: list[dict[str, Any]], name: str) -> tuple[float, Latencies]:
+            waits: list[float] = []
             async with _asking(websockets[1], waits):
-                reverse = list(reversed(list(_events(name, count))))
-                cpu = await _send(sut, citrine, websockets[0], name, reverse)
-            found.append(LateEvents(count, cpu / (count + len(waits)), Latencies.of(waits)))
-    return LateRun(in_order / IN_ORDER, found)
+                cpu = await _send(sut, citrine, websockets[0], name, payloads)
+            return cpu / (len(payloads) + len(waits)), Latencies.of(waits)
+
+        in_order, _ = await cost(_events("ordered", IN_ORDER), "ordered")
+        found = [
+            LateEvents(count, *await cost(_events(f"reversed-{count}", count)[::-1], f"reversed-{count}"))
+            for count in LATE
+        ]
+    return LateRun(in_order, found)
 
 
 async def _send(
@@ -118,7 +125,7 @@ async def _asking(websocket: RawStation, waits: list[float]) -> AsyncIterator[No
         await asyncio.wait([asking])
 
 
-def _events(name: str, count: int) -> Sequence[dict[str, Any]]:
+def _events(name: str, count: int) -> list[dict[str, Any]]:
     """Return the events of a transaction in their order, one Wh each ten seconds."""
     now = datetime.now(UTC)
     found = []

@@ -9,7 +9,7 @@ from tests.bench.errors import BenchError
 from tests.bench.measure import cpu_by_role
 from tests.bench.scenarios import Sut
 
-__all__ = ["ALONE", "EMPTY", "FIFTY", "OTHERS", "RARE_HEARTBEATS", "RATES", "at_rates", "curve", "few"]
+__all__ = ["ALONE", "EMPTY", "FIFTY", "OTHERS", "RARE_HEARTBEATS", "RATES", "STARTED", "at_rates", "curve", "few"]
 
 EMPTY = "no station"
 """Name of the point of a system that nobody has used yet."""
@@ -36,8 +36,11 @@ FIFTY = {
     "50 stations, MeterValues each second": Talk.METER_VALUES,
 }
 
-LONG_WINDOWS = 3
-"""Windows that idleness and low loads are measured for: CPU is counted in hundredths of a second, and is little."""
+IDLE_WINDOWS = 2.5
+"""Windows that idleness is measured for: what is done every ten seconds is in it."""
+
+LOW_WINDOWS = 2
+"""Windows that low loads are measured for, which bring few messages."""
 
 LOW_RATE = 20
 """Messages a second up to which a load is low."""
@@ -45,7 +48,7 @@ LOW_RATE = 20
 QUIET = 0.04
 """Share of one CPU for each process below which a system is quiet again."""
 
-QUIET_WINDOW = 1.0
+QUIET_WINDOW = 0.25
 """Seconds over which it is looked at."""
 
 QUIET_TIMEOUT = 20.0
@@ -57,7 +60,7 @@ BOOTED_TIMEOUT = 60.0
 SETTLED = 3.0
 """Seconds after which a connecting fleet is no longer felt."""
 
-STARTED = 15.0
+STARTED = 12.0
 """The same of a start: every job has run once by then, which costs ten times as much as each time later."""
 
 
@@ -69,7 +72,7 @@ async def _idle_point(sut: Sut, name: str, seconds: float) -> Point:
     await _quiet(sut, BOOTED_TIMEOUT)
     meter = sut.meter(name)
     meter.open()
-    await asyncio.sleep(LONG_WINDOWS * seconds)
+    await asyncio.sleep(IDLE_WINDOWS * seconds)
     meter.close()
     return point(name, meter.cost)
 
@@ -86,7 +89,7 @@ async def _at_pace(sut: Sut, fleet: PacedFleet, name: str, talk: Talk, rate: flo
     before = await sut.batches()
     meter = sut.meter(name)
     if rate is not None and rate <= LOW_RATE:
-        seconds *= LONG_WINDOWS
+        seconds *= LOW_WINDOWS
     run = await fleet.run(talk, rate, seconds, opened=meter.open, closed=meter.close)
     if run.errors:
         raise BenchError(f"{name}: the load went wrong: {run.errors}")

@@ -29,14 +29,14 @@ OFF = 0.15
 
 _HEAD = """# Benchmarks
 
-Written by `make bench ARGS=--write`; run it to have the figures of your machine (about 33 minutes on two cores).
+Written by `make bench ARGS=--write`; run it to have the figures of your machine (about 20 minutes on two cores).
 `make bench ARGS=--list` names the groups of measurements; `ARGS="--only sqlite-curve --write"` measures one of them
 anew and leaves the others as they were measured last (`benchmarks.json`). `ARGS="--profile --only sqlite-few"` writes
 where the time goes. `ARGS=--scale` fills databases first, and takes about an hour; `--scale-transactions`,
 `--scale-stations` and `--scale-connected` make it smaller.
 
-CPU is user and system time of all processes of a role, the database's own included (`/proc/PID/stat`). The load comes
-from the simulator on the same machine, whose own CPU is not counted. A share of 100 % is one CPU.
+CPU is user and system time of all processes of a role, the database's own included, by the clocks of the processes.
+The load comes from the simulator on the same machine, whose own CPU is not counted. A share of 100 % is one CPU.
 """
 
 _MUSTS = """## What must be
@@ -83,7 +83,7 @@ which the message was due. "saturated": each sends the next as soon as the last 
 
 The CPU of each load is split in what runs anyway (while all are connected and silent), what each batch costs and what
 each message costs; those of a batch and a message are the ones that fit all loads best. "by the curve" is the sum of
-these three, beside what `/proc` says of all processes ("CPU"), and beside what the whole machine was busy but for the
+these three, beside what the clocks of all processes say ("CPU"), and beside what the whole machine was busy but for the
 load generator ("machine"): they should agree; a sum that is more than 15 % off is **bold**. "afterwards" is what was
 still used behind the window, in CPU seconds.
 """
@@ -202,13 +202,13 @@ def _curve(found: list[Point]) -> Iterator[str]:
     off = [abs(sum(parts.at(one)) / one.total - 1) for one in fitted]
     yield (
         f"What runs anyway: {parts.anyway:.1f} %. A batch: {parts.per_batch:.2f} ms. A message: "
-        f"{parts.per_message:.2f} ms. Their sums are {100 * sum(off) / len(off):.0f} % off what `/proc` says on "
+        f"{parts.per_message:.2f} ms. Their sums are {100 * sum(off) / len(off):.0f} % off what clocks say on "
         f"average, {100 * max(off):.0f} % at most."
     )
     for one in fitted:
         if one.name == CHECKED:
             yield (
-                f"At {one.name} the curve says {sum(parts.at(one)):.1f} %, `/proc/PID/stat` of all processes "
+                f"At {one.name} the curve says {sum(parts.at(one)):.1f} %, the clocks of all processes "
                 f"{one.total:.1f} %, and the machine was busy for {one.machine:.1f} % beside the load generator."
             )
 

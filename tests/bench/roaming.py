@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -193,9 +194,7 @@ async def _window(
     run = await fleet.run(Talk.UPDATES_6, RATE, seconds, opened=opened, closed=closed)
     if run.errors:
         raise BenchError(f"{name}: the load went wrong: {run.errors}")
-    await asyncio.sleep(DRAINED)
-    alive = zip(partners.peers[:-1], seen[:-1], strict=True)
-    delays = sorted(delay for one, first in alive for delay in _delays(one, first, told))
+    delays = await _all_delays(partners, seen, told)
     cost = meter.cost
 
     def at(share: float) -> float:
@@ -214,6 +213,20 @@ async def _window(
     )
 
 
+async def _all_delays(partners: _Partners, seen: Sequence[int], told: _Told) -> list[float]:
+    """Wait until those that stay have all of a window, or for DRAINED seconds; return how late each update came."""
+    began, found = time.monotonic(), -1
+    while True:
+        await asyncio.sleep(1.0)
+        alive = zip(partners.peers[:-1], seen[:-1], strict=True)
+        delays = sorted(delay for one, first in alive for delay in _delays(one, first, told))
+        # The events themselves may come a moment later, too.
+        have_all = len(delays) == found and bool(delays) and delays[-1] < NEVER
+        if have_all or time.monotonic() - began > DRAINED:
+            return delays
+        found = len(delays)
+
+
 def _delays(partner: Emsp, first: int, told: _Told) -> list[float]:
     """Return the milliseconds from each event of a partner's sessions until it had that energy, or more."""
     stations = {
@@ -225,9 +238,9 @@ def _delays(partner: Emsp, first: int, told: _Told) -> list[float]:
             got[stations[one.path.rpartition("/")[2]]].append((one.receive_time, 1000 * one.body["kwh"]))
     found = []
     for station in stations.values():
-        for time, energy in told.events[station]:
+        for moment, energy in told.events[station]:
             have = [at for at, reached in got[station] if reached >= energy - 0.01]
-            found.append(1000 * (min(have) - time) if have else NEVER)
+            found.append(1000 * (min(have) - moment) if have else NEVER)
     return found
 
 

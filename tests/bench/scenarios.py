@@ -56,6 +56,9 @@ __all__ = [
     "version_line",
 ]
 
+AT_A_TIME = 32
+"""Stations that are registered at a time."""
+
 
 @dataclass
 class Sut:
@@ -108,10 +111,15 @@ class Sut:
     async def choose_passwords(self, stations: int) -> None:
         """Give that many stations passwords of our own choice, which the core has to hash slowly."""
         chosen = {station_id: secrets.token_urlsafe(15) for station_id in list(self.passwords)[:stations]}
-        async with self.deployment.client() as citrine:
-            for station_id, password in chosen.items():
-                request = SetStationPasswordRequest(station_id=station_id, password=password)
+        limit = asyncio.Semaphore(AT_A_TIME)
+
+        async def choose(citrine: Citrine, station_id: str, password: str) -> None:
+            request = SetStationPasswordRequest(station_id=station_id, password=password)
+            async with limit:
                 await citrine.stations.SetStationPassword(request)
+
+        async with self.deployment.client() as citrine:
+            await asyncio.gather(*(choose(citrine, *each) for each in chosen.items()))
         self.passwords.update(chosen)
 
     async def price(self) -> None:
@@ -166,6 +174,7 @@ async def running(
     profiles: Profiles | None = None,
     say: Callable[[str], None] = print,
     tls: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> AsyncIterator[Sut]:
     """Run cores and one edge on a database of a kind ("sqlite" or "postgresql") and register stations.
 
@@ -178,6 +187,7 @@ async def running(
         say: Tells what is measured.
         tls: Settings of the edge by which stations connect by TLS; `csms.pem` in the directory vouches for it. None:
             they connect without.
+        more: Other settings of cores and edge.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -188,7 +198,7 @@ async def running(
             postgres.start()
             database = postgres.url()
         # New stations are asked for their device models some time after they booted: no part of what is measured.
-        settings: dict[str, Any] = {"log_level": "WARNING", "inventory_delay": "1d", **(tls or {})}
+        settings: dict[str, Any] = {"log_level": "WARNING", "inventory_delay": "1d", **(tls or {}), **more}
         async with deploy(database, directory, cores=cores, **settings) as deployment:
             sut = Sut(deployment, postgres, profiles, say)
             if tls is not None:
@@ -202,7 +212,7 @@ async def running(
 async def _register(citrine: Citrine, stations: int, with_passwords: bool) -> dict[str, str | None]:
     await citrine.tokens.CreateToken(CreateTokenRequest(token=Token(id_token="C0FFEE01", type="ISO14443")))
     passwords: dict[str, str | None] = {}
-    limit = asyncio.Semaphore(32)
+    limit = asyncio.Semaphore(AT_A_TIME)
 
     async def create(station_id: str) -> None:
         station = Station(station_id=station_id, allow_no_password=not with_passwords)

@@ -72,7 +72,7 @@ def test_the_sums_stand_beside_what_the_processes_took() -> None:
     text = render(_results())
 
     assert "At 50/s the curve says" in text
-    assert "`/proc/PID/stat` of all processes 7.0 %" in text
+    assert "the clocks of all processes 7.0 %" in text
     assert _row(text, "50/s")[5] == "7.0"
     assert "2.0 + " in _row(text, "50/s")[6]
 
