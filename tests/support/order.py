@@ -30,6 +30,7 @@ WAITING = {
 """Seconds of each file that starts processes and waits for them, or for timers, by the beginning of its path."""
 
 COMPUTING = {
+    "tests/core/db/test_history_plans.py": 0.2,
     "tests/core/db/test_list_plans.py": 0.5,
     "tests/core/resources/charge_records/test_plans.py": 1.0,
     "tests/core/resources/locations/test_plans.py": 10.0,

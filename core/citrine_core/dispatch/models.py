@@ -28,7 +28,12 @@ class PoisonedMessage(Model):
     """A message that failed by itself, retained in full so that nothing that a station sent is lost."""
 
     __tablename__ = "poisoned_messages"
-    __table_args__ = (Index(None, "tenant_id", "station_id", "id"), Index(None, "tenant_id", "id"))
+    __table_args__ = (
+        Index(None, "tenant_id", "station_id", "id"),
+        Index(None, "tenant_id", "id"),
+        Index("ix_poisoned_messages_kind", "tenant_id", "kind", "id"),
+        Index("ix_poisoned_messages_created", "tenant_id", "create_time", "id"),
+    )
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))

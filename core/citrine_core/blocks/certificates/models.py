@@ -31,6 +31,9 @@ class InstalledCertificate(Model):
         ),
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "fingerprint"),
+        Index("ix_installed_certificates_type", "tenant_id", "certificate_type", "id"),
+        Index("ix_installed_certificates_serial_number", "tenant_id", "serial_number", "id"),
+        Index("ix_installed_certificates_expire_time", "tenant_id", "expire_time", "id"),
     )
 
     id: Mapped[BigId]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Integer, LargeBinary, String, TextClause, text
+from sqlalchemy import Index, Integer, LargeBinary, String, TextClause, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_core.db import BigId, Model, PartialIndex
@@ -18,6 +18,10 @@ class StationEvent(Model):
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
         Index(None, "tenant_id", "event_time", "id"),
+        Index("ix_station_events_station", "tenant_id", "station_id", "event_time", "id"),
+        # OCPP compares names without case.
+        Index("ix_station_events_component", "tenant_id", func.lower(text("component")), "id"),
+        Index("ix_station_events_variable", "tenant_id", func.lower(text("variable")), "id"),
     )
 
     id: Mapped[BigId]

@@ -302,9 +302,9 @@ class LogRepository:
         key = (Run.create_time, Run.station_id, Run.request_id)
         query = _logs(tenant_id)
         if stations is not None:
-            query = query.where(*stations_selected(tenant_id, LogUpload.station_id, stations))
+            query = query.where(*stations_selected(tenant_id, Run.station_id, stations))
         if station_id:
-            query = query.where(LogUpload.station_id == station_id)
+            query = query.where(Run.station_id == station_id)
         return await page.read_rows(self._session, query, *key, descending=True)
 
 

@@ -36,6 +36,10 @@ class DisplayMessage(StationRequest, Model):
             where=_SET,
         ),
         Index(None, "tenant_id", "transaction_id"),
+        Index("ix_display_messages_station", "tenant_id", "station_id", "id"),
+        Index("ix_display_messages_state", "tenant_id", "state", "id"),
+        Index("ix_display_messages_priority", "tenant_id", "priority", "id"),
+        Index("ix_display_messages_shown_in", "tenant_id", "shown_in", "id"),
         PartialIndex("ix_display_messages_of_transaction", "create_time", where=OF_TRANSACTION),
         # The job finds due messages quickly, whatever the number of stored ones.
         Index(None, "state", "end_time"),

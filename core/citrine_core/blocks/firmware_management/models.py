@@ -18,6 +18,8 @@ class FirmwareUpdate(Model):
         Index(None, "tenant_id", "create_time"),
         Index(None, "tenant_id", "state", "create_time"),
         Index(None, "tenant_id", "campaign_id", "station_id"),
+        Index("ix_firmware_updates_station", "tenant_id", "station_id", "create_time"),
+        Index("ix_firmware_updates_campaign", "tenant_id", "campaign_id", "create_time"),
         # The job finds due updates quickly, whatever the number of stored ones.
         Index(None, "deadline_time"),
     )
@@ -70,7 +72,12 @@ class FirmwarePublication(Model):
     """One PublishFirmware and its state."""
 
     __tablename__ = "firmware_publications"
-    __table_args__ = (Index(None, "tenant_id", "create_time"), Index(None, "deadline_time"))
+    __table_args__ = (
+        Index(None, "tenant_id", "create_time"),
+        Index("ix_firmware_publications_station", "tenant_id", "station_id", "create_time"),
+        Index("ix_firmware_publications_state", "tenant_id", "state", "create_time"),
+        Index(None, "deadline_time"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

@@ -228,7 +228,7 @@ class FirmwareRepository:
             conditions += stations_selected(tenant_id, FirmwareUpdate.station_id, stations)
         if campaign_id:
             conditions.append(FirmwareUpdate.campaign_id == campaign_id)
-        return await self._list(FirmwareUpdate, tenant_id, page, station_id, state, *conditions)
+        return await self._list(FirmwareUpdate, tenant_id, page, station_id, state, *conditions, of_few=active_only)
 
     async def list_publications(
         self, tenant_id: str, page: Page, *, station_id: str, state: int, stations: StationSelector | None = None
@@ -246,6 +246,7 @@ class FirmwareRepository:
         station_id: str,
         state: int,
         *conditions: ColumnElement[bool],
+        of_few: bool = False,
     ) -> Listed[Tracked]:
         key = (table.create_time, table.station_id, table.request_id)
         query = select(table).where(table.tenant_id == tenant_id, *conditions)
@@ -253,7 +254,12 @@ class FirmwareRepository:
             query = query.where(table.station_id == station_id)
         if state:
             query = query.where(table.state == state)
-        return await page.read(self._session, query, *key, descending=True)
+        if not of_few:
+            return await page.read(self._session, query, *key, descending=True)
+        # SQLite would go through all of them by an index of this order, to sort the few that are meant no more.
+        order = (func.coalesce(table.create_time, table.create_time), table.station_id, table.request_id)
+        rows = (await self._session.scalars(page.within(query, *order, descending=True))).all()
+        return page.close(rows, lambda row: (row.create_time, row.station_id, row.request_id))
 
     async def list_statuses(
         self, tenant_id: str, page: Page, station_id: str, *, kind: int, request_id: int | None

@@ -15,7 +15,11 @@ class RemoteStart(UsageLimitColumns, Model):
     """One RequestStartTransaction and its state; of several with the same id, the latest."""
 
     __tablename__ = "remote_starts"
-    __table_args__ = (Index(None, "tenant_id", "create_time"), Index(None, "tenant_id", "state", "create_time"))
+    __table_args__ = (
+        Index(None, "tenant_id", "create_time"),
+        Index(None, "tenant_id", "state", "create_time"),
+        Index("ix_remote_starts_station", "tenant_id", "station_id", "create_time"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

@@ -19,6 +19,7 @@ class SecurityEvent(Model):
         Index(None, "tenant_id", "station_id", "id"),
         Index(None, "tenant_id", "type", "id"),
         Index(None, "tenant_id", "event_time", "id"),
+        Index("ix_security_events_station", "tenant_id", "station_id", "event_time", "id"),
     )
 
     id: Mapped[BigId]

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Double, Index, Integer, LargeBinary, SmallInteger, String, false
+from sqlalchemy import Double, Index, Integer, LargeBinary, SmallInteger, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from citrine_core.db import BigId, Model
+from citrine_core.db import BigId, Model, PartialIndex
 
 __all__ = ["Capacity", "ExternalLimit", "Negotiation", "ProfileQuery", "ProfileRecord"]
 
@@ -18,6 +18,8 @@ class ProfileRecord(Model):
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
         Index(None, "tenant_id", "station_id", "profile_id"),
+        Index("ix_charging_profiles_state", "tenant_id", "state", "id"),
+        Index("ix_charging_profiles_transaction", "tenant_id", "transaction_id", "id"),
         # For profiles that expire or end with their transaction.
         Index(None, "state", "valid_to"),
     )
@@ -84,7 +86,11 @@ class ExternalLimit(Model):
     """A limit that an external system imposed on a station (K11 to K14)."""
 
     __tablename__ = "charging_limits"
-    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "tenant_id", "station_id", "id"))
+    __table_args__ = (
+        Index(None, "tenant_id", "id"),
+        Index(None, "tenant_id", "station_id", "id"),
+        PartialIndex("ix_charging_limits_in_force", "tenant_id", "id", where=text("clear_time IS NULL")),
+    )
 
     id: Mapped[BigId]
     tenant_id: Mapped[str] = mapped_column(String(36))
@@ -121,6 +127,7 @@ class Negotiation(Model):
     __table_args__ = (
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
+        Index("ix_charging_negotiations_transaction", "tenant_id", "transaction_id", "id"),
         # For schedules that are due.
         Index(None, "state", "due_time"),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
@@ -37,6 +37,8 @@ _ADD_PROFILES = BulkInsert(_PROFILES, _PROFILE_COLUMNS)
 LARGEST_ID = 2**31 - 1
 
 _ACTIVE = (pb.CHARGING_PROFILE_STATE_WANTED, pb.CHARGING_PROFILE_STATE_ACCEPTED)
+_PASSED_INTO = (pb.CHARGING_PROFILE_STATE_ENDED, pb.CHARGING_PROFILE_STATE_EXPIRED)
+"""States in which a profile is before that is stored."""
 _SENDING = (pb.CHARGING_NEGOTIATION_STATE_PENDING, pb.CHARGING_NEGOTIATION_STATE_SENT)
 _UNFINISHED = (*_SENDING, pb.CHARGING_NEGOTIATION_STATE_AWAITING_CLIENT)
 
@@ -70,6 +72,13 @@ def _state_at(now: datetime) -> ColumnElement[int]:
         (and_(is_active, ProfileRecord.valid_to <= now), pb.CHARGING_PROFILE_STATE_EXPIRED),
         else_=ProfileRecord.state,
     )
+
+
+def _stored_as(query: Select[ProfileRecord, int], state: int, now: datetime, page: Page) -> Select[ProfileRecord, int]:
+    query = query.where(ProfileRecord.state == state)
+    if state in _ACTIVE:
+        query = query.where(_state_at(now) == state)
+    return page.within(query, ProfileRecord.id, descending=True)
 
 
 class ProfileRepository:
@@ -182,7 +191,10 @@ class ProfileRepository:
         profile_id: int | None,
         stations: StationSelector | None = None,
     ) -> Listed[tuple[ProfileRecord, int]]:
-        """Return profiles with their states now, the latest first."""
+        """Return profiles with their states now, the latest first.
+
+        Those stored in the asked state, and the few stored as active that are in it by now, have an index each.
+        """
         query = select(ProfileRecord, _state_at(now)).where(ProfileRecord.tenant_id == tenant_id)
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, ProfileRecord.station_id, stations))
@@ -194,9 +206,15 @@ class ProfileRepository:
             query = query.where(ProfileRecord.transaction_id == transaction_id)
         if profile_id is not None:
             query = query.where(ProfileRecord.profile_id == profile_id)
-        if state:
-            query = query.where(_state_at(now) == state)
-        return await page.read_rows(self._session, query, ProfileRecord.id, descending=True)
+        if not state:
+            return await page.read_rows(self._session, query, ProfileRecord.id, descending=True)
+        found = list(await self._session.execute(_stored_as(query, state, now, page)))
+        if state in _PASSED_INTO:
+            query = query.where(ProfileRecord.state.in_(_ACTIVE), _state_at(now) == state)
+            # SQLite would go through all profiles in this order, to sort the few of these no more.
+            found += await self._session.execute(page.within(query, ProfileRecord.id + 0, descending=True))
+            found.sort(key=lambda row: row[0].id, reverse=True)
+        return page.close(found[: page.size + 1], lambda row: (row[0].id,))
 
     @staticmethod
     def live_since() -> Due:

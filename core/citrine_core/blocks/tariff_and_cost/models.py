@@ -165,6 +165,7 @@ class ReservationCost(Model):
     __tablename__ = "reservation_costs"
     __table_args__ = (
         Index("ix_reservation_costs_start", "tenant_id", "start_time"),
+        Index("ix_reservation_costs_station", "tenant_id", "station_id", "start_time"),
         Index(None, "tenant_id", "id_token_lookup", "start_time"),
     )
 

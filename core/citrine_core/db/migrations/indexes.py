@@ -16,7 +16,10 @@ __all__ = ["LATE", "SUPERSEDED", "create_index", "drop_superseded", "is_late"]
 LATE = "is_late"
 """Attribute of Alembic's configuration: whether something builds what is left to it, once the migrations are done."""
 
-SUPERSEDED = ("ix_tokens_tenant_id_group_id", "ix_transaction_costs_sequence", "ix_tariff_assignments_tariff")
+SUPERSEDED = (
+    *("ix_tokens_tenant_id_group_id", "ix_transaction_costs_sequence", "ix_tariff_assignments_tariff"),
+    "ix_security_profile_upgrades_tenant_id_station_id",
+)
 """Indexes that are dropped once those that replace them are built."""
 
 
@@ -28,13 +31,13 @@ def is_late(table: str) -> bool:
     return bool(connection.scalar(sa.text(f"SELECT EXISTS (SELECT 1 FROM {table})")))
 
 
-def create_index(name: str, table: str, columns: Sequence[str], where: str = "") -> None:
+def create_index(name: str, table: str, columns: Sequence[str | sa.TextClause], where: str = "") -> None:
     """Create an index that a model declares, unless it is left for later.
 
     Args:
         name: Of the index.
         table: Its table.
-        columns: Their names.
+        columns: Their names, or expressions of them.
         where: Condition of the rows that it has; empty: all.
     """
     if not is_late(table):

@@ -24,6 +24,7 @@ class AuditRecord(Model):
         Index(None, "tenant_id", "create_time", "record_id"),
         Index(None, "tenant_id", "caller_id", "record_id"),
         Index(None, "tenant_id", "method", "record_id"),
+        Index("ix_audit_records_object", "tenant_id", "object", "record_id"),
         Index(None, "create_time"),
     )
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_core.db import ANY_TIME, Listed, Page, Span
+from citrine_core.db import ANY_TIME, Listed, Page, Span, begins_with
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.audit.models import AuditCheckpoint, AuditRecord
@@ -55,6 +55,7 @@ class AuditRepository:
         caller_id: str = "",
         method: str = "",
         object_part: str = "",
+        about: str = "",
         times: Span = ANY_TIME,
     ) -> Listed[AuditRecord]:
         """Return records, the latest first.
@@ -64,7 +65,8 @@ class AuditRepository:
             page: Which of them.
             caller_id: Only of this caller. Empty: of all.
             method: Only of this method. Empty: of all.
-            object_part: Only whose object contains it. Empty: all.
+            object_part: Only whose object contains it, which reads all that the other filters leave. Empty: all.
+            about: Only whose object is this, alone or with more behind it. Empty: all.
             times: Only of this time.
         """
         query = select(AuditRecord)
@@ -76,9 +78,17 @@ class AuditRepository:
             query = query.where(AuditRecord.method == method)
         if object_part:
             query = query.where(AuditRecord.object.contains(object_part, autoescape=True))
+        if about:
+            query = query.where(*_about(about))
         row = AuditRecord
-        key = (row.create_time, row.record_id) if times.is_bounded else (row.record_id,)
-        return await page.read(self._session, query.where(*times.of(row.create_time)), *key, descending=True)
+        query = query.where(*times.of(row.create_time))
+        if times.is_bounded:
+            return await page.read(self._session, query, row.create_time, row.record_id, descending=True)
+        if about:
+            # SQLite would go through all records in this order, to sort the few of the object no more.
+            rows = (await self._session.scalars(page.within(query, row.record_id.concat(""), descending=True))).all()
+            return page.close(rows, lambda record: (record.record_id,))
+        return await page.read(self._session, query, row.record_id, descending=True)
 
     async def by_chain(self, after: tuple[str, int], limit: int) -> Sequence[AuditRecord]:
         """Return records of all chains, by chain and number, behind one."""
@@ -145,3 +155,10 @@ class AuditRepository:
                 execution_options={"synchronize_session": False},
             )
         return bool(rows)
+
+
+def _about(beginning: str) -> list[ColumnElement[bool]]:
+    """Return the conditions that an object is this one, alone or with others behind it."""
+    behind = f"{beginning}, "
+    first = func.substr(AuditRecord.object, 1, len(behind))
+    return [begins_with(AuditRecord.object, beginning), or_(AuditRecord.object == beginning, first == behind)]

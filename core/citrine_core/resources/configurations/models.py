@@ -51,7 +51,11 @@ class Provisioning(Model):
     """The progress of a station with its configuration: the next step, or the result."""
 
     __tablename__ = "provisionings"
-    __table_args__ = (Index(None, "next_time"),)
+    __table_args__ = (
+        Index(None, "next_time"),
+        Index("ix_provisionings_state", "tenant_id", "state", "station_id"),
+        Index("ix_provisionings_configuration", "tenant_id", "configuration_id", "station_id"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

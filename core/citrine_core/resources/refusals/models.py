@@ -14,7 +14,13 @@ class RefusalRow(Model):
     """Similar messages of a station that were refused, dropped, mended, tolerated or delayed, counted."""
 
     __tablename__ = "refusals"
-    __table_args__ = (Index(None, "tenant_id", "last_time"), Index(None, "last_time"))
+    __table_args__ = (
+        Index(None, "tenant_id", "last_time"),
+        Index(None, "last_time"),
+        Index("ix_refusals_station", "tenant_id", "station_id", "last_time"),
+        Index("ix_refusals_action", "tenant_id", "action", "last_time"),
+        Index("ix_refusals_outcome", "tenant_id", "outcome", "last_time"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

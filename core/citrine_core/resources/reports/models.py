@@ -17,6 +17,8 @@ class ReportRun(Model):
     __table_args__ = (
         Index(None, "tenant_id", "station_id", "create_time", "request_id"),
         Index(None, "tenant_id", "create_time"),
+        Index("ix_report_runs_kind", "tenant_id", "kind", "create_time"),
+        Index("ix_report_runs_state", "tenant_id", "state", "create_time"),
         Index(None, "state", "active_time"),
         PartialIndex("ix_report_runs_open", "active_time", where=text("finish_time IS NULL")),
     )

@@ -23,6 +23,7 @@ class AuthorizationRecord(Model):
         Index("ix_authorization_records_token", "tenant_id", "id_token_lookup", "decide_time", "id"),
         # Most are accepted, and of a token without a group: the latest of those are found without it.
         PartialIndex("ix_authorization_records_refused", "tenant_id", "decide_time", "id", where=_REFUSED),
+        PartialIndex("ix_authorization_records_status", "tenant_id", "status", "decide_time", "id", where=_REFUSED),
         PartialIndex("ix_authorization_records_group", "tenant_id", "group_id", "decide_time", "id", where=_OF_GROUP),
     )
 

@@ -14,7 +14,11 @@ class FirmwareCampaign(Model):
     """One firmware campaign."""
 
     __tablename__ = "firmware_campaigns"
-    __table_args__ = (Index(None, "tenant_id", "create_time"), Index(None, "state"))
+    __table_args__ = (
+        Index(None, "tenant_id", "create_time"),
+        Index(None, "state"),
+        Index("ix_firmware_campaigns_in_state", "tenant_id", "state", "create_time", "campaign_id"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     campaign_id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -17,6 +17,8 @@ class CertificateOrder(Model):
     __table_args__ = (
         UniqueConstraint("tenant_id", "station_id", "csr_digest", "certificate_type", name="uq_certificate_orders_csr"),
         Index(None, "tenant_id", "order_id"),
+        Index("ix_certificate_orders_station", "tenant_id", "station_id", "order_id"),
+        Index("ix_certificate_orders_state", "tenant_id", "state", "order_id"),
         PartialIndex("ix_certificate_orders_due", "next_time", where=text("next_time IS NOT NULL")),
     )
 
@@ -57,6 +59,7 @@ class IssuedCertificate(Model):
     __tablename__ = "issued_certificates"
     __table_args__ = (
         Index(None, "tenant_id", "valid_from", "fingerprint"),
+        Index("ix_issued_certificates_station", "tenant_id", "station_id", "valid_from", "fingerprint"),
         Index(None, "fingerprint"),
         PartialIndex("ix_issued_certificates_renew", "renew_due_time", where=text("renew_due_time IS NOT NULL")),
     )

@@ -15,7 +15,8 @@ class SecurityProfileUpgradeRow(Model):
 
     __tablename__ = "security_profile_upgrades"
     __table_args__ = (
-        Index(None, "tenant_id", "station_id"),
+        Index("ix_security_profile_upgrades_station", "tenant_id", "station_id", "upgrade_id"),
+        Index("ix_security_profile_upgrades_state", "tenant_id", "state", "upgrade_id"),
         PartialIndex("ix_security_profile_upgrades_due", "next_time", where=text("next_time IS NOT NULL")),
     )
 

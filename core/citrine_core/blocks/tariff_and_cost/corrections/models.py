@@ -18,6 +18,7 @@ class CostCorrection(Model):
         UniqueConstraint("tenant_id", "station_id", "transaction_id", "number", name="uq_cost_corrections_number"),
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "author", "id"),
+        Index("ix_cost_corrections_transaction_id", "tenant_id", "transaction_id", "id"),
         Index(None, "tenant_id", "reason", "id"),
         Index(None, "tenant_id", "create_time", "id"),
         # Of costs that were not known before.

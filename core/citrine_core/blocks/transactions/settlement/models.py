@@ -18,6 +18,7 @@ class SettlementAction(Model):
         Index("ix_settlement_actions_transaction", "tenant_id", "station_id", "transaction_id"),
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "author", "id"),
+        Index("ix_settlement_actions_transaction_id", "tenant_id", "transaction_id", "id"),
         Index(None, "tenant_id", "kind", "id"),
         Index(None, "tenant_id", "create_time", "id"),
     )

@@ -14,7 +14,10 @@ class UnmatchedEnd(Model):
     """One end of a transaction that its station never began here, e.g. of number 0 or -1, or of another CSMS."""
 
     __tablename__ = "unmatched_ends"
-    __table_args__ = (Index(None, "tenant_id", "receive_time"),)
+    __table_args__ = (
+        Index(None, "tenant_id", "receive_time"),
+        Index("ix_unmatched_ends_station", "tenant_id", "station_id", "receive_time"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)
