@@ -68,8 +68,8 @@ class OcpiSettings(BaseModel):
     """Objects on a page of a list at most, which partners read as X-Limit."""
 
     ocpi_delivery_retention: Duration = timedelta(days=7)
-    """How long something is tried to be delivered to a partner who can't be reached, until it is a dead letter. CDRs
-    are tried until the partner has them."""
+    """How long something is tried to be delivered to a partner who can't be reached, until it is a dead letter. CDRs,
+    locations and tariffs are tried until the partner has them."""
 
     ocpi_dead_letter_retention: DurationOrNone = timedelta(days=90)
     """How long dead letters are retained, which name drivers, and the list of what is left out. "none": dead letters

@@ -35,6 +35,7 @@ def _json(row: DeliveryRow) -> dict[str, Any]:
         "partner": row.partner_id,
         "module": row.module,
         "object": row.object_key,
+        "receiver": f"{row.receiver_country}-{row.receiver_party}" if row.receiver_party else "",
         "method": row.method,
         "attempts": row.attempts,
         "create_time": time_text(row.create_time),

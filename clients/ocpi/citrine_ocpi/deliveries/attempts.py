@@ -9,9 +9,9 @@ from citrine_ocpi.deliveries.tables import DeliveryRow
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
 from citrine_ocpi.transport.routing import Routing, TraceIds
-from citrine_ocpi.transport.status import InterfaceRole
+from citrine_ocpi.transport.status import InterfaceRole, Status
 
-__all__ = ["FIRST_PAUSE", "RETAINED", "Attempt", "Outcome", "attempt", "pause_after"]
+__all__ = ["FIRST_PAUSE", "LASTING", "RETAINED", "Attempt", "Outcome", "attempt", "pause_after"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 900.0
 """Seconds until something is tried again: after the first failure, and after many."""
@@ -25,6 +25,9 @@ _OF_ENDPOINTS = frozenset({404, 405, 410, 421})
 
 RETAINED = frozenset({"cdrs"})
 """Modules whose objects are money: they wait until the partner has them, and what it refuses is not removed by time."""
+
+LASTING = RETAINED | {"locations", "tariffs"}
+"""Modules whose objects wait however long a partner is away: of each the newest, of which it would show the old one."""
 
 _OF_SENDERS = frozenset({"chargingprofiles"})
 """Modules by which partners send, and are told at the same side what comes of it."""
@@ -40,6 +43,8 @@ class Outcome(Enum):
     """It would be again."""
     MISPLACED = auto()
     """The partner answers, and does not take it where it has its endpoint: it may succeed later."""
+    UNREACHED = auto()
+    """The hub answers, and does not reach the party behind it: it may succeed later."""
     UNWANTED = auto()
     """The partner has no endpoint for it any more."""
 
@@ -79,7 +84,8 @@ async def attempt(client: PartnerClient, partner: Partner, row: DeliveryRow, now
                     raise
         location = await _send(client, partner, row, row.method, url, row.body)
     except PartnerFailed as error:
-        return Attempt(Outcome.FAILED, str(error), error.retry_after)
+        is_receiver = partner.is_hub and error.status in Status.of_receivers() and bool(row.receiver_party)
+        return Attempt(Outcome.UNREACHED if is_receiver else Outcome.FAILED, str(error), error.retry_after)
     except PartnerRefused as error:
         return Attempt(_outcome_of(row.module, error.http_status), str(error))
     return Attempt(Outcome.DELIVERED, location=location)

@@ -109,6 +109,7 @@ def _row(push: Push, now: datetime) -> dict[str, Any]:
         "body": "" if push.body is None else push.body.model_dump_json(exclude_none=True),
         "changes": json.dumps(push.changes) if push.changes else "",
         "routing": push.routing.headers(),
+        **_receiver(push),
         "correlation_id": push.correlation_id,
         "revision": 0,
         "attempts": 0,
@@ -119,6 +120,16 @@ def _row(push: Push, now: datetime) -> dict[str, Any]:
     }
 
 
+def _receiver(push: Push) -> dict[str, str]:
+    party = push.routing.receiver
+    # Headers of partners, to whom results go, may say anything.
+    is_party = party is not None and (len(party.country_code), len(party.party_id)) == (2, 3)
+    return {
+        "receiver_country": party.country_code if party is not None and is_party else "",
+        "receiver_party": party.party_id if party is not None and is_party else "",
+    }
+
+
 def _replace(row: DeliveryRow, push: Push, now: datetime) -> None:
     if row.method == push.method == "POST":
         return
@@ -126,6 +137,8 @@ def _replace(row: DeliveryRow, push: Push, now: datetime) -> None:
     known = json.loads(row.changes) if row.changes and not row.attempts and not is_under_way else {}
     changes = merged(known, push.changes)
     row.method, row.path, row.routing = push.method, push.path, push.routing.headers()
+    for name, value in _receiver(push).items():
+        setattr(row, name, value)
     row.body = "" if push.body is None else push.body.model_dump_json(exclude_none=True)
     row.changes = json.dumps(changes) if changes else ""
     row.correlation_id, row.expire_time = push.correlation_id, push.expire_time

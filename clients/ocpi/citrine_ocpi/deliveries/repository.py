@@ -1,22 +1,51 @@
 """What is asked of the tables of deliveries, and written to them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from citrine_ocpi.db.inserts import insert_missing, parts
 from citrine_ocpi.deliveries.attempts import RETAINED
-from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow
+from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow, UnreachedRow
+from citrine_ocpi.partners.hub_clients import UNREACHED, HubClientRow
 from citrine_ocpi.partners.tables import PartnerRow
+from citrine_ocpi.transport.routing import Party
 
 __all__ = ["DeliveryRepository"]
 
 
 _IS_WAITING = DeliveryRow.dead_time.is_(None)
+
+
+def _is_to(row: type[UnreachedRow] | type[HubClientRow]) -> ColumnElement[bool]:
+    """Return the condition that a delivery is for a party."""
+    return and_(
+        row.partner_id == DeliveryRow.partner_id,
+        row.country_code == DeliveryRow.receiver_country,
+        row.party_id == DeliveryRow.receiver_party,
+    )
+
+
+def _is_reached(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that the party that a delivery is for may be reached: its hub has not said otherwise."""
+    is_away = exists().where(_is_to(HubClientRow), HubClientRow.status.in_(UNREACHED))
+    return ~is_away & ~exists().where(_is_to(UnreachedRow), UnreachedRow.open_time > now)
+
+
+def _is_behind_probe() -> ColumnElement[bool]:
+    """Return the condition that a delivery waits for another one to find out whether its receiver is reached again."""
+    ahead = aliased(DeliveryRow)
+    return exists().where(_is_to(UnreachedRow)) & exists().where(
+        ahead.partner_id == DeliveryRow.partner_id,
+        ahead.receiver_country == DeliveryRow.receiver_country,
+        ahead.receiver_party == DeliveryRow.receiver_party,
+        ahead.delivery_id < DeliveryRow.delivery_id,
+        ahead.dead_time.is_(None),
+    )
 
 
 def _is_free(row: type[DeliveryRow], now: datetime) -> ColumnElement[bool]:
@@ -62,12 +91,15 @@ class DeliveryRepository:
                 PartnerRow.version.is_not(None),
                 PartnerRow.suspend_time.is_(None),
                 or_(CircuitRow.open_time.is_(None), CircuitRow.open_time <= now),
+                or_(PartnerRow.hub_consent_time.is_(None), _is_reached(now)),
             )
             .distinct()
         )
         return (await self._session.scalars(query)).all()
 
-    async def claim(self, partner_id: str, limit: int, now: datetime, until: datetime) -> Sequence[DeliveryRow]:
+    async def claim(
+        self, partner_id: str, limit: int, now: datetime, until: datetime, *, is_hub: bool = False
+    ) -> Sequence[DeliveryRow]:
         """Return what is due for a partner, the first of each order, which nobody else sends until a time."""
         before = aliased(DeliveryRow)
         is_behind = exists().where(
@@ -84,6 +116,7 @@ class DeliveryRepository:
                 DeliveryRow.due_time <= now,
                 _is_free(DeliveryRow, now),
                 ~is_behind,
+                *([_is_reached(now), ~_is_behind_probe()] if is_hub else []),
             )
             .order_by(DeliveryRow.due_time, DeliveryRow.delivery_id)
             .limit(limit)
@@ -118,6 +151,41 @@ class DeliveryRepository:
     async def circuit(self, partner_id: str) -> CircuitRow | None:
         """Return how well a partner is reached. None: nothing failed yet."""
         return await self._session.get(CircuitRow, partner_id, with_for_update=True)
+
+    async def unreached(self, partner_id: str) -> Mapping[Party, UnreachedRow]:
+        """Return the parties behind a hub that it did not reach last."""
+        rows = await self._session.scalars(select(UnreachedRow).where(UnreachedRow.partner_id == partner_id))
+        return {Party(row.country_code, row.party_id): row for row in rows}
+
+    def add_unreached(self, row: UnreachedRow) -> None:
+        """Add a party behind a hub that it did not reach."""
+        self._session.add(row)
+
+    async def remove_unreached(self, row: UnreachedRow) -> None:
+        """Remove a party behind a hub that it reaches again."""
+        await self._session.delete(row)
+
+    async def begin_anew(self, partner_id: str, now: datetime, receiver: Party | None = None) -> None:
+        """Have what waits for a partner, or for a party behind it, be sent at once, as if nothing had failed before.
+
+        Args:
+            partner_id: Of the partner, who is there again.
+            now: The time.
+            receiver: Only what is for this party behind it.
+        """
+        own = [DeliveryRow.partner_id == partner_id, _IS_WAITING]
+        failed = [UnreachedRow.partner_id == partner_id]
+        if receiver is not None:
+            own += [
+                DeliveryRow.receiver_country == receiver.country_code,
+                DeliveryRow.receiver_party == receiver.party_id,
+            ]
+            failed += [UnreachedRow.country_code == receiver.country_code, UnreachedRow.party_id == receiver.party_id]
+        else:
+            await self._session.execute(delete(CircuitRow).where(CircuitRow.partner_id == partner_id))
+        await self._session.execute(delete(UnreachedRow).where(*failed))
+        again = update(DeliveryRow).where(*own).values(create_time=now, due_time=now, attempts=0)
+        await self._session.execute(again.execution_options(synchronize_session=False))
 
     def add_circuit(self, row: CircuitRow) -> None:
         """Add how well a partner is reached."""

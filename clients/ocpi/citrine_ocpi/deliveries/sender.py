@@ -9,10 +9,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
-from citrine_ocpi.deliveries.attempts import RETAINED, Attempt, Outcome, attempt, pause_after
+from citrine_ocpi.deliveries.attempts import LASTING, Attempt, Outcome, attempt, pause_after
 from citrine_ocpi.deliveries.outbox import Outbox
 from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.deliveries.tables import CircuitRow, DeliveryRow
+from citrine_ocpi.deliveries.unreached import store_unreached
 from citrine_ocpi.metrics import Metrics
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.partners import Partners
@@ -131,11 +132,12 @@ class Sender:
                 return False
             # After failures one of them finds out whether it is there again.
             is_probe = circuit is not None and circuit.failures >= FAILURES_TO_OPEN
-            rows = await repository.claim(partner_id, 1 if is_probe else AT_A_TIME, now, until)
+            limit = 1 if is_probe else AT_A_TIME
+            rows = await repository.claim(partner_id, limit, now, until, is_hub=partner.is_hub)
         if not rows:
             return False
         results = await asyncio.gather(*(self._attempt(partner, row) for row in rows))
-        await self._store(partner_id, [*zip(rows, results, strict=True)], until)
+        await self._store(partner, [*zip(rows, results, strict=True)], until)
         return True
 
     async def _attempt(self, partner: Partner, row: DeliveryRow) -> Attempt:
@@ -145,11 +147,13 @@ class Sender:
             _logger.exception("an attempt failed", extra={"partner": partner.partner_id, "object": row.object_key})
             return Attempt(Outcome.FAILED, f"internal error: {type(error).__name__}")
 
-    async def _store(self, partner_id: str, done: Sequence[tuple[DeliveryRow, Attempt]], until: datetime) -> None:
-        now = self._clock()
+    async def _store(self, partner: Partner, done: Sequence[tuple[DeliveryRow, Attempt]], until: datetime) -> None:
+        partner_id, now = partner.partner_id, self._clock()
         async with self._database.writing() as session:
             repository = DeliveryRepository(session)
             is_over = (Outcome.DELIVERED, Outcome.UNWANTED)
+            if partner.is_hub:
+                done = await store_unreached(repository, partner_id, done, now)
             await self._finish([(row, result) for row, result in done if result.outcome in is_over], repository, until)
             for row, result in done:
                 if result.outcome not in is_over:
@@ -184,7 +188,7 @@ class Sender:
     ) -> None:
         """Store what became of an attempt after which another one is needed, or none is of use."""
         outcome = "retried"
-        is_late = row.module not in RETAINED and now - row.create_time > self._retention
+        is_late = row.module not in LASTING and now - row.create_time > self._retention
         if result.outcome is Outcome.REFUSED or is_late:
             outcome = "dead"
             _logger.warning(

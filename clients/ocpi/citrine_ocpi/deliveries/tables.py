@@ -1,4 +1,4 @@
-"""Tables of what waits for partners, and of how well they are reached."""
+"""Tables of what waits for partners, and of how well they, and the parties behind them, are reached."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_ocpi.db import BigId, Table
 
-__all__ = ["CircuitRow", "DeliveryRow"]
+__all__ = ["CircuitRow", "DeliveryRow", "UnreachedRow"]
 
 
 class DeliveryRow(Table):
@@ -52,6 +52,9 @@ class DeliveryRow(Table):
     """What of it the partner has not got. Empty: it gets the whole."""
     routing: Mapped[dict[str, Any]]
     """Headers that say who it is from and for."""
+    receiver_country: Mapped[str] = mapped_column(String(2), default="", server_default=text("''"))
+    """Country of the party that it is for. Empty: it is for no party in particular."""
+    receiver_party: Mapped[str] = mapped_column(String(3), default="", server_default=text("''"))
     correlation_id: Mapped[str] = mapped_column(String(64))
     revision: Mapped[int]
     """Counts how often it was replaced."""
@@ -67,6 +70,21 @@ class DeliveryRow(Table):
     """When it was given up. None: it was not."""
     problem: Mapped[str] = mapped_column(Text)
     """Why the last attempt failed."""
+
+
+class UnreachedRow(Table):
+    """A party behind a hub that the hub did not reach when something was sent for it last."""
+
+    __tablename__ = "unreached_receivers"
+
+    partner_id: Mapped[str] = mapped_column(ForeignKey("partners.partner_id", ondelete="CASCADE"), primary_key=True)
+    """The hub."""
+    country_code: Mapped[str] = mapped_column(String(2), primary_key=True)
+    party_id: Mapped[str] = mapped_column(String(3), primary_key=True)
+    failures: Mapped[int]
+    """In a row."""
+    open_time: Mapped[datetime]
+    """Until when nothing is sent to it; then one delivery finds out whether it is reached."""
 
 
 class CircuitRow(Table):

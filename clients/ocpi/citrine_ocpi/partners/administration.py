@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
+from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.encryption import TokenCipher
 from citrine_ocpi.ids import new_credentials_token
 from citrine_ocpi.partner import OwnParty, Partner
@@ -207,6 +208,9 @@ class Administration:
         async with self._database.writing() as session:
             row = await PartnerRepository(session).find(partner_id)
             if row is not None:
+                if row.suspend_time is not None and not is_suspended:
+                    # That it could not be sent meanwhile counts for nothing.
+                    await DeliveryRepository(session).begin_anew(partner_id, self._clock())
                 row.suspend_time = (row.suspend_time or self._clock()) if is_suspended else None
 
     async def remove(self, partner_id: str, *, is_notified: bool = True) -> str:

@@ -54,8 +54,8 @@ class HubClientRepository:
         """Return a party behind a hub."""
         return await self._session.get(HubClientRow, (partner_id, party.country_code, party.party_id))
 
-    async def store(self, partner_id: str, party: Party, role: str, status: str, time: datetime, now: datetime) -> None:
-        """Store what a hub says of a party, unless something newer is known."""
+    async def store(self, partner_id: str, party: Party, role: str, status: str, time: datetime, now: datetime) -> bool:
+        """Store what a hub says of a party, unless something newer is known. Return whether it is there again."""
         row = await self.find(partner_id, party)
         if row is None:
             row = HubClientRow(
@@ -63,8 +63,10 @@ class HubClientRepository:
             )
             self._session.add(row)
         elif row.update_time > time:
-            return
+            return False
+        is_back = row.status in UNREACHED and status not in UNREACHED
         row.role, row.status, row.update_time = role, status, time
+        return is_back
 
     async def hubs_of(self, parties: Collection[Party]) -> dict[Party, str]:
         """Return which hubs parties are behind, of those that a hub has not said to have left."""

@@ -56,10 +56,12 @@ class PartnerFailed(Exception):
     Attributes:
         retry_after: Seconds until when it wants no request. 0: it does not say.
         is_uncertain: Whether it may have done what was asked.
+        status: Of OCPI. 0: it said none.
     """
 
-    def __init__(self, text: str, *, retry_after: float = 0.0, is_uncertain: bool = False) -> None:
+    def __init__(self, text: str, *, retry_after: float = 0.0, is_uncertain: bool = False, status: int = 0) -> None:
         super().__init__(text)
+        self.status = status
         self.retry_after = retry_after
         self.is_uncertain = is_uncertain
 
@@ -318,8 +320,9 @@ def _answer(response: httpx2.Response, content: bytes) -> Answer:
             raise PartnerRefused(f"HTTP {code}", code) from None
         raise PartnerFailed(str(error), is_uncertain=True) from None
     said = f"HTTP {code}, {envelope.status} {envelope.message}".strip()
-    if code >= 500 or code in _RETRIED or (200 <= code < 300 and envelope.status >= 3000):
-        raise PartnerFailed(said, retry_after=_retry_after(response))
+    is_of_receiver = envelope.status in Status.of_receivers()
+    if code >= 500 or code in _RETRIED or is_of_receiver or (200 <= code < 300 and envelope.status >= 3000):
+        raise PartnerFailed(said, retry_after=_retry_after(response), status=envelope.status)
     if not 200 <= code < 300 or not Status.is_success(envelope.status):
         raise PartnerRefused(said, code, envelope.status)
     return Answer(code, envelope.data, envelope.status, envelope.message, response.headers)

@@ -48,6 +48,11 @@ class Status(IntEnum):
     HUB_CONNECTION_PROBLEM = 4003
 
     @classmethod
+    def of_receivers(cls) -> "frozenset[Status]":
+        """Return what a hub says of the party that a request is for, and of nobody else."""
+        return frozenset({cls.UNKNOWN_RECEIVER, cls.HUB_TIMEOUT, cls.HUB_CONNECTION_PROBLEM})
+
+    @classmethod
     def is_success(cls, code: int) -> bool:
         """Return whether a code, which may be a custom one, says that all was done."""
         return 1000 <= code < 2000

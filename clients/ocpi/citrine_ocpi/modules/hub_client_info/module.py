@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.encryption import EncryptionKeyError
 from citrine_ocpi.feed import Listener
 from citrine_ocpi.models import v2_2_1, v2_3_0, written_time
@@ -98,10 +99,11 @@ class HubClientInfoModule:
             repository = HubClientRepository(session)
             for info in infos:
                 # We are behind it ourselves.
-                if (party := _party_of(info)) not in own:
-                    await repository.store(
-                        hub.partner_id, party, info.role[:20], info.status[:20], info.last_updated, now
-                    )
+                if (party := _party_of(info)) not in own and await repository.store(
+                    hub.partner_id, party, info.role[:20], info.status[:20], info.last_updated, now
+                ):
+                    await DeliveryRepository(session).begin_anew(hub.partner_id, now, party)
+        self._services.outbox.filled.set()
 
     # What is asked of hubs.
 
