@@ -28,7 +28,7 @@ Subscribe = UnaryStreamMultiCallable[SubscribeRequest, SubscribeResponse]
 
 
 class ChangedItem(Protocol):
-    """What a list by the time of a change has: tokens, locations, EVSEs."""
+    """What a list by the time of a change has: tokens, locations, stations, remote starts and others."""
 
     @property
     def update_time(self) -> Timestamp:

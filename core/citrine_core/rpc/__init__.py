@@ -4,6 +4,7 @@ from citrine_core.rpc.access import Access, Authenticator, Identity
 from citrine_core.rpc.caller import Caller, acting_as, caller, current_tenant, system_caller
 from citrine_core.rpc.etags import check_etag, etag_of
 from citrine_core.rpc.fields import (
+    changed_span,
     check_count,
     check_length,
     check_pattern,
@@ -30,6 +31,7 @@ __all__ = [
     "apply_mask",
     "build_server",
     "caller",
+    "changed_span",
     "check_count",
     "check_etag",
     "check_length",

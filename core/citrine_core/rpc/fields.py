@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sized
 from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,6 +14,7 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.times import set_time
 
 __all__ = [
+    "changed_span",
     "check_count",
     "check_length",
     "check_pattern",
@@ -95,6 +97,20 @@ def span_of(times: TimeRange) -> Span:
     return Span(
         time_or_none(times.start, is_set=times.HasField("start")), time_or_none(times.end, is_set=times.HasField("end"))
     )
+
+
+class _ByChange(Protocol):
+    """A request of a list that may be asked for by the time of the last change."""
+
+    @property
+    def update_time(self) -> TimeRange: ...
+
+    def HasField(self, field_name: Literal["update_time"], /) -> bool: ...
+
+
+def changed_span(request: _ByChange) -> Span | None:
+    """Return the time of the changes that a list is asked for; None: it is not asked for by change."""
+    return span_of(request.update_time) if request.HasField("update_time") else None
 
 
 def to_timestamp(time: datetime | None) -> Timestamp | None:

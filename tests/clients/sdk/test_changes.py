@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1.charge_records_pb2 import ChargeRecord, ListChargeRecordsRequest, ListChargeRecordsResponse
-from citrine.api.v1.stations_pb2 import ListStationsRequest
+from citrine.api.v1.stations_pb2 import ListStationGroupsRequest
 from citrine.api.v1.tokens_pb2 import ListTokensRequest, ListTokensResponse, Token
 from citrine.events.v1.events_pb2 import ChargeRecordMade, Event, TokenChanged
 from citrine.events.v1.events_service_pb2 import SubscribeRequest, SubscribeResponse
@@ -163,12 +163,12 @@ async def test_what_changes_at_the_same_time_comes_once_each(core: ScriptedCore)
 
 async def test_a_list_without_times_of_change_is_refused(core: ScriptedCore, stream: Stream) -> None:
     async with Citrine(core.address, key="secret") as citrine:
-        request = ListStationsRequest()
+        request = ListStationGroupsRequest()
         followed = citrine.follow_updates(
-            citrine.stations.ListStations,
+            citrine.stations.ListStationGroups,
             request,
-            lambda page: page.stations,  # type: ignore[type-var]
+            lambda page: page.groups,  # type: ignore[type-var]
             ["station_changed"],
         )
-        with pytest.raises(TypeError, match="ListStationsRequest"):
+        with pytest.raises(TypeError, match="ListStationGroupsRequest"):
             await anext(followed)

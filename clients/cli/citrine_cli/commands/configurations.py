@@ -26,6 +26,7 @@ from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.station_configuration import Everything, MayReset, drift_row
 from citrine_cli.consent import Yes, ask_consent
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.filters import ChangedOption, changed_since
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, labels_of, station_selector
 from citrine_cli.targets import choice
 from citrine_words.enums import words_of
@@ -214,9 +215,10 @@ def _selector_word(selector: ConfigurationSelector) -> str:
     return " ".join([hardware, *places, *labels])
 
 
-async def list_configurations(client: Client, limit: Limit = 0) -> None:
+async def list_configurations(client: Client, changed: ChangedOption = "", limit: Limit = 0) -> None:
     """List the configurations."""
-    pages = collect(client.citrine.configurations.ListConfigurations, ListConfigurationsRequest(), limit)
+    request = ListConfigurationsRequest(update_time=changed_since(changed))
+    pages = collect(client.citrine.configurations.ListConfigurations, request, limit)
     found = [each async for page in pages for each in page.configurations]
     if client.out.as_json:
         client.out.messages(found)

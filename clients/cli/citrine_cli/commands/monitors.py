@@ -10,6 +10,7 @@ from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
 from citrine_cli.errors import CliError
+from citrine_cli.filters import ChangedOption, changed_since
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, choice, show_answer, target
 from citrine_words.values import parse_span
@@ -205,6 +206,8 @@ async def list_alerts(
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
+    changed: ChangedOption = "",
+    cleared: Annotated[bool, typer.Option("--all", help="With --changed-since: also those that were cleared.")] = False,
     limit: Limit = 0,
 ) -> None:
     """List values that are beyond their thresholds."""
@@ -214,15 +217,22 @@ async def list_alerts(
         variable=variable,
         acknowledged=acknowledged,
         stations=station_selector(location, group, label),
+        update_time=changed_since(changed),
+        include_cleared=cleared,
     )
     pages = collect(client.citrine.diagnostics.ListAlerts, request, limit)
     alerts = [alert async for page in pages for alert in page.alerts]
     if client.out.as_json:
         client.out.messages(alerts)
         return
-    rows = ([alert.station_id, *_event_row(alert.event), alert.acknowledged_by] for alert in alerts)
+    rows = ([alert.station_id, *_event_row(alert.event), *_ends(alert, cleared)] for alert in alerts)
     columns = ["station", "time", "variable", "value", "trigger", "code", "acknowledged by"]
+    columns += ["cleared"] if cleared else []
     client.out.table(columns, rows, empty="no alerts")
+
+
+def _ends(alert: pb.Alert, shows_cleared: bool) -> list[str]:
+    return [alert.acknowledged_by, "yes" if alert.cleared else "no"] if shows_cleared else [alert.acknowledged_by]
 
 
 async def acknowledge_alert(

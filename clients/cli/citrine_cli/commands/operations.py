@@ -13,7 +13,7 @@ from citrine.ocpp.codec import CodecError, decode
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.station_list import CONNECTIONS
 from citrine_cli.errors import CliError, UsageError, one_line
-from citrine_cli.filters import FromOption, ToOption, range_of
+from citrine_cli.filters import ChangedOption, FromOption, ToOption, changed_since, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import with_operation
 from citrine_cli.progress import progress_line
@@ -147,12 +147,14 @@ async def list_operations(
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
+    changed: ChangedOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List operations, the latest first."""
     request = pb.ListOperationsRequest(
         state=choice("--state", _STATES, state) if state else pb.OPERATION_STATE_UNSPECIFIED,
         create_time=range_of(begin, end),
+        update_time=changed_since(changed),
     )
     pages = collect(client.citrine.operations.ListOperations, request, limit)
     operations = [operation async for page in pages for operation in page.operations]

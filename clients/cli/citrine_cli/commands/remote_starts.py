@@ -12,7 +12,7 @@ from citrine.api.v1.remote_control_pb2 import (
 )
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED
 from citrine_cli.client import Client, collect
-from citrine_cli.filters import FromOption, ToOption, range_of
+from citrine_cli.filters import ChangedOption, FromOption, ToOption, changed_since, range_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_words.cells import PrefixId
@@ -30,6 +30,7 @@ async def list_starts(
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_START_STATES)} ones.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
+    changed: ChangedOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -41,6 +42,7 @@ async def list_starts(
         state=choice("--state", _START_STATES, state) if state else REMOTE_START_STATE_UNSPECIFIED,
         create_time=range_of(begin, end),
         stations=station_selector(location, group, label),
+        update_time=changed_since(changed),
     )
     pages = collect(client.citrine.remote_control.ListRemoteStarts, request, limit)
     starts = [start async for page in pages for start in page.remote_starts]

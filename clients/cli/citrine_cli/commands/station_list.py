@@ -6,6 +6,7 @@ import typer
 
 from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_UNSPECIFIED,
+    STATION_ORDER_UNSPECIFIED,
     ListStationsRequest,
     Station,
     StationConnection,
@@ -13,6 +14,7 @@ from citrine.api.v1.stations_pb2 import (
 )
 from citrine.ocpp.v2.provisioning_pb2 import RegistrationStatusEnum
 from citrine_cli.client import Client, collect
+from citrine_cli.filters import ChangedOption, changed_since
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_words.cells import NOTHING
@@ -52,6 +54,7 @@ async def list_stations(
     label: WithLabel = None,
     order: Annotated[str, typer.Option("--order", metavar="ORDER", help=f"By {', '.join(_ORDERS)}.")] = "id",
     descending: Annotated[bool, typer.Option("--descending", help="The other way round.")] = False,
+    changed: ChangedOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List the stations."""
@@ -67,8 +70,10 @@ async def list_stations(
         registration=choice("--registration", _REGISTRATIONS, registration) if registration else None,
         faulted_only=faulted,
         stations=station_selector(location, group, label),
-        order=choice("--order", _ORDERS, order),
+        # By id is what no order means, and the only one that a list by change is not refused with.
+        order=STATION_ORDER_UNSPECIFIED if order == "id" else choice("--order", _ORDERS, order),
         descending=descending,
+        update_time=changed_since(changed),
     )
     pages = collect(client.citrine.stations.ListStations, request, limit)
     stations = [station async for page in pages for station in page.stations]

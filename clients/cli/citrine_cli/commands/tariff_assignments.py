@@ -17,6 +17,7 @@ from citrine.ocpp.v2 import types_pb2
 from citrine_cli.assignment_order import applying_of, rivals_of
 from citrine_cli.client import Client, Limit, collect
 from citrine_cli.errors import CliError
+from citrine_cli.filters import ChangedOption, changed_since
 from citrine_cli.named_things import check_station, check_token
 from citrine_cli.prefixes import with_assignment
 from citrine_cli.station_selectors import labels_of
@@ -137,6 +138,7 @@ async def list_assignments(
     group: Annotated[str, typer.Option("--group", metavar="G", help="Only for this group of tokens.")] = "",
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only for this token.")] = "",
     include_ended: Annotated[bool, typer.Option("--all", help="Also those that ended.")] = False,
+    changed: ChangedOption = "",
     limit: Limit = 0,
 ) -> None:
     """List to whom, where and when tariffs apply."""
@@ -149,6 +151,7 @@ async def list_assignments(
         group_id=group,
         id_token=id_token,
         include_ended=include_ended,
+        update_time=changed_since(changed),
     )
     pages = collect(client.citrine.tariffs.ListTariffAssignments, request, limit)
     found = [one async for page in pages for one in page.assignments]

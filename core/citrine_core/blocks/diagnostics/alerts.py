@@ -1,26 +1,25 @@
 """Changes of alerts that stations do not report: a monitor is removed, or an operator acknowledges an alert."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 
 from citrine.events.v1.events_pb2 import AlertChanged, Event
 from citrine.ocpp.v2.diagnostics_pb2 import EventData
 from citrine_core.blocks.diagnostics.models import Alert
 from citrine_core.blocks.diagnostics.repository import StationEventRepository
+from citrine_core.clock import Clock
 from citrine_core.db import UnitOfWork
+from citrine_core.db.changes import change_time
 from citrine_core.errors import NotFound
 
 __all__ = ["acknowledge_alerts", "clear_alerts"]
 
 
-async def clear_alerts(
-    work: UnitOfWork, tenant_id: str, station_id: str, monitor_ids: Collection[int], now: datetime
-) -> None:
+async def clear_alerts(work: UnitOfWork, tenant_id: str, station_id: str, monitor_ids: Collection[int]) -> None:
     """Clear the open alerts of removed monitors: the station will not report that their values are normal again."""
     if not monitor_ids:
         return
     events = StationEventRepository(work.session)
-    for row in await events.clear_alerts(tenant_id, station_id, monitor_ids, now):
+    for row in await events.clear_alerts(tenant_id, station_id, monitor_ids):
         work.emit(_changed(row, AlertChanged.STATE_MONITOR_REMOVED))
 
 
@@ -34,7 +33,7 @@ async def acknowledge_alerts(
     monitor_id: int | None,
     who: str,
     note: str,
-    now: datetime,
+    clock: Clock,
 ) -> Sequence[Alert]:
     """Acknowledge the open alerts of a variable, and return them.
 
@@ -47,7 +46,7 @@ async def acknowledge_alerts(
         monitor_id: Acknowledge only the alert of this monitor. None: all alerts of the variable.
         who: Name of the caller.
         note: Note of the caller.
-        now: The current time.
+        clock: The core's clock.
 
     Raises:
         NotFound: When there is no open alert of the variable.
@@ -57,8 +56,10 @@ async def acknowledge_alerts(
     )
     if not rows:
         raise NotFound("open alert", f"of {component}.{variable} at {station_id}")
+    now = await change_time(work.session, clock)
     for row in rows:
-        row.acknowledge_time, row.acknowledged_by, row.acknowledge_note = now, who[:100], note
+        row.acknowledge_time = row.update_time = now
+        row.acknowledged_by, row.acknowledge_note = who[:100], note
         work.emit(_changed(row, AlertChanged.STATE_ACKNOWLEDGED))
     return rows
 

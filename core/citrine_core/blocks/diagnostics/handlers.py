@@ -40,7 +40,7 @@ class DiagnosticsHandlers:
         if rows:
             await events.add_all(rows)
         boot_times = await find_boot_times(work.session, calls[0].tenant_id, {call.station_id for call in calls})
-        await events.put_alerts(_alert_rows(calls, boot_times, now))
+        await events.put_alerts(_alert_rows(calls, boot_times))
         reports = [
             report
             for call in calls
@@ -108,7 +108,7 @@ def _is_alert(event: ocpp.EventData) -> bool:
 
 
 def _alert_rows(
-    calls: Iterable[Call[ocpp.NotifyEventRequest]], boot_times: Mapping[str, datetime | None], now: datetime
+    calls: Iterable[Call[ocpp.NotifyEventRequest]], boot_times: Mapping[str, datetime | None]
 ) -> list[dict[str, Any]]:
     """Return the newest alert of each monitored value, which may be cleared (N07.FR.02)."""
     newest: dict[AlertKey, dict[str, Any]] = {}
@@ -126,7 +126,6 @@ def _alert_rows(
                     "event_time": time,
                     "order_time": order_time,
                     "event": event.SerializeToString(),
-                    "update_time": now,
                 }
     # All transactions write in the same order, so that two can't deadlock.
     return [newest[key] for key in sorted(newest)]

@@ -51,6 +51,11 @@ class Alert(Model):
             *("variable", "variable_instance", "monitor_id"),
             where=text("NOT is_cleared"),
         ),
+        Index(
+            "ix_alerts_changed",
+            *("tenant_id", "update_time", "station_id", "component", "component_instance", "evse_id", "connector_id"),
+            *("variable", "variable_instance", "monitor_id"),
+        ),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -71,6 +76,7 @@ class Alert(Model):
     event: Mapped[bytes] = mapped_column(LargeBinary)
     """Serialised citrine.ocpp.v2.EventData."""
     update_time: Mapped[datetime]
+    """When it was stored, acknowledged or cleared."""
     acknowledge_time: Mapped[datetime | None]
     """When an operator acknowledged it. None: nobody did since it was last reported."""
     acknowledged_by: Mapped[str | None] = mapped_column(String(100))

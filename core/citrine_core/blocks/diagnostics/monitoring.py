@@ -108,7 +108,7 @@ class MonitoringHandlers:
         gone = [result.id for result in answered.response.clear_monitoring_result if result.status in _GONE]
         if gone:
             await MonitorRepository(work.session).remove(answered.tenant_id, answered.station_id, gone)
-            await clear_alerts(work, answered.tenant_id, answered.station_id, gone, answered.receive_time)
+            await clear_alerts(work, answered.tenant_id, answered.station_id, gone)
 
     @handles_answer(ocpp.SetMonitoringBaseResponse)
     async def base_set(
@@ -122,7 +122,7 @@ class MonitoringHandlers:
         await monitors.set_monitoring(*key, base=base, base_time=answered.receive_time)
         if base != ocpp.MONITORING_BASE_ENUM_ALL:
             gone = await monitors.remove_soft(*key, only_set=base == ocpp.MONITORING_BASE_ENUM_FACTORY_DEFAULT)
-            await clear_alerts(work, *key, gone, answered.receive_time)
+            await clear_alerts(work, *key, gone)
 
     @handles_answer(ocpp.SetMonitoringLevelResponse)
     async def level_set(
@@ -212,4 +212,4 @@ async def _forget_unreported(work: UnitOfWork, calls: Sequence[Call[ocpp.NotifyM
         if run.state == ReportState.REPORT_STATE_COMPLETE:
             since = min(agreed[key], run.start_time or agreed[key])
             gone = await monitors.remove_before(tenant_id, key[0], since)
-            await clear_alerts(work, tenant_id, key[0], gone, run.update_time or since)
+            await clear_alerts(work, tenant_id, key[0], gone)

@@ -24,6 +24,7 @@ def alert_to_proto(row: Alert) -> pb.Alert:
         event=ocpp.EventData.FromString(row.event),
         acknowledged_by=row.acknowledged_by or "",
         acknowledge_note=row.acknowledge_note or "",
+        cleared=row.is_cleared,
     )
     shown.update_time.FromDatetime(row.update_time)
     if row.acknowledge_time is not None:

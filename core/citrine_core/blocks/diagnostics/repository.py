@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
+from citrine_core.clock import utc_now
 from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
 from citrine_core.db.bulk import BulkInsert, BulkUpsert, given
+from citrine_core.db.changes import change_time, changed_within
 from citrine_core.db.numbered import get_numbered
 from citrine_core.errors import NotFound
 from citrine_core.resources.reports import ReportKind, ReportRun
@@ -74,8 +76,10 @@ class StationEventRepository:
         await _ADD_EVENTS.execute_mappings(self._session, rows)
 
     async def put_alerts(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Store rows of `alerts`, at most one of a key, unless the stored one has a later order_time."""
-        await _PUT_ALERTS.execute_mappings(self._session, rows)
+        """Store rows of `alerts` that changed now, at most one of a key; a stored one of a later order_time stays."""
+        if rows:
+            changed = await change_time(self._session, utc_now)
+            await _PUT_ALERTS.execute_mappings(self._session, [{**row, "update_time": changed} for row in rows])
 
     async def get(self, tenant_id: str, number: str) -> StationEvent:
         """Return one of them.
@@ -127,8 +131,10 @@ class StationEventRepository:
         variable: str = "",
         acknowledged: bool | None = None,
         stations: StationSelector | None = None,
+        changed: Span | None = None,
+        with_cleared: bool = False,
     ) -> Listed[Alert]:
-        """Return open alerts by their key.
+        """Return open alerts by their key, or by the time of their last change where that is a filter.
 
         Args:
             tenant_id: Tenant of the stations.
@@ -138,8 +144,12 @@ class StationEventRepository:
             variable: Name of their variable; case is ignored. Empty: all variables.
             acknowledged: Whether somebody acknowledged them. None: all.
             stations: Only alerts of these stations. None: of all.
+            changed: When they last changed. None: whenever.
+            with_cleared: Whether those that were cleared are among them.
         """
-        query = select(Alert).where(Alert.tenant_id == tenant_id, Alert.is_open())
+        query = select(Alert).where(Alert.tenant_id == tenant_id)
+        if not with_cleared:
+            query = query.where(Alert.is_open())
         for column, value in (
             (Alert.station_id, station_id),
             (Alert.component, component.lower()),
@@ -152,6 +162,9 @@ class StationEventRepository:
         if acknowledged is not None:
             time = Alert.acknowledge_time
             query = query.where(time.is_not(None) if acknowledged else time.is_(None))
+        if changed is not None:
+            query = query.where(*await changed_within(self._session, Alert.update_time, *changed))
+            return await page.read(self._session, query, Alert.update_time, *_ALERT_COLUMNS)
         return await page.read(self._session, query, *_ALERT_COLUMNS)
 
     async def find_open_alerts(
@@ -168,9 +181,7 @@ class StationEventRepository:
             query = query.where(Alert.monitor_id == monitor_id)
         return (await self._session.scalars(query.order_by(*_ALERT_COLUMNS).with_for_update())).all()
 
-    async def clear_alerts(
-        self, tenant_id: str, station_id: str, monitor_ids: Collection[int], now: datetime
-    ) -> Sequence[Alert]:
+    async def clear_alerts(self, tenant_id: str, station_id: str, monitor_ids: Collection[int]) -> Sequence[Alert]:
         """Clear the open alerts of removed monitors, and return them."""
         query = select(Alert).where(
             *_station(Alert, tenant_id, station_id),
@@ -178,8 +189,9 @@ class StationEventRepository:
             Alert.monitor_id.in_(monitor_ids),
         )
         rows = (await self._session.scalars(query.order_by(*_ALERT_COLUMNS).with_for_update())).all()
+        changed = await change_time(self._session, utc_now) if rows else None
         for row in rows:
-            row.is_cleared, row.update_time = True, now
+            row.is_cleared, row.update_time = True, changed or row.update_time
         return rows
 
 

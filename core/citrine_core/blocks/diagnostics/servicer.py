@@ -26,7 +26,7 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.file_urls import check_file_url
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, check_length, open_page, required, span_of
+from citrine_core.rpc import caller, changed_span, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["DiagnosticsServicer", "check_log"]
@@ -76,6 +76,8 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
         request: pb.ListAlertsRequest,
         context: grpc.aio.ServicerContext[pb.ListAlertsRequest, pb.ListAlertsResponse],
     ) -> pb.ListAlertsResponse:
+        if request.include_cleared and not request.HasField("update_time"):
+            raise InvalidArgument("include_cleared", "is only for a list by update_time")
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await StationEventRepository(work.session).list_alerts(
                 caller(context).tenant_id,
@@ -85,6 +87,8 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 variable=request.variable,
                 acknowledged=request.acknowledged if request.HasField("acknowledged") else None,
                 stations=checked_selector(request.stations),
+                changed=changed_span(request),
+                with_cleared=request.include_cleared,
             )
         return pb.ListAlertsResponse(alerts=map(alert_to_proto, rows), next_page_token=token)
 
@@ -106,7 +110,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 monitor_id=request.monitor_id if request.HasField("monitor_id") else None,
                 who=caller(context).name,
                 note=request.note,
-                now=self._services.clock(),
+                clock=self._services.clock,
             )
             await work.commit()
         return pb.AcknowledgeAlertResponse(alerts=map(alert_to_proto, rows))

@@ -19,6 +19,7 @@ class RemoteStart(UsageLimitColumns, Model):
         Index(None, "tenant_id", "create_time"),
         Index(None, "tenant_id", "state", "create_time"),
         Index("ix_remote_starts_station", "tenant_id", "station_id", "create_time"),
+        Index("ix_remote_starts_changed", "tenant_id", "update_time", "station_id", "remote_start_id"),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1.remote_control_pb2 import RemoteStartState
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.remote_control.models import RemoteStart
+from citrine_core.clock import utc_now
 from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
 from citrine_core.db.bulk import BulkUpsert
+from citrine_core.db.changes import change_time, changed_within
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
@@ -73,8 +75,10 @@ class RemoteStartRepository:
         return (await self._session.execute(query.order_by(columns.create_time.desc()).limit(MOST_CLAIMABLE))).all()
 
     async def put_all(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Store remote starts, each with all columns; rows with the same key are overwritten."""
-        await _PUT.execute_mappings(self._session, rows)
+        """Store remote starts that changed now, each with all columns; rows with the same key are overwritten."""
+        if rows:
+            changed = await change_time(self._session, utc_now)
+            await _PUT.execute_mappings(self._session, [row | {"update_time": changed} for row in rows])
 
     async def find(self, tenant_id: str, station_id: str, remote_start_id: int) -> Row[Any] | None:
         """Return a remote start; None if it is not stored."""
@@ -91,8 +95,9 @@ class RemoteStartRepository:
         state: int = 0,
         created: Span = ANY_TIME,
         stations: StationSelector | None = None,
+        changed: Span | None = None,
     ) -> Listed[Row[Any]]:
-        """Return remote starts, the latest first; a filter that is empty, 0 or None matches all."""
+        """Return remote starts, the latest first, or by change where that is limited; an empty filter matches all."""
         query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, *created.of(_TABLE.c.create_time))
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, _TABLE.c.station_id, stations))
@@ -100,6 +105,10 @@ class RemoteStartRepository:
             query = query.where(_TABLE.c.station_id == station_id)
         if state:
             query = query.where(_TABLE.c.state == state)
+        if changed is not None:
+            query = query.where(*await changed_within(self._session, RemoteStart.update_time, *changed))
+            by_change = (_TABLE.c.update_time, _TABLE.c.station_id, _TABLE.c.remote_start_id)
+            return await page.read_rows(self._session, query, *by_change)
         key = (_TABLE.c.create_time, _TABLE.c.station_id, _TABLE.c.remote_start_id)
         return await page.read_rows(self._session, query, *key, descending=True)
 

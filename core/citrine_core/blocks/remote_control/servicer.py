@@ -27,7 +27,16 @@ from citrine_core.resources.stations import StationRepository
 from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.resources.tokens import TokenRepository, check_presented
 from citrine_core.resources.usage_limits import NO_LIMIT, Limit
-from citrine_core.rpc import caller, check_length, check_printable, open_page, required, span_of, to_timestamp
+from citrine_core.rpc import (
+    caller,
+    changed_span,
+    check_length,
+    check_printable,
+    open_page,
+    required,
+    span_of,
+    to_timestamp,
+)
 from citrine_core.services import Services
 
 __all__ = ["CheckProfile", "RemoteControlServicer"]
@@ -104,6 +113,7 @@ class RemoteControlServicer(remote_control_pb2_grpc.RemoteControlServiceServicer
                 state=request.state,
                 created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
+                changed=changed_span(request),
             )
             shown = await _to_protos(work.session, tenant_id, rows)
         return pb.ListRemoteStartsResponse(remote_starts=shown, next_page_token=token)

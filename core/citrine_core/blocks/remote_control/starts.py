@@ -43,7 +43,6 @@ def new_row(
         "problem": "",
         "reference": reference or None,
         "create_time": now,
-        "update_time": now,
         **limit.columns,
     }
 
@@ -58,7 +57,7 @@ def change(work: UnitOfWork, row: dict[str, Any], state: int, now: datetime, **v
     if values.get("problem"):
         values["problem"] = values["problem"][:255]
     is_news = state != row["state"]
-    row.update(state=int(state), update_time=now, **values)
+    row.update(state=int(state), **values)
     if is_news:
         changed = RemoteStartChanged(
             remote_start_id=row["remote_start_id"],

@@ -10,7 +10,7 @@ from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.reservation.requests import ReservationRequests
 from citrine_core.errors import InvalidArgument, NotFound
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, open_page, required, span_of
+from citrine_core.rpc import caller, changed_span, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["ReservationServicer"]
@@ -77,7 +77,7 @@ class ReservationServicer(reservation_pb2_grpc.ReservationServiceServicer):
                 group_id=request.group_id,
                 created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
-                changed=span_of(request.update_time) if request.HasField("update_time") else None,
+                changed=changed_span(request),
             )
         return pb.ListReservationsResponse(reservations=[to_proto(row) for row in rows], next_page_token=token)
 

@@ -16,7 +16,7 @@ from citrine_core.errors import FailedPrecondition, InvalidArgument
 from citrine_core.ids import new_id
 from citrine_core.resources.stations.tags import check_groups, check_labels, digest_of_labels, write_labels
 from citrine_core.resources.tokens import lookup_of, type_of
-from citrine_core.rpc import check_length, required
+from citrine_core.rpc import changed_span, check_length, required
 
 __all__ = ["assignment_row", "check_assignment", "check_currency", "check_preview", "looked_assignments"]
 
@@ -111,6 +111,7 @@ def looked_assignments(request: pb.ListTariffAssignmentsRequest) -> LookedAssign
         request.group_id,
         request.id_token,
         request.assignment_id_prefix,
+        changed_span(request),
     )
 
 

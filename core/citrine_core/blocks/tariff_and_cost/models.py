@@ -67,6 +67,7 @@ class TariffAssignment(Model):
             *("tenant_id", "id_token_lookup", "group_id", "station_id", "location_id", "station_group", "label_digest"),
         ),
         Index("ix_tariff_assignments_made", "tenant_id", "id"),
+        Index("ix_tariff_assignments_changed", "tenant_id", "update_time", "id"),
         Index("ix_tariff_assignments_of_tariff", "tenant_id", "tariff_id", "id"),
         Index("ix_tariff_assignments_station", "tenant_id", "station_id", "id"),
         Index("ix_tariff_assignments_location", "tenant_id", "location_id", "id"),
@@ -96,6 +97,8 @@ class TariffAssignment(Model):
     """The normalised spelling of it."""
     id_token_type: Mapped[str] = mapped_column(String(20))
     create_time: Mapped[datetime]
+    update_time: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01 00:00:00'"))
+    """When it was made, or its end was set."""
     from_time: Mapped[datetime | None]
     """When it begins. None: at create_time."""
     to_time: Mapped[datetime | None]

@@ -40,6 +40,7 @@ def assignment_to_proto(row: TariffAssignment) -> pb.TariffAssignment:
         group_id=row.group_id,
         id_token=IdToken(id_token=row.id_token, type=row.id_token_type) if row.id_token else None,
         create_time=to_timestamp(row.create_time),
+        update_time=to_timestamp(row.update_time),
         valid_from=to_timestamp(row.from_time),
         valid_to=to_timestamp(row.to_time),
         location_id=row.location_id,

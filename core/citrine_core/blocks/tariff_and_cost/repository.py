@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.tenants_pb2 import QuotaKind
 from citrine_core.blocks.tariff_and_cost.models import ANY_LABELLED, StoredTariff, TariffAssignment, TariffVersion
+from citrine_core.clock import utc_now
 from citrine_core.db import Listed, Page, Span, UnitOfWork, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
-from citrine_core.db.changes import changed_within
+from citrine_core.db.changes import change_time, changed_within
 from citrine_core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.locations.queries import Place
 from citrine_core.resources.stations.tags import digest_of_labels, texts_of_labels
@@ -84,9 +85,11 @@ class LookedAssignments:
     """In any spelling, of any type."""
     prefix: str = ""
     """What their ids begin with."""
+    changed: Span | None = None
+    """When they last changed."""
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions, but for the prefix."""
+        """Return the conditions, but for the prefix and the time."""
         names = ("tariff_id", "station_id", "location_id", "station_group", "group_id")
         found = [_ASSIGNMENTS.c[name] == getattr(self, name) for name in names if getattr(self, name)]
         if self.station_labels:
@@ -213,7 +216,7 @@ class TariffRepository:
             same.append(table.from_time == start)
         found = (await self._session.scalars(select(table).where(*same).order_by(table.id).limit(1))).one_or_none()
         if found is None:
-            found = TariffAssignment(**row)
+            found = TariffAssignment(**row, update_time=await change_time(self._session, utc_now))
             self._session.add(found)
             await self._session.flush()
         return found
@@ -234,7 +237,7 @@ class TariffRepository:
     async def list_assignments(
         self, tenant_id: str, page: Page, looked: LookedAssignments, *, open_at: datetime | None
     ) -> Listed[TariffAssignment]:
-        """Return assignments in the order of their creation; in the order of their ids if a prefix is given.
+        """Return assignments in the order of their creation; of their ids if a prefix is given; or of their changes.
 
         Args:
             tenant_id: Tenant of the assignments.
@@ -248,6 +251,10 @@ class TariffRepository:
             query = query.where(_goes_on(open_at))
         if looked.prefix:
             query = query.where(begins_with(table.assignment_id, looked.prefix))
+        if looked.changed is not None:
+            query = query.where(*await changed_within(self._session, table.update_time, *looked.changed))
+            return await page.read(self._session, query, table.update_time, table.id)
+        if looked.prefix:
             return await page.read(self._session, query, table.assignment_id)
         if looked.station_labels:
             return await self._list_by_labels(tenant_id, page, query)
@@ -290,7 +297,7 @@ class TariffRepository:
             raise NotFound("assignment", assignment_id)
         if time is not None and found.from_time is not None and time <= found.from_time:
             raise InvalidArgument("valid_to", "must be after valid_from")
-        found.to_time = time or now
+        found.to_time, found.update_time = time or now, await change_time(self._session, utc_now)
         return found
 
     async def find_assignments(
@@ -349,7 +356,8 @@ async def end_assignments(work: UnitOfWork, tenant_id: str, station_id: str, now
     """End the assignments to a station. They still apply to its earlier transactions."""
     table = TariffAssignment
     where = (table.tenant_id == tenant_id, table.station_id == station_id, _goes_on(now))
-    await work.session.execute(update(table).where(*where).values(to_time=now))
+    changed = await change_time(work.session, utc_now)
+    await work.session.execute(update(table).where(*where).values(to_time=now, update_time=changed))
 
 
 def _goes_on(time: datetime) -> ColumnElement[bool]:

@@ -54,7 +54,7 @@ from citrine_core.resources.locations.queries import find_time_zones, retain_loc
 from citrine_core.resources.stations.repository import StationRepository
 from citrine_core.resources.stations.selection import checked_selector
 from citrine_core.resources.tenants.queries import lock_tenant
-from citrine_core.rpc import apply_mask, caller, check_count, check_etag, open_page, required, span_of
+from citrine_core.rpc import apply_mask, caller, changed_span, check_count, check_etag, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["TariffAndCostServicer", "TariffsServicer"]
@@ -87,7 +87,7 @@ class TariffsServicer(tariffs_pb2_grpc.TariffsServiceServicer):
             rows, token = await TariffRepository(work.session).list(
                 caller(context).tenant_id,
                 open_page(request),
-                changed=span_of(request.update_time) if request.HasField("update_time") else None,
+                changed=changed_span(request),
                 with_deleted=request.include_deleted,
             )
         return pb.ListTariffsResponse(tariffs=[tariff_to_proto(*row) for row in rows], next_page_token=token)

@@ -14,6 +14,7 @@ class Configuration(Model):
     """A named set of settings that stations should have."""
 
     __tablename__ = "configurations"
+    __table_args__ = (Index("ix_configurations_changed", "tenant_id", "update_time", "configuration_id"),)
 
     tenant_id: Mapped[str] = mapped_column(String(36), ForeignKey("tenants.tenant_id"), primary_key=True)
     configuration_id: Mapped[str] = mapped_column(String(50), primary_key=True)

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from citrine.api.v1 import configurations_pb2 as pb
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.tenants_pb2 import QuotaKind
-from citrine_core.db import Due, Listed, Page, one_of
+from citrine_core.db import Due, Listed, Page, Span, one_of
 from citrine_core.db.bulk import BulkUpsert
+from citrine_core.db.changes import changed_within
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.violations import breaks_foreign_key
 from citrine_core.errors import AlreadyExists, FailedPrecondition, NotFound
@@ -98,9 +99,12 @@ class ConfigurationRepository:
         )
         return {row.configuration_id: row for row in rows}
 
-    async def list(self, tenant_id: str, page: Page) -> Listed[Configuration]:
-        """Return configurations in the order of their ids."""
+    async def list(self, tenant_id: str, page: Page, *, changed: Span | None = None) -> Listed[Configuration]:
+        """Return configurations in the order of their ids, or of their changes where these are limited in time."""
         query = select(Configuration).where(Configuration.tenant_id == tenant_id)
+        if changed is not None:
+            query = query.where(*await changed_within(self._session, Configuration.update_time, *changed))
+            return await page.read(self._session, query, Configuration.update_time, Configuration.configuration_id)
         return await page.read(self._session, query, Configuration.configuration_id)
 
     async def choices(self, tenant_id: str) -> Choices:

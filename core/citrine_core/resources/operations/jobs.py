@@ -180,7 +180,8 @@ class OperationRunner:
             is_cancelled = operation.state == pb.OPERATION_STATE_CANCELLING
             state = pb.OPERATION_STATE_CANCELLED if is_cancelled else pb.OPERATION_STATE_COMPLETED
             counts = await repository.counts(operation.tenant_id, [operation.operation_id])
-            work.emit(move_operation(operation, state, operation.state_reason, now, counts[operation.operation_id]))
+            count = counts[operation.operation_id]
+            await move_operation(work, operation, state, operation.state_reason, self._clock, count)
         if clear is None:
             return []
         reason = definition.reason or f"operation {operation.operation_id}"
@@ -202,7 +203,7 @@ class OperationRunner:
         repository = OperationRepository(work.session)
         await repository.end_pending(operation, pb.OPERATION_RESULT_STATE_CANCELLED, problem, now)
         counts = (await repository.counts(operation.tenant_id, [operation.operation_id]))[operation.operation_id]
-        work.emit(move_operation(operation, pb.OPERATION_STATE_CANCELLING, problem, now, counts))
+        await move_operation(work, operation, pb.OPERATION_STATE_CANCELLING, problem, self._clock, counts)
         request = pb.CancelOperationRequest(operation_id=operation.operation_id, reason=problem)
         who = system_caller(operation.tenant_id, "operations")
         await self._audit.add(work, [self._audit.row_of(CANCEL, who, "", request)])

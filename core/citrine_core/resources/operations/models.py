@@ -18,6 +18,7 @@ class Operation(Model):
         Index(None, "tenant_id", "create_time", "operation_id"),
         Index(None, "tenant_id", "state", "create_time", "operation_id"),
         Index("ix_operations_requested_by", "tenant_id", "created_by", "create_time", "operation_id"),
+        Index("ix_operations_changed", "tenant_id", "update_time", "operation_id"),
         Index(None, "state"),
         Index(None, "finish_time"),
     )

@@ -12,6 +12,7 @@ from citrine.api.v1 import operations_pb2 as pb
 from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, begins_with, one_of
 from citrine_core.db.base import UtcDateTime
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
+from citrine_core.db.changes import changed_within
 from citrine_core.encryption import SecretColumn
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
@@ -142,9 +143,16 @@ class OperationRepository:
         return select(Operation.create_time).where(Operation.state.in_(AT_WORK)).limit(1)
 
     async def list(
-        self, tenant_id: str, page: Page, *, state: int = 0, prefix: str = "", created: Span = ANY_TIME
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        state: int = 0,
+        prefix: str = "",
+        created: Span = ANY_TIME,
+        changed: Span | None = None,
     ) -> Listed[Row[Operation, bytes]]:
-        """Return operations in a state (0: any), the latest created first; with a prefix of their ids, by id.
+        """Return operations in a state (0: any), the latest created first; by id, or by change, if that is a filter.
 
         Each is with its summary, and without its definition: that may be large. Operations of older cores have none.
         """
@@ -161,6 +169,10 @@ class OperationRepository:
             query = query.where(Operation.create_time < created.end)
         if prefix:
             query = query.where(begins_with(Operation.operation_id, prefix))
+        if changed is not None:
+            query = query.where(*await changed_within(self._session, Operation.update_time, *changed))
+            return await page.read_rows(self._session, query, Operation.update_time, Operation.operation_id)
+        if prefix:
             return await page.read_rows(self._session, query, Operation.operation_id)
         key = (Operation.create_time, Operation.operation_id)
         return await page.read_rows(self._session, query, *key, descending=True)

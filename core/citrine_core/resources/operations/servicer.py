@@ -19,7 +19,7 @@ from citrine_core.resources.operations.protos import operation_to_proto, result_
 from citrine_core.resources.operations.repository import SECRET_ACTIONS, OperationRepository
 from citrine_core.resources.operations.states import ENDED, move_operation
 from citrine_core.resources.stations.queries import find_boot_times
-from citrine_core.rpc import caller, check_length, open_page, required, span_of
+from citrine_core.rpc import caller, changed_span, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["OperationsServicer"]
@@ -67,8 +67,8 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
                 raise FailedPrecondition("no station matches the selection")
             stored = await repository.get(who.tenant_id, operation.operation_id)
             stored.station_count = count
+            await move_operation(work, stored, pb.OPERATION_STATE_RUNNING, "", self._clock, {})
             shown = await _shown(repository, stored)
-            work.emit(move_operation(stored, pb.OPERATION_STATE_RUNNING, "", now, {}))
             work.after_commit(self._wake)
             await work.commit()
         return shown
@@ -93,6 +93,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
                 state=request.state,
                 prefix=request.operation_id_prefix,
                 created=span_of(request.create_time),
+                changed=changed_span(request),
             )
             counts, offline = await _progress(repository, tenant_id, [row for row, _ in rows])
         operations = [
@@ -134,7 +135,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
             counts = (await repository.counts(tenant_id, [operation_id]))[operation_id]
             is_busy = counts.get(pb.OPERATION_RESULT_STATE_RUNNING, 0) > 0
             state = pb.OPERATION_STATE_CANCELLING if is_busy else pb.OPERATION_STATE_CANCELLED
-            work.emit(move_operation(operation, state, request.reason, now, counts))
+            await move_operation(work, operation, state, request.reason, self._clock, counts)
             shown = await _shown(repository, operation)
             work.after_commit(self._wake)
             await work.commit()

@@ -1,13 +1,15 @@
 """Every change of the state of an operation, which is told."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import orjson
 
 from citrine.api.v1 import operations_pb2 as pb
 from citrine.api.v1.operations_pb2 import OperationState
 from citrine.events.v1.events_pb2 import Event, OperationChanged
+from citrine_core.clock import Clock
+from citrine_core.db import UnitOfWork
+from citrine_core.db.changes import change_time
 from citrine_core.resources.operations.actions import name_of
 from citrine_core.resources.operations.models import Operation
 
@@ -23,18 +25,25 @@ _LEFT_OUT = (
 )
 
 
-def move_operation(
-    operation: Operation, state: pb.OperationState.ValueType, reason: str, now: datetime, counts: Mapping[int, int]
-) -> Event:
-    """Change the state of an operation, and return the event to publish.
+async def move_operation(
+    work: UnitOfWork,
+    operation: Operation,
+    state: pb.OperationState.ValueType,
+    reason: str,
+    clock: Clock,
+    counts: Mapping[int, int],
+) -> None:
+    """Change the state of an operation, and publish the change.
 
     Args:
+        work: The unit of work to write in.
         operation: The operation.
         state: Its new state, or the one that it was created in.
         reason: Why, for people.
-        now: The time now.
+        clock: The core's clock.
         counts: Number of its stations by state.
     """
+    now = await change_time(work.session, clock)
     operation.state = state
     operation.state_reason = reason
     operation.update_time = now
@@ -54,4 +63,4 @@ def move_operation(
         failed=counts.get(pb.OPERATION_RESULT_STATE_FAILED, 0),
         left_out=sum(counts.get(one, 0) for one in _LEFT_OUT),
     )
-    return Event(tenant_id=operation.tenant_id, operation_changed=body)
+    work.emit(Event(tenant_id=operation.tenant_id, operation_changed=body))

@@ -9,7 +9,9 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.events.v1.events_pb2 import Event, StationClockChanged
+from citrine_core.clock import utc_now
 from citrine_core.db import UnitOfWork
+from citrine_core.db.changes import change_time
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.stations.models import Station
 from citrine_core.rpc import to_duration
@@ -144,6 +146,7 @@ async def _read(session: AsyncSession, keys: Iterable[StationKey], *, for_update
 async def _write(session: AsyncSession, changes: Sequence[tuple[Any, ...]]) -> None:
     if changes:
         names = ("b_tenant_id", "b_station_id", "skew", "time", "is_off")
+        changed = await change_time(session, utc_now)
         await (await session.connection()).execute(
             update(_TABLE)
             .where(_TABLE.c.tenant_id == bindparam("b_tenant_id"), _TABLE.c.station_id == bindparam("b_station_id"))
@@ -151,6 +154,7 @@ async def _write(session: AsyncSession, changes: Sequence[tuple[Any, ...]]) -> N
                 clock_skew_ms=bindparam("skew"),
                 clock_skew_time=bindparam("time"),
                 clock_is_off=bindparam("is_off"),
+                update_time=changed,
             ),
             [dict(zip(names, change, strict=True)) for change in changes],
         )

@@ -8,7 +8,9 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.stations_pb2 import BOOT_POLICY_PENDING
+from citrine_core.clock import utc_now
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.db.changes import change_time
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.stations.candidates import Candidate, add, candidates_of, newer_than, without
 from citrine_core.resources.stations.models import Station
@@ -87,6 +89,7 @@ class Credentials:
             "boot_policy": BOOT_POLICY_PENDING,
             "held_time": now,
             "create_time": now,
+            "update_time": await change_time(self._session, utc_now),
             "version": 1,
         }
         return bool(await _ADD.fetch_mappings(self._session, [row]))
@@ -120,6 +123,7 @@ class Credentials:
     async def raise_profiles(self, profiles: Mapping[tuple[str, str], int]) -> None:
         """Store the security profile of stations, by tenant and id, that is higher than all before (A05.FR.07)."""
         if profiles:
+            changed = await change_time(self._session, utc_now)
             await (await self._session.connection()).execute(
                 update(_TABLE)
                 .where(
@@ -127,7 +131,7 @@ class Credentials:
                     _TABLE.c.station_id == bindparam("b_station_id"),
                     _TABLE.c.security_profile < bindparam("b_profile"),
                 )
-                .values(security_profile=bindparam("b_profile")),
+                .values(security_profile=bindparam("b_profile"), update_time=changed),
                 [
                     {"b_tenant_id": tenant_id, "b_station_id": station_id, "b_profile": profile}
                     for (tenant_id, station_id), profile in sorted(profiles.items())

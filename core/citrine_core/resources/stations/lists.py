@@ -15,7 +15,9 @@ from citrine.api.v1.stations_pb2 import (
     STATION_ORDER_UNSPECIFIED,
 )
 from citrine_core.blocks.availability.queries import faulted_stations
-from citrine_core.db import Listed, Page, begins_with
+from citrine_core.db import Listed, Page, Span, begins_with
+from citrine_core.db.changes import changed_within
+from citrine_core.errors import InvalidArgument
 from citrine_core.resources.connections.models import Connection
 from citrine_core.resources.connections.queries import NewestSession, was_admitted
 from citrine_core.resources.stations.models import Station
@@ -47,6 +49,8 @@ class LookedStations:
     registration: int | None = None
     """citrine.ocpp.v2.RegistrationStatusEnum of the last boot."""
     faulted_only: bool = False
+    changed: Span | None = None
+    """When they last changed."""
 
     @property
     def by_session(self) -> bool:
@@ -63,11 +67,15 @@ async def list_stations(
     *,
     descending: bool = False,
 ) -> Listed[StationWithConnection]:
-    """Return stations with their newest sessions, in an order (citrine.api.v1.StationOrder).
+    """Return stations with their newest sessions, in an order (citrine.api.v1.StationOrder) or that of their changes.
 
     Raises:
-        InvalidArgument: When there is no such order.
+        InvalidArgument: When there is no such order, or another one is asked for with that of changes.
     """
+    if looked.changed is not None:
+        if descending or order != STATION_ORDER_UNSPECIFIED:
+            raise InvalidArgument("order", "must be unset with update_time, which has an order of its own")
+        return await _list_changed(session, tenant_id, page, looked, looked.changed)
     if order not in (STATION_ORDER_UNSPECIFIED, STATION_ORDER_ID):
         parts = parts_of(tenant_id, order, descending=descending)
         looked_for = [part._replace(query=_within(part.query, tenant_id, looked)) for part in parts]
@@ -83,6 +91,17 @@ async def list_stations(
     after = page.key(key)
     query = _within(query, tenant_id, looked, None if after is None or descending else after[0])
     rows, token = await page.read_rows(session, query, key, descending=descending)
+    return [(station, connection) for station, connection in rows], token
+
+
+async def _list_changed(
+    session: AsyncSession, tenant_id: str, page: Page, looked: LookedStations, changed: Span
+) -> Listed[StationWithConnection]:
+    query = select(Station, NewestSession).outerjoin(NewestSession, SAME_STATION)
+    query = query.where(*await changed_within(session, Station.update_time, *changed))
+    rows, token = await page.read_rows(
+        session, _within(query, tenant_id, looked), Station.update_time, Station.station_id
+    )
     return [(station, connection) for station, connection in rows], token
 
 

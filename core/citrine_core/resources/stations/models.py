@@ -30,6 +30,7 @@ class Station(Model):
         Index(None, "tenant_id", "vendor_name", "station_id"),
         Index(None, "tenant_id", "model", "station_id"),
         Index(None, "tenant_id", "firmware_version", "station_id"),
+        Index("ix_stations_changed", "tenant_id", "update_time", "station_id"),
         Index("ix_stations_vendor_and_model", "tenant_id", "vendor_name", "model", "station_id"),
     )
 
@@ -86,6 +87,8 @@ class Station(Model):
     location_id: Mapped[str | None] = mapped_column(String(36))
     """Location that it stands at. None: none."""
     create_time: Mapped[datetime]
+    update_time: Mapped[datetime] = mapped_column(server_default=text("'1970-01-01 00:00:00'"))
+    """When any of what the API shows of this row, or a label or group, last changed."""
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Increases with each change by an operator; the etag."""
 

@@ -65,6 +65,7 @@ def to_proto(
         last_seen_time=to_timestamp(_last_seen(station, connection, seen)),
         evses=_evses(connectors, availabilities),
         create_time=to_timestamp(station.create_time),
+        update_time=to_timestamp(station.update_time),
         clock_skew_time=to_timestamp(station.clock_skew_time),
         clock_off=station.clock_is_off,
         etag=str(station.version),

@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, CursorResult, Select, and_, bindparam, cas
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_ACCEPTED
+from citrine_core.clock import utc_now
 from citrine_core.db import Due
+from citrine_core.db.changes import change_time
 from citrine_core.db.one_of import one_of, one_of_packed, pack
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.models import Station
@@ -61,7 +63,7 @@ _POLICIES = select(
 _PUT_BOOTS = (
     update(_TABLE)
     .where(_TABLE.c.tenant_id == bindparam("of_tenant"), _TABLE.c.station_id == bindparam("of_station"))
-    .values({name: bindparam(name) for name in _AT_BOOT})
+    .values({name: bindparam(name) for name in (*_AT_BOOT, "update_time")})
 )
 
 
@@ -99,8 +101,9 @@ class RegistrationRepository:
         """Store the reports of stations at their boot, and the registrations in the answers, by station."""
         if not boots:
             return
+        beside = {"of_tenant": tenant_id, "update_time": await change_time(self._session, utc_now)}
         # All writers use the same order, so that two cores can't deadlock.
-        rows = [{"of_tenant": tenant_id, "of_station": station_id, **boots[station_id]} for station_id in sorted(boots)]
+        rows = [{**beside, "of_station": station_id, **boots[station_id]} for station_id in sorted(boots)]
         await (await self._session.connection()).execute(_PUT_BOOTS, rows)
 
     @staticmethod

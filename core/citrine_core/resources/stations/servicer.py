@@ -13,6 +13,7 @@ from citrine.ocpp.v2.provisioning_pb2 import REGISTRATION_STATUS_ENUM_PENDING
 from citrine_core.blocks.availability import AvailabilityRepository, ConnectorRepository
 from citrine_core.blocks.security.queries import revoke_issued_certificate
 from citrine_core.db import UnitOfWork
+from citrine_core.db.changes import change_time
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.configurations import ConfigurationRepository, ProvisioningRepository
 from citrine_core.resources.connections.models import Connection
@@ -41,7 +42,7 @@ from citrine_core.resources.stations.sightings import Sightings
 from citrine_core.resources.stations.tag_rpcs import TagRpcs
 from citrine_core.resources.stations.tags import StationTags
 from citrine_core.resources.stations.versions import version_of
-from citrine_core.rpc import apply_mask, caller, open_page, required, span_of
+from citrine_core.rpc import apply_mask, caller, changed_span, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["StationsServicer"]
@@ -96,6 +97,7 @@ class StationsServicer(TagRpcs):
             ocpp_version=version_of("ocpp_version", request.ocpp_version),
             registration=request.registration if request.HasField("registration") else None,
             faulted_only=request.faulted_only,
+            changed=changed_span(request),
         )
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await list_stations(
@@ -132,7 +134,8 @@ class StationsServicer(TagRpcs):
             station_id=request.station.station_id,
             password_hash=password_hash,
             credential_version=new_credential_version(),
-            create_time=self._clock(),
+            create_time=(now := self._clock()),
+            update_time=now,
             version=1,
         )
         assign(station, request.station, CHANGEABLE)
@@ -145,7 +148,7 @@ class StationsServicer(TagRpcs):
             await self._place(work, station)
             # Its handshakes were refused because it was unknown, which it no longer is.
             await HandshakeRefusals(work.session).forget(station.tenant_id, station.station_id)
-            _changed(work, station, StationChanged.KIND_CREATED)
+            await self._changed(work, station, StationChanged.KIND_CREATED)
             shown = await _shown(work, station, None)
             await work.commit()
         return pb.CreateStationResponse(
@@ -199,7 +202,7 @@ class StationsServicer(TagRpcs):
             if station.location_id != location_id:
                 await self._place(work, station)
             station.version += 1
-            _changed(work, station, StationChanged.KIND_UPDATED)
+            await self._changed(work, station, StationChanged.KIND_UPDATED)
             shown = await _shown(work, station, connection)
             await work.commit()
         if was_enabled and not station.enabled:
@@ -233,7 +236,7 @@ class StationsServicer(TagRpcs):
                 station.credential_version += 1
             station.version += 1
             await self._ask_to_boot(work, station)
-            _changed(work, station, StationChanged.KIND_UPDATED)
+            await self._changed(work, station, StationChanged.KIND_UPDATED)
             shown = await _shown(work, station, connection)
             await work.commit()
         return pb.AcceptStationResponse(station=shown)
@@ -254,7 +257,7 @@ class StationsServicer(TagRpcs):
             station.next_password_hash = None
             station.credential_version += 1
             station.version += 1
-            _changed(work, station, StationChanged.KIND_UPDATED)
+            await self._changed(work, station, StationChanged.KIND_UPDATED)
             await work.commit()
         return pb.SetStationPasswordResponse(generated_password=generated)
 
@@ -272,7 +275,7 @@ class StationsServicer(TagRpcs):
                 raise FailedPrecondition(f"security profile {station.security_profile} is not above {wanted}")
             station.security_profile = wanted
             station.version += 1
-            _changed(work, station, StationChanged.KIND_UPDATED)
+            await self._changed(work, station, StationChanged.KIND_UPDATED)
             shown = await _shown(work, station, connection)
             await work.commit()
         return shown
@@ -293,7 +296,7 @@ class StationsServicer(TagRpcs):
             if not was_used and not was_issued:
                 raise NotFound(f"certificate {sha256} of station", station_id)
             of_station = await certificates.list_of(station.tenant_id, station_id)
-            _changed(work, station, StationChanged.KIND_UPDATED)
+            await self._changed(work, station, StationChanged.KIND_UPDATED)
             shown = await _shown(work, station, connection, of_station)
             await work.commit()
         if was_used:
@@ -311,7 +314,7 @@ class StationsServicer(TagRpcs):
             await Sightings(work.session).forget(station.tenant_id, station.station_id)
             await ClientCertificates(work.session).forget(station.tenant_id, station.station_id)
             await StationRepository(work.session).remove(station)
-            _changed(work, station, StationChanged.KIND_DELETED)
+            _publish(work, station, StationChanged.KIND_DELETED)
             await work.commit()
         return Empty()
 
@@ -337,6 +340,10 @@ class StationsServicer(TagRpcs):
             await self._forget(work, held.tenant_id, held.station_id)
             await stations.remove(held)
             await work.session.flush()
+
+    async def _changed(self, work: UnitOfWork, station: Station, kind: StationChanged.Kind.ValueType) -> None:
+        station.update_time = await change_time(work.session, self._clock)
+        _publish(work, station, kind)
 
     async def _get(
         self, work: UnitOfWork, context: grpc.aio.ServicerContext[Any, Any], station_id: str
@@ -387,7 +394,7 @@ def _check_etag(station: Station, etag: str) -> None:
         raise Conflict(f"station {station.station_id} was changed in between")
 
 
-def _changed(work: UnitOfWork, station: Station, kind: StationChanged.Kind.ValueType) -> None:
+def _publish(work: UnitOfWork, station: Station, kind: StationChanged.Kind.ValueType) -> None:
     work.emit(
         Event(tenant_id=station.tenant_id, station_id=station.station_id, station_changed=StationChanged(kind=kind))
     )

@@ -18,12 +18,13 @@ from citrine_core.blocks.provisioning.configuration.protos import (
 )
 from citrine_core.blocks.provisioning.configuration.targeting import apply_to, configurations_of, drift_reports
 from citrine_core.db import Page, UnitOfWork
+from citrine_core.db.changes import change_time
 from citrine_core.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.configurations import Configuration, ConfigurationRepository, ProvisioningRepository
 from citrine_core.resources.stations import Station, StationRepository
 from citrine_core.resources.stations.lists import LookedStations, list_stations
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import apply_mask, caller, open_page, required
+from citrine_core.rpc import apply_mask, caller, changed_span, open_page, required
 from citrine_core.services import Services
 
 __all__ = ["ConfigurationsServicer"]
@@ -62,7 +63,7 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
     ) -> pb.ListConfigurationsResponse:
         async with self._unit_of_work(read_only=True) as work:
             rows, token = await ConfigurationRepository(work.session).list(
-                caller(context).tenant_id, open_page(request)
+                caller(context).tenant_id, open_page(request), changed=changed_span(request)
             )
         configurations = [configuration_to_proto(row) for row in rows]
         return pb.ListConfigurationsResponse(configurations=configurations, next_page_token=token)
@@ -75,11 +76,11 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
         given = request.configuration
         check_configuration_id("configuration.configuration_id", given.configuration_id)
         check_fields(given, CHANGEABLE)
-        now, tenant_id = self._clock(), caller(context).tenant_id
+        tenant_id = caller(context).tenant_id
         row = Configuration(tenant_id=tenant_id, configuration_id=given.configuration_id, version=1, content=b"")
-        row.create_time = row.update_time = now
         assign(row, given, CHANGEABLE)
         async with self._unit_of_work() as work:
+            row.create_time = row.update_time = await change_time(work.session, self._clock)
             repository = ConfigurationRepository(work.session)
             await repository.add(row)
             await repository.put_selectors(tenant_id, row.configuration_id, selectors_of(given))
@@ -102,7 +103,7 @@ class ConfigurationsServicer(configurations_pb2_grpc.ConfigurationsServiceServic
                 raise Conflict(f"configuration {configuration_id} was changed in between")
             assign(row, given, fields)
             row.version += 1
-            row.update_time = self._clock()
+            row.update_time = await change_time(work.session, self._clock)
             if "selectors" in fields:
                 await repository.put_selectors(tenant_id, configuration_id, selectors_of(given))
             await work.commit()
