@@ -36,6 +36,7 @@ from citrine_core.blocks.authorization.records import AuthorizationRecords
 from citrine_core.blocks.availability.repository import ConnectorRepository
 from citrine_core.blocks.data_transfer.repository import DataTransferRepository
 from citrine_core.blocks.diagnostics.repository import StationEventRepository
+from citrine_core.blocks.remote_control.repository import RemoteStartRepository
 from citrine_core.blocks.reservation.repository import ReservationRepository
 from citrine_core.blocks.tariff_and_cost.models import ANY_LABELLED
 from citrine_core.blocks.tariff_and_cost.repository import LookedAssignments, TariffRepository
@@ -45,6 +46,7 @@ from citrine_core.db import Page, Span
 from citrine_core.events import OutboxRepository
 from citrine_core.events.servicer import MOST_PASSED
 from citrine_core.resources.commands.repository import CommandRepository
+from citrine_core.resources.configurations import ConfigurationRepository
 from citrine_core.resources.connections import ConnectionRecords
 from citrine_core.resources.operations import OperationRepository
 from citrine_core.resources.operations.models import Operation
@@ -119,6 +121,7 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "component": "'fan'",
             "monitor_id": "n",
             "is_cleared": _case(FEW, "false", "true"),
+            "update_time": sql.time(),
         },
         "reservations": {
             **of_token,
@@ -138,6 +141,7 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "registration": _case(FEW, "2", "1"),
             "held_time": _case(FEW, sql.time(), "NULL"),
             "boot_time": _case("n = 9", "NULL", sql.time()),
+            "update_time": sql.time(),
         },
         "station_sightings": {"station_id": "'CS-' || n", "last_seen_time": sql.time()},
         "outbox": {
@@ -176,6 +180,14 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
             "operation_id": "'O-' || n",
             "state": _case(FEW, "1", "3"),
             "create_time": sql.time(),
+            "update_time": sql.time(),
+        },
+        "configurations": {"configuration_id": "'C-' || n", "update_time": sql.time()},
+        "remote_starts": {
+            "station_id": _STATION,
+            "remote_start_id": "n",
+            "create_time": sql.time(),
+            "update_time": sql.time(),
         },
         "operation_stations": {
             "operation_id": "'O-' || (n % 10)",
@@ -195,6 +207,7 @@ def _tables(sql: Sql) -> dict[str, dict[str, str]]:
                 "n % 2 = 0", f"""'{{"bay": "' || n || '", ' || '{write_labels(LABELS)[1:]}'""", "''"
             ),
             "group_id": _case(FEW, "'fleet'", "''"),
+            "update_time": sql.time(),
         },
         "authorization_records": {
             **of_token,
@@ -241,6 +254,7 @@ def _span(begin: int, end: int) -> Span:
 SOME_IDS = ("T-7", "T-3", f"T-{ROWS - 1}")
 
 EARLY, LATE = _span(1, 6), _span(ROWS // 2, ROWS)
+LATER = _span(FEWER // 2, FEWER)
 
 Ask = Callable[[AsyncSession], Awaitable[tuple[Sequence[Any], str]]]
 
@@ -314,6 +328,14 @@ def _authorization_records(**fields: Any) -> Ask:
     return lambda session: AuthorizationRecords(session).list("default", Page(PAGE), **fields)
 
 
+def _remote_starts(**fields: Any) -> Ask:
+    return lambda session: RemoteStartRepository(session).list("default", Page(PAGE), **fields)
+
+
+def _configurations(**fields: Any) -> Ask:
+    return lambda session: ConfigurationRepository(session).list("default", Page(PAGE), **fields)
+
+
 def _assignments(**fields: Any) -> Ask:
     looked = LookedAssignments(**fields)
     now = datetime.fromtimestamp(BEGIN, UTC)
@@ -356,6 +378,8 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "commands of a time": (5, _commands(created=EARLY)),
     "alerts": (5, _alerts()),
     "alerts of a component": (5, _alerts(component="Fan")),
+    "alerts that changed then": (5, _alerts(changed=EARLY, with_cleared=True)),
+    "alerts that are open and changed later": (0, _alerts(changed=_span(FEWER - 500, FEWER))),
     "reservations": (PAGE, _reservations()),
     "reservations of a station": (20, _reservations(station_id="CS-7")),
     "reservations that are active": (5, _reservations(state=RESERVATION_STATE_ACTIVE)),
@@ -388,6 +412,8 @@ LISTS: dict[str, tuple[int, Ask]] = {
     ),
     "stations by firmware": (PAGE, _ordered(STATION_ORDER_FIRMWARE, (0, "2.0", "CS-5"))),
     "stations of a vendor by when they were seen": (5, _ordered(STATION_ORDER_LAST_SEEN, vendor_name="Acme")),
+    "stations that changed then": (5, _stations(changed=EARLY)),
+    "stations that changed later": (PAGE, _stations(changed=LATER)),
     "newest events": (PAGE, _newest_events()),
     "newest events of a station": (1, _newest_events(station_ids=["CS-7"])),
     "newest events of a kind": (0, _newest_events(kinds=["transaction_ended"])),
@@ -405,6 +431,12 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "operations that have not ended": (5, _operations(state=OPERATION_STATE_RUNNING)),
     "operations that are completed": (PAGE, _operations(state=OPERATION_STATE_COMPLETED)),
     "operations of a time": (5, _operations(created=EARLY)),
+    "operations that changed then": (5, _operations(changed=EARLY)),
+    "operations that changed later": (PAGE, _operations(changed=LATER)),
+    "remote starts that changed then": (5, _remote_starts(changed=EARLY)),
+    "remote starts that changed later": (PAGE, _remote_starts(changed=LATER)),
+    "configurations that changed then": (5, _configurations(changed=EARLY)),
+    "configurations that changed later": (PAGE, _configurations(changed=LATER)),
     "results of an operation": (PAGE, _results(0)),
     "results of stations that wait": (1, _results(OPERATION_RESULT_STATE_PENDING)),
     "results of stations that are done": (PAGE, _results(OPERATION_RESULT_STATE_SUCCEEDED)),
@@ -420,6 +452,8 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "assignments by labels that none has": (0, _assignments(station_labels={"bay": "Z", **LABELS})),
     "assignments to a group of tokens": (5, _assignments(group_id="fleet")),
     "assignments to a token": (10, _assignments(id_token="CA:RD7")),
+    "assignments that changed then": (5, _assignments(changed=EARLY)),
+    "assignments that changed later": (PAGE, _assignments(changed=LATER)),
     "decisions": (PAGE, _authorization_records()),
     "decisions of a time": (5, _authorization_records(decided=EARLY)),
     "decisions of a token": (10, _authorization_records(id_token="card7")),

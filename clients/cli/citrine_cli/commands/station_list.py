@@ -6,7 +6,6 @@ import typer
 
 from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_UNSPECIFIED,
-    STATION_ORDER_UNSPECIFIED,
     ListStationsRequest,
     Station,
     StationConnection,
@@ -70,8 +69,7 @@ async def list_stations(
         registration=choice("--registration", _REGISTRATIONS, registration) if registration else None,
         faulted_only=faulted,
         stations=station_selector(location, group, label),
-        # By id is what no order means, and the only one that a list by change is not refused with.
-        order=STATION_ORDER_UNSPECIFIED if order == "id" else choice("--order", _ORDERS, order),
+        order=choice("--order", _ORDERS, order),
         descending=descending,
         update_time=changed_since(changed),
     )

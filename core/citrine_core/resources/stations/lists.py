@@ -73,7 +73,7 @@ async def list_stations(
         InvalidArgument: When there is no such order, or another one is asked for with that of changes.
     """
     if looked.changed is not None:
-        if descending or order != STATION_ORDER_UNSPECIFIED:
+        if descending or order not in (STATION_ORDER_UNSPECIFIED, STATION_ORDER_ID):
             raise InvalidArgument("order", "must be unset with update_time, which has an order of its own")
         return await _list_changed(session, tenant_id, page, looked, looked.changed)
     if order not in (STATION_ORDER_UNSPECIFIED, STATION_ORDER_ID):
