@@ -1,13 +1,15 @@
 """Where a station's EVSE is, and which party of ours owns the place."""
 
+import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
 
-from citrine.api.v1.locations_pb2 import GetLocationRequest, ListLocationEvsesRequest, Location
+from citrine.api.v1.locations_pb2 import GetLocationRequest, ListLocationEvsesRequest, Location, LocationEvse
 from citrine_ocpi.partner import OwnParty
 from citrine_ocpi.partners import Partners
 from citrine_ocpi.transport import Party
@@ -16,9 +18,10 @@ from citrine_sdk import Citrine
 __all__ = ["Place", "Places", "owning_party"]
 
 REMEMBERED = 30.0
-"""Seconds."""
+"""Seconds for which a location is not read again, nor where a station is."""
 
 MOST = 50_000
+"""Locations and stations that are remembered."""
 
 _logger = logging.getLogger(__name__)
 
@@ -48,8 +51,23 @@ def owning_party(own: Sequence[OwnParty], country_code: str, party_id: str) -> P
     return named if any(one.party == named for one in own) else None
 
 
+@dataclass(frozen=True)
+class _Site:
+    """A location that was read."""
+
+    party: Party | None
+    """Of ours, that owns it. None: it is of none."""
+    location: Location
+    evses: Mapping[str, Sequence[LocationEvse]]
+    """By station."""
+    until: float
+    """When it is read again."""
+
+
 class Places:
     """Finds where stations are.
+
+    A location is read once for all of its stations, and says which of them are still there.
 
     Args:
         citrine: The core.
@@ -59,7 +77,12 @@ class Places:
     def __init__(self, citrine: Citrine, partners: Partners) -> None:
         self._citrine = citrine
         self._partners = partners
-        self._known: dict[tuple[str, int], tuple[float, Place]] = {}
+        self._reading = asyncio.Lock()
+        self._sites: dict[str, _Site] = {}
+        self._location_ids: dict[str, str] = {}
+        """Where stations were last, by station."""
+        self._listed: dict[tuple[str, int], tuple[float, Place]] = {}
+        """What the locations that are remembered do not say, until when."""
 
     async def of(self, station_id: str, evse_id: int) -> Place | None:
         """Return where an EVSE of a station is. None: at no location of ours.
@@ -68,25 +91,31 @@ class Places:
             station_id: Of the station.
             evse_id: Its number. 0: it is not known, so that only the location is.
         """
-        known = self._known.get((station_id, evse_id))
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
+        listed = self._listed.get((station_id, evse_id))
+        if listed is not None and listed[0] > time.monotonic():
+            return listed[1]
+        location_id = self._location_ids.get(station_id, "")
+        site = await self._site(location_id) if location_id else None
+        own = site.evses.get(station_id, ()) if site is not None else ()
+        evse = next((one for one in own if not evse_id or one.evse_id == evse_id), None)
+        if site is not None and evse is not None:
+            return _place(site, evse, evse_id)
+        return await self._list(station_id, evse_id)
+
+    async def _list(self, station_id: str, evse_id: int) -> Place | None:
+        """Return where an EVSE of a station is, or another one of the station where that one is nowhere."""
         page = await self._citrine.locations.ListLocationEvses(ListLocationEvsesRequest(station_id=station_id))
         if not page.evses:
             return None
-        evse = next((one for one in page.evses if one.evse_id == evse_id), None)
-        location = await self.location((evse or page.evses[0]).location_id)
-        if location is None:
-            return None
-        party = owning_party(await self._partners.own(), location.country_code, location.party_id)
-        if party is None:
-            _logger.info("a location is of a party that is not ours", extra={"location": location.location_id})
-            return None
-        location.ClearField("evses")
-        place = Place(party, location, evse.uid if evse is not None and evse_id else "")
-        if len(self._known) >= MOST:
-            self._known.clear()
-        self._known[station_id, evse_id] = (time.monotonic() + REMEMBERED, place)
+        evse = next((one for one in page.evses if one.evse_id == evse_id), page.evses[0])
+        site = await self._site(evse.location_id)
+        place = _place(site, evse, evse_id) if site is not None else None
+        if len(self._location_ids) >= MOST:
+            self._location_ids.clear()
+            self._listed.clear()
+        self._location_ids[station_id] = evse.location_id
+        if place is not None:
+            self._listed[station_id, evse_id] = (time.monotonic() + REMEMBERED, place)
         return place
 
     async def location(self, location_id: str) -> Location | None:
@@ -97,3 +126,34 @@ class Places:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 return None
             raise
+
+    async def _site(self, location_id: str) -> _Site | None:
+        """Return a location, as it was at most `REMEMBERED` seconds ago. None: there is none."""
+        # Several sessions of one location wait for the same answer.
+        async with self._reading:
+            known = self._sites.get(location_id)
+            if known is not None and known.until > time.monotonic():
+                return known
+            location = await self.location(location_id)
+            if location is None:
+                self._sites.pop(location_id, None)
+                return None
+            evses: dict[str, list[LocationEvse]] = defaultdict(list)
+            for one in location.evses:
+                if one.station_id and not one.HasField("delete_time"):
+                    evses[one.station_id].append(one)
+            location.ClearField("evses")
+            party = owning_party(await self._partners.own(), location.country_code, location.party_id)
+            if len(self._sites) >= MOST:
+                self._sites.clear()
+            site = _Site(party, location, evses, time.monotonic() + REMEMBERED)
+            self._sites[location_id] = site
+            return site
+
+
+def _place(site: _Site, evse: LocationEvse, evse_id: int) -> Place | None:
+    """Return a place of a location; the EVSE is said where it is the one that was asked for."""
+    if site.party is None:
+        _logger.info("a location is of a party that is not ours", extra={"location": site.location.location_id})
+        return None
+    return Place(site.party, site.location, evse.uid if evse_id and evse.evse_id == evse_id else "")

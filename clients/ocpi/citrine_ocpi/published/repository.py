@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from citrine_ocpi.db.inserts import insert_missing
+from citrine_ocpi.db.inserts import insert_missing, parts
 from citrine_ocpi.published.erasure import lookup_of, uid_of
 from citrine_ocpi.published.filters import LocationFilter
 from citrine_ocpi.published.tables import EVERYBODY, AudienceRow, PositionRow, PublishedRow, ReceiptRow
@@ -74,6 +74,24 @@ class PublishedRepository:
             select(PublishedRow).where(*wanted).order_by(PublishedRow.published_id.desc())
         )
         return {row.source: row for row in rows}
+
+    async def audiences_of_sources(self, module: str, sources: Collection[str]) -> Sequence[tuple[str, int, Party]]:
+        """Return who may see what was made of some things: the thing, the number of the object, and a party of each."""
+        found: list[tuple[str, int, Party]] = []
+        for part in parts([*sources]):
+            query = (
+                select(PublishedRow.source, PublishedRow.published_id, AudienceRow.country_code, AudienceRow.party_id)
+                .join(AudienceRow, AudienceRow.published_id == PublishedRow.published_id)
+                .where(PublishedRow.module == module, PublishedRow.source.in_(part))
+                .order_by(PublishedRow.published_id)
+            )
+            rows = await self._session.execute(query)
+            found += [(source, number, Party(country, party)) for source, number, country, party in rows]
+        return found
+
+    async def get(self, published_id: int) -> PublishedRow:
+        """Return an object by its number."""
+        return await self._session.get_one(PublishedRow, published_id)
 
     async def find_of_token(self, uid: str) -> Sequence[PublishedRow]:
         """Return the objects of tokens of a uid, of whatever type."""

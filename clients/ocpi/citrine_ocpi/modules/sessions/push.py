@@ -1,37 +1,30 @@
 """Follows transactions and reservations of partners' tokens, whose sessions are stored and sent."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from types import MappingProxyType
 
-import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import reservation_pb2 as reservations
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.reservation_costs_pb2 import GetReservationCostRequest
-from citrine.api.v1.tariff_and_cost_pb2 import GetTransactionCostRequest
-from citrine.api.v1.transactions_pb2 import GetTransactionRequest, ListTransactionsRequest, Transaction
+from citrine.api.v1.tariff_and_cost_pb2 import TransactionCost
+from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
 from citrine.events.v1.events_pb2 import Event
 from citrine.ocpp.v2.types_pb2 import IdToken
-from citrine_ocpi.feed import Effect, NotShown, Subject
+from citrine_ocpi.feed import Effect, NotShown, Subject, is_passing
 from citrine_ocpi.modules.charging import Owner, named_id
 from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.places import Places
-from citrine_ocpi.modules.sessions.payers import payer_of
+from citrine_ocpi.modules.sessions.payers import payers_of
+from citrine_ocpi.modules.sessions.reading import Name, TransactionReader, found_or_none
 from citrine_ocpi.modules.sessions.storing import MODULE, Charging, Reserved, SessionStore, transaction_source
 from citrine_ocpi.published import PublishedRepository, viewers_of
 from citrine_ocpi.services import Services
 
 __all__ = ["SessionsListener", "session_id_of"]
-
-FoundT = TypeVar("FoundT")
-
-_Name = tuple[str, str]
-"""A station and a transaction of it."""
-
-_Read = Callable[[], Awaitable[Charging | None]]
 
 
 async def session_id_of(repository: PublishedRepository, station_id: str, transaction_id: str) -> str:
@@ -63,13 +56,15 @@ class SessionsListener:
         self._citrine = services.citrine
         self._places = Places(services.citrine, services.partners)
         self._owners = Owners(services.citrine)
+        self._reader = TransactionReader(services.citrine)
         self._isolation = services.isolation
 
     async def happened(self, events: Sequence[Event]) -> Sequence[Effect]:
         """Return what follows from events: each transaction is read once, as it is now."""
         effects: list[Effect] = []
-        transactions: dict[_Name, None] = {}
-        changed_costs: dict[_Name, None] = {}
+        named: dict[Name, None] = {}
+        changed_costs: dict[Name, None] = {}
+        tokens: dict[Name, IdToken] = {}
         for event in events:
             match event.WhichOneof("body"):
                 case "token_changed":
@@ -80,24 +75,26 @@ class SessionsListener:
                     reserved = self._reservation(event.station_id, changed.reservation_id)
                     effects += await self._isolation.effects(Subject(MODULE, subject), reserved)
                     if changed.transaction_id:
-                        transactions[event.station_id, changed.transaction_id] = None
+                        named[event.station_id, changed.transaction_id] = None
                 case "transaction_cost_changed":
                     changed_costs[event.station_id, event.transaction_cost_changed.transaction_id] = None
                 case str(kind):
                     summary = getattr(event, kind).transaction
-                    named = (event.station_id, summary.transaction_id)
-                    if summary.HasField("id_token") and await self._payer(*named, summary.id_token) is not None:
-                        transactions[event.station_id, summary.transaction_id] = None
-        for name in await self._known(changed_costs):
-            transactions[name] = None
-        found = [(transaction_source(*name), partial(self._read, *name)) for name in transactions]
-        return [*effects, *await self._effects(found)]
+                    if summary.HasField("id_token"):
+                        tokens[event.station_id, summary.transaction_id] = summary.id_token
+        payers = await self._payers(tokens)
+        named |= dict.fromkeys([*payers, *await self._known(changed_costs)])
+        transactions = (await self._reader.transactions(named)).values()
+        return [*effects, *await self._effects([*transactions], payers, tokens)]
 
-    async def _payer(self, station_id: str, transaction_id: str, token: IdToken) -> Owner | None:
-        source = transaction_source(station_id, transaction_id)
-        return await payer_of(self._services.database, self._owners, MODULE, source, token)
+    async def _payers(self, tokens: Mapping[Name, IdToken]) -> Mapping[Name, Owner]:
+        """Return the payers of transactions, by their tokens."""
+        sources = {transaction_source(*name): name for name in tokens}
+        by_source = {source: tokens[name] for source, name in sources.items()}
+        found = await payers_of(self._services.database, self._owners, MODULE, by_source)
+        return {sources[source]: owner for source, owner in found.items()}
 
-    async def _known(self, names: Collection[_Name]) -> Sequence[_Name]:
+    async def _known(self, names: Collection[Name]) -> Sequence[Name]:
         """Return the transactions of which there are sessions."""
         if not names:
             return []
@@ -116,11 +113,7 @@ class SessionsListener:
             requests.append(ListTransactionsRequest(settle_time=TimeRange(start=start)))
         for request in requests:
             async for page in self._citrine.pages(self._citrine.transactions.ListTransactions, request):
-                found = [
-                    (transaction_source(one.station_id, one.transaction_id), partial(self._charging, one))
-                    for one in page.transactions
-                ]
-                effects += await self._effects(found)
+                effects += await self._effects(page.transactions)
         open_only = reservations.ListReservationsRequest(open_only=True)
         async for listed in self._citrine.pages(self._citrine.reservation.ListReservations, open_only):
             for one in listed.reservations:
@@ -129,49 +122,68 @@ class SessionsListener:
                 effects += await self._isolation.effects(Subject(MODULE, subject), reserved)
         return effects
 
-    async def _effects(self, transactions: Iterable[tuple[str, _Read]]) -> Sequence[Effect]:
-        """Return what follows from transactions, each with what its session is made of."""
-        found = [(Subject(MODULE, source), reading) for source, reading in transactions]
+    async def _effects(
+        self,
+        transactions: Sequence[Transaction],
+        payers: Mapping[Name, Owner] = MappingProxyType({}),
+        tokens: Mapping[Name, IdToken] = MappingProxyType({}),
+    ) -> Sequence[Effect]:
+        """Return what follows from transactions.
+
+        Args:
+            transactions: As they are now.
+            payers: Those that are known.
+            tokens: By which they are.
+        """
+        if not transactions:
+            return []
+        try:
+            asked = {
+                _name(one): one.id_token
+                for one in transactions
+                if one.HasField("id_token") and tokens.get(_name(one)) != one.id_token
+            }
+            owners = {**payers, **await self._payers(asked)}
+            own = [one for one in transactions if one.HasField("id_token") and _name(one) in owners]
+            costs = await self._reader.costs([_name(one) for one in own])
+        except Exception as error:
+            if is_passing(error):
+                raise
+            if len(transactions) == 1:
+                return [self._isolation.left_out(_subject(transactions[0]), error)]
+            # One of them: the others count.
+            return [effect for one in transactions for effect in await self._effects([one])]
+        found = [
+            (_subject(one), partial(self._charging, one, owners[_name(one)], costs.get(_name(one)))) for one in own
+        ]
         if not found:
             return []
         store = SessionStore(self._services, await self._services.partners.list_active())
         return await self._isolation.together(found, store.transactions)
 
-    async def _read(self, station_id: str, transaction_id: str) -> Charging | None:
-        request = GetTransactionRequest(station_id=station_id, transaction_id=transaction_id)
-        transaction = await _found(partial(self._citrine.transactions.GetTransaction, request))
-        return None if transaction is None else await self._charging(transaction)
-
-    async def _charging(self, transaction: Transaction) -> Charging | None:
-        """Return what the session of a transaction is made of. None: it is no partner's.
+    async def _charging(self, transaction: Transaction, owner: Owner, cost: TransactionCost | None) -> Charging:
+        """Return what the session of a transaction is made of.
 
         Raises:
             NotShown: When it is at no location of ours.
         """
-        named = (transaction.station_id, transaction.transaction_id)
-        owner = await self._payer(*named, transaction.id_token) if transaction.HasField("id_token") else None
-        if owner is None:
-            return None
         place = await self._places.of(transaction.station_id, transaction.evse_id)
         if place is None:
             partners = viewers_of(await self._services.partners.list_active(), {owner.party})
             raise NotShown("the station stands at no location of ours", [one.partner_id for one in partners])
-        names = {"station_id": transaction.station_id, "transaction_id": transaction.transaction_id}
-        asked = GetTransactionCostRequest(**names)
-        cost = await _found(partial(self._citrine.tariff_and_cost.GetTransactionCost, asked))
         reservation_source = ""
         if transaction.HasField("reservation_id"):
             wanted = reservations.GetReservationRequest(
                 station_id=transaction.station_id, reservation_id=transaction.reservation_id
             )
-            used = await _found(partial(self._citrine.reservation.GetReservation, wanted))
+            used = await found_or_none(partial(self._citrine.reservation.GetReservation, wanted))
             if used is not None and used.transaction_id == transaction.transaction_id:
                 reservation_source = f"reservation/{used.record_id}"
         return Charging(transaction, cost, owner, place, reservation_source)
 
     async def _reservation(self, station_id: str, reservation_id: int) -> list[Effect]:
         wanted = reservations.GetReservationRequest(station_id=station_id, reservation_id=reservation_id)
-        reservation = await _found(partial(self._citrine.reservation.GetReservation, wanted))
+        reservation = await found_or_none(partial(self._citrine.reservation.GetReservation, wanted))
         if reservation is None or reservation.state == reservations.RESERVATION_STATE_USED:
             return []
         owner = await self._owners.of(reservation.request.id_token)
@@ -179,7 +191,7 @@ class SessionsListener:
         if owner is None or place is None:
             return []
         asked = GetReservationCostRequest(station_id=station_id, reservation_id=reservation_id)
-        cost = await _found(partial(self._citrine.reservation_costs.GetReservationCost, asked))
+        cost = await found_or_none(partial(self._citrine.reservation_costs.GetReservationCost, asked))
         if cost is not None and cost.start_time != reservation.accept_time:
             # Of an earlier reservation of the same id.
             cost = None
@@ -187,11 +199,9 @@ class SessionsListener:
         return [partial(store.reservation, reserved=Reserved(reservation, cost, owner, place))]
 
 
-async def _found(call: Callable[[], Awaitable[FoundT]]) -> FoundT | None:
-    """Return what the core has. None: it has no such thing."""
-    try:
-        return await call()
-    except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.NOT_FOUND:
-            return None
-        raise
+def _name(transaction: Transaction) -> Name:
+    return transaction.station_id, transaction.transaction_id
+
+
+def _subject(transaction: Transaction) -> Subject:
+    return Subject(MODULE, transaction_source(*_name(transaction)))
