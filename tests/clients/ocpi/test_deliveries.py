@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -177,6 +178,49 @@ async def test_a_dead_partner_delays_no_other(adapter: RunningAdapter, partner: 
         slow.answers.set()
 
 
+async def test_what_is_due_for_several_partners_is_claimed_together(adapter: RunningAdapter, partner: Emsp) -> None:
+    claims: list[int] = []
+
+    def executed(connection: Any, cursor: Any, statement: str, parameters: Any, *others: Any) -> None:
+        if statement.startswith("UPDATE deliveries SET") and "CASE" in statement:
+            claims.append(len(parameters))
+
+    async with emsp(party_id="TN2", validate=anything) as other:
+        await other.register(adapter.versions_url, await adapter.invite("tn2"))
+        event.listen(adapter.office.database.engine.sync_engine, "before_cursor_execute", executed)
+        await send(
+            adapter, *(push("x", f"DE/CIT/L{number}", partner_id=one) for number in range(16) for one in ("tnm", "tn2"))
+        )
+        await until_empty(adapter)
+
+    assert [len(one.objects) for one in (partner, other)] == [16, 16]
+    # The ids of all are in the first statement.
+    assert claims[0] >= 32
+
+
+async def test_what_can_not_be_stored_of_one_partner_is_stored_of_others(
+    adapter: RunningAdapter, partner: Emsp
+) -> None:
+    async def refuse(session: AsyncSession, row: DeliveryRow, location: str) -> None:
+        raise ValueError("this one can't be stored")
+
+    adapter.adapter.outbox.acknowledged.append(refuse)
+    async with emsp(party_id="TN2", validate=anything) as other:
+        await other.register(adapter.versions_url, await adapter.invite("tn2"))
+        body = cdr("C-1", PARTY, Version.V2_2_1)
+        await send(
+            adapter,
+            push("", "", module="cdrs", object_key="cdrs/C-1", path="", body=body, method="POST"),
+            push("x", "DE/CIT/L1", partner_id="tn2"),
+        )
+        await partner.wait_for(lambda peer: peer.received)
+
+        async def has_one() -> bool:
+            return [row.partner_id for row in await adapter.office.letters.list_some(is_dead=False)] == ["tnm"]
+
+        await until(has_one, adapter)
+
+
 async def test_what_a_partner_refuses_is_a_dead_letter_that_can_be_sent_anew(
     adapter: RunningAdapter, partner: Emsp
 ) -> None:
@@ -293,7 +337,7 @@ async def test_nothing_is_sent_to_who_is_suspended(adapter: RunningAdapter, part
     await adapter.office.administration.suspend("tnm", is_suspended=True)
     await send(adapter, push("one"))
     async with adapter.office.database.reading() as session:
-        assert await DeliveryRepository(session).due_partners(utc_now()) == []
+        assert await DeliveryRepository(session).due_partners(utc_now()) == {}
 
     await adapter.office.administration.suspend("tnm", is_suspended=False)
 

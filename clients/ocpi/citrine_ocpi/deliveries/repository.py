@@ -1,6 +1,7 @@
 """What is asked of the tables of deliveries, and written to them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from citrine_ocpi.partners.hub_clients import UNREACHED, HubClientRow
 from citrine_ocpi.partners.tables import PartnerRow
 from citrine_ocpi.transport.routing import Party
 
-__all__ = ["DeliveryRepository"]
+__all__ = ["DeliveryRepository", "DuePartner"]
 
 
 _IS_WAITING = DeliveryRow.dead_time.is_(None)
@@ -52,6 +53,18 @@ def _is_free(row: type[DeliveryRow], now: datetime) -> ColumnElement[bool]:
     return or_(row.lease_time.is_(None), row.lease_time <= now)
 
 
+@dataclass(frozen=True)
+class DuePartner:
+    """A partner for whom something is due."""
+
+    failures: int
+    """In a row."""
+    may_be_hub: bool
+    """Whether the operator agrees to others being behind it."""
+    credentials: tuple[Any, ...]
+    """Others than before where it has other endpoints, or another token: each exchange stores a new ciphertext."""
+
+
 class DeliveryRepository:
     """The tables of deliveries within a transaction."""
 
@@ -78,29 +91,40 @@ class DeliveryRepository:
             (str(one), str(other)) for one, other in await insert_missing(self._session, DeliveryRow, rows, columns)
         }
 
-    async def due_partners(self, now: datetime) -> Sequence[str]:
+    async def due_partners(self, now: datetime) -> Mapping[str, DuePartner]:
         """Return the partners for whom something is due that may be sent."""
+        is_due = exists().where(
+            DeliveryRow.partner_id == PartnerRow.partner_id,
+            _IS_WAITING,
+            DeliveryRow.due_time <= now,
+            _is_free(DeliveryRow, now),
+            or_(PartnerRow.hub_consent_time.is_(None), _is_reached(now)),
+        )
         query = (
-            select(DeliveryRow.partner_id)
-            .join(PartnerRow, PartnerRow.partner_id == DeliveryRow.partner_id)
-            .outerjoin(CircuitRow, CircuitRow.partner_id == DeliveryRow.partner_id)
+            select(
+                PartnerRow.partner_id,
+                CircuitRow.failures,
+                PartnerRow.hub_consent_time,
+                PartnerRow.token,
+                PartnerRow.version,
+                PartnerRow.versions_url,
+                PartnerRow.is_raw,
+            )
+            .outerjoin(CircuitRow, CircuitRow.partner_id == PartnerRow.partner_id)
             .where(
-                DeliveryRow.dead_time.is_(None),
-                DeliveryRow.due_time <= now,
-                _is_free(DeliveryRow, now),
                 PartnerRow.version.is_not(None),
                 PartnerRow.suspend_time.is_(None),
                 or_(CircuitRow.open_time.is_(None), CircuitRow.open_time <= now),
-                or_(PartnerRow.hub_consent_time.is_(None), _is_reached(now)),
+                is_due,
             )
-            .distinct()
         )
-        return (await self._session.scalars(query)).all()
+        return {
+            partner_id: DuePartner(failures or 0, consent_time is not None, tuple(credentials))
+            for partner_id, failures, consent_time, *credentials in await self._session.execute(query)
+        }
 
-    async def claim(
-        self, partner_id: str, limit: int, now: datetime, until: datetime, *, is_hub: bool = False
-    ) -> Sequence[DeliveryRow]:
-        """Return what is due for a partner, the first of each order, which nobody else sends until a time."""
+    async def find_due(self, partner_id: str, limit: int, now: datetime, *, is_hub: bool) -> Sequence[int]:
+        """Return the ids of what is due for a partner, the first of each order, locked for the transaction."""
         before = aliased(DeliveryRow)
         is_behind = exists().where(
             before.partner_id == DeliveryRow.partner_id,
@@ -122,12 +146,15 @@ class DeliveryRepository:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        ids = (await self._session.scalars(found)).all()
-        if not ids:
+        return (await self._session.scalars(found)).all()
+
+    async def claim(self, delivery_ids: Collection[int], now: datetime, until: datetime) -> Sequence[DeliveryRow]:
+        """Return those of some deliveries that nobody else sends, and have nobody else send them until a time."""
+        if not delivery_ids:
             return []
         claimed = (
             update(DeliveryRow)
-            .where(DeliveryRow.delivery_id.in_(ids), _is_free(DeliveryRow, now))
+            .where(DeliveryRow.delivery_id.in_(delivery_ids), _is_free(DeliveryRow, now))
             # A process that ended while it sent this may have sent it: a PATCH would append its lists once more.
             .values(lease_time=until, changes=case((DeliveryRow.lease_time.is_(None), DeliveryRow.changes), else_=""))
             .returning(DeliveryRow)
@@ -135,22 +162,37 @@ class DeliveryRepository:
         rows = (await self._session.scalars(claimed)).all()
         return sorted(rows, key=lambda row: row.delivery_id)
 
-    async def finish(self, rows: Sequence[DeliveryRow], until: datetime) -> set[int]:
-        """Delete what a partner has got, and return the ids of it. The others have newer versions."""
-        revisions = tuple_(DeliveryRow.delivery_id, DeliveryRow.revision)
-        wanted = revisions.in_([(row.delivery_id, row.revision) for row in rows])
-        gone = delete(DeliveryRow).where(wanted, DeliveryRow.lease_time == until).returning(DeliveryRow.delivery_id)
+    async def lock(self, rows: Sequence[DeliveryRow]) -> None:
+        """Lock deliveries until the end of the transaction, in the order in which all do that."""
+        if self._session.get_bind().dialect.name != "postgresql":
+            # SQLite has one writer.
+            return
+        own = DeliveryRow.delivery_id.in_([row.delivery_id for row in rows])
+        query = select(DeliveryRow.delivery_id).where(own).order_by(DeliveryRow.delivery_id)
+        await self._session.execute(query.with_for_update())
+
+    async def finish(self, rows: Sequence[DeliveryRow]) -> set[int]:
+        """Delete what partners have got, and return the ids of it. The others have newer versions."""
+        claims = tuple_(DeliveryRow.delivery_id, DeliveryRow.revision, DeliveryRow.lease_time)
+        wanted = claims.in_([(row.delivery_id, row.revision, row.lease_time) for row in rows])
+        gone = delete(DeliveryRow).where(wanted).returning(DeliveryRow.delivery_id)
         result = await self._session.execute(gone.execution_options(synchronize_session=False))
         return {*result.scalars()}
 
-    async def release(self, delivery_id: int, until: datetime, **values: Any) -> None:
-        """Have anybody send something again, with other values."""
-        is_own = (DeliveryRow.delivery_id == delivery_id, DeliveryRow.lease_time == until)
-        await self._session.execute(update(DeliveryRow).where(*is_own).values(lease_time=None, **values))
+    async def release(self, row: DeliveryRow, **values: Any) -> None:
+        """Have anybody send something again that was claimed, with other values."""
+        is_own = (DeliveryRow.delivery_id == row.delivery_id, DeliveryRow.lease_time == row.lease_time)
+        released = update(DeliveryRow).where(*is_own).values(lease_time=None, **values)
+        await self._session.execute(released.execution_options(synchronize_session=False))
 
     async def circuit(self, partner_id: str) -> CircuitRow | None:
         """Return how well a partner is reached. None: nothing failed yet."""
         return await self._session.get(CircuitRow, partner_id, with_for_update=True)
+
+    async def circuits(self, partner_ids: Collection[str]) -> Mapping[str, CircuitRow]:
+        """Return how well partners are reached, those of whom something failed, locked for the transaction."""
+        query = select(CircuitRow).where(CircuitRow.partner_id.in_(partner_ids)).order_by(CircuitRow.partner_id)
+        return {row.partner_id: row for row in await self._session.scalars(query.with_for_update())}
 
     async def unreached(self, partner_id: str) -> Mapping[Party, UnreachedRow]:
         """Return the parties behind a hub that it did not reach last."""
@@ -214,9 +256,12 @@ class DeliveryRepository:
 
     async def forget_dead(self, rows: Sequence[DeliveryRow]) -> None:
         """Delete what was given up of the objects of deliveries: partners have, or will never get, newer versions."""
-        places = [(row.partner_id, row.object_key) for row in rows]
+        if not rows:
+            return
+        # The order is of the object, and in an index, which the object of what was given up is not.
+        places = [(row.partner_id, row.order_key, row.object_key) for row in rows]
         dead = (
-            tuple_(DeliveryRow.partner_id, DeliveryRow.object_key).in_(places),
+            tuple_(DeliveryRow.partner_id, DeliveryRow.order_key, DeliveryRow.object_key).in_(places),
             DeliveryRow.dead_time.is_not(None),
         )
         await self._session.execute(delete(DeliveryRow).where(*dead).execution_options(synchronize_session=False))

@@ -102,7 +102,10 @@ class Partners:
     ) -> list[Partner]:
         ids = [row.partner_id for row in rows]
         parties, endpoints = await repository.parties(ids), await repository.endpoints(ids)
-        clients, waiting = await repository.hub_clients(ids), await repository.waiting_parties(ids)
+        # Most partners are no hubs, and that question is a long one.
+        hubs = [row.partner_id for row in rows if row.hub_consent_time is not None]
+        clients = await repository.hub_clients(hubs) if hubs else ()
+        waiting = await repository.waiting_parties(ids)
         return [
             self._partner(
                 row,
