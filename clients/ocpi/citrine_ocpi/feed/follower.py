@@ -38,6 +38,9 @@ LOOK = 1.0
 MOST_AT_A_TIME = 200
 """Events whose effects one transaction stores."""
 
+BATCH_INTERVAL = 0.1
+"""Seconds from one batch of events to the next, at least: what comes meanwhile is read and stored together."""
+
 MOST_DUE_AT_A_TIME = 100
 """Effects without an event that one transaction stores."""
 
@@ -254,6 +257,7 @@ class Feed:
                     await queue.put(event)
 
         reading = asyncio.create_task(read(), name="read events")
+        batch_time = 0.0
         try:
             while True:
                 first = asyncio.create_task(queue.get(), name="next event")
@@ -269,6 +273,9 @@ class Feed:
                         return
                     yield [], ""
                     continue
+                # The first one after a while does not wait.
+                await asyncio.sleep(max(0.0, batch_time + BATCH_INTERVAL - time.monotonic()))
+                batch_time = time.monotonic()
                 batch, position = [first.result()], ""
                 while not queue.empty() and len(batch) < MOST_AT_A_TIME:
                     batch.append(queue.get_nowait())
