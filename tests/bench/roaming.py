@@ -40,6 +40,8 @@ PARTIES = ("AAA", "BBB", "CCC", "DDD", "EEE")
 RATE = 100.0
 """Updates a second of all sessions together."""
 
+MODULE = "sessions"
+
 EACH_LOCATION = 10
 """Stations of a location."""
 
@@ -168,9 +170,19 @@ async def _begun(peers: Sequence[Emsp]) -> None:
         async with asyncio.timeout(BEGUN):
             for one in peers:
                 async with one.changed:
-                    await one.changed.wait_for(lambda one=one: len(one.objects) >= wanted)  # type: ignore[misc]
+                    await one.changed.wait_for(lambda one=one: _sessions(one) >= wanted)  # type: ignore[misc]
     except TimeoutError:
-        raise BenchError(f"partners have {[len(one.objects) for one in peers]} sessions, each of {wanted}") from None
+        raise BenchError(f"partners have {[*map(_sessions, peers)]} sessions, each of {wanted}") from None
+
+
+def _sessions(partner: Emsp) -> int:
+    """Return how many sessions a partner has; it has locations as well."""
+    return sum(module == MODULE for module, _ in partner.objects)
+
+
+def _pushes(partner: Emsp) -> int:
+    """Return how many requests with sessions a partner got."""
+    return sum(one.module == MODULE for one in partner.received)
 
 
 async def _window(
@@ -179,17 +191,18 @@ async def _window(
     pids = {**sut.pids, "adapter": [adapter.pid]}
     meter = Meter(pids, sut.profiles, name)
     seen = [0 for _ in partners.peers]
-    pushes = [0]
+    pushes, already = [0], [0]
 
     def opened() -> None:
         for stream in told.events.values():
             stream.clear()
         seen[:] = [len(one.received) for one in partners.peers]
+        already[0] = sum(map(_pushes, partners.peers))
         meter.open()
 
     def closed() -> None:
         meter.close()
-        pushes[0] = sum(len(one.received) for one in partners.peers) - sum(seen)
+        pushes[0] = sum(map(_pushes, partners.peers)) - already[0]
 
     run = await fleet.run(Talk.UPDATES_6, RATE, seconds, opened=opened, closed=closed)
     if run.errors:
@@ -229,9 +242,7 @@ async def _all_delays(partners: _Partners, seen: Sequence[int], told: _Told) -> 
 
 def _delays(partner: Emsp, first: int, told: _Told) -> list[float]:
     """Return the milliseconds from each event of a partner's sessions until it had that energy, or more."""
-    stations = {
-        value["id"]: value["evse_uid"] for (module, _), value in partner.objects.items() if module == "sessions"
-    }
+    stations = {value["id"]: value["evse_uid"] for (module, _), value in partner.objects.items() if module == MODULE}
     got: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for one in partner.received[first:]:
         if "kwh" in one.body:
