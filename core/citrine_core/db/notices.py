@@ -58,10 +58,24 @@ class Notices(ABC):
         self.are_heard = False
         """Whether notices of other cores arrive now, at once."""
         self._callbacks: dict[str, list[Callable[[], None]]] = defaultdict(list)
+        self._first: list[Callable[[], None]] = []
 
-    def on(self, topic: str, callback: Callable[[], None]) -> None:
-        """Call something whenever another core announces a topic; it may be called more often."""
+    def on(self, topic: str, callback: Callable[[], None], *, at_first: bool = True) -> None:
+        """Call something whenever another core announces a topic; it may be called more often.
+
+        Args:
+            topic: What others announce.
+            callback: What to call.
+            at_first: Whether to call it whenever notices begin to be heard, too: somebody may have announced the topic
+                before, when nobody here heard it.
+        """
         self._callbacks[topic].append(callback)
+        if at_first:
+            self.when_heard(callback)
+
+    def when_heard(self, callback: Callable[[], None]) -> None:
+        """Call something whenever notices begin to be heard."""
+        self._first.append(callback)
 
     @abstractmethod
     def announce(self, topic: str) -> None:
@@ -162,6 +176,8 @@ class NoticesOfServer(Notices):
         ended = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: ended.set())
+            # Notices may be lost, and a commit that waits for the disk costs more than all else of them.
+            await connection.execute("SET synchronous_commit TO off")
             await connection.add_listener(CHANNEL, self._hear)
             self._pid = connection.get_server_pid()
             sending = asyncio.ensure_future(self._send(connection))
@@ -221,9 +237,8 @@ class NoticesOfServer(Notices):
             await self._checked.wait()
         if not self.are_heard:
             self.are_heard = True
-            # Something may have been announced before, when nobody heard it.
-            for topic in self._callbacks:
-                self._notify(topic)
+            for callback in self._first:
+                callback()
 
     def _hear(self, connection: object, pid: int, channel: str, payload: object) -> None:
         if pid != self._pid:

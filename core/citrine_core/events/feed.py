@@ -32,8 +32,8 @@ wants to know, nobody announces commits."""
 RETRY_INTERVAL = 1.0
 """Seconds until the next poll after the database was unavailable."""
 
-SUBSCRIBED, COMMITTED = "subscribed", "events"
-"""Topics of notices: a core has subscribers; a core committed events."""
+SUBSCRIBED, COMMITTED, ASKED = "subscribed", "events", "subscribed?"
+"""Topics of notices: a core has subscribers; a core committed events; a core asks who has subscribers."""
 
 
 async def write_events(work: UnitOfWork, events: Sequence[Event], clock: Clock = utc_now) -> None:
@@ -94,8 +94,10 @@ class EventFeed:
         self._subscribed = self._others_subscribed = float("-inf")
         """When this core, and when another one, was last said to have subscribers."""
         if notices is not None:
-            notices.on(SUBSCRIBED, self._on_others_subscribed)
+            notices.on(SUBSCRIBED, self._on_others_subscribed, at_first=False)
             notices.on(COMMITTED, self._committed_elsewhere)
+            notices.on(ASKED, self._on_asked, at_first=False)
+            notices.when_heard(self._ask)
         self._subscriptions: set[Subscription] = set()
         self._wanted = asyncio.Event()
         self._committed = asyncio.Event()
@@ -176,6 +178,17 @@ class EventFeed:
 
     def _on_others_subscribed(self) -> None:
         self._others_subscribed = time.monotonic()
+
+    def _ask(self) -> None:
+        """Ask who has subscribers, and say whether this core has: it may have said so when it was not heard."""
+        if self._notices is not None:
+            self._notices.announce(ASKED)
+        self._on_asked()
+
+    def _on_asked(self) -> None:
+        self._subscribed = float("-inf")
+        if self._subscriptions:
+            self._say_subscribed()
 
     def _say_subscribed(self) -> None:
         now = time.monotonic()

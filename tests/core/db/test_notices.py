@@ -12,6 +12,7 @@ from citrine.events.v1.events_pb2 import Event
 from citrine_core.clock import utc_now
 from citrine_core.db import Notices, UnitOfWorkFactory, create_engine, database_of, notices
 from citrine_core.events import EventFeed
+from citrine_core.events.feed import Subscription
 from tests.support.engines import new_engine
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import proxied
@@ -139,6 +140,18 @@ class Core:
         self.feed = EventFeed(utc_now, 3600.0, self.notices)
         self.unit_of_work = UnitOfWorkFactory(engine, self.feed.write)
 
+    async def commit(self) -> None:
+        async with self.unit_of_work() as work:
+            work.emit(Event(tenant_id="default", station_id="CS-1"))
+            await work.commit()
+
+    async def wake(self, subscription: Subscription) -> None:
+        """Commit until a subscriber of another core is woken: until this core has heard that there is one."""
+        async with asyncio.timeout(WAIT):
+            await self.commit()
+            while not await subscription.wait(0.1):
+                await self.commit()
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         feeding = asyncio.create_task(self.feed.run(self.unit_of_work))
@@ -155,13 +168,36 @@ async def test_a_subscriber_is_woken_by_the_commit_of_another_core(postgres_engi
     one, other = Core(postgres_engine), Core(postgres_engine)
     async with one.running(), other.running():
         with one.feed.subscription("default", 0) as subscription:
+            await other.wake(subscription)
             for _ in range(3):
-                async with other.unit_of_work() as work:
-                    work.emit(Event(tenant_id="default", station_id="CS-1"))
-                    await work.commit()
+                await other.commit()
                 async with asyncio.timeout(WAIT):
                     while not await subscription.wait(20):
                         pass
+
+
+async def test_a_subscriber_is_woken_by_the_commit_of_a_core_that_started_later(postgres_engine: AsyncEngine) -> None:
+    one, other = Core(postgres_engine), Core(postgres_engine)
+    async with one.running():
+        with one.feed.subscription("default", 0) as subscription:
+            assert not await subscription.wait(0.1)
+            async with other.running():
+                await other.wake(subscription)
+
+
+async def test_a_core_that_is_alone_announces_no_commit(postgres_engine: AsyncEngine) -> None:
+    one, witness = Core(postgres_engine), of(postgres_engine)
+    heard: list[str] = []
+    async with running(witness):
+        await until(lambda: witness.are_heard)
+        for topic in ("events", "work"):
+            witness.on(topic, lambda topic=topic: heard.append(topic))  # type: ignore[misc]
+        async with one.running():
+            await one.commit()
+            one.notices.announce("work")
+            await until(lambda: "work" in heard)
+
+    assert heard == ["work"]
 
 
 async def test_a_ping_closes_a_connection_for_which_the_pool_has_no_place(
