@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import charge_records_pb2 as records
 from citrine.api.v1 import tariffs_pb2 as tariffs
+from citrine.api.v1.reservation_costs_pb2 import ListReservationCostsRequest
 from citrine_simulator.config import Version
 from tests.core.blocks.tariff_and_cost.tariffs import component, element
 from tests.support.databases import copy_template
@@ -147,9 +148,10 @@ async def test_a_partner_starts_and_stops_a_session_at_a_station(
 ) -> None:
     async with roaming_site(tenant, tmp_path, ocpp, ocpi) as site:
         await site.price(PLAIN)
-        place = {"location_id": "L-1", "evse_uid": "E-1", "authorization_reference": "ref-1"}
+        place = {"location_id": "L-1", "evse_uid": "E-1", "connector_id": "1", "authorization_reference": "ref-1"}
 
-        assert await site.command("START_SESSION", token=site.token(UID), **place) == "ACCEPTED"
+        token = site.token(UID, whitelist="NEVER")
+        assert await site.command("START_SESSION", token=token, **place) == "ACCEPTED"
         begun = await site.wait_for("sessions", status="ACTIVE")
         await site.spend(minutes=5)
         await site.station.meter(open_transaction(site))
@@ -164,6 +166,7 @@ async def test_a_partner_starts_and_stops_a_session_at_a_station(
             {"session_id": begun["id"], "response_url": f"{site.partner.url}/{ocpi}/receiver/commands/STOP_SESSION/9"},
         )
 
+    assert questions(site) == []
     assert (begun["auth_method"], begun["authorization_reference"]) == ("COMMAND", "ref-1")
     check_bill(cdr, record, UID, "ref-1")
     assert (cdr["auth_method"], cdr["session_id"]) == ("COMMAND", begun["id"])
@@ -176,53 +179,87 @@ async def test_a_reservation_of_a_partner_becomes_a_session_that_costs_both(
     tenant: Deployment, tmp_path: Path, ocpp: Version, ocpi: str
 ) -> None:
     async with roaming_site(tenant, tmp_path, ocpp, ocpi) as site:
-        await site.price(*RESERVED, PLAIN)
-        assert await reserve(site) == "ACCEPTED"
+        hourly = component("CHARGING_TIME", "6", "19", 300)
+        timed = element(hourly, reservation=tariffs.RESERVATION_RESTRICTION_RESERVATION)
+        await site.price(*RESERVED, timed, PLAIN)
+        assert await reserve(site, authorization_reference="ref-1") == "ACCEPTED"
         reserved = await site.wait_for("sessions", status="RESERVATION")
         assert site.station.parts.charging.evse(1).reservation is not None
 
         site.decide(UID, "ALLOWED", "auth-1")
-        await charge(site, UID)
+        begun = await charge(site, UID)
         await stop_after(site, minutes=5)
         cdr = await site.wait_for("cdrs")
         (record,) = await site.records(1)
         over = await site.wait_for("sessions", status="COMPLETED", total_cost=cdr["total_cost"])
 
     assert (reserved["evse_uid"], reserved["connector_id"], reserved["kwh"]) == ("E-1", "#NA", 0)
+    # Who let the driver charge by the reservation is not asked.
+    assert questions(site) == []
+    assert (reserved["authorization_reference"], reserved["auth_method"]) == ("ref-1", "COMMAND")
+    assert (begun["authorization_reference"], begun["auth_method"]) == ("ref-1", "COMMAND")
     assert over["id"] == cdr["session_id"] == reserved["id"]
-    check_bill(cdr, record, UID, "auth-1")
-    assert amounts(cdr["total_reservation_cost"]) == (Decimal(2), Decimal("2.38"))
-    assert amounts(cdr["total_cost"])[0] == Decimal("4.5")
+    check_bill(cdr, record, UID, "ref-1")
+    assert (cdr["auth_method"], cdr["start_date_time"]) == ("COMMAND", reserved["start_date_time"])
+    assert [volumes(one) for one in over["charging_periods"]] == [volumes(one) for one in cdr["charging_periods"]]
+    # The station's clock shows some two minutes more than that of the core: they are billed as five.
+    assert 0 < volumes(cdr["charging_periods"][0])["RESERVATION_TIME"] < Decimal(5) / 60
+    assert amounts(cdr["total_reservation_cost"]) == (Decimal("2.5"), Decimal("2.975"))
+    assert amounts(cdr["total_cost"])[0] == Decimal(5)
 
 
 async def test_a_reservation_of_a_partner_that_nobody_used_is_billed(tenant: Deployment, tmp_path: Path) -> None:
-    """One that the partner cancelled is not."""
+    """One that was cancelled, too, where that has a price, which OCPI has no words for."""
     async with roaming_site(tenant, tmp_path, "2.1", "2.3.0") as site:
-        await site.price(*RESERVED, PLAIN)
-        assert await reserve(site) == "ACCEPTED"
-        await site.wait_for("sessions", status="RESERVATION")
+        fee = component("FLAT", "1", "19")
+        cancelled = element(fee, reservation=tariffs.RESERVATION_RESTRICTION_RESERVATION_CANCELLED)
+        await site.price(*RESERVED, cancelled, PLAIN)
+        assert await reserve(site, authorization_reference="ref-1") == "ACCEPTED"
+        first = await site.wait_for("sessions", status="RESERVATION")
         assert await site.command("CANCEL_RESERVATION", reservation_id="R-1") == "ACCEPTED"
-        await site.wait_for("sessions", status="COMPLETED")
+        early = await site.wait_for("cdrs")
+        known, number = await reserved_cost(site)
+        await site.wait_for("sessions", status="COMPLETED", total_cost=early["total_cost"])
         await site.said_all()
 
-        assert await reserve(site) == "ACCEPTED"
+        assert await reserve(site, authorization_reference="ref-2") == "ACCEPTED"
         second = await site.wait_for("sessions", 2, status="RESERVATION")
-        reservation = site.station.parts.charging.evse(1).reservation
-        assert reservation is not None
-        number = reservation.reservation_id
         # As a station says that the time is over.
         update = {"reservationId": number, "reservationUpdateStatus": "Expired"}
         await site.station.call("ReservationStatusUpdate", update)
-        await site.wait_for("sessions", 2, status="COMPLETED")
-        cdr = await site.wait_for("cdrs")
-        cost = await site.reservation_cost(number)
+        late = await site.wait_for("cdrs", 2)
+        cost, _ = await reserved_cost(site)
+        over = await site.wait_for("sessions", 2, status="COMPLETED", total_cost=late["total_cost"])
 
-    assert cdr["session_id"] == second["id"]
-    assert amounts(cdr["total_cost"]) == money(cost.cost.total) == (Decimal(3), Decimal("3.57"))
-    assert amounts(cdr["total_reservation_cost"]) == (Decimal(3), Decimal("3.57"))
-    assert (cdr["total_energy"], cdr["cdr_location"]["connector_id"], cdr["auth_method"]) == (0, "#NA", "COMMAND")
+    assert questions(site) == []
+    assert over["charging_periods"] == late["charging_periods"]
+    check_reservation(early, known, first, "ref-1", Decimal(1))
+    check_reservation(late, cost, second, "ref-2", Decimal(3))
+
+
+async def reserved_cost(site: Site) -> tuple[Any, int]:
+    """Return what the core reckons for the latest reservation that is over, and its number."""
+    request = ListReservationCostsRequest()
+    cost = (await site.citrine.reservation_costs.ListReservationCosts(request)).costs[0]
+    return cost, cost.reservation_id
+
+
+def check_reservation(cdr: dict[str, Any], cost: Any, session: dict[str, Any], reference: str, price: Decimal) -> None:
+    """Compare the CDR of a reservation that nobody used with what the core reckons, field by field."""
+    total = (price, cents(price * Decimal("1.19")))
+    assert amounts(cdr["total_cost"]) == amounts(cdr["total_reservation_cost"]) == money(cost.cost.total) == total
     assert (cdr["start_date_time"], cdr["end_date_time"]) == (written(cost.start_time), written(cost.end_time))
+    assert cdr["start_date_time"] == session["start_date_time"]
+    assert (cdr["session_id"], cdr["authorization_reference"]) == (session["id"], reference)
+    time = cost.end_time.ToDatetime() - cost.start_time.ToDatetime()
+    reserved = {"RESERVATION_TIME": rounded(Decimal(str(time.total_seconds())) / 3600)}
+    (period,) = cdr["charging_periods"]
+    assert (volumes(period), period["tariff_id"]) == (reserved, cost.tariff_id)
+    assert (cdr["total_energy"], cdr["total_time"], cdr["auth_method"]) == (0, 0, "COMMAND")
+    place = cdr["cdr_location"]
+    assert (place["evse_uid"], place["evse_id"], place["connector_id"]) == ("E-1", "#NA", "#NA")
     assert (cdr["cdr_token"]["uid"], cdr["currency"]) == (UID, cost.cost.currency)
+    assert not {"total_energy_cost", "total_time_cost", "total_fixed_cost", "tariffs"} & {*cdr}
 
 
 async def charge(site: Site, uid: str, *, begun: int = 0) -> Any:
@@ -254,7 +291,12 @@ def open_transaction(site: Site) -> str:
     return transaction.transaction_id
 
 
-async def reserve(site: Site) -> str:
+def questions(site: Site) -> list[str]:
+    """Return the tokens that the partner was asked about."""
+    return [one.path for one in site.partner.received if one.module == "tokens"]
+
+
+async def reserve(site: Site, **fields: Any) -> str:
     """Have the partner reserve the EVSE, and return the result."""
     expiry = datetime.now(UTC) + timedelta(hours=1)
     return await site.command(
@@ -264,6 +306,7 @@ async def reserve(site: Site) -> str:
         reservation_id="R-1",
         location_id="L-1",
         evse_uid="E-1",
+        **fields,
     )
 
 
@@ -287,11 +330,17 @@ def check_bill(cdr: dict[str, Any], record: records.ChargeRecord, uid: str, refe
     assert Decimal(str(cdr["total_energy"])) == rounded(Decimal(record.energy_kwh))
     assert Decimal(str(cdr["total_time"])) == hours(record.total_time)
     assert Decimal(str(cdr["total_parking_time"])) == hours(record.idle_time)
-    assert (cdr["start_date_time"], cdr["end_date_time"]) == (written(record.start_time), written(record.end_time))
-    assert [one["start_date_time"] for one in cdr["charging_periods"]] == [
-        written(one.start_time) for one in record.periods
-    ]
-    for said, known in zip(cdr["charging_periods"], record.periods, strict=True):
+    is_reserved = record.HasField("reservation_start_time")
+    begin = record.reservation_start_time if is_reserved else record.start_time
+    assert (cdr["start_date_time"], cdr["end_date_time"]) == (written(begin), written(record.end_time))
+    if is_reserved:
+        time = record.reservation_end_time.ToDatetime() - begin.ToDatetime()
+        reserved = {"RESERVATION_TIME": rounded(Decimal(str(time.total_seconds())) / 3600)}
+        assert volumes(cdr["charging_periods"][0]) == reserved
+        assert cdr["charging_periods"][0]["start_date_time"] == written(begin)
+    charged = cdr["charging_periods"][is_reserved:]
+    assert [one["start_date_time"] for one in charged] == [written(one.start_time) for one in record.periods]
+    for said, known in zip(charged, record.periods, strict=True):
         measured = {"ENERGY": rounded(Decimal(known.energy_kwh or 0)), "TIME": hours(known.charging_time)}
         measured["PARKING_TIME"] = hours(known.idle_time)
         assert {name: value for name, value in volumes(said).items() if value} == {

@@ -105,7 +105,7 @@ class Site:
         url = f"{self.partner.url}/{self.version}/receiver/commands/{below}"
         target = f"{self.partner.endpoints['commands', 'RECEIVER']}/{name}"
         answer = (await self.partner.call("POST", target, {"response_url": url, **body})).json()
-        assert (answer["status_code"], answer["data"]["result"]) == (1000, "ACCEPTED"), answer
+        assert (answer["status_code"], answer.get("data", {}).get("result")) == (1000, "ACCEPTED"), answer
         found = await self.partner.wait_for(lambda one: one.objects.get(("commands", below)))
         return str(found["result"])
 
@@ -205,7 +205,14 @@ async def roaming_site(
         await accepted
         site = Site(citrine, adapter, partner, simulated, clock, ocpi)
         await site.said_all()
+        await partner.wait_for(_is_available)
         yield site
+
+
+def _is_available(partner: Emsp) -> bool:
+    """Return whether a partner sees that the EVSE is there, so that its commands may name it."""
+    location = partner.objects.get(("locations", "DE/CIT/L-1"), {})
+    return [one["status"] for one in location.get("evses", [])] == ["AVAILABLE"]
 
 
 async def _prepare(citrine: Citrine, authorizer: str) -> None:

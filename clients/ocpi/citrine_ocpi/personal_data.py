@@ -13,6 +13,7 @@ from citrine_ocpi.db import Database
 from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.feed import LeftOutRepository
 from citrine_ocpi.modules.commands.repository import CommandRepository
+from citrine_ocpi.modules.reservations import ReservationRepository
 from citrine_ocpi.modules.tokens.questions import RETENTION
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.partner import Partner
@@ -43,6 +44,7 @@ async def remove_partner_data(session: AsyncSession, partner: Partner) -> None:
     names = [(one.country_code, one.party_id) for one in own]
     await TokenRepository(session).remove_of_partner(partner.partner_id, names)
     await CommandRepository(session).remove_of_partner(partner.partner_id)
+    await ReservationRepository(session).remove_of_partner(partner.partner_id)
     await LeftOutRepository(session).remove_of_partner(partner.partner_id)
 
 
@@ -77,6 +79,7 @@ class Retention:
         async with self._database.writing() as session:
             await TokenRepository(session).remove_authorizations(now - RETENTION)
             await CommandRepository(session).remove_old(now)
+            await ReservationRepository(session).remove_before(now - RETENTION)
             if letters is not None:
                 await LeftOutRepository(session).remove_before(now - letters)
             if letters is not None and (count := await DeliveryRepository(session).remove_dead_before(now - letters)):

@@ -14,6 +14,7 @@ from citrine_ocpi.clock import utc_now
 from citrine_ocpi.db import Table
 from citrine_ocpi.deliveries.tables import DeliveryRow
 from citrine_ocpi.modules.commands.repository import CommandRepository
+from citrine_ocpi.modules.reservations import ReservationRepository, ReservationRequest
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.personal_data import Retention
 from citrine_ocpi.published import Published, PublishedRepository
@@ -62,7 +63,8 @@ async def store(session: AsyncSession, partner: str, party: Party, uid: str, tim
     }
     commands = CommandRepository(session)
     await commands.add(command, time)
-    await commands.put_reservation(partner, f"r-{uid}", "CS-1", 1, time)
+    requested = ReservationRequest("https://example.com", {}, "1", f"reserved-{uid}", time)
+    await ReservationRepository(session).put(partner, f"r-{uid}", "CS-1", 1, requested)
     letter = DeliveryRow(
         partner_id=partner,
         module="sessions",

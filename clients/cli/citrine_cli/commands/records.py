@@ -246,6 +246,7 @@ def _show(client: Client, record: ChargeRecord) -> None:
             "authorized by": enum_word(record, "authorization_method") if record.authorization_method else "",
             "remote start": number(record, "remote_start_id"),
             "reservation": number(record, "reservation_id"),
+            "reserved since": time_word(record, "reservation_start_time"),
             "started": time_word(record, "start_time"),
             "ended": time_word(record, "end_time"),
             "settled": time_word(record, "settle_time"),

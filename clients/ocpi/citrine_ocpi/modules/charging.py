@@ -17,6 +17,7 @@ from citrine_ocpi.transport import Party, Version
 
 __all__ = [
     "NO_CURRENCY",
+    "SECONDS_OF_HOUR",
     "Fields",
     "Owner",
     "Tax",
@@ -28,6 +29,7 @@ __all__ = [
     "period",
     "place_of",
     "price",
+    "reservation_period",
     "token_type",
     "when",
     "written_id",
@@ -168,6 +170,12 @@ def period(start: datetime, volumes: Mapping[str, Decimal], tariff_id: str) -> F
         "dimensions": [{"type": name, "volume": volume} for name, volume in said.items()],
         "tariff_id": written_id(tariff_id, 36) or None,
     }
+
+
+def reservation_period(start: datetime, end: datetime, tariff_id: str) -> Fields:
+    """Return the charging period of the time for which an EVSE was reserved."""
+    reserved = Decimal(str(max(0.0, (end - start).total_seconds()))) / SECONDS_OF_HOUR
+    return period(start, {"RESERVATION_TIME": reserved}, tariff_id)
 
 
 def place_of(uid: str, connector: int | None) -> Fields:

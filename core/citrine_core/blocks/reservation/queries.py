@@ -10,7 +10,7 @@ from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_ACTIVE, RESERVATION
 from citrine_core.blocks.reservation.models import Reservation
 from citrine_core.db.one_of import one_of
 
-__all__ = ["find_times", "has_active_of"]
+__all__ = ["find_times", "find_times_of_uses", "has_active_of"]
 
 _TABLE = Reservation.__table__.c
 
@@ -27,6 +27,24 @@ async def find_times(
             _TABLE.accept_time.is_not(None),
         )
         .order_by(_TABLE.id)
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
+
+
+async def find_times_of_uses(
+    session: AsyncSession, tenant_id: str, keys: Collection[tuple[str, int]]
+) -> dict[tuple[str, str], tuple[datetime, datetime]]:
+    """Return when reservations, by station and id, were accepted and expire, by the transactions that used them.
+
+    An id may be of another reservation by now; a transaction used one of it.
+    """
+    rows = await session.execute(
+        select(_TABLE.station_id, _TABLE.transaction_id, _TABLE.accept_time, _TABLE.expire_time).where(
+            _TABLE.tenant_id == tenant_id,
+            one_of((_TABLE.station_id, _TABLE.reservation_id), keys),
+            _TABLE.accept_time.is_not(None),
+            _TABLE.transaction_id != "",
+        )
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 

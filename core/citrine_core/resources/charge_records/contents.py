@@ -18,6 +18,7 @@ from citrine_core.blocks.transactions.queries import SettledTransaction
 from citrine_core.resources.charge_records.boundaries import Boundaries
 from citrine_core.resources.tokens.owners import TokenOwner
 from citrine_core.rpc import to_duration, to_timestamp
+from citrine_core.times import set_time, to_datetime
 
 __all__ = ["Subject", "charges_the_same", "revision_of"]
 
@@ -79,6 +80,8 @@ class Subject:
     """Location where its station stood. None: none."""
     evse: LocationEvse | None = None
     """Its EVSE there. None: it is not known."""
+    reserved: tuple[datetime, datetime] | None = None
+    """When the reservation that it used was accepted, and expires. None: it used none, or that is removed."""
 
 
 def revision_of(subject: Subject, settled: SettledCost, before: pb.ChargeRecord | None) -> pb.ChargeRecord:
@@ -97,6 +100,7 @@ def revision_of(subject: Subject, settled: SettledCost, before: pb.ChargeRecord 
         record.detail, record.requested_by = settled.detail, settled.author
         _retain_snapshot(record, before)
     _add_cost(record, subject.transaction, settled, before)
+    _add_reservation(record, subject.reserved, before)
     return record
 
 
@@ -217,6 +221,20 @@ def _add_cost(
         record.periods.extend(_without_amounts(before.periods))
         for period in record.periods:
             period.amount.CopyFrom(tariffs_pb.Amount(before_tax="0.00", after_tax="0.00"))
+
+
+def _add_reservation(
+    record: pb.ChargeRecord, reserved: tuple[datetime, datetime] | None, before: pb.ChargeRecord | None
+) -> None:
+    """Say for how long the EVSE was reserved: as the revision before did, where the reservation is removed since."""
+    if reserved is not None and record.HasField("start_time"):
+        accepted, expires = reserved
+        end = max(accepted, min(to_datetime(record.start_time), expires))
+        set_time(record.reservation_start_time, accepted)
+        set_time(record.reservation_end_time, end)
+    elif before is not None and before.HasField("reservation_start_time"):
+        record.reservation_start_time.CopyFrom(before.reservation_start_time)
+        record.reservation_end_time.CopyFrom(before.reservation_end_time)
 
 
 def _without_amounts(periods: Iterable[tariffs_pb.CostPeriod]) -> list[tariffs_pb.CostPeriod]:

@@ -9,6 +9,7 @@ from citrine.api.v1 import charge_records_pb2 as pb
 from citrine.api.v1.tariff_and_cost_pb2 import CostCorrection
 from citrine.events.v1.events_pb2 import ChargeRecordMade, Event
 from citrine_core.background import defect
+from citrine_core.blocks.reservation.queries import find_times_of_uses
 from citrine_core.blocks.tariff_and_cost.queries import SettledCost, find_settled_costs
 from citrine_core.blocks.transactions.queries import SettledTransaction, find_settled
 from citrine_core.blocks.transactions.stored_events.queries import find_boundary_events
@@ -103,6 +104,8 @@ async def _subjects(
     elsewhere -= {site.location_id for site in sites.values()}
     others = await find_locations(work.session, tenant_id, elsewhere) if elsewhere else {}
     known = {site.location_id: site for site in sites.values()} | others
+    numbers = {(key[0], number) for key, one in settled.items() if (number := one.row.reservation_id) is not None}
+    reserved = await find_times_of_uses(work.session, tenant_id, numbers) if numbers else {}
 
     def subject_of(key: TransactionKey) -> Subject:
         one, evse = settled[key], stood[key]
@@ -113,6 +116,7 @@ async def _subjects(
             hardware.get(key[0]),
             sites.get(key[0]) if evse is None else known.get(evse.location_id),
             None if evse is None or evse.evse_id != one.row.evse_id else described(evse),
+            reserved.get(key),
         )
 
     return subject_of

@@ -134,6 +134,17 @@ def test_a_cdr_has_totals_by_what_is_paid_for_as_the_specification_has_it(versio
     assert len(seen["cdr_location"]["address"]) == 45
 
 
+@pytest.mark.parametrize("version", Version)
+def test_a_cdr_begins_with_the_reservation_whatever_step_that_is_billed_by(version: Version) -> None:
+    seen = cdr(version, reservation_start_time="2025-03-01T11:47:30Z", reservation_end_time="2025-03-01T12:00:00Z")
+
+    reserved, charged, _ = seen["charging_periods"]
+    assert (seen["start_date_time"], reserved["start_date_time"]) == ("2025-03-01T11:47:30Z", "2025-03-01T11:47:30Z")
+    assert reserved["dimensions"] == [{"type": "RESERVATION_TIME", "volume": Decimal("0.2083")}]
+    assert charged["start_date_time"] == "2025-03-01T12:00:00Z"
+    assert (seen["end_date_time"], seen["total_time"]) == ("2025-03-01T12:30:00Z", Decimal("0.5"))
+
+
 def test_signed_readings_are_sent_as_they_were_signed_or_not_at_all() -> None:
     seen = cdr(Version.V2_2_1)["signed_data"]
 
@@ -189,7 +200,7 @@ def test_a_reservation_that_nobody_used_has_no_evse(version: Version) -> None:
     assert faults(seen, "CDR", str(version)) == []
     place = seen["cdr_location"]
     assert {place["evse_uid"], place["evse_id"], place["connector_id"]} == {"#NA"}
-    assert (seen["total_energy"], seen["total_time"]) == (0, Decimal("0.25"))
+    assert (seen["total_energy"], seen["total_time"]) == (0, 0)
     assert seen["charging_periods"][0]["dimensions"] == [{"type": "RESERVATION_TIME", "volume": Decimal("0.25")}]
     assert seen["total_cost"] == seen["total_reservation_cost"]
 
@@ -220,5 +231,6 @@ def test_a_record_without_an_end_or_a_known_connector_is_a_cdr_all_the_same() ->
     seen = cdr(Version.V2_2_1, start_time=None, end_time=None, total_time=None, settle_time="2025-03-01T14:00:00Z")
 
     assert faults(seen, "CDR", "2.2.1") == []
-    assert seen["start_date_time"] == "2025-03-01T12:00:00Z"
+    # Half an hour before the first period, for which the EVSE was reserved.
+    assert seen["start_date_time"] == "2025-03-01T11:30:00Z"
     assert seen["cdr_location"]["connector_standard"] == "IEC_62196_T2"

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
+from citrine.api.v1 import locations_pb2 as locations
+from citrine.api.v1.locations_pb2_grpc import LocationsServiceStub
+from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import reservation_pb2 as reservation
@@ -18,11 +21,14 @@ Roaming = test_roaming.Roaming
 
 UID = "04A1B2C3"
 
+LATER = "2999-01-01T00:00:00Z"
+
 STARTED = remote_control.RequestStartTransactionResponse(status=remote_control.REQUEST_START_STOP_STATUS_ENUM_ACCEPTED)
 STOPPED = remote_control.RequestStopTransactionResponse(status=remote_control.REQUEST_START_STOP_STATUS_ENUM_REJECTED)
 UNLOCKED = remote_control.UnlockConnectorResponse(status=remote_control.UNLOCK_STATUS_ENUM_UNLOCK_FAILED)
 OCCUPIED = reservation.ReserveNowResponse(status=reservation.RESERVE_NOW_STATUS_ENUM_OCCUPIED)
 RESERVED = reservation.ReserveNowResponse(status=reservation.RESERVE_NOW_STATUS_ENUM_ACCEPTED)
+SILENCE = link.CommandFailure(reason=link.CommandFailure.REASON_TIMEOUT)
 CANCELLED = reservation.CancelReservationResponse(status=reservation.CANCEL_RESERVATION_STATUS_ENUM_ACCEPTED)
 
 
@@ -154,6 +160,12 @@ async def test_what_can_not_go_to_a_station_is_said_at_once(commander: Commander
 
     assert (await commander.ask("START_SESSION", {**start, "location_id": "L-2"}))[0] == 2003
     assert (await commander.ask("START_SESSION", {**start, "evse_uid": "E-2"}))[0] == 2003
+    assert (await commander.ask("START_SESSION", {**start, "connector_id": "2"}))[0] == 2003
+    connector_alone = {"token": start["token"], "location_id": "L-1", "connector_id": "1"}
+    assert (await commander.ask("START_SESSION", connector_alone))[0] == 2001
+    unlock = {"location_id": "L-1", "evse_uid": "E-1", "connector_id": "1"}
+    for name, value in (("location_id", "L-2"), ("evse_uid", "E-2"), ("connector_id", "2")):
+        assert (await commander.ask("UNLOCK_CONNECTOR", {**unlock, name: value}))[0] == 2003
     assert (await commander.ask("START_SESSION", {**start, "token": {**start["token"], "party_id": "ABC"}}))[0] == 2001
     assert (await commander.ask("START_SESSION", {"token": start["token"]}))[0] == 2001
     elsewhere = {**start, "response_url": "https://elsewhere.example/commands/1"}
@@ -162,8 +174,44 @@ async def test_what_can_not_go_to_a_station_is_said_at_once(commander: Commander
     assert (await commander.ask("CANCEL_RESERVATION", {"reservation_id": "R-9"}))[1]["result"] == "REJECTED"
     assert (await commander.ask("DANCE", {}))[1]["result"] == "NOT_SUPPORTED"
     past = {**start, "expiry_date": "2020-01-01T00:00:00Z", "reservation_id": "R-1"}
+    for name, value in (("location_id", "L-2"), ("evse_uid", "E-2")):
+        assert (await commander.ask("RESERVE_NOW", {**past, "expiry_date": LATER, name: value}))[0] == 2003
     assert (await commander.ask("RESERVE_NOW", past))[1]["result"] == "REJECTED"
+    evse = locations.LocationEvse(uid="E-1", capabilities=[locations.EVSE_CAPABILITY_START_SESSION_CONNECTOR_REQUIRED])
+    request = locations.UpdateLocationEvseRequest(evse=evse)
+    request.update_mask.paths.append("capabilities")
+    sites: Any = commander.roaming.core.stub(LocationsServiceStub)
+    await sites.UpdateLocationEvse(request)
+    assert (await commander.ask("START_SESSION", start))[0] == 2001
     assert commander.sent == []
+
+    commander.answer(STARTED)
+    assert (await commander.ask("START_SESSION", {**start, "connector_id": "1"}))[1]["result"] == "ACCEPTED"
+    assert await commander.result("START_SESSION") == "ACCEPTED"
+
+
+async def test_a_command_that_is_repeated_is_done_once_and_one_without_an_answer_is_timed_out(
+    commander: Commander,
+) -> None:
+    await commander.roaming.station.call(started(0, 0, evse=(1, 1), id_token=UID))
+    session = await commander.partner.wait_for(
+        lambda one: next((x for (module, _), x in one.objects.items() if module == "sessions"), None)
+    )
+    for command, body in (
+        ("STOP_SESSION", {"session_id": session["id"]}),
+        ("UNLOCK_CONNECTOR", {"location_id": "L-1", "evse_uid": "E-1", "connector_id": "1"}),
+    ):
+        commander.answer(SILENCE)
+        for _ in range(2):
+            said = await commander.ask(command, body, number=1, request_id=f"r-{command}")
+            assert said[1]["result"] == "ACCEPTED"
+        assert await commander.result(command) == "TIMEOUT"
+        # So it is after the result, too.
+        said = await commander.ask(command, body, number=1, request_id=f"r-{command}")
+        assert said[1]["result"] == "ACCEPTED"
+    assert [type(one).__name__ for one in commander.sent] == ["RequestStopTransactionRequest", "UnlockConnectorRequest"]
+    results = [one for one in commander.partner.received if one.module == "commands"]
+    assert [one.path for one in results] == ["STOP_SESSION/1", "UNLOCK_CONNECTOR/1"]
 
 
 async def test_a_station_that_is_away_is_said_to_be_so(commander: Commander) -> None:

@@ -420,6 +420,18 @@ async def test_the_owner_of_a_token_decides_when_it_is_presented(
             assert await repository.find_reference(["other"], UID, "CS-1", now, day) == ""
             assert await repository.find_reference(["tnm"], "01122334455661", "CS-1", now, day) == ""
 
+        # Whom the owner lets charge by a command it is not asked about, at that station, until it is over.
+        async with adapter.office.database.writing() as session:
+            repository, later = TokenRepository(session), now + timedelta(minutes=15)
+            await repository.add_command("tnm", "01122334455661", "CS-1", now, later)
+            await repository.add_command("tnm", "01122334455662", "CS-2", now, later)
+            await repository.add_command("tnm", "01122334455663", "CS-1", now - timedelta(minutes=15), now)
+        assert (await status("01122334455661")).status == ACCEPTED
+        assert len(asked) == before
+        assert (await status("01122334455662")).status == UNKNOWN
+        assert (await status("01122334455663")).status == INVALID
+        assert len(asked) == before + 2
+
         # A token that no list had is stored once its owner knows it.
         answers["01122334455665"] = {"allowed": "ALLOWED"}
         assert (await status("01122334455665")).status == ACCEPTED
@@ -427,7 +439,7 @@ async def test_the_owner_of_a_token_decides_when_it_is_presented(
 
         # An owner who does not answer says no to what is to be asked each time.
         partner.fault = lambda request: Response("", 503)
-        assert (await status("01122334455661")).status == INVALID
+        assert (await status("01122334455662")).status == INVALID
 
         # Nor may what nobody would pay for, although without an answer the token itself would decide.
         await partner.call(

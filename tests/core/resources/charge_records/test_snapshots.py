@@ -1,7 +1,7 @@
 """What a charge record says of how its transaction was authorized, and of what stood there."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ from citrine.ocpp.v2.transactions_pb2 import TransactionEventRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.core.resources.charge_records.test_charge_records import Records
-from tests.support.charging import ended, started, updated
+from tests.support.charging import BEGINNING, ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeSession
+from tests.support.reservations import Desk
 
 
 @pytest.fixture
@@ -86,6 +87,27 @@ async def test_a_record_says_how_its_transaction_was_authorized(api: Records, st
     assert {name: record.remote_start_id for name, record in found.items() if record.HasField("remote_start_id")} == {
         "remote": sent.remote_start_id
     }
+
+
+async def test_a_record_says_for_how_long_the_evse_was_reserved_before(api: Records, station: FakeSession) -> None:
+    """Whatever its price, and in each revision; a reservation that expired, until then."""
+    desk = Desk(api.core, station)
+    token = IdToken(id_token="C0FFEE00", type="ISO14443")
+    accepted = []
+    for number, minutes in ((7, 20), (8, 90)):
+        reservation = await desk.reserve(id=number, evse_id=1, id_token=token)
+        after = (reservation.accept_time.ToDatetime(UTC) - BEGINNING) / timedelta(minutes=1) + minutes
+        name = f"T-{number}"
+        begin = started(0, 0, id_token="C0FFEE00", reservation_id=number, transaction_id=name, minutes=after)
+        await station.call_all([begin, ended(1, 1000, transaction_id=name, minutes=after + 10)])
+        accepted.append(reservation)
+    first, second = accepted
+
+    used, late = await api.get("T-7"), await api.get("T-8")
+    assert (used.reservation_start_time, used.reservation_end_time) == (first.accept_time, used.start_time)
+    assert (late.reservation_start_time, late.reservation_end_time) == (
+        second.accept_time, second.request.expiry_date_time,
+    )  # fmt: skip
 
 
 async def test_a_record_has_the_connector_and_the_token_as_they_were_whatever_they_are_by_now(

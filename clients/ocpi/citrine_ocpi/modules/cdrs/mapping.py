@@ -1,7 +1,7 @@
 """Charge detail records: from the core's charge records, and from what a reservation costs that nobody used."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from citrine_ocpi.models import NOT_AVAILABLE, OcpiModel, shortened, v2_2_1, v2_
 from citrine_ocpi.modules.cdrs.signed import signed_data
 from citrine_ocpi.modules.charging import (
     NO_CURRENCY,
+    SECONDS_OF_HOUR,
     Fields,
     Owner,
     cdr_token,
@@ -22,6 +23,7 @@ from citrine_ocpi.modules.charging import (
     hours,
     period,
     price,
+    reservation_period,
     when,
     written_id,
 )
@@ -79,23 +81,25 @@ def charge_cdr(
         version: Of OCPI.
     """
     start, end = _times(record)
+    reserved = _reserved(record, start)
     return cdr_model(
         {
             "country_code": party.country_code,
             "party_id": party.party_id,
             "id": cdr_id,
-            "start_date_time": start,
+            # A reservation is part of what is billed.
+            "start_date_time": min([start, *(one["start_date_time"] for one in reserved)]),
             "end_date_time": end,
             "session_id": session_id,
             "cdr_token": _token(session, record.token.id_token, owner, version),
-            "auth_method": _METHODS.get(record.authorization_method, "WHITELIST"),
+            "auth_method": _auth_method(record, session),
             "authorization_reference": (
                 session.get("authorization_reference") or written_id(record.reference[:36], 36) or None
             ),
             "cdr_location": _location(record, version),
             "currency": record.currency or NO_CURRENCY,
             "tariffs": [*tariffs],
-            "charging_periods": _periods(record, start),
+            "charging_periods": [*reserved, *_periods(record, start)],
             "signed_data": signed_data(record),
             "total_cost": price(record.total, record.taxes, version),
             **_costs(record.lines, version),
@@ -129,7 +133,6 @@ def reservation_cdr(
 ) -> OcpiModel:
     """Return the CDR of a reservation that no transaction used: what OCPI asks for and there is not is #NA."""
     start, end = when(cost.start_time), when(cost.end_time)
-    reserved = Decimal(str((end - start).total_seconds())) / 3600
     return cdr_model(
         {
             "country_code": party.country_code,
@@ -140,6 +143,7 @@ def reservation_cdr(
             "session_id": session_id or None,
             "cdr_token": _token(session, cost.id_token, owner, version),
             "auth_method": "COMMAND",
+            "authorization_reference": session.get("authorization_reference"),
             "cdr_location": {
                 **_address(location),
                 "evse_uid": evse_uid or NOT_AVAILABLE,
@@ -149,11 +153,12 @@ def reservation_cdr(
             },
             "currency": cost.cost.currency or NO_CURRENCY,
             "tariffs": [*tariffs],
-            "charging_periods": [period(start, {"RESERVATION_TIME": reserved}, cost.tariff_id)],
+            "charging_periods": [reservation_period(start, end, cost.tariff_id)],
             "total_cost": price(cost.cost.total, cost.cost.taxes, version),
             **_costs(cost.cost.lines, version),
             "total_energy": 0,
-            "total_time": reserved,
+            # Of charging: that of the reservation is in its period.
+            "total_time": 0,
             "remark": "A reservation that was not used",
             "last_updated": when(cost.update_time),
         },
@@ -206,14 +211,25 @@ def _periods(record: records.ChargeRecord, start: datetime) -> list[Fields]:
     if not found:
         measured = {"ENERGY": Decimal(record.energy_kwh or 0), "TIME": hours(record.charging_time)}
         found = [period(start, measured, record.tariff_id)]
-    reserved = sum(
-        (Decimal(one.quantity) for one in record.lines if one.kind == CostLine.KIND_RESERVATION_TIME), Decimal(0)
-    )
-    if reserved:
-        # It was before the transaction, whenever that began.
-        begin = datetime.fromtimestamp(start.timestamp() - float(reserved * 3600), UTC)
-        found.insert(0, period(begin, {"RESERVATION_TIME": reserved}, record.tariff_id))
     return found
+
+
+def _reserved(record: records.ChargeRecord, start: datetime) -> list[Fields]:
+    """Return the period for which the EVSE was reserved before."""
+    if record.HasField("reservation_start_time"):
+        begin, end = when(record.reservation_start_time), when(record.reservation_end_time)
+        return [reservation_period(begin, end, record.tariff_id)]
+    # Records of earlier versions say for how long it is billed alone.
+    billed = [Decimal(one.quantity) for one in record.lines if one.kind == CostLine.KIND_RESERVATION_TIME]
+    begin = start - timedelta(seconds=float(sum(billed) * SECONDS_OF_HOUR))
+    return [reservation_period(begin, start, record.tariff_id)] if billed else []
+
+
+def _auth_method(record: records.ChargeRecord, session: Mapping[str, Any]) -> str:
+    """Return how a transaction was authorized; the core does not know that a reservation said so."""
+    found = _METHODS.get(record.authorization_method, "WHITELIST")
+    is_commanded = found == "AUTH_REQUEST" and session.get("auth_method") == "COMMAND"
+    return "COMMAND" if is_commanded else found
 
 
 def _costs(lines: Sequence[CostLine], version: Version) -> Fields:

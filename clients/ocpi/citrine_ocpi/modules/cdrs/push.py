@@ -12,11 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.charge_records_pb2 import ChargeRecord, ListChargeRecordsRequest
 from citrine.api.v1.common_pb2 import TimeRange
-from citrine.api.v1.reservation_costs_pb2 import (
-    GetReservationCostRequest,
-    ListReservationCostsRequest,
-    ReservationCost,
-)
+from citrine.api.v1.reservation_costs_pb2 import ListReservationCostsRequest, ReservationCost
 from citrine.api.v1.reservation_pb2 import GetReservationRequest
 from citrine.api.v1.tariffs_pb2 import GetTariffRequest, Tariff
 from citrine.events.v1.events_pb2 import Event
@@ -28,6 +24,7 @@ from citrine_ocpi.modules.cdrs.mapping import cdr_model, charge_cdr, credit_of, 
 from citrine_ocpi.modules.charging import Owner, named_id, when
 from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.places import Place, Places, owning_party
+from citrine_ocpi.modules.reservations import cost_of
 from citrine_ocpi.modules.sessions.push import session_id_of
 from citrine_ocpi.modules.sessions.storing import reservation_session_id
 from citrine_ocpi.modules.tariffs.mapping import NotExpressible, express
@@ -78,20 +75,15 @@ class CdrsListener:
                 self._owners.forget(event.token_changed.id_token)
         if any(event.HasField("charge_record_made") for event in events):
             effects += await self._new_records()
-        reserved = {
-            (event.station_id, event.reservation_cost_changed.reservation_id)
+        billed = {
+            (event.station_id, changed.reservation_id, changed.start_time.ToMicroseconds()): changed.start_time
             for event in events
-            if event.HasField("reservation_cost_changed")
+            if event.HasField("reservation_cost_changed") and (changed := event.reservation_cost_changed)
         }
-        for station_id, reservation_id in sorted(reserved):
-            request = GetReservationCostRequest(station_id=station_id, reservation_id=reservation_id)
-            try:
-                cost = await self._citrine.reservation_costs.GetReservationCost(request)
-            except grpc.aio.AioRpcError as error:
-                if error.code() is grpc.StatusCode.NOT_FOUND:
-                    continue
-                raise
-            effects += await self._isolation.effects(_named(cost), self._reservation(cost))
+        for (station_id, reservation_id, _), accepted in sorted(billed.items()):
+            cost = await cost_of(self._citrine, station_id, reservation_id, accepted)
+            if cost is not None:
+                effects += await self._isolation.effects(_named(cost), self._reservation(cost))
         return effects
 
     async def catch_up(self, since: datetime | None) -> Sequence[Effect]:

@@ -6,6 +6,7 @@ from typing import Any
 from citrine_ocpi.feed import Listener
 from citrine_ocpi.modules.commands.calls import CommandCalls
 from citrine_ocpi.modules.commands.executor import CommandExecutor
+from citrine_ocpi.modules.commands.reserving import ReservationsListener, ended
 from citrine_ocpi.modules.commands.server import CommandsServer
 from citrine_ocpi.modules.commands.targets import Targets
 from citrine_ocpi.modules.tokens.store import TokenStore
@@ -23,17 +24,18 @@ class CommandsModule:
     """
 
     def __init__(self, services: Services) -> None:
-        self._executor = CommandExecutor(services, CommandCalls())
+        self._executor = CommandExecutor(services, CommandCalls(), ended)
         targets = Targets(services, TokenStore(services.database, services.citrine))
         self._server = CommandsServer(services, targets, self._executor)
+        self._listener = ReservationsListener(services)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return the receiver's endpoint."""
         return self._server.endpoints()
 
     def listeners(self) -> Sequence[Listener]:
-        """Return nothing: what a command leads to is told by the other modules."""
-        return ()
+        """Return what becomes of reservations. What else a command leads to the other modules tell."""
+        return [self._listener]
 
     def tasks(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
         """Return the sending of commands."""

@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 from citrine_ocpi.ids import new_id
-from citrine_ocpi.modules.commands.tables import LONGEST_LOOKUP, Target
+from citrine_ocpi.modules.commands.tables import Target
+from citrine_ocpi.modules.reservations.tables import LONGEST_LOOKUP
 from citrine_ocpi.published.viewers import asking_party
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call

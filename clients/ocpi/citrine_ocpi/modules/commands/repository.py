@@ -1,4 +1,4 @@
-"""What is asked of the tables of commands, and written to them."""
+"""What is asked of the table of commands, and written to it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -8,16 +8,16 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.db.inserts import insert_missing
-from citrine_ocpi.modules.commands.tables import CommandRow, ReservationRow
+from citrine_ocpi.modules.commands.tables import CommandRow
 
-__all__ = ["CommandRepository"]
+__all__ = ["RETENTION", "CommandRepository"]
 
 RETENTION = timedelta(days=2)
 """How long a repetition of a request is known as one."""
 
 
 class CommandRepository:
-    """The tables of commands within a transaction."""
+    """The table of commands within a transaction."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -36,12 +36,10 @@ class CommandRepository:
     async def remove_old(self, now: datetime) -> None:
         """Remove what is of no use any more."""
         await self._session.execute(delete(CommandRow).where(CommandRow.create_time < now - RETENTION))
-        await self._session.execute(delete(ReservationRow).where(ReservationRow.expire_time < now - RETENTION))
 
     async def remove_of_partner(self, partner_id: str) -> None:
         """Remove all that a partner wanted."""
         await self._session.execute(delete(CommandRow).where(CommandRow.partner_id == partner_id))
-        await self._session.execute(delete(ReservationRow).where(ReservationRow.partner_id == partner_id))
 
     async def is_known(self, partner_id: str, digest: str, request_id: str) -> bool:
         """Return whether a command is a repetition.
@@ -92,20 +90,6 @@ class CommandRepository:
         open_one = (CommandRow.command_id == command_id, CommandRow.due_time.is_not(None))
         result = await self._session.execute(update(CommandRow).where(*open_one).values(due_time=None))
         return bool(getattr(result, "rowcount", 0))
-
-    async def reservation(self, partner_id: str, lookup: str) -> ReservationRow | None:
-        """Return what station does for a reservation."""
-        return await self._session.get(ReservationRow, (partner_id, lookup))
-
-    async def put_reservation(
-        self, partner_id: str, lookup: str, station_id: str, number: int, expire_time: datetime
-    ) -> None:
-        """Store what station does for a reservation."""
-        row = await self.reservation(partner_id, lookup)
-        if row is None:
-            row = ReservationRow(partner_id=partner_id, lookup=lookup)
-            self._session.add(row)
-        row.station_id, row.reservation_id, row.expire_time = station_id, number, expire_time
 
 
 def _same(partner_id: str, digest: str) -> tuple[ColumnElement[bool], ...]:

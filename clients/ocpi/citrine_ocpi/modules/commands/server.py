@@ -1,12 +1,12 @@
 """The endpoint of module commands: what is answered at once."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
-from citrine_ocpi.modules.commands.accepted import accepted_row, check_response_url, digest_of, reservation_lookup
+from citrine_ocpi.modules.commands.accepted import accepted_row, check_response_url, digest_of
 from citrine_ocpi.modules.commands.executor import PATIENCE, STATION_TIMEOUT, CommandExecutor
 from citrine_ocpi.modules.commands.repository import CommandRepository
+from citrine_ocpi.modules.commands.reserving import remember
 from citrine_ocpi.modules.commands.targets import Refusal, Targets, UnknownSession
 from citrine_ocpi.published.viewers import asking_party
 from citrine_ocpi.services import Services
@@ -77,30 +77,12 @@ class CommandsServer:
             return _response(Response.UNKNOWN_SESSION, str(error))
         except Refusal as error:
             return _response(Response.REJECTED, str(error))
-        await self._store(call, name, command, digest, response_url, target)
-        self._executor.filled.set()
-        return _response(Response.ACCEPTED)
-
-    async def _store(
-        self,
-        call: Call,
-        name: str,
-        command: OcpiModel,
-        digest: str,
-        response_url: str,
-        target: dict[str, object],
-    ) -> None:
         row = await accepted_row(self._services, call, name, digest, response_url, target)
         async with self._services.database.writing() as session:
-            repository = CommandRepository(session)
-            if await repository.add(row, row["create_time"]) and name == "RESERVE_NOW":
-                await repository.put_reservation(
-                    call.partner.partner_id,
-                    reservation_lookup(call, str(getattr(command, "reservation_id"))),  # noqa: B009
-                    str(target["station_id"]),
-                    int(str(target["reservation_id"])),
-                    datetime.fromisoformat(str(target["expiry"])),
-                )
+            if await CommandRepository(session).add(row, row["create_time"]):
+                await remember(session, call, command, row)
+        self._executor.filled.set()
+        return _response(Response.ACCEPTED)
 
 
 def _response(result: v2_2_1.CommandResponseType, text: str = "") -> Reply:

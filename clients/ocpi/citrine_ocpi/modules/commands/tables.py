@@ -1,4 +1,4 @@
-"""The tables of commands of partners, and of what they call reservations."""
+"""The table of commands of partners."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,9 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from citrine_ocpi.db import Table
 from citrine_ocpi.db.base import BigId
 
-__all__ = ["LONGEST_LOOKUP", "CommandRow", "ReservationRow", "Target"]
-
-LONGEST_LOOKUP = 36
+__all__ = ["CommandRow", "Target"]
 
 Target = Mapping[str, Any]
 """Station, and what a command names of it, as it is stored."""
@@ -49,19 +47,3 @@ class CommandRow(Table):
               postgresql_where=text("due_time IS NOT NULL")),
         Index("ix_partner_commands_create_time", "create_time"),
     )  # fmt: skip
-
-
-class ReservationRow(Table):
-    """What a partner calls a reservation, and what its station does."""
-
-    __tablename__ = "partner_reservations"
-
-    partner_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    lookup: Mapped[str] = mapped_column(String(LONGEST_LOOKUP), primary_key=True)
-    """The partner's id in small letters; that of a party behind a hub with the party, as a digest."""
-    station_id: Mapped[str] = mapped_column(String(255))
-    reservation_id: Mapped[int]
-    """Of OCPP."""
-    expire_time: Mapped[datetime]
-
-    __table_args__ = (Index("ix_partner_reservations_expire_time", "expire_time"),)

@@ -4,13 +4,14 @@ import secrets
 from datetime import UTC
 from typing import Any
 
+from citrine.api.v1.locations_pb2 import EVSE_CAPABILITY_START_SESSION_CONNECTOR_REQUIRED as CONNECTOR_REQUIRED
 from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, LocationEvse
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
 from citrine_ocpi.modules.commands.accepted import reservation_lookup
-from citrine_ocpi.modules.commands.repository import CommandRepository
 from citrine_ocpi.modules.locations.shown import shown_location
 from citrine_ocpi.modules.owners import Owners
+from citrine_ocpi.modules.reservations import ReservationRepository, ReservationRow
 from citrine_ocpi.modules.sessions import find_session
 from citrine_ocpi.modules.tokens.mapping import AnyToken, core_type
 from citrine_ocpi.modules.tokens.store import TokenStore
@@ -59,33 +60,38 @@ class Targets:
         """
         match command:
             case v2_2_1.StartSession() | v2_3_0.StartSession():
-                evse = await self._evse(call, str(command.location_id), command.evse_uid)
-                return {
-                    "station_id": evse.station_id,
-                    "evse_id": evse.evse_id if command.evse_uid is not None else 0,
-                    "reference": str(command.authorization_reference or ""),
-                    **await self._token(call, command.token),
-                }
+                return await self._start(call, command)
             case v2_2_1.StopSession():
                 return await self._session(call, str(command.session_id))
             case v2_2_1.UnlockConnector():
                 evse = await self._evse(call, str(command.location_id), command.evse_uid)
-                numbers = [one.connector_id for one in evse.connectors if str(one.connector_id) == command.connector_id]
-                if not numbers:
-                    raise UnknownLocation("there is no such connector")
+                number = _connector(evse, str(command.connector_id))
                 await self._check_nobody_else_charges(call, evse)
-                return {"station_id": evse.station_id, "evse_id": evse.evse_id, "connector_id": numbers[0]}
+                return {"station_id": evse.station_id, "evse_id": evse.evse_id, "connector_id": number}
             case v2_2_1.ReserveNow() | v2_3_0.ReserveNow():
                 return await self._reservation(call, command)
             case v2_2_1.CancelReservation():
-                async with self._services.database.reading() as session:
-                    row = await CommandRepository(session).reservation(
-                        call.partner.partner_id, reservation_lookup(call, str(command.reservation_id))
-                    )
+                row = await self._known(call, str(command.reservation_id))
                 if row is None:
                     raise Refusal("there is no such reservation")
                 return {"station_id": row.station_id, "reservation_id": row.reservation_id}
         raise InvalidParameters("there is no such command")
+
+    async def _start(self, call: Call, command: v2_2_1.StartSession | v2_3_0.StartSession) -> dict[str, Any]:
+        if command.connector_id is not None and command.evse_uid is None:
+            raise InvalidParameters("connector_id without evse_uid")
+        evse = await self._evse(call, str(command.location_id), command.evse_uid)
+        if command.connector_id is not None:
+            # OCPP has a word for the EVSE alone: which of its connectors it is shows where the driver plugs in.
+            _connector(evse, str(command.connector_id))
+        elif CONNECTOR_REQUIRED in evse.capabilities:
+            raise InvalidParameters("the EVSE needs a connector_id")
+        return {
+            "station_id": evse.station_id,
+            "evse_id": evse.evse_id if command.evse_uid is not None else 0,
+            "reference": str(command.authorization_reference or ""),
+            **await self._token(call, command.token),
+        }
 
     async def _evse(self, call: Call, location_id: str, evse_uid: str | None) -> LocationEvse:
         """Return an EVSE of a location. None named: one of the only station that stands there."""
@@ -131,9 +137,7 @@ class Targets:
     async def _reservation(self, call: Call, command: v2_2_1.ReserveNow | v2_3_0.ReserveNow) -> dict[str, Any]:
         if command.expiry_date <= self._services.clock():
             raise Refusal("the reservation would be over already")
-        partner_id, lookup = call.partner.partner_id, reservation_lookup(call, str(command.reservation_id))
-        async with self._services.database.reading() as session:
-            known = await CommandRepository(session).reservation(partner_id, lookup)
+        known = await self._known(call, str(command.reservation_id))
         uid = command.evse_uid or await self._available(call, str(command.location_id))
         evse = await self._evse(call, str(command.location_id), uid)
         if known is not None and known.station_id != evse.station_id:
@@ -143,8 +147,16 @@ class Targets:
             "evse_id": evse.evse_id,
             "reservation_id": secrets.randbelow(LARGEST_NUMBER) + 1 if known is None else known.reservation_id,
             "expiry": command.expiry_date.astimezone(UTC).isoformat(),
+            "reference": str(command.authorization_reference or ""),
+            # What it goes back to where the station refuses the change.
+            "before": None if known is None else known.requested.stored(),
             **await self._token(call, command.token),
         }
+
+    async def _known(self, call: Call, name: str) -> ReservationRow | None:
+        """Return the reservation that a partner, or a party behind a hub, calls so."""
+        async with self._services.database.reading() as session:
+            return await ReservationRepository(session).find(call.partner.partner_id, reservation_lookup(call, name))
 
     async def _session(self, call: Call, session_id: str) -> dict[str, Any]:
         found = await find_session(self._services.database, session_id, parties_of(call.partner, call.routing))
@@ -160,3 +172,11 @@ class Targets:
         if stored.refused:
             raise InvalidParameters(f"token: {'; '.join(stored.refused.values())}")
         return {"id_token": str(token.uid), "id_token_type": core_type(str(token.uid), str(token.type))}
+
+
+def _connector(evse: LocationEvse, name: str) -> int:
+    """Return the number of a connector by its id."""
+    numbers = [one.connector_id for one in evse.connectors if str(one.connector_id) == name]
+    if not numbers:
+        raise UnknownLocation("there is no such connector")
+    return numbers[0]

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from citrine.api.v1 import reservation_pb2 as reservations
 from citrine.api.v1.common_pb2 import TimeRange
-from citrine.api.v1.reservation_costs_pb2 import GetReservationCostRequest
+from citrine.api.v1.reservation_costs_pb2 import ReservationCost
 from citrine.api.v1.tariff_and_cost_pb2 import TransactionCost
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest, Transaction
 from citrine.events.v1.events_pb2 import Event
@@ -18,6 +18,7 @@ from citrine_ocpi.feed import Effect, NotShown, Subject, is_passing
 from citrine_ocpi.modules.charging import Owner, named_id
 from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.places import Places
+from citrine_ocpi.modules.reservations import cost_of, reservations_of
 from citrine_ocpi.modules.sessions.payers import payers_of
 from citrine_ocpi.modules.sessions.reading import Name, TransactionReader, found_or_none
 from citrine_ocpi.modules.sessions.storing import MODULE, Charging, Reserved, SessionStore, transaction_source
@@ -48,6 +49,7 @@ class SessionsListener:
         "transaction_settled",
         "transaction_cost_changed",
         "reservation_changed",
+        "reservation_cost_changed",
         "token_changed",
     )
 
@@ -72,10 +74,15 @@ class SessionsListener:
                 case "reservation_changed":
                     changed = event.reservation_changed
                     subject = f"reservation/{event.station_id}/{changed.reservation_id}"
-                    reserved = self._reservation(event.station_id, changed.reservation_id)
+                    reserved = self._reserved(event.station_id, changed.reservation_id, changed.id_token)
                     effects += await self._isolation.effects(Subject(MODULE, subject), reserved)
                     if changed.transaction_id:
                         named[event.station_id, changed.transaction_id] = None
+                case "reservation_cost_changed":
+                    billed = event.reservation_cost_changed
+                    subject = f"reservation/{event.station_id}/{billed.reservation_id}"
+                    reserved = self._reserved(event.station_id, billed.reservation_id, billed.id_token)
+                    effects += await self._isolation.effects(Subject(MODULE, subject), reserved)
                 case "transaction_cost_changed":
                     changed_costs[event.station_id, event.transaction_cost_changed.transaction_id] = None
                 case str(kind):
@@ -114,12 +121,15 @@ class SessionsListener:
         for request in requests:
             async for page in self._citrine.pages(self._citrine.transactions.ListTransactions, request):
                 effects += await self._effects(page.transactions)
-        open_only = reservations.ListReservationsRequest(open_only=True)
-        async for listed in self._citrine.pages(self._citrine.reservation.ListReservations, open_only):
-            for one in listed.reservations:
-                subject = f"reservation/{one.station_id}/{one.request.id}"
-                reserved = self._reservation(one.station_id, one.request.id)
-                effects += await self._isolation.effects(Subject(MODULE, subject), reserved)
+        listings = [reservations.ListReservationsRequest(open_only=True)]
+        if since is not None:
+            # Those that ended meanwhile.
+            listings.append(reservations.ListReservationsRequest(update_time=requests[1].settle_time))
+        for listing in listings:
+            async for listed in self._citrine.pages(self._citrine.reservation.ListReservations, listing):
+                for one in listed.reservations:
+                    subject = f"reservation/{one.station_id}/{one.request.id}"
+                    effects += await self._isolation.effects(Subject(MODULE, subject), self._reservation(one))
         return effects
 
     async def _effects(
@@ -171,32 +181,42 @@ class SessionsListener:
         if place is None:
             partners = viewers_of(await self._services.partners.list_active(), {owner.party})
             raise NotShown("the station stands at no location of ours", [one.partner_id for one in partners])
-        reservation_source = ""
+        reservation = None
         if transaction.HasField("reservation_id"):
             wanted = reservations.GetReservationRequest(
                 station_id=transaction.station_id, reservation_id=transaction.reservation_id
             )
             used = await found_or_none(partial(self._citrine.reservation.GetReservation, wanted))
             if used is not None and used.transaction_id == transaction.transaction_id:
-                reservation_source = f"reservation/{used.record_id}"
-        return Charging(transaction, cost, owner, place, reservation_source)
+                reservation = used
+        return Charging(transaction, cost, owner, place, reservation)
 
-    async def _reservation(self, station_id: str, reservation_id: int) -> list[Effect]:
-        wanted = reservations.GetReservationRequest(station_id=station_id, reservation_id=reservation_id)
-        reservation = await found_or_none(partial(self._citrine.reservation.GetReservation, wanted))
-        if reservation is None or reservation.state == reservations.RESERVATION_STATE_USED:
+    async def _reserved(self, station_id: str, reservation_id: int, token: IdToken) -> list[Effect]:
+        """Return what follows from the reservations of a number: it may be of another one by now."""
+        if await self._owners.of(token) is None:
+            return []
+        found = await reservations_of(self._citrine, station_id, reservation_id, token)
+        return [effect for one in reversed(found) for effect in await self._reservation(one)]
+
+    async def _reservation(self, reservation: reservations.Reservation) -> list[Effect]:
+        if reservation.state == reservations.RESERVATION_STATE_USED:
             return []
         owner = await self._owners.of(reservation.request.id_token)
-        place = await self._places.of(station_id, reservation.request.evse_id) if owner is not None else None
+        place = None
+        if owner is not None:
+            place = await self._places.of(reservation.station_id, reservation.request.evse_id)
         if owner is None or place is None:
             return []
-        asked = GetReservationCostRequest(station_id=station_id, reservation_id=reservation_id)
-        cost = await found_or_none(partial(self._citrine.reservation_costs.GetReservationCost, asked))
-        if cost is not None and cost.start_time != reservation.accept_time:
-            # Of an earlier reservation of the same id.
-            cost = None
+        cost = await self._cost_of(reservation)
         store = SessionStore(self._services, await self._services.partners.list_active())
         return [partial(store.reservation, reserved=Reserved(reservation, cost, owner, place))]
+
+    async def _cost_of(self, reservation: reservations.Reservation) -> ReservationCost | None:
+        """Return what a reservation costs, and not another one of its number. None: nothing, or it goes on."""
+        if not reservation.HasField("accept_time"):
+            return None
+        cost = await cost_of(self._citrine, reservation.station_id, reservation.request.id, reservation.accept_time)
+        return None if cost is None or cost.withdrawn else cost
 
 
 def _name(transaction: Transaction) -> Name:

@@ -13,9 +13,10 @@ from citrine.api.v1.tariff_and_cost_pb2 import TransactionCost
 from citrine.api.v1.transactions_pb2 import Transaction
 from citrine_ocpi.deliveries import Push
 from citrine_ocpi.models import OcpiModel, written_time
-from citrine_ocpi.modules.charging import Owner, named_id, when
+from citrine_ocpi.modules.charging import Fields, Owner, named_id, reservation_period, when
 from citrine_ocpi.modules.owners import as_known
 from citrine_ocpi.modules.places import Place
+from citrine_ocpi.modules.reservations import ReservationRepository, ReservationRequest
 from citrine_ocpi.modules.sessions.mapping import reservation_session, session_model, transaction_session
 from citrine_ocpi.modules.sessions.periods import periods_of
 from citrine_ocpi.modules.tokens.repository import Beginning, TokenRepository
@@ -55,13 +56,18 @@ class Charging:
     cost: TransactionCost | None
     owner: Owner
     place: Place
-    reservation_source: str
-    """Of the session that it goes on from. Empty: of none."""
+    reservation: Reservation | None = None
+    """That it used. None: none."""
 
     @property
     def source(self) -> str:
         """What its session is made of."""
         return transaction_source(self.transaction.station_id, self.transaction.transaction_id)
+
+    @property
+    def reservation_source(self) -> str:
+        """What the session that it goes on from is made of. Empty: it is of none."""
+        return "" if self.reservation is None else f"reservation/{self.reservation.record_id}"
 
     @property
     def uid(self) -> str:
@@ -118,8 +124,14 @@ class SessionStore:
         # One that is not there begins as the session of its reservation.
         own = [rows.get(one.source) or rows.get(one.reservation_source) for one in charging]
         owners = await as_known(session, [(one.owner, one.transaction.id_token) for one in charging])
-        references = await self._references(session, charging, own)
-        made = [self._charging(*each) for each in zip(charging, own, owners, references, strict=True)]
+        begun = [one.reservation if row is None else None for one, row in zip(charging, own, strict=True)]
+        requested = await _requests(session, begun)
+        commanded = [
+            said is not None or (row is not None and bool(row.state.get("is_reserved")))
+            for row, said in zip(own, requested, strict=True)
+        ]
+        references = await self._references(session, charging, own, requested, commanded)
+        made = [self._charging(*each) for each in zip(charging, own, owners, references, commanded, strict=True)]
         await self._store(session, made)
 
     async def reservation(self, session: AsyncSession, reserved: Reserved) -> None:
@@ -130,24 +142,39 @@ class SessionStore:
             # It never was one.
             return
         (owner,) = await as_known(session, [(reserved.owner, reservation.request.id_token)])
+        state: dict[str, Any] = {} if row is None else dict(row.state)
+        if row is None:
+            (said,) = await _requests(session, [reservation])
+            state = {} if said is None else {"is_reserved": True, "reference": said.reference}
         session_id, now = reservation_session_id(reservation.record_id), self._services.clock()
+        reference = state.get("reference", "")
         models = {
             version: reservation_session(
-                session_id, reservation, reserved.cost, owner, reserved.place, written_time(now), version
+                session_id, reservation, reserved.cost, owner, reserved.place, reference, written_time(now), version
             )
             for version in Version
         }
-        await self._store(session, [_Made(row, session_id, reserved.source, reserved.place, owner, models, now)])
+        made = _Made(row, session_id, reserved.source, reserved.place, owner, models, now, state)
+        await self._store(session, [made])
 
     async def _references(
-        self, session: AsyncSession, charging: Sequence[Charging], rows: Sequence[PublishedRow | None]
+        self,
+        session: AsyncSession,
+        charging: Sequence[Charging],
+        rows: Sequence[PublishedRow | None],
+        requested: Sequence[ReservationRequest | None],
+        commanded: Sequence[bool],
     ) -> Sequence[str]:
         """Return what owners called the authorizations of sessions. Empty: they were not asked, or did not say."""
         known = ["" if row is None else str(row.state.get("reference", "")) for row in rows]
+        known = [
+            reference if said is None else said.reference for reference, said in zip(known, requested, strict=True)
+        ]
         asked: dict[int, Beginning] = {}
         for number, (one, row) in enumerate(zip(charging, rows, strict=True)):
             transaction = one.transaction
-            if known[number] or not transaction.HasField("start_time"):
+            # Who reserved said it then, and was not asked.
+            if known[number] or commanded[number] or not transaction.HasField("start_time"):
                 continue
             began = when(transaction.start_time)
             # Of one that goes on for longer all is known.
@@ -159,7 +186,9 @@ class SessionStore:
             known[number] = reference
         return known
 
-    def _charging(self, charging: Charging, row: PublishedRow | None, owner: Owner, reference: str) -> _Made:
+    def _charging(
+        self, charging: Charging, row: PublishedRow | None, owner: Owner, reference: str, is_reserved: bool
+    ) -> _Made:
         transaction, cost, now = charging.transaction, charging.cost, self._services.clock()
         names = {"station_id": transaction.station_id, "transaction_id": transaction.transaction_id}
         session_id = row.object_id if row else named_id("session", *names.values())
@@ -172,6 +201,7 @@ class SessionStore:
             is_over=transaction.HasField("end_time") or transaction.HasField("close_time"),
             now=when(cost.reckoned_time) if cost is not None and cost.HasField("reckoned_time") else now,
         )
+        reserved = state.get("reserved") or _reserved(charging)
         models = {
             version: transaction_session(
                 session_id,
@@ -180,16 +210,20 @@ class SessionStore:
                 owner,
                 charging.place,
                 reference,
-                periods.bodies,
+                [*reserved, *periods.bodies],
                 written_time(now),
                 version,
+                is_reserved=is_reserved,
             )
             for version in Version
         }
+        said = models[Version.V2_3_0].wire().get("charging_periods", [])
         remembered = {
             "reference": reference,
+            "is_reserved": is_reserved,
             **names,
-            "periods": models[Version.V2_3_0].wire().get("charging_periods", []),
+            "reserved": said[: len(reserved)],
+            "periods": said[len(reserved) :],
             "reached": written_time(periods.reached) if periods.reached else "",
         }
         return _Made(row, session_id, charging.source, charging.place, owner, models, now, remembered)
@@ -226,6 +260,22 @@ class SessionStore:
                 await repository.remove_recipients(row, known - seeing)
         await repository.add_receipts(receipts)
         await self._services.outbox.add(session, pushes)
+
+
+async def _requests(session: AsyncSession, found: Sequence[Reservation | None]) -> Sequence[ReservationRequest | None]:
+    """Return what partners said of reservations. None: there is none, or it is no partner's."""
+    numbers = [None if one is None else (one.station_id, one.request.id) for one in found]
+    rows = await ReservationRepository(session).find_by_numbers({one for one in numbers if one is not None})
+    return [rows[one].requested if one is not None and one in rows else None for one in numbers]
+
+
+def _reserved(charging: Charging) -> Sequence[Fields]:
+    """Return the period for which the EVSE was reserved before a transaction; it is known once that has begun."""
+    transaction, reservation, cost = charging.transaction, charging.reservation, charging.cost
+    if reservation is None or not reservation.HasField("accept_time") or not transaction.HasField("start_time"):
+        return []
+    end = min(when(transaction.start_time), when(reservation.request.expiry_date_time))
+    return [reservation_period(when(reservation.accept_time), end, "" if cost is None else cost.tariff.tariff_id)]
 
 
 def _change_for(partner: Partner, made: _Made, before: Mapping[str, Any], bodies: Mapping[str, Any]) -> Push:

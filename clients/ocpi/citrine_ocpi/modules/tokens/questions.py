@@ -24,7 +24,7 @@ from citrine_ocpi.partner import Partner
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.client import PartnerFailed, PartnerRefused
 from citrine_ocpi.transport.routing import Party
-from citrine_ocpi.transport.status import InterfaceRole, Status
+from citrine_ocpi.transport.status import InterfaceRole, Status, Version
 
 __all__ = ["Questions"]
 
@@ -90,10 +90,26 @@ class Questions:
         if partner is None:
             return None if party in await self._services.partners.own_parties() else _INVALID
         token_type = await self._type_of(party, token)
+        if await self._is_commanded(partner, token, presented.station_id):
+            return await self._by_command(party, token, token_type)
         answer = await self._ask(partner, party, token.id_token, token_type, presented, place, timeout)
         if not isinstance(answer, _ANSWERS):
             return answer
         return await self._counted(partner, token.id_token, answer, presented, place)
+
+    async def _is_commanded(self, partner: Partner, token: Token, station_id: str) -> bool:
+        """Return whether the owner of a token has let it charge at a station by a command, and is not asked."""
+        async with self._services.database.reading() as session:
+            return await TokenRepository(session).is_commanded(
+                partner.partner_id, token.id_token, station_id, self._services.clock()
+            )
+
+    async def _by_command(self, party: Party, token: Token, token_type: str) -> IdTokenInfo:
+        """Return what a station is answered about a token that its owner let charge by a command."""
+        said = await self._store.find(key_of(party, token.id_token, token_type), Version.V2_3_0)
+        if said is None:
+            return IdTokenInfo(status=_ACCEPTED)
+        return info_of(v2_3_0.AuthorizationInfo.model_validate({"allowed": "ALLOWED", "token": said.wire()}), {})
 
     async def _ask_all(
         self, presented: pb.Presentation, partners: Sequence[Partner], place: _Place, timeout: float

@@ -154,6 +154,70 @@ class TokenRepository:
             )
         )
 
+    async def add_command(
+        self,
+        partner_id: str,
+        uid: str,
+        station_id: str,
+        now: datetime,
+        until: datetime,
+        reservation_id: int | None = None,
+    ) -> None:
+        """Store that a provider let a driver charge by a command.
+
+        Args:
+            partner_id: Of the partner.
+            uid: Of the token.
+            station_id: Where it is for.
+            now: When the command came.
+            until: Until when nobody is asked about the token there.
+            reservation_id: Of OCPP, where it is for a reservation.
+        """
+        self._session.add(
+            AuthorizationRow(
+                partner_id=partner_id,
+                lookup=uid.lower(),
+                station_id=station_id,
+                reference="",
+                create_time=now,
+                until_time=until,
+                reservation_id=reservation_id,
+            )
+        )
+
+    async def is_commanded(self, partner_id: str, uid: str, station_id: str, now: datetime) -> bool:
+        """Return whether a provider let a driver charge at a station by a command that still counts."""
+        query = select(AuthorizationRow.authorization_id).where(
+            AuthorizationRow.partner_id == partner_id,
+            AuthorizationRow.lookup == uid.lower(),
+            AuthorizationRow.station_id == station_id,
+            AuthorizationRow.until_time > now,
+        )
+        return await self._session.scalar(query.limit(1)) is not None
+
+    async def end_reservation(
+        self, uid: str, station_id: str, reservation_id: int, least: timedelta, since: datetime | None = None
+    ) -> None:
+        """Have a reservation that is over let nobody charge any more.
+
+        Args:
+            uid: Of its token.
+            station_id: Its station.
+            reservation_id: Its number there.
+            least: How long a command counts in any case.
+            since: Only what was said by commands from then on. None: by all.
+        """
+        of_it = [
+            AuthorizationRow.lookup == uid.lower(),
+            AuthorizationRow.station_id == station_id,
+            AuthorizationRow.reservation_id == reservation_id,
+        ]
+        if since is not None:
+            of_it.append(AuthorizationRow.create_time >= since)
+        for row in await self._session.scalars(select(AuthorizationRow).where(*of_it)):
+            if row.until_time is not None:
+                row.until_time = min(row.until_time, row.create_time + least)
+
     async def find_reference(
         self, partner_ids: Collection[str], uid: str, station_id: str, began: datetime, before: timedelta
     ) -> str:
@@ -186,6 +250,7 @@ class TokenRepository:
                 AuthorizationRow.station_id.in_({one.station_id for one in sessions}),
                 AuthorizationRow.create_time <= max(times) + before,
                 AuthorizationRow.create_time >= min(times) - before,
+                AuthorizationRow.until_time.is_(None),
             )
             .order_by(AuthorizationRow.create_time.desc())
         )
@@ -206,7 +271,8 @@ class TokenRepository:
 
     async def remove_authorizations(self, before: datetime) -> None:
         """Remove what providers said before a time."""
-        await self._session.execute(delete(AuthorizationRow).where(AuthorizationRow.create_time < before))
+        is_over = or_(AuthorizationRow.until_time.is_(None), AuthorizationRow.until_time < before)
+        await self._session.execute(delete(AuthorizationRow).where(AuthorizationRow.create_time < before, is_over))
 
     async def remove_of_partner(self, partner_id: str, parties: Collection[tuple[str, str]]) -> None:
         """Remove the tokens of a partner's parties, and what it said of any."""

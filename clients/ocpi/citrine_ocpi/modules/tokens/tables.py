@@ -44,7 +44,7 @@ class TokenPullRow(Table):
 
 
 class AuthorizationRow(Table):
-    """What a provider said of a token when it was asked, for the session that begins by it."""
+    """What a provider said of a token when it was asked, or by a command, for the session that begins by it."""
 
     __tablename__ = "authorizations"
 
@@ -54,6 +54,10 @@ class AuthorizationRow(Table):
     station_id: Mapped[str] = mapped_column(String(255))
     reference: Mapped[str] = mapped_column(String(36))
     create_time: Mapped[datetime]
+    until_time: Mapped[datetime | None]
+    """Until when it is asked no more, since it said so by a command. None: it said so when it was asked."""
+    reservation_id: Mapped[int | None]
+    """Of OCPP: what it said holds as long as that reservation does. None: it is for none."""
 
     __table_args__ = (
         Index("ix_authorizations_lookup_station_id_create_time", "lookup", "station_id", "create_time"),
