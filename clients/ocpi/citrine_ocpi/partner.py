@@ -104,6 +104,21 @@ class Partner:
         parties = dict.fromkeys(one.party for one in self.parties)
         return [one for one in parties if self.reaches(one) and (audience is None or one in audience)]
 
+    def absent_receivers(self, audience: Collection[Party] | None) -> Sequence[Party]:
+        """Return the parties that an object would be sent to if the hub reached them.
+
+        Args:
+            audience: Who may see it. None: everybody, so that it may be broadcast.
+        """
+        if self.hub is not None and self.is_broadcast and audience is None:
+            return []
+        return [one for one in self.absent_parties() if audience is None or one in audience]
+
+    def absent_parties(self) -> Collection[Party]:
+        """Return the parties behind a hub that it does not reach at present."""
+        away = dict.fromkeys(one.party for one in self.parties if one.is_away and one.role not in _OPERATORS)
+        return [one for one in away if not self.reaches(one)]
+
     def reaches(self, party: Party) -> bool:
         """Return whether a party behind a hub is there, and somebody whom a charge point operator shows anything."""
         return any(one.party == party and one.role not in _OPERATORS and not one.is_away for one in self.parties)

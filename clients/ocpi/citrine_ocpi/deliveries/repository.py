@@ -282,6 +282,11 @@ class DeliveryRepository:
         """Delete a delivery."""
         await self._session.delete(row)
 
+    async def count_waiting(self, partner_id: str, most: int) -> int:
+        """Return how many wait for a partner, of which no more than a number are counted."""
+        some = select(DeliveryRow.delivery_id).where(DeliveryRow.partner_id == partner_id, _IS_WAITING).limit(most)
+        return await self._session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
     async def count(self) -> tuple[int, int]:
         """Return how many wait, and how many were given up."""
         query = select(func.count(), func.count(DeliveryRow.dead_time)).select_from(DeliveryRow)

@@ -164,6 +164,8 @@ class Administration:
                 raise AdministrationRefused(f"{partner_id} may be no hub: only hubs broadcast")
             if is_broadcast is not None or row.hub_consent_time is None:
                 row.is_broadcast = bool(is_broadcast)
+            if is_hub is not None or is_broadcast is not None:
+                await PartnerRepository(session).show_locations_anew(partner_id, is_anew=False)
 
     async def accept(self, partner_id: str, parties: Collection[Party]) -> None:
         """Accept that a partner is parties which it named since it registered: what is theirs is its own.
@@ -197,6 +199,7 @@ class Administration:
                 if row.is_hub and partner is not None:
                     partner.hub_country_code, partner.hub_party_id = row.country_code, row.party_id
                 await session.delete(row)
+            await repository.show_locations_anew(partner_id, is_anew=False)
 
     async def suspend(self, partner_id: str, *, is_suspended: bool) -> None:
         """Have nothing be exchanged with a partner for the time being, or again.

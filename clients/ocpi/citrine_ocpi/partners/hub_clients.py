@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import Enum, auto
 
 from sqlalchemy import ForeignKey, Index, String, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +12,7 @@ from citrine_ocpi.db import Table
 from citrine_ocpi.partners.tables import PartnerPartyRow, PartnerRow
 from citrine_ocpi.transport.routing import Party
 
-__all__ = ["UNREACHED", "HubClientRepository", "HubClientRow"]
+__all__ = ["UNREACHED", "Arrival", "HubClientRepository", "HubClientRow"]
 
 
 AWAY = ("PLANNED", "SUSPENDED")
@@ -23,6 +24,16 @@ UNREACHED = (*AWAY, "OFFLINE")
 
 _HUBS = select(PartnerRow.partner_id).where(PartnerRow.hub_consent_time.is_not(None))
 """Partners to whose being hubs the operator agrees."""
+
+
+class Arrival(Enum):
+    """What becomes of a party by what its hub says."""
+
+    NEW = auto()
+    """The hub named it first."""
+    BACK = auto()
+    """The hub reaches it again."""
+    NONE = auto()
 
 
 class HubClientRow(Table):
@@ -54,19 +65,22 @@ class HubClientRepository:
         """Return a party behind a hub."""
         return await self._session.get(HubClientRow, (partner_id, party.country_code, party.party_id))
 
-    async def store(self, partner_id: str, party: Party, role: str, status: str, time: datetime, now: datetime) -> bool:
-        """Store what a hub says of a party, unless something newer is known. Return whether it is there again."""
+    async def store(
+        self, partner_id: str, party: Party, role: str, status: str, time: datetime, now: datetime
+    ) -> Arrival:
+        """Store what a hub says of a party, unless something newer is known."""
         row = await self.find(partner_id, party)
+        is_new = row is None
         if row is None:
             row = HubClientRow(
                 partner_id=partner_id, country_code=party.country_code, party_id=party.party_id, create_time=now
             )
             self._session.add(row)
         elif row.update_time > time:
-            return False
+            return Arrival.NONE
         is_back = row.status in UNREACHED and status not in UNREACHED
         row.role, row.status, row.update_time = role, status, time
-        return is_back
+        return Arrival.NEW if is_new else Arrival.BACK if is_back else Arrival.NONE
 
     async def hubs_of(self, parties: Collection[Party]) -> dict[Party, str]:
         """Return which hubs parties are behind, of those that a hub has not said to have left."""

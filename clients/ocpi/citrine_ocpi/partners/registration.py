@@ -285,6 +285,9 @@ class Registration:
         # Somebody else may have come with the same party meanwhile. Nobody does from here on.
         _refuse(await repository.foreign_parties(partner_id, said.owned, await repository.lock_own_parties()))
         accepted = said.owned if is_anew else await _accepted(repository, partner_id) & said.owned
+        known = {Party(one.country_code, one.party_id) for one in await repository.parties([partner_id])}
+        if is_anew or (known, row.version) != ({*accepted}, str(found.version)):
+            await repository.show_locations_anew(partner_id, is_anew=is_anew)
         row.version = str(found.version)
         row.versions_url = said.versions_url
         row.token = self._cipher.encrypt(said.token, partner_id)

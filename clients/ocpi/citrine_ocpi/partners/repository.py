@@ -16,6 +16,7 @@ from citrine_ocpi.partners.tables import (
     PartnerRow,
     WaitingPartyRow,
 )
+from citrine_ocpi.published.stale import StaleLocations
 from citrine_ocpi.transport.routing import Party
 
 __all__ = ["PartnerRepository"]
@@ -90,6 +91,15 @@ class PartnerRepository:
         owners = [*(await self.owners_of(parties)).items(), *(await self.hubs_of(parties)).items()]
         others = {party for party, owner in owners if owner != partner_id}
         return others | {*parties} & {Party(one.country_code, one.party_id) for one in own}
+
+    async def show_locations_anew(self, partner_id: str, *, is_anew: bool) -> None:
+        """Have a partner be sent all locations that it sees, and what it sees no more.
+
+        Args:
+            partner_id: Who it is.
+            is_anew: Whether it has none of them.
+        """
+        await StaleLocations(self._session).add_all(partner_id, is_anew=is_anew)
 
     async def replace_endpoints(self, partner_id: str, rows: Iterable[EndpointRow]) -> None:
         """Store what endpoints a partner has now."""

@@ -3,6 +3,7 @@
 from citrine_ocpi.published.erasure import erase
 from citrine_ocpi.published.filters import LocationFilter, LocationFilters
 from citrine_ocpi.published.repository import Published, PublishedRepository
+from citrine_ocpi.published.stale import StaleLocations
 from citrine_ocpi.published.tables import AudienceRow, PublishedRow, ReceiptRow
 from citrine_ocpi.published.tags import PublishedTags
 from citrine_ocpi.published.viewers import may_see, viewers_of
@@ -16,6 +17,7 @@ __all__ = [
     "PublishedRow",
     "PublishedTags",
     "ReceiptRow",
+    "StaleLocations",
     "erase",
     "may_see",
     "viewers_of",

@@ -14,7 +14,8 @@ from citrine_ocpi.encryption import EncryptionKeyError
 from citrine_ocpi.feed import Listener
 from citrine_ocpi.models import v2_2_1, v2_3_0, written_time
 from citrine_ocpi.partner import Partner
-from citrine_ocpi.partners.hub_clients import HubClientRepository
+from citrine_ocpi.partners.hub_clients import Arrival, HubClientRepository
+from citrine_ocpi.published import StaleLocations
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call, Endpoint
 from citrine_ocpi.transport.client import PartnerFailed, PartnerRefused
@@ -99,9 +100,13 @@ class HubClientInfoModule:
             repository = HubClientRepository(session)
             for info in infos:
                 # We are behind it ourselves.
-                if (party := _party_of(info)) not in own and await repository.store(
-                    hub.partner_id, party, info.role[:20], info.status[:20], info.last_updated, now
-                ):
+                if (party := _party_of(info)) in own:
+                    continue
+                role, status = info.role[:20], info.status[:20]
+                arrival = await repository.store(hub.partner_id, party, role, status, info.last_updated, now)
+                if arrival is Arrival.NEW:
+                    await StaleLocations(session).add_all(hub.partner_id, party, is_anew=True)
+                elif arrival is Arrival.BACK:
                     await DeliveryRepository(session).begin_anew(hub.partner_id, now, party)
         self._services.outbox.filled.set()
 

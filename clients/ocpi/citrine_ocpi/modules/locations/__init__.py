@@ -6,6 +6,7 @@ from typing import Any
 from citrine_ocpi.feed import Listener
 from citrine_ocpi.modules.locations.push import LocationsListener
 from citrine_ocpi.modules.locations.server import LocationsServer
+from citrine_ocpi.modules.locations.stale import StaleLocationsSender
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Endpoint
 
@@ -22,6 +23,7 @@ class LocationsModule:
     def __init__(self, services: Services) -> None:
         self._server = LocationsServer(services)
         self._listener = LocationsListener(services)
+        self._stale = StaleLocationsSender(services)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """Return what it serves."""
@@ -32,5 +34,5 @@ class LocationsModule:
         return [self._listener]
 
     def tasks(self) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
-        """Return what it does all the time: nothing."""
-        return []
+        """Return what sends locations to who was not there when they changed."""
+        return [self._stale.run]

@@ -21,7 +21,7 @@ from citrine_ocpi.modules.locations.stamps import stamped
 from citrine_ocpi.modules.owners import Owners
 from citrine_ocpi.modules.places import Places, owning_party
 from citrine_ocpi.partner import Partner
-from citrine_ocpi.published import LocationFilters, Published, PublishedRepository, PublishedTags
+from citrine_ocpi.published import LocationFilters, Published, PublishedRepository, PublishedTags, StaleLocations
 from citrine_ocpi.published.tags import group_tag, label_tag
 from citrine_ocpi.published.viewers import EVERYBODY_PARTY
 from citrine_ocpi.services import Services
@@ -106,8 +106,12 @@ class LocationsListener:
         if not changes:
             return []
 
+        suspended = {one.partner_id for one in await self._services.partners.list_all() if one.is_suspended}
+
         async def applied(session: AsyncSession) -> None:
             await LocationFilters(session).applied(changes)
+            for partner_id in suspended & changes.keys():
+                await StaleLocations(session).add_all(partner_id, is_anew=False)
 
         return [*await self._all(is_refresh=True), applied]
 
@@ -148,7 +152,7 @@ class LocationsListener:
             else:
                 owners = await self._remove_foreign(location)
                 audience = set[Party]().union(*owners)
-        partners = await self._services.partners.list_active()
+        partners = [one for one in await self._services.partners.list_all() if one.is_registered]
         store = partial(
             self._store,
             location_id=location_id,

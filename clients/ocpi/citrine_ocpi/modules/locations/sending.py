@@ -18,8 +18,10 @@ from citrine_ocpi.published import (
     PublishedRepository,
     PublishedRow,
     PublishedTags,
+    StaleLocations,
     may_see,
 )
+from citrine_ocpi.published.stale import Stale
 from citrine_ocpi.published.viewers import EVERYBODY_PARTY
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport import Party, Routing, Version
@@ -110,13 +112,15 @@ class LocationSender:
             session: The transaction.
             row: The location.
             audience: Who may see it.
-            partners: All that are active.
+            partners: All that are registered.
             tags: Of each EVSE, as they are now. None: they are of no matter.
         """
         named = await LocationFilters(session).all()
         stored = (await PublishedTags(session).of([row]))[row.published_id]
         sent = await PublishedRepository(session).sent_evses(row)
         for partner in partners:
+            if partner.is_suspended:
+                continue
             seen = named.get(partner.partner_id, LocationFilter())
             uids = seen_uids(seen, {**stored, **(tags or {})})
             evses = None if uids is None else sorted(uids)
@@ -137,6 +141,7 @@ class LocationSender:
         *,
         is_shown: bool,
         is_refresh: bool,
+        is_of_some: bool = False,
     ) -> None:
         """Store what partners are sent of a location.
 
@@ -145,9 +150,10 @@ class LocationSender:
             row: The location as it is now.
             before: The location as it was.
             audience: Who may see it.
-            partners: All that are active.
+            partners: All that are registered. Who is suspended is sent it later.
             is_shown: Whether anybody may see it.
             is_refresh: Whether it counts for those, too, whose filter changed and was not applied yet.
+            is_of_some: Whether there are other partners that are registered, of whom nothing changes.
         """
         repository, filters = PublishedRepository(session), LocationFilters(session)
         named = await filters.all()
@@ -155,10 +161,14 @@ class LocationSender:
         has_tags = any(one.tags for one in named.values())
         tags = (await PublishedTags(session).of([row]))[row.published_id] if has_tags else {}
         sent = await repository.sent_evses(row)
+        stale = StaleLocations(session)
+        waiting = await stale.of(row)
         pushes: list[Push] = []
-        seeing = {*changing}
+        missed: list[Stale] = []
+        seeing = {*changing} | ({*sent} - {one.partner_id for one in partners} if is_of_some else set())
         for partner in partners:
             if partner.partner_id in changing:
+                missed.append(Stale(partner.partner_id, EVERYBODY_PARTY, partner.partner_id in sent))
                 continue
             seen = named.get(partner.partner_id, LocationFilter())
             uids = seen_uids(seen, tags)
@@ -166,13 +176,21 @@ class LocationSender:
             got = sent.get(partner.partner_id)
             now = _Audience(audience, uids) if is_visible else None
             then = _Audience(before.audience, got) if partner.partner_id in sent else None
-            pushes += self._of_partner(partner, row, before, then, now, is_named=seen.location_ids is not None)
+            is_named = seen.location_ids is not None
+            missed += _missed(partner, then, now, is_named=is_named)
+            if partner.is_suspended:
+                seeing |= {partner.partner_id} & {*sent}
+                continue
+            late = {one: had for one, had in waiting.get(partner.partner_id, {}).items() if _is_there(partner, one)}
+            pushes += self._of_partner(partner, row, before, then, now, late, is_named=is_named)
+            if late:
+                await stale.remove(row, partner.partner_id, late)
             if is_visible:
                 seeing.add(partner.partner_id)
                 evses = None if uids is None else sorted(uids)
                 if partner.partner_id not in sent or got != evses:
                     await repository.set_sent_evses(row, partner.partner_id, evses)
-        # Who is suspended misses changes, too, and gets the whole at the next one.
+        await stale.add(row, missed)
         await repository.remove_recipients(row, sent.keys() - seeing)
         await self._services.outbox.add(session, pushes)
 
@@ -183,6 +201,7 @@ class LocationSender:
         before: StoredBefore,
         then: _Audience | None,
         now: _Audience | None,
+        late: Mapping[Party, bool],
         *,
         is_named: bool,
     ) -> Iterable[Push]:
@@ -194,6 +213,7 @@ class LocationSender:
             before: The location as it was.
             then: Who saw it, and what of it. None: the partner was not sent it.
             now: Who sees it, and what of it. None: the partner does not.
+            late: Readers who have another version than that before, each with whether they have any.
             is_named: Whether the partner sees it whoever its audience is.
         """
         known = [] if then is None else _receivers(partner, then.parties, is_named=is_named)
@@ -202,13 +222,21 @@ class LocationSender:
         for receiver in receivers:
             assert now is not None
             reader = _Reader(partner, receiver, now.uids, now.parties)
-            yield from self._changed(reader, row, before if receiver in known else None, got)
-        for receiver in known:
+            is_late = not late.keys().isdisjoint({EVERYBODY_PARTY, receiver})
+            yield from self._changed(reader, row, before if receiver in known else None, got, is_whole=is_late)
+        had = [one for one, was_sent in late.items() if was_sent and one != EVERYBODY_PARTY]
+        for receiver in dict.fromkeys([*known, *had]):
             if receiver not in receivers:
                 yield from self._gone(_Reader(partner, receiver, got, before.audience), row)
 
     def _changed(
-        self, reader: _Reader, row: PublishedRow, before: StoredBefore | None, got: Collection[str] | None
+        self,
+        reader: _Reader,
+        row: PublishedRow,
+        before: StoredBefore | None,
+        got: Collection[str] | None,
+        *,
+        is_whole: bool,
     ) -> Iterable[Push]:
         """Return what of a location a reader has not got.
 
@@ -217,13 +245,14 @@ class LocationSender:
             row: The location.
             before: As it was sent. None: it was not.
             got: EVSEs that were sent then. None: all.
+            is_whole: Whether it is sent all, since it has another version.
         """
         version, parties = reader.version, reader.parties
         after = shown_body(row.bodies[version], row.state, parties, reader.uids)
         known = None
         if before is not None and version in before.bodies:
             known = shown_body(before.bodies[version], before.state, parties, got)
-        changes = changes_of(known, after)
+        changes = changes_of(None if is_whole else known, after)
         if changes is None:
             return []
         present = {one["uid"] for one in after.get("evses", ())}
@@ -241,6 +270,34 @@ class LocationSender:
         body = shown_body(row.bodies[reader.version], row.state, reader.parties, reader.uids)
         gone = stamped(body, {**body, "evses": []}, written_time(self._services.clock()))
         return _pushes(reader, row, gone, LocationChanges(None, {}), ())
+
+
+def _missed(partner: Partner, then: _Audience | None, now: _Audience | None, *, is_named: bool) -> Iterable[Stale]:
+    """Yield who is sent a change of a location later, as they are not there: each with whether they have it.
+
+    Args:
+        partner: The partner.
+        then: Who saw the location. None: the partner was not sent it.
+        now: Who sees it. None: the partner does not.
+        is_named: Whether the partner sees it whoever its audience is.
+    """
+    known, seeing = ([] if one is None else _absent(partner, one.parties, is_named=is_named) for one in (then, now))
+    for receiver in dict.fromkeys([*known, *seeing]):
+        yield Stale(partner.partner_id, receiver, receiver in known)
+
+
+def _absent(partner: Partner, audience: Collection[Party], *, is_named: bool) -> Sequence[Party]:
+    """Return for whom a location would be sent to a partner that are not there."""
+    if not partner.is_hub:
+        return [EVERYBODY_PARTY] if partner.is_suspended else []
+    seen_by = None if is_named or EVERYBODY_PARTY in audience else audience
+    there = partner.receivers(seen_by) if partner.is_suspended else []
+    return [*there, *partner.absent_receivers(seen_by)]
+
+
+def _is_there(partner: Partner, party: Party) -> bool:
+    """Return whether a reader of a partner can be sent anything."""
+    return party in (EVERYBODY_PARTY, partner.hub) or not partner.is_hub or partner.reaches(party)
 
 
 def _is_visible(
