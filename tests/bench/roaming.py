@@ -37,8 +37,19 @@ SESSIONS = 1000
 PARTIES = ("AAA", "BBB", "CCC", "DDD", "EEE")
 """Of the partners. The last one dies."""
 
-RATE = 100.0
-"""Updates a second of all sessions together."""
+RATE = SESSIONS / 30
+"""Updates a second of all sessions together: stations send readings each half minute, as most are configured."""
+
+MORE = 100.0
+"""Updates a second for which an adapter has to do three times as much, on a machine that does all else, too."""
+
+LOADS = (
+    ("all partners answer", RATE),
+    ("all partners answer", MORE),
+    ("one never answers", RATE),
+    ("one refuses connections", RATE),
+)
+"""Each with the updates a second."""
 
 MODULE = "sessions"
 
@@ -62,6 +73,8 @@ class Window:
     """One load of sessions, and what became of it."""
 
     name: str
+    rate: float
+    """Updates a second."""
     cpu: dict[str, float]
     """Share of one CPU by role, the adapter among them."""
     updates: int
@@ -146,13 +159,13 @@ async def _measure(
             await paced.begin(Talk.UPDATES_6)
             await _begun(partners.peers)
             begun_seconds = loop.time() - began
-            for name in ("all partners answer", "one never answers", "one refuses connections"):
+            for name, rate in LOADS:
                 if name == "one never answers":
                     partners.peers[-1].answers.clear()
                 elif name == "one refuses connections":
                     await partners.refuse()
-                sut.say(name)
-                windows.append(await _window(name, sut, adapter, partners, paced, told, seconds))
+                sut.say(f"{name}, {rate:.0f} updates/s")
+                windows.append(await _window(name, rate, sut, adapter, partners, paced, told, seconds))
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
@@ -186,10 +199,17 @@ def _pushes(partner: Emsp) -> int:
 
 
 async def _window(
-    name: str, sut: Sut, adapter: Process, partners: _Partners, fleet: PacedFleet, told: _Told, seconds: float
+    name: str,
+    rate: float,
+    sut: Sut,
+    adapter: Process,
+    partners: _Partners,
+    fleet: PacedFleet,
+    told: _Told,
+    seconds: float,
 ) -> Window:
     pids = {**sut.pids, "adapter": [adapter.pid]}
-    meter = Meter(pids, sut.profiles, name)
+    meter = Meter(pids, sut.profiles, f"{name} {rate:.0f}")
     seen = [0 for _ in partners.peers]
     pushes, already = [0], [0]
 
@@ -204,7 +224,7 @@ async def _window(
         meter.close()
         pushes[0] = sum(map(_pushes, partners.peers)) - already[0]
 
-    run = await fleet.run(Talk.UPDATES_6, RATE, seconds, opened=opened, closed=closed)
+    run = await fleet.run(Talk.UPDATES_6, rate, seconds, opened=opened, closed=closed)
     if run.errors:
         raise BenchError(f"{name}: the load went wrong: {run.errors}")
     delays = await _all_delays(partners, seen, told)
@@ -215,6 +235,7 @@ async def _window(
 
     return Window(
         name,
+        rate,
         {role: used / cost.seconds for role, used in cost.cpu.items()},
         len(delays),
         pushes[0],

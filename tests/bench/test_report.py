@@ -191,12 +191,22 @@ def test_tls_stands_beside_plain_connections() -> None:
 
 
 def test_roaming_says_what_a_push_costs_and_how_late_it_is_beside_a_dead_partner() -> None:
-    window = {"name": "one never answers", "cpu": {"adapter": 0.4, "core": 0.2}, "updates": 960, "pushes": 1000}
+    window = {
+        "name": "one never answers",
+        "rate": 33.3,
+        "cpu": {"adapter": 0.4, "core": 0.2},
+        "updates": 960,
+        "pushes": 1000,
+    }
     window |= {"cpu_ms": 4.0, "p50": 40.0, "p95": 120.0, "p99": 300.0, "missed": 2}
+    late = {**window, "name": "all partners answer", "p95": 2400.0}
     results = _results()
-    values = {"sessions": 1000, "partners": 5, "rate": 100.0, "begun_seconds": 9.0, "windows": [window]}
+    values = {"sessions": 1000, "partners": 5, "rate": 100.0, "begun_seconds": 9.0, "windows": [window, late]}
     results.add("sqlite-ocpi", values, Run("2026-01-01", "two cores", 60))
     text = render(results)
 
-    assert _row(text, "one never answers, SQLite")[1:] == ["1000", "40", "20", "4.0", "40", "120", "300 (2 never)"]
+    assert _row(text, "one never answers, SQLite")[1:] == [
+        "33", "1000", "40", "20", "4.0", "40", "120", "300 (2 never)"
+    ]  # fmt: skip
+    assert _row(text, "all partners answer, SQLite")[7] == "**2400**"
     assert "## Roaming" not in render(_results())
