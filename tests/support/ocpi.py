@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import make_url
 
 from citrine_ocpi.adapter import MODULES, Adapter, Office, office
+from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.config import OcpiSettings
 from citrine_ocpi.db import Database, upgrade
 from citrine_ocpi.partner import OwnParty
@@ -55,6 +56,7 @@ async def running_adapter(
     key: str = "no key",
     party: str = "DE-CIT",
     modules: Sequence[Callable[[Services], Module]] = MODULES,
+    clock: Clock = utc_now,
     **settings: Any,
 ) -> AsyncIterator[RunningAdapter]:
     """Run an adapter for the time of a block.
@@ -66,6 +68,7 @@ async def running_adapter(
         key: Its API key.
         party: Our party.
         modules: Functional modules.
+        clock: By which it sends.
         settings: Of the adapter.
     """
     url_of_database = database or f"sqlite+aiosqlite:///{directory / 'ocpi.db'}"
@@ -82,7 +85,7 @@ async def running_adapter(
     made = OcpiSettings(**values)
     async with Citrine(core, key=key, tenant=made.ocpi_tenant or None) as citrine, office(made, url) as opened:
         await opened.administration.set_party(OwnParty(Party.parse(party), "Citrine Charging"))
-        adapter = Adapter(made, opened, citrine, url, modules=modules)
+        adapter = Adapter(made, opened, citrine, url, clock, modules)
         working = asyncio.create_task(adapter.run(), name="deliveries and events")
         async with serving(adapter.app, opened_socket):
             try:

@@ -23,6 +23,9 @@ _OF_CREDENTIALS = frozenset({401, 403})
 _OF_ENDPOINTS = frozenset({404, 405, 410, 421})
 """Statuses of HTTP, beside those that lead elsewhere, that say nothing of what is posted: it can't be taken there."""
 
+_OF_DELETED = frozenset({404, 410})
+"""Statuses of HTTP of who has no such object."""
+
 RETAINED = frozenset({"cdrs"})
 """Modules whose objects are money: they wait until the partner has them, and what it refuses is not removed by time."""
 
@@ -87,6 +90,9 @@ async def attempt(client: PartnerClient, partner: Partner, row: DeliveryRow, now
         is_receiver = partner.is_hub and error.status in Status.of_receivers() and bool(row.receiver_party)
         return Attempt(Outcome.UNREACHED if is_receiver else Outcome.FAILED, str(error), error.retry_after)
     except PartnerRefused as error:
+        if row.method == "DELETE" and error.http_status in _OF_DELETED:
+            # As where it is deleted once more, since the answer was lost.
+            return Attempt(Outcome.DELIVERED)
         return Attempt(_outcome_of(row.module, error.http_status), str(error))
     return Attempt(Outcome.DELIVERED, location=location)
 
