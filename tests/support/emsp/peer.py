@@ -72,6 +72,8 @@ class Emsp:
     """Tokens by which it may be called."""
     token: str = ""
     """By which it calls the adapter."""
+    arrived: list[tuple[str, str]] = field(default_factory=list)
+    """Method and path of all that it was asked, whether or not it answered."""
     received: list[Received] = field(default_factory=list)
     objects: dict[tuple[str, str], Any] = field(default_factory=dict)
     """What was put, patched and posted, by module and path."""
@@ -119,6 +121,7 @@ class Emsp:
         """Answer a request."""
         request = Request(scope, receive)
         body = await request.body()
+        self.arrived.append((request.method, request.url.path))
         await self.answers.wait()
         answer = self.fault(request)
         if answer is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from citrine_ocpi.clock import Clock
 from citrine_ocpi.deliveries.tables import DeliveryRow
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
@@ -70,31 +71,41 @@ def pause_after(failures: int) -> timedelta:
     return timedelta(seconds=seconds * (0.5 + random.random() / 2))
 
 
-async def attempt(client: PartnerClient, partner: Partner, row: DeliveryRow, now: datetime) -> Attempt:
-    """Send something to a partner: what changed by PATCH, and the whole where that is refused."""
-    if row.expire_time is not None and row.expire_time <= now:
+async def attempt(client: PartnerClient, partner: Partner, row: DeliveryRow, clock: Clock, until: datetime) -> Attempt:
+    """Send something to a partner: what changed by PATCH, and the whole where that is refused.
+
+    Args:
+        client: Calls it.
+        partner: To whom.
+        row: What.
+        clock: Returns the time now.
+        until: When nothing is sent any more: then another replica may have sent a newer version.
+    """
+    if row.expire_time is not None and row.expire_time <= clock():
         return Attempt(Outcome.REFUSED, "it came too late")
     url = _url(partner, row)
     if not url:
         return Attempt(Outcome.UNWANTED)
-    try:
-        if row.changes and row.method == "PUT":
-            try:
-                await _send(client, partner, row, "PATCH", url, row.changes)
+    requests = [(row.method, row.body)]
+    if row.changes and row.method == "PUT":
+        requests.insert(0, ("PATCH", row.changes))
+    for method, body in requests:
+        if clock() > until:
+            return Attempt(Outcome.FAILED, "this replica was stopped for too long")
+        try:
+            location = await _send(client, partner, row, method, url, body)
+            return Attempt(Outcome.DELIVERED, location="" if method == "PATCH" else location)
+        except PartnerFailed as error:
+            is_receiver = partner.is_hub and error.status in Status.of_receivers() and bool(row.receiver_party)
+            return Attempt(Outcome.UNREACHED if is_receiver else Outcome.FAILED, str(error), error.retry_after)
+        except PartnerRefused as error:
+            if method == "DELETE" and error.http_status in _OF_DELETED:
+                # As where it is deleted once more, since the answer was lost.
                 return Attempt(Outcome.DELIVERED)
-            except PartnerRefused as error:
-                if error.http_status in _OF_CREDENTIALS:
-                    raise
-        location = await _send(client, partner, row, row.method, url, row.body)
-    except PartnerFailed as error:
-        is_receiver = partner.is_hub and error.status in Status.of_receivers() and bool(row.receiver_party)
-        return Attempt(Outcome.UNREACHED if is_receiver else Outcome.FAILED, str(error), error.retry_after)
-    except PartnerRefused as error:
-        if row.method == "DELETE" and error.http_status in _OF_DELETED:
-            # As where it is deleted once more, since the answer was lost.
-            return Attempt(Outcome.DELIVERED)
-        return Attempt(_outcome_of(row.module, error.http_status), str(error))
-    return Attempt(Outcome.DELIVERED, location=location)
+            refused = Attempt(_outcome_of(row.module, error.http_status), str(error))
+            if error.http_status in _OF_CREDENTIALS:
+                return refused
+    return refused
 
 
 def _outcome_of(module: str, http_status: int) -> Outcome:

@@ -64,8 +64,9 @@ class Sender:
         self._outbox = outbox
         self._partners = partners
         self._client = client
+        self._timeout = timedelta(seconds=timeout)
         # A PATCH that is refused is followed by a PUT.
-        self._lease = timedelta(seconds=2 * timeout + 10)
+        self._lease = 2 * self._timeout + timedelta(seconds=10)
         self._clock = clock
         self._recorder = Recorder(database, outbox, metrics, retention=retention, clock=clock)
         self._served: set[str] = set()
@@ -155,8 +156,10 @@ class Sender:
             self._outbox.filled.set()
 
     async def _attempt(self, partner: Partner, row: DeliveryRow) -> Attempt:
+        assert row.lease_time is not None
         try:
-            return await attempt(self._client, partner, row, self._clock())
+            # An answer is there before the lease ends.
+            return await attempt(self._client, partner, row, self._clock, row.lease_time - self._timeout)
         except Exception as error:
             _logger.exception("an attempt failed", extra={"partner": partner.partner_id, "object": row.object_key})
             return Attempt(Outcome.FAILED, f"internal error: {type(error).__name__}")
