@@ -187,7 +187,7 @@ async def test_only_who_has_the_credential_asks_and_only_at_the_adapter_that_is_
     async with driving(core, tmp_path, **{f"ocpi_authorizer_{name}": file for name, file in files.items()}) as driver:
         driver.partner.decisions[UIDS["NEVER"]] = {"allowed": "ALLOWED", "token": token(UIDS["NEVER"])}
         trusted = {"tls": True, "ca_certificates": authority.pem}
-        uses = {
+        uses: dict[str, tuple[dict[str, Any], str]] = {
             "as it should": ({**trusted, "credential": "a secret of core and adapter"}, "ACCEPTED"),
             "a wrong credential": ({**trusted, "credential": "a guess"}, "INVALID"),
             "another authority": (
