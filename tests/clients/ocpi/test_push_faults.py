@@ -18,6 +18,7 @@ from starlette.responses import Response
 from citrine_cli.main import main
 from citrine_ocpi.clock import utc_now
 from citrine_ocpi.deliveries import Push
+from citrine_ocpi.deliveries.sender import AT_A_TIME
 from citrine_ocpi.deliveries.tables import CircuitRow
 from citrine_ocpi.models import v2_2_1
 from citrine_ocpi.transport import Party, Routing
@@ -339,7 +340,7 @@ async def test_one_waits_longer_after_each_failure_and_the_first_success_ends_it
 
 
 async def test_after_failures_one_of_all_finds_out_whether_the_partner_is_there(roaming: Roaming) -> None:
-    partner, places, asked = roaming.partner, [f"DE/CIT/L{number}" for number in range(20)], list[str]()
+    partner, places, asked = roaming.partner, [f"DE/CIT/L{number}" for number in range(2 * AT_A_TIME + 1)], list[str]()
     partner.fault = counting(asked)
 
     await roaming.send(*(push("locations", place, "Location") for place in places))
@@ -347,8 +348,8 @@ async def test_after_failures_one_of_all_finds_out_whether_the_partner_is_there(
     for number in (1, 2):
         await roaming.spend(timedelta(seconds=10))
         await roaming.look(number)
-        await roaming.settle(partial(tried, times=20 + number, is_sum=True))
-        assert len(asked) == 20 + number
+        await roaming.settle(partial(tried, times=len(places) + number, is_sum=True))
+        assert len(asked) == len(places) + number
 
     partner.fault = lambda request: None
     await roaming.spend(timedelta(seconds=10))
