@@ -1,6 +1,8 @@
 """Reservations of partners: replaced, cancelled by anybody, used; who is asked about their tokens, and what is said."""
 
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +12,13 @@ from citrine.api.v1 import reservation_pb2 as api
 from citrine.api.v1.common_pb2 import CommandTarget
 from citrine.api.v1.reservation_pb2_grpc import ReservationServiceStub
 from citrine.ocpp.v2 import reservation_pb2 as ocpp
+from citrine_core.events import OutboxRepository
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from tests.clients.ocpi.modules import test_roaming
 from tests.clients.ocpi.modules.test_commands import CANCELLED, OCCUPIED, RESERVED, UID, Commander, token
-from tests.support.emsp import Emsp
+from tests.support.core import PASSWORD, running_core
+from tests.support.emsp import Emsp, emsp
+from tests.support.ocpi import running_adapter
 
 roaming = test_roaming.roaming
 
@@ -154,3 +159,52 @@ async def test_a_reservation_is_replaced_by_another_of_its_name_and_partner_alon
     assert await stranger.result("CANCEL_RESERVATION") == "ACCEPTED"
     assert isinstance(guest.sent[4], ocpp.CancelReservationRequest)
     assert guest.sent[4].reservation_id == number_of(guest.sent[3])
+
+
+async def test_what_became_of_a_reservation_is_said_though_no_event_of_it_is_retained(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Nor is it another one's, where the partner had its name again since."""
+    async with AsyncExitStack() as stack:
+        core = await stack.enter_async_context(running_core(sqlite_url, tmp_path, station_clock_tolerance=None))
+        await core.add_station("CS-1", registration=1)
+        edge = await stack.enter_async_context(core.edge())
+        station = await edge.connect("CS-1", PASSWORD)
+        await test_roaming.prepare(core)
+        partner = await stack.enter_async_context(emsp())
+        async with running_adapter(tmp_path, core=core.address, key=core.key) as adapter:
+            await partner.register(adapter.versions_url, await adapter.invite("tnm"))
+            found = test_roaming.Roaming(core, adapter, station, partner, partner)
+            guest = Guest(found, partner)
+            guest.answer(RESERVED)
+            await found.set_status("AVAILABLE")
+            await partner.wait_for(lambda one: one.objects.get(("locations", test_roaming.LOCATION)))
+            assert await guest.reserve() == "ACCEPTED"
+            await guest.until("RESERVATION")
+
+        number = number_of(guest.sent[0])
+        await guest.update(number, "REMOVED")
+        async with core.core.unit_of_work() as work:
+            assert await OutboxRepository(work.session).remove_before(datetime.now(UTC) + timedelta(days=1), 10_000)
+            await work.commit()
+        async with running_adapter(tmp_path, core=core.address, key=core.key):
+            await guest.until("COMPLETED")
+            await guest.until_said(1, "ACCEPTED", "CANCELED_RESERVATION")
+
+
+async def test_a_reservation_that_is_made_anew_at_once_ends_the_session_and_the_bill_of_the_one_before(
+    guest: Guest,
+) -> None:
+    """Both have the same number at the station, and the adapter may read of both at the same time."""
+    guest.answer(RESERVED, CANCELLED, RESERVED)
+    assert await guest.reserve() == "ACCEPTED"
+    await guest.until("RESERVATION")
+    assert (await guest.ask("CANCEL_RESERVATION", {"reservation_id": "R-1"}))[1]["result"] == "ACCEPTED"
+    assert await guest.result("CANCEL_RESERVATION") == "ACCEPTED"
+    assert await guest.reserve() == "ACCEPTED"
+
+    first, second = await guest.until("COMPLETED", "RESERVATION")
+
+    assert number_of(guest.sent[0]) == number_of(guest.sent[2])
+    assert first["id"] != second["id"]
+    assert guest.said(1) == ["ACCEPTED"]
