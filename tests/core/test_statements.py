@@ -115,7 +115,8 @@ MESSAGES: list[tuple[str, Callable[[], Message], int, int]] = [
     ),
     ("MeterValues", lambda: MeterValuesRequest(evse_id=1, meter_value=[meter_value(5, 1000)]), 4, 4),
     ("StatusNotification", lambda: status("OCCUPIED"), 7, 7),
-    ("StatusNotification of an end", lambda: status("AVAILABLE"), 9, 9),
+    # It proves that a transaction is over, whose event says what it costs: its cost, and the currency of its tariff.
+    ("StatusNotification of an end", lambda: status("AVAILABLE"), 10, 11),
     ("NotifyEvent", notify_event, 9, 9),
     ("Authorize", lambda: AuthorizeRequest(id_token=IdToken(id_token=TOKEN, type="ISO14443")), 6, 7),
 ]

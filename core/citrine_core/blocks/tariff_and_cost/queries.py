@@ -5,11 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from citrine_core.blocks.tariff_and_cost.corrections import Total
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository, CorrectionRow
+from citrine_core.blocks.tariff_and_cost.corrections.rules import currency_of
 from citrine_core.blocks.tariff_and_cost.transaction_costs import CostRepository, Tariffs, breakdown_of
 from citrine_core.db import UnitOfWork
 
-__all__ = ["RunningTotals", "SettledCost", "billed_totals", "find_settled_costs"]
+__all__ = ["RunningTotals", "SettledCost", "billed_totals", "find_settled_costs", "totals_so_far"]
 
 _Key = tuple[str, str]
 
@@ -87,3 +89,28 @@ async def billed_totals(work: UnitOfWork, tenant_id: str, keys: Collection[_Key]
     corrections = await CorrectionRepository(work.session).find_latest(tenant_id, keys)
     stored = {key: Decimal(row.after_tax) for key, row in rows.items() if row.after_tax}
     return stored | {key: Decimal(row.after_tax) for key, row in corrections.items()}
+
+
+async def totals_so_far(work: UnitOfWork, tenant_id: str, keys: Collection[_Key]) -> Mapping[_Key, Total]:
+    """Return what transactions cost by what is stored, by station and id: by the last correction, finally or so far.
+
+    Those of which no cost is known are left out.
+    """
+    if not keys:
+        return {}
+    rows = await CostRepository(work.session).find_all(tenant_id, keys)
+    known = {key: row for key, row in rows.items() if row.after_tax is not None}
+    # A cost has its currency once it is final. Until then it is that of the tariff.
+    versions = {
+        key: version for key, row in known.items() if row.breakdown is None and (version := row.tariff) is not None
+    }
+    tariffs = await Tariffs().find(work, tenant_id, versions.values()) if versions else {}
+    found = {}
+    for key, row in known.items():
+        tariff = tariffs.get(versions[key]) if key in versions else None
+        currency = currency_of(row.breakdown) if tariff is None else tariff[1].currency
+        found[key] = Total(row.before_tax, row.after_tax, currency)
+    if final := [key for key, row in known.items() if row.breakdown is not None]:
+        for key, last in (await CorrectionRepository(work.session).find_latest(tenant_id, final)).items():
+            found[key] = Total(last.before_tax, last.after_tax, currency_of(last.breakdown))
+    return found

@@ -114,7 +114,7 @@ class TransactionsHandlers:
             count_energy(work, self._counters, energy, batch.states)
             heard = [one for one in batch.fresh.values() if not one.late]
             clocks = self._clocks.examine(tenant_id, heard, batch.states)
-            ended = self._settle(work, batch, heard, folded.deferred, now)
+            ended = await self._settle(work, batch, heard, folded.deferred, now)
             for event in doubt_events(batch.states, clocks, batch.new, ended):
                 work.emit(event)
             await self._ask_for_missing(work, batch, missing, ended, now)
@@ -170,7 +170,7 @@ class TransactionsHandlers:
                 batch.fresh[key].token_owner = pack_owner(owner_of(decision.token))
         return {key: decision.info for key, decision in decided.items()}
 
-    def _settle(
+    async def _settle(
         self,
         work: UnitOfWork,
         batch: Batch,
@@ -188,7 +188,7 @@ class TransactionsHandlers:
             if settle_by_events(state, now, self._settle_time) and not was_waiting:
                 waiting.add(key)
         for key, next_id in batch.reuse.over.items():
-            self._proofs.mark(work, batch.states[key], now, next_id)
+            await self._proofs.mark(work, batch.states[key], now, next_id)
         return waiting
 
     async def _price(self, work: UnitOfWork, tenant_id: str, batch: Batch, folded: BatchFold) -> None:

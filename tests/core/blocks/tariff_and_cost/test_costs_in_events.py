@@ -8,15 +8,18 @@ from citrine.api.v1.remote_control_pb2_grpc import RemoteControlServiceStub
 from citrine.api.v1.tokens_pb2 import TOKEN_STATUS_ACCEPTED, CreateTokenRequest, Token
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.api.v1.transactions_pb2 import CloseTransactionRequest
+from citrine.api.v1.transactions_pb2 import GetTransactionStatusRequest as AskStatus
 from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine.events.v1.events_pb2 import TransactionSummary
 from citrine.events.v1.events_service_pb2 import SubscribeRequest
 from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.v2 import remote_control_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
+from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
 from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.core.blocks.tariff_and_cost.test_transaction_costs import Costs, connect
+from tests.core.blocks.transactions.test_settlement import available
 from tests.support.charging import ended, started, updated
 from tests.support.core import RunningCore
 
@@ -29,6 +32,7 @@ Told = tuple[str, str, str, str, str]
 async def told_of(core: RunningCore, transaction_id: str, until: str) -> list[Told]:
     """Return what subscribers are told of a transaction, up to the first event of a kind."""
     kinds = ["transaction_started", "transaction_updated", "transaction_ended", "transaction_closed"]
+    kinds += ["transaction_over", "transaction_checked"]
     events: Any = core.stub(EventsServiceStub)
     call = events.Subscribe(SubscribeRequest(from_token="0", kinds=[*kinds, "transaction_settled"]), timeout=20)
     found: list[Told] = []
@@ -74,6 +78,28 @@ async def test_events_of_a_transaction_say_what_it_costs_and_whose_group_pays(co
     assert costs[-1] == ("transaction_ended", "4.17")
     assert told[-1] == ("transaction_ended", group, currency, "3.50", "4.17")
     assert ("transaction_updated", "3.09") in costs
+
+
+async def test_a_check_and_a_proof_of_the_end_say_what_is_known_of_the_cost(core: RunningCore) -> None:
+    """Of what goes on, what it costs so far; of what was corrected, what the correction says."""
+    api, transactions = Costs(core), core.stub(TransactionsServiceStub)
+    checks = GetTransactionStatusRequest(transaction_id="T-1")
+    await api.assign(PER_KWH)
+    await add_token(core, "AABBCCDD", "FLEET")
+    async with core.edge() as edge:
+        edge.on_command = lambda command: GetTransactionStatusResponse(messages_in_queue=True)
+        station = await connect(core, edge)
+        await station.call(started(0, 1000, id_token="AABBCCDD", evse=(1, 1)))
+        await station.call(updated(1, 6000))
+        await station.call(available(5))
+        await transactions.CloseTransaction(CloseTransactionRequest(station_id="CS-1", transaction_id="T-1"))
+        await station.call(ended(2, 11000))
+        request = AskStatus(target=CommandTarget(station_id="CS-1"), request=checks)
+        await transactions.GetTransactionStatus(request)
+        told = await told_of(core, "T-1", "transaction_checked")
+
+    assert ("transaction_over", "FLEET", "EUR", "2.00", "2.38") in told
+    assert told[-1] == ("transaction_checked", "FLEET", "EUR", "3.50", "4.17")
 
 
 async def test_F01_FR_04_the_group_of_a_token_that_the_station_does_not_repeat_is_known(core: RunningCore) -> None:

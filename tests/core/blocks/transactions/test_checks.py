@@ -92,6 +92,8 @@ async def test_E14_a_station_is_asked_for_missing_events(
     assert await asked(edge) == GetTransactionStatusRequest(transaction_id="T-1")
     event = await until(core, lambda event: event.HasField("transaction_checked"))
     assert event.transaction_checked.messages_in_queue
+    summary = event.transaction_checked.transaction
+    assert (summary.transaction_id, summary.seq_no, summary.HasField("end_time")) == ("T-1", 3, True)
     found = await transaction_of(api)
     assert (found.missing_events, found.has_gap) == (2, True)
     check = found.check

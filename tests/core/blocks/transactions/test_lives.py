@@ -198,7 +198,9 @@ async def test_the_next_use_of_an_id_proves_that_the_last_is_over(bench: Bench) 
     first = await bench.transaction()
     assert (first.over_time, first.end_time) == (bench.now, None)
     assert await energies(bench) == {"T-1": 1000.0, "T-1#2": 500.0}
-    assert [event.transaction_over.next_transaction_id for event in await bench.events()].count("T-1#2") == 1
+    [over] = [event.transaction_over for event in await bench.events() if event.HasField("transaction_over")]
+    assert (over.transaction_id, over.next_transaction_id) == ("T-1", "T-1#2")
+    assert (over.transaction.id_token.id_token, over.transaction.energy_wh) == ("ANNA", 1000.0)
 
 
 async def test_a_late_beginning_belongs_to_its_transaction(bench: Bench) -> None:

@@ -101,7 +101,9 @@ async def test_an_available_connector_proves_that_a_transaction_is_over(
     await settle_all(core)
 
     assert (over.HasField("over_time"), over.HasField("close_time")) == (True, False)
-    assert [event.transaction_id for event in await events(core, "transaction_over")] == ["T-1"]
+    [event] = await events(core, "transaction_over")
+    summary = event.transaction
+    assert (event.transaction_id, summary.transaction_id, summary.evse_id, summary.energy_wh) == ("T-1", "T-1", 1, 500)
     settled = await transaction(api)
     assert (settled.HasField("close_time"), settled.settlement) == (True, cost_pb.SETTLEMENT_OVER)
     assert [name_in(event, "settlement") for event in await events(core, "transaction_settled")] == ["OVER"]

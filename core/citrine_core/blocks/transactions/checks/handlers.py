@@ -4,6 +4,7 @@ from citrine.api.v1.tariff_and_cost_pb2 import SETTLEMENT_FORGOTTEN, SETTLEMENT_
 from citrine.events.v1.events_pb2 import Event, TransactionChecked
 from citrine.ocpp.v2.transactions_pb2 import GetTransactionStatusRequest, GetTransactionStatusResponse
 from citrine_core.blocks.transactions.checks.repository import FIRST_RETRY, CheckRepository
+from citrine_core.blocks.transactions.known_costs import find_summaries
 from citrine_core.blocks.transactions.settlement import Settlements
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Answered, Failed, handles_answer, handles_failure
@@ -36,8 +37,12 @@ class CheckHandlers:
         transaction = await checks.answered(key, ongoing, response.messages_in_queue, now)
         if transaction is None:
             return
+        summaries = await find_summaries(work, key[0], [key[1:]])
         checked = TransactionChecked(
-            transaction_id=transaction.transaction_id, ongoing=ongoing, messages_in_queue=response.messages_in_queue
+            transaction_id=transaction.transaction_id,
+            ongoing=ongoing,
+            messages_in_queue=response.messages_in_queue,
+            transaction=summaries.get(key[1:]),
         )
         work.emit(Event(tenant_id=key[0], station_id=key[1], transaction_checked=checked))
         if transaction.settle_time is not None:

@@ -11,14 +11,16 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from citrine.events.v1.events_pb2 import Event, TransactionOver
+from citrine.events.v1.events_pb2 import Event, TransactionOver, TransactionSummary
 from citrine.ocpp.v2.availability_pb2 import ConnectorStatusEnum, StatusNotificationRequest
 from citrine.ocpp.v2.diagnostics_pb2 import NotifyEventRequest
 from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine_core.blocks.availability import status_of_event
 from citrine_core.blocks.transactions.fold import TransactionState
+from citrine_core.blocks.transactions.known_costs import add_costs
 from citrine_core.blocks.transactions.repository import TransactionKey
 from citrine_core.blocks.transactions.settlement.repository import EVSEProof, SettlementRepository
+from citrine_core.blocks.transactions.summaries import summary_of
 from citrine_core.db import UnitOfWork
 from citrine_core.dispatch import Call
 from citrine_core.services import Services
@@ -70,10 +72,12 @@ class EndProofs:
             before = (min if are_alone else max)(state.sequence for state in states)
             await self._mark(work, tenant_id, proofs, before)
 
-    def mark(self, work: UnitOfWork, state: TransactionState, now: datetime, next_id: str) -> None:
+    async def mark(self, work: UnitOfWork, state: TransactionState, now: datetime, next_id: str) -> None:
         """Mark an open transaction, in its state, as over because its id was reused."""
         state.over_time, state.settle_due_time = now, now + self._grace
-        work.emit(_event(state.tenant_id, (state.station_id, state.transaction_id), next_id))
+        key, summary = (state.station_id, state.transaction_id), summary_of(state, state.last_seq_no)
+        await add_costs(work, state.tenant_id, {key: summary})
+        work.emit(_event(state.tenant_id, key, next_id, summary))
 
     async def _mark(
         self, work: UnitOfWork, tenant_id: str, proofs: Collection[EVSEProof], before: int | None = None
@@ -88,9 +92,11 @@ class EndProofs:
             if found is not None:
                 over[row.station_id, row.transaction_id] = found.transaction_id
         if over:
-            await repository.mark_over(tenant_id, over, now, now + self._grace)
+            rows = await repository.mark_over(tenant_id, over, now, now + self._grace)
+            summaries = {(row.station_id, row.transaction_id): summary_of(row, row.last_seq_no) for row in rows}
+            await add_costs(work, tenant_id, summaries)
             for key, next_id in over.items():
-                work.emit(_event(tenant_id, key, next_id))
+                work.emit(_event(tenant_id, key, next_id, summaries[key]))
 
 
 def _of_status(call: Call[StatusNotificationRequest]) -> EVSEProof | None:
@@ -121,6 +127,6 @@ def _proves(proof: EVSEProof, row: Row[Any]) -> bool:
     return bool(proof.time > row.last_event_time)
 
 
-def _event(tenant_id: str, key: TransactionKey, next_id: str) -> Event:
-    body = TransactionOver(transaction_id=key[1], next_transaction_id=next_id)
+def _event(tenant_id: str, key: TransactionKey, next_id: str, summary: TransactionSummary) -> Event:
+    body = TransactionOver(transaction_id=key[1], next_transaction_id=next_id, transaction=summary)
     return Event(tenant_id=tenant_id, station_id=key[0], transaction_over=body)

@@ -177,14 +177,16 @@ class SettlementRepository:
 
     async def mark_over(
         self, tenant_id: str, keys: Collection[tuple[str, str]], now: datetime, due_time: datetime
-    ) -> None:
-        """Mark open transactions as over, to be settled at a time."""
+    ) -> Sequence[Row[Any]]:
+        """Mark open transactions as over, to be settled at a time, and return all their columns."""
         columns = _TRANSACTIONS.c
-        await self._session.execute(
+        rows = await self._session.execute(
             update(_TRANSACTIONS)
             .where(columns.tenant_id == tenant_id, one_of((columns.station_id, columns.transaction_id), keys))
             .values(over_time=now, settle_due_time=due_time)
+            .returning(*columns)
         )
+        return rows.all()
 
     async def fold_late_events(self, state: TransactionState) -> None:
         """Make the late events of a transaction ordinary ones."""
