@@ -12,8 +12,7 @@ WITHOUT_GET = {
     *("FirmwareCampaignStation", "FirmwareStatus", "FirmwarePublicationStatus", "LocalListEntry", "NetworkProfile"),
     *("OperationResult", "ReportPart", "Sample", "TransactionEvent", "UnsettledTransaction", "Variable"),
     # Known by all that they say: the lists are asked for one of them by their filters.
-    *("Alert", "ChargingCapacity", "ChargingLimit", "ChargingNegotiation", "ChargingProfileRecord"),
-    *("Event", "HandshakeRefusal", "InstalledCertificate", "Refusal", "SettlementAction", "UnmatchedEnd"),
+    *("Alert", "Event", "HandshakeRefusal", "InstalledCertificate", "Refusal", "SettlementAction", "UnmatchedEnd"),
     *("Role", "SeriesPoint", "StationGroup", "StationLabel", "TokenOwnerSuspension"),
 }
 """Elements of lists that no Get returns."""

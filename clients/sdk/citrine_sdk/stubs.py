@@ -186,7 +186,11 @@ _READS: Mapping[str, tuple[str, ...]] = {
     ),
     "api.v1.SecurityProfileUpgradesService": ("GetSecurityProfileUpgrade", "ListSecurityProfileUpgrades"),
     "api.v1.SmartChargingService": (
+        "GetChargingCapacity",
+        "GetChargingLimit",
+        "GetChargingNegotiation",
         "GetChargingPlan",
+        "GetChargingProfileRecord",
         "ListChargingCapacities",
         "ListChargingLimits",
         "ListChargingNegotiations",

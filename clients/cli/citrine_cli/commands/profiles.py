@@ -53,6 +53,7 @@ def build() -> typer.Typer:
     app = typer.Typer(help="Charging profiles: set, list, get, clear; composite schedules, vehicles, limits.")
     client_command(app, "set")(set_profile)
     client_command(app, "list")(list_profiles)
+    client_command(app, "show")(show_record)
     client_command(app, "get")(get_profiles)
     client_command(app, "clear")(clear_profiles)
     client_command(app, "composite")(composite)
@@ -186,6 +187,33 @@ async def list_profiles(
     ]
     columns = ["station", "evse", "id", "purpose", "level", "kind", "limits", "transaction", "set by", "state"]
     client.out.table(columns, rows, empty="no profiles")
+
+
+async def show_record(
+    client: Client,
+    record_id: Annotated[int, typer.Argument(metavar="RECORD", help="Its record_id, as list --json shows it.")],
+) -> None:
+    """Show one profile of the record, with its reason and times."""
+    request = pb.GetChargingProfileRecordRequest(record_id=record_id)
+    record = await client.citrine.smart_charging.GetChargingProfileRecord(request)
+    if client.out.as_json:
+        client.out.message(record)
+        return
+    names = ["evse", "id", "purpose", "level", "kind", "limits", "transaction"]
+    client.out.facts(
+        {"record": str(record.record_id), "station": record.station_id}
+        | dict(zip(names, profile_table(record.evse_id, record.profile), strict=True))
+        | {
+            "set by": _origin(record),
+            "state": enum_word(record, "state"),
+            "reason": record.reason,
+            "cause": record.cause,
+            "command": record.command_id,
+            "created": time_word(record, "create_time"),
+            "updated": time_word(record, "update_time"),
+            "reported": time_word(record, "report_time"),
+        }
+    )
 
 
 def _origin(record: pb.ChargingProfileRecord) -> str:

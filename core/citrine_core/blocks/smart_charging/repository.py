@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
@@ -18,6 +18,7 @@ from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, N
 from citrine_core.blocks.transactions.queries import find_open, has_ended, latest_of_start
 from citrine_core.db import Due, Listed, Page, UnitOfWork, earliest
 from citrine_core.db.bulk import BulkInsert
+from citrine_core.errors import NotFound
 from citrine_core.resources.stations.queries import lock_station
 from citrine_core.resources.stations.selection import stations_selected
 
@@ -102,6 +103,18 @@ class ProfileRepository:
     async def get(self, record_id: int) -> ProfileRecord | None:
         """Return a profile, locked until the commit; None if there is none."""
         return await self._session.get(ProfileRecord, record_id, with_for_update=True)
+
+    async def get_with_state(self, tenant_id: str, record_id: int, now: datetime) -> Row[ProfileRecord, int]:
+        """Return a profile and its state now.
+
+        Raises:
+            NotFound: When there is none of this id.
+        """
+        query = select(ProfileRecord, _state_at(now)).where(ProfileRecord.tenant_id == tenant_id)
+        found = (await self._session.execute(query.where(ProfileRecord.id == record_id))).one_or_none()
+        if found is None:
+            raise NotFound("charging profile record", record_id)
+        return found
 
     async def find_active(self, tenant_id: str, station_id: str, now: datetime) -> Sequence[ProfileRecord]:
         """Return the profiles that are installed on a station or being sent, in the order in which they were set."""

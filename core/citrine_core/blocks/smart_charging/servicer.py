@@ -6,7 +6,6 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from citrine.api.v1 import smart_charging_pb2 as pb
-from citrine.api.v1 import smart_charging_pb2_grpc
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine_core.blocks.smart_charging.capacity import PlanRepository, PlanTriggers
 from citrine_core.blocks.smart_charging.capacity.shown import plan_to_proto
@@ -21,6 +20,7 @@ from citrine_core.blocks.smart_charging.protos import (
     negotiation_to_proto,
     record_to_proto,
 )
+from citrine_core.blocks.smart_charging.record_rpcs import RecordRpcs
 from citrine_core.blocks.smart_charging.repository import (
     ChargingContextRepository,
     NegotiationRepository,
@@ -36,12 +36,11 @@ from citrine_core.services import Services
 __all__ = ["SmartChargingServicer"]
 
 
-class SmartChargingServicer(smart_charging_pb2_grpc.SmartChargingServiceServicer):
+class SmartChargingServicer(RecordRpcs):
     """Serves charging profiles, limits, negotiations, capacities and plans, and operations on them."""
 
     def __init__(self, services: Services, plans: ChargingPlans, triggers: PlanTriggers) -> None:
-        self._services = services
-        self._unit_of_work = services.unit_of_work
+        super().__init__(services)
         self._reports = ReportRequests(services)
         self._setter = ProfileSetter(services)
         self._plans = plans

@@ -293,3 +293,14 @@ def test_a_plan_shows_who_is_given_how_much(citrine: Cli, core: ScriptedCore) ->
     assert one.lines[3].split()[:9] == ["CS-1", "1", "T-1", "32", "A", "16", "A", "16", "A"]
     assert "no limit" in one.lines[4]
     assert as_json.json[0]["shares"][1]["pendingA"] == 16
+
+
+def test_a_profile_of_the_record_is_shown_with_why_it_is_in_its_state(citrine: Cli, core: ScriptedCore) -> None:
+    record = pb.ChargingProfileRecord(record_id=7, station_id="CS-1", evse_id=1, profile=PROFILE, reason="too high")
+    core.on("GetChargingProfileRecord", record)
+
+    ran = citrine("profile", "show", "7")
+
+    assert ran.code == 0
+    assert "too high" in ran.out
+    assert [request.record_id for request in core.requests("GetChargingProfileRecord")] == [7]
