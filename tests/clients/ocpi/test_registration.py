@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from starlette.responses import Response
 
 from citrine_ocpi.partners import RegistrationFailed
 from citrine_ocpi.partners.administration import AdministrationRefused
@@ -248,6 +249,56 @@ async def test_of_two_partners_with_one_party_at_a_time_one_is_refused(adapter: 
 
     assert (await registering).json()["status_code"] == 2001
     assert not (await adapter.office.administration.get("tnm")).is_registered
+
+
+async def test_of_two_registrations_by_one_token_at_a_time_one_is_refused(
+    adapter: RunningAdapter, partner: Emsp
+) -> None:
+    partner.partner_versions_url, partner.token = adapter.versions_url, await adapter.invite("tnm")
+    await partner.fetch_endpoints("2.2.1")
+    url, tokens = partner.endpoints["credentials", "SENDER"], ("token-of-one-request", "token-of-the-other")
+    partner.accepted = {*tokens}
+
+    answers = await asyncio.gather(*(partner.call("POST", url, partner.credentials(token)) for token in tokens))
+
+    assert sorted(one.status_code for one in answers) == [201, 405]
+    (given,) = [one.json()["data"]["token"] for one in answers if one.status_code == 201]
+    assert (await partner.call("GET", url, token=given)).status_code == 200
+    found = await adapter.office.administration.get("tnm")
+    (registered,) = [token for token, one in zip(tokens, answers, strict=True) if one.status_code == 201]
+    assert found.token == registered
+
+
+@pytest.mark.parametrize("is_first_late", [True, False], ids=["the older answer last", "the newer answer last"])
+async def test_of_two_exchanges_of_tokens_at_a_time_the_last_of_the_partner_is_good(
+    adapter: RunningAdapter, partner: Emsp, is_first_late: bool
+) -> None:
+    """Whichever answer of the partner comes first: it knows one token of each side."""
+    await partner.register(adapter.versions_url, await adapter.invite("tnm"))
+    registration, found = adapter.office.registration, await adapter.office.administration.get("tnm")
+    answer, gates = partner._credentials, [Gate(), Gate()]
+    waiting = iter(gates)
+
+    async def late(method: str, version: str, body: bytes) -> Response:
+        gate, given = next(waiting), await answer(method, version, body)
+        await gate.wait()
+        return given
+
+    partner._credentials = late  # type: ignore[method-assign]
+    rotating = [asyncio.create_task(registration.rotate(found))]
+    await gates[0].is_reached()
+    between = {*partner.accepted}
+    partner.accepted |= {found.token}
+    rotating.append(asyncio.create_task(registration.rotate(found)))
+    await gates[1].is_reached()
+    assert partner.accepted & between == set()
+    for number in (1, 0) if is_first_late else (0, 1):
+        gates[number].set()
+        await asyncio.gather(rotating[number], return_exceptions=True)
+
+    (good,) = partner.accepted
+    assert (await adapter.office.administration.get("tnm")).token == good
+    assert (await partner.call("GET", adapter.versions_url)).status_code == 200
 
 
 async def test_an_invitation_ends_an_exchange_that_is_under_way(adapter: RunningAdapter, partner: Emsp) -> None:

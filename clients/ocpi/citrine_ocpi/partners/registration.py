@@ -185,6 +185,7 @@ class Registration:
                 PartnerRepository(session).add(self._issued(partner.partner_id, token, is_confirmed=False))
             said = await self._sent(replace(partner, endpoints=found.endpoints), method, found, own, token_hash)
             await self._check_parties(partner.partner_id, said)
+            await self._check_newest(partner, said, token_hash)
         except OcpiError as error:
             raise RegistrationFailed(str(error)) from error
         async with self._database.writing() as session:
@@ -248,6 +249,27 @@ class Registration:
         async with self._database.reading() as session:
             repository = PartnerRepository(session)
             _refuse(await repository.foreign_parties(partner_id, said.owned, await repository.own_parties()))
+
+    async def _check_newest(self, partner: Partner, said: Acquaintance, token_hash: str) -> None:
+        """Refuse credentials that a partner gave us where it gave others meanwhile, and these are not good any more.
+
+        Two exchanges at a time come to an end in any order, and only the partner knows which was its last.
+
+        Raises:
+            RegistrationFailed: When they are not.
+        """
+        known = await self._partners.find(partner.partner_id)
+        if known is None or known.token == partner.token:
+            return
+        asked = replace(partner, token=said.token, versions_url=said.versions_url)
+        try:
+            await self._client.send(asked, "GET", said.versions_url, module="versions")
+        except (PartnerRefused, PartnerFailed) as error:
+            if isinstance(error, PartnerRefused):
+                await self._withdraw(token_hash)
+            raise RegistrationFailed(
+                f"the credentials of {partner.partner_id} were exchanged by somebody else meanwhile: {error}"
+            ) from error
 
     def _issued(self, partner_id: str, token: str, *, is_confirmed: bool) -> IssuedTokenRow:
         return IssuedTokenRow(
