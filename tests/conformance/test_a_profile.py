@@ -15,7 +15,7 @@ from tests.conformance.authorities import Authorities
 from tests.conformance.station import ConformanceStation
 from tests.conformance.test_a_transport import secure_url
 from tests.support.deployment import Deployment
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 SLOT = 2
 
@@ -44,7 +44,7 @@ async def ended(api: Citrine, upgrade_id: str) -> pb.SecurityProfileUpgrade:
             found = await api.security_profile_upgrades.GetSecurityProfileUpgrade(request)
             if found.HasField("finish_time"):
                 return found
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(PAUSE)
 
 
 async def test_TC_A_19_CSMS(

@@ -48,7 +48,7 @@ from citrine_process.settings import InvalidSetting
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, RefusedByCore, fake_edge, timestamp
 from tests.support.postgres import PostgresServer
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 BOOT = BootNotificationRequest(
     reason=BOOT_REASON_ENUM_POWER_UP, charging_station=ChargingStation(model="M", vendor_name="V")
@@ -215,7 +215,7 @@ async def test_a_core_stops_in_order_where_callers_have_all_places(
                 while used is None:
                     async with core.core.unit_of_work(read_only=True) as work:
                         used = await work.session.scalar(select(ApiKey.last_use_time))
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(PAUSE)
 
 
 async def test_a_core_with_some_blocks_serves_their_actions_only(sqlite_url: str, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge
 from tests.support.settling import settle_all
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 TOKEN = "AA00BB11"
 
@@ -156,7 +156,7 @@ class Walk:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if await work.session.scalar(closed) is not None:
                         return
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
     async def command(self, action: str, payload: dict[str, Any]) -> None:
         stub: Any = self.core.stub(CommandsServiceStub)

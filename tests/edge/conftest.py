@@ -19,7 +19,7 @@ from citrine_edge.config import EdgeSettings
 from citrine_edge.dialects import Dialect
 from tests.support.fake_core import FakeCore, fake_core
 from tests.support.raw_station import RawStation
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 QUICK: dict[str, Any] = {
     "ocpp_listen": "127.0.0.1:0",
@@ -91,7 +91,7 @@ class RunningEdge:
         async with asyncio.timeout(WAIT):
             while not condition():
                 assert (await self.get("/healthz"))[0] == 200
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(PAUSE)
 
 
 @contextlib.asynccontextmanager

@@ -56,7 +56,7 @@ from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.pki import Authority
 from tests.support.station16 import Station16, connected16
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -100,7 +100,7 @@ async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
     """Return what a condition returns once it is true."""
     async with asyncio.timeout(WAIT):
         while not (found := await condition()):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(PAUSE)
         return found
 
 

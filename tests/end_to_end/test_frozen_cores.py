@@ -20,7 +20,7 @@ from tests.support.deployment import Deployment, Process, deploy
 from tests.support.load import Fleet, charging_fleet, register
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import proxied
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -72,7 +72,7 @@ async def who_writes_events(engine: AsyncEngine, cores: list[Process]) -> Proces
             for core in cores:
                 if ports & {one.laddr.port for one in psutil.Process(core.pid).net_connections()}:
                     return core
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(PAUSE)
 
 
 async def test_a_core_that_stands_still_in_its_outbox_transaction(

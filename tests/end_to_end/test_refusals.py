@@ -21,7 +21,7 @@ from citrine_sdk import Citrine
 from tests.support.deployment import Deployment
 from tests.support.event_words import name_in
 from tests.support.raw_station import RawStation, raw_station
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -102,11 +102,11 @@ async def test_a_tolerance_rule_accepts_what_was_refused_and_is_counted(shared: 
         await citrine.refusals.SetToleranceRule(pb.SetToleranceRuleRequest(rule=rule))
         async with asyncio.timeout(WAIT):
             while (await station.ask("TransactionEvent", event("Ended", 1, **empty)))[0] != 3:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
         await refused_event(citrine, "TransactionEvent")
         async with asyncio.timeout(WAIT):
             while not (await citrine.refusals.ListToleranceRules(pb.ListToleranceRulesRequest())).rules[0].uses:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
         transaction = await citrine.transactions.GetTransaction(
             GetTransactionRequest(station_id="CS-1", transaction_id="T-1")
         )
@@ -181,7 +181,7 @@ async def test_a_report_whose_part_is_refused_ends_with_the_reason(shared: Deplo
         await refused_event(citrine, "NotifyMonitoringReport")
         async with asyncio.timeout(WAIT):
             while (failed := await citrine.reports.GetReportRun(run_of(6))).state == ReportState.REPORT_STATE_REQUESTED:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
         complete = await citrine.reports.GetReportRun(run_of(5))
         found = (await citrine.refusals.ListRefusals(pb.ListRefusalsRequest(station_id="CS-1"))).refusals
 

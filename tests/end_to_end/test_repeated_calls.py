@@ -16,6 +16,7 @@ from tests.edge.conftest import RunningEdge, running_edge
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.plug_in import install_example_block
 from tests.support.proxy import Proxy, proxied
+from tests.support.waiting import PAUSE
 
 STATION = "CS-1"
 
@@ -86,7 +87,7 @@ async def test_an_answer_that_is_lost_with_its_link(
         async with engine.connect() as connection:
             while not await connection.scalar(text("SELECT count(*) FROM data_transfers")):
                 await connection.rollback()
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
         proxy.cut()
         proxy.heal()
 

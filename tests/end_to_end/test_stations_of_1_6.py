@@ -27,7 +27,7 @@ from citrine_sdk import Citrine
 from citrine_words.quirks import find_profile
 from tests.support.deployment import Deployment
 from tests.support.raw_station import basic, raw_station
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -190,14 +190,14 @@ async def test_a_quirk_profile_lets_pass_what_was_refused(shared: Deployment) ->
             async with asyncio.timeout(WAIT):
                 while not refusals:
                     refusals = (await citrine.refusals.ListRefusals(ListRefusalsRequest(station_id="CP-1"))).refusals
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(PAUSE)
             for rule in profile.rules:
                 await citrine.refusals.SetToleranceRule(SetToleranceRuleRequest(rule=rule))
             async with asyncio.timeout(WAIT):
                 while (await station.ask("MeterValues", empty))[0] != 3:
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(PAUSE)
                 while not (await citrine.refusals.ListToleranceRules(ListToleranceRulesRequest())).rules[0].uses:
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(PAUSE)
 
     assert refused[2] == "OccurenceConstraintViolation"
     assert [list(one.remedies) for one in refusals] == [list(profile.rules[0].kinds)]

@@ -19,7 +19,7 @@ from tests.support.charging import ended, started
 from tests.support.core import RunningCore
 from tests.support.fake_edge import FakeSession
 from tests.support.fused_station import FusedStation
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
@@ -67,8 +67,8 @@ class FusedSite:
         try:
             async with asyncio.timeout(WAIT):
                 while not right(plan):
+                    await asyncio.sleep(PAUSE)
                     plan = await self.plan()
-                    await asyncio.sleep(0.01)
         except TimeoutError:
             raise AssertionError(f"{plan}\n{self.fused.log}") from None
         return plan
@@ -77,7 +77,7 @@ class FusedSite:
         """Wait until there is no plan any more."""
         async with asyncio.timeout(WAIT):
             while (await self.api.ListChargingPlans(pb.ListChargingPlansRequest())).plans:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
     async def until_away(self) -> None:
         """Wait until the core knows that the station is gone."""
@@ -86,7 +86,7 @@ class FusedSite:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if await ConnectionRepository(work.session).find_open("default", self.station_id) is None:
                         return
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
     async def again(self) -> None:
         """Let the time pass after which a profile is sent again."""

@@ -22,7 +22,7 @@ from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Endpoint
 from tests.support.core import RunningCore, running_core
 from tests.support.ocpi import RunningAdapter, running_adapter
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 
 class Seen:
@@ -175,7 +175,7 @@ async def test_who_lists_what_there_is_goes_on_following_however_long_it_takes(
             while len(leases) < 3:
                 async with running.office.database.reading() as session:
                     leases |= {row.lease_time for row in await session.scalars(select(FeedRow))}
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
         assert seen.caught_up == []
         seen.may_list.set()
@@ -259,6 +259,6 @@ async def test_what_changed_is_not_listed_again_and_again(
     async with adapter(core, tmp_path, seen) as running:
         async with asyncio.timeout(WAIT):
             while "INVALID_ARGUMENT" not in await running.adapter.missing():
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
 
         assert len(seen.caught_up) == 1

@@ -16,7 +16,7 @@ from citrine_core.events.feed import Subscription
 from tests.support.engines import new_engine
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import proxied
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 LISTENERS = (
     "pid <> pg_backend_pid() AND datname = current_database() AND (query LIKE '%pg_notify%' OR query LIKE 'LISTEN%')"
@@ -106,7 +106,7 @@ async def test_a_file_that_another_process_changed_counts_as_a_notice(
     one.on("work", lambda: heard.append("work"))
     async with running(one):
         while (version := await one.version()) is None:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
         async with others.begin() as connection:
             await connection.execute(text("UPDATE tenants SET display_name = 'changed'"))
         await until(lambda: bool(heard))
@@ -123,7 +123,7 @@ async def test_a_connection_for_which_the_pool_has_no_place_is_closed_at_the_end
     one = of(engine)
     async with running(one):
         while await one.version() is None:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
         async with engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 

@@ -20,7 +20,7 @@ from citrine_core.events import OutboxEvent
 from citrine_core.resources.connections import Connection
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 BOOT = ocpp.BootNotificationRequest(
     reason=ocpp.BOOT_REASON_ENUM_POWER_UP,
@@ -175,4 +175,4 @@ async def close(core: RunningCore, session: FakeSession) -> None:
             async with core.core.unit_of_work(read_only=True) as work:
                 if await work.session.scalar(select(Connection.close_time)) is not None:
                     return
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)

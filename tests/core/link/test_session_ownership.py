@@ -26,7 +26,7 @@ from citrine.ocpp.v2.security_pb2 import SecurityEventNotificationRequest
 from citrine.ocpp.v2.types_pb2 import IdToken
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 
 async def is_connected(core: RunningCore) -> bool:
@@ -172,7 +172,7 @@ async def test_a_frame_that_another_edge_made_up_is_shown_to_nobody(core: Runnin
             if edge is other:
                 async with asyncio.timeout(WAIT):
                     while await metric(core, "observed") == 0:
-                        await asyncio.sleep(0.01)
+                        await asyncio.sleep(PAUSE)
 
         seen = await watching.read()
         assert isinstance(seen, events_service_pb2.WatchMessagesResponse)

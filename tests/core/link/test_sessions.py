@@ -21,7 +21,7 @@ from citrine_core.resources.connections import Connection, Edge
 from citrine_core.resources.stations.models import StationSighting
 from tests.support.core import CREDENTIAL, PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeSession, timestamp
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 
 async def connected(core: RunningCore) -> list[str]:
@@ -175,7 +175,7 @@ async def test_sessions_of_an_edge_that_nobody_hears_of_are_closed_and_come_back
                     await work.session.execute(update(Edge).values(last_seen_time=long_ago))
                     await work.commit()
                 await presence.store_edges()
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
         await edge.open()
 
         assert await connected(core) == ["CS-1"]

@@ -28,7 +28,7 @@ from tests.support.api import auth
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.databases import somebody_waits
 from tests.support.deployment import Deployment, deploy
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 LARGE = b"\0" * (60 << 20)
 
@@ -157,7 +157,7 @@ async def test_streams_lock_out_no_call_and_no_link(core: RunningCore, monkeypat
 
     async def again() -> None:
         while await code_of(first_of(subscribe(events_service_pb2.SubscribeRequest()))) is not grpc.StatusCode.OK:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
     async with asyncio.timeout(WAIT):
         await again()

@@ -20,7 +20,7 @@ from citrine.api.v1.transactions_pb2_grpc import TransactionsServiceStub
 from citrine_core.core import CALLERS_OF_TENANT
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore, running_core
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 ALSO = {"transaction_id": "T-1", "request_id": 7, "kind": 1}
 """What some lists need beside the station."""
@@ -109,7 +109,7 @@ async def test_to_look_whether_a_station_exists_takes_no_more_connections_than_a
             most = 0
             async with asyncio.timeout(WAIT):
                 while most < CALLERS_OF_TENANT:
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(PAUSE)
                     most = await looking(postgres_engine)
             # As many as come on: they are told apart from those that wait for a place by nothing but time.
             for _ in range(50):

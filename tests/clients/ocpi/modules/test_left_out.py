@@ -20,7 +20,7 @@ from tests.clients.ocpi.modules import test_roaming
 from tests.clients.ocpi.modules.test_roaming import CHARGING
 from tests.support.charging import started, updated
 from tests.support.ocpi import RunningAdapter
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 roaming = test_roaming.roaming
 
@@ -35,7 +35,7 @@ async def _listed(adapter: RunningAdapter) -> dict[str, tuple[str, str, str]]:
 async def _until(adapter: RunningAdapter, is_so: Callable[[Collection[str]], bool]) -> dict[str, tuple[str, str, str]]:
     async with asyncio.timeout(WAIT):
         while not is_so((found := await _listed(adapter)).keys()):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(PAUSE)
     return found
 
 

@@ -48,7 +48,7 @@ from tests.support.core import PASSWORD, RunningCore
 from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.statements import statements
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 ACCEPTED = AuthorizationStatusEnum.AUTHORIZATION_STATUS_ENUM_ACCEPTED
 FULL, DIFFERENTIAL = ocpp.UPDATE_ENUM_FULL, ocpp.UPDATE_ENUM_DIFFERENTIAL
@@ -480,7 +480,7 @@ async def test_a_token_that_is_blocked_leaves_a_list_for_which_there_are_too_man
     async def problem_is(*wanted: str) -> None:
         async with asyncio.timeout(WAIT):
             while (await api.GetLocalList(pb.GetLocalListRequest(station_id="CS-1"))).problem not in wanted:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
 
     monkeypatch.setattr(jobs, "MOST_TOKENS", 1)
     too_many = "a list has at most 1 tokens: name groups that have fewer"

@@ -10,7 +10,7 @@ from citrine_core.blocks.reservation import Reservation, ReservationExpiry
 from citrine_core.blocks.reservation.jobs import SAY_TIME
 from tests.support.charging import started
 from tests.support.reservations import Desk
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 
 async def run(desk: Desk, **later: float) -> None:
@@ -120,7 +120,7 @@ async def test_a_reservation_that_can_t_be_asked_for_again_keeps_nothing(desk: D
     await run(desk)
     async with asyncio.timeout(WAIT):
         while await desk.state(1) != "CANCELLED":
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
     assert await desk.told() == ["REQUESTED", "ACTIVE", "REQUESTED", "REMOVED", "CANCELLED"]
     assert desk.sent[-1].reservation_id == 1

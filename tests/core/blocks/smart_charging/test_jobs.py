@@ -17,7 +17,7 @@ from citrine_core.blocks.smart_charging import Negotiation
 from tests.support.charging import started
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 NEEDS = ocpp.NotifyEVChargingNeedsRequest(
     evse_id=1,
@@ -97,7 +97,7 @@ async def test_a_station_that_does_not_answer_keeps_no_other_waiting(core: Runni
         async with asyncio.timeout(WAIT):
             while first.state != pb.CHARGING_NEGOTIATION_STATE_ACCEPTED:
                 first = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations[1]
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
     assert [command.session.station_id for command in commands] == ["CS-1", "CS-2"]
     assert waited == pb.CHARGING_NEGOTIATION_STATE_SENT

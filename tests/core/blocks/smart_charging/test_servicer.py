@@ -20,7 +20,7 @@ from tests.support.blocks import stamp
 from tests.support.charging import ended, started
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.smart_charging_pb2_grpc import SmartChargingServiceAsyncStub
@@ -172,7 +172,7 @@ async def reach(api: "SmartChargingServiceAsyncStub", profile_id: int, state: st
     """Wait until a profile is in a state; each look is a round trip to the core."""
     async with asyncio.timeout(WAIT):
         while (profile_id, state) not in await records(api):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
 
 def report(request_id: int, *profiles: types.ChargingProfile, tbc: bool = False) -> ocpp.ReportChargingProfilesRequest:
@@ -280,7 +280,7 @@ async def shares(api: "SmartChargingServiceAsyncStub", first: float, second: flo
             given = [share.given_a for share in plan.shares if share.evse_id]
             if given == [first, second] and plan.state == pb.CHARGING_PLAN_STATE_SETTLED:
                 return plan.shares[1]
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
 
 async def test_a_capacity_bounds_plans_and_its_change_makes_another(
@@ -308,7 +308,7 @@ async def test_a_capacity_bounds_plans_and_its_change_makes_another(
     async with asyncio.timeout(WAIT):
         while begun.state != pb.CHARGING_NEGOTIATION_STATE_ACCEPTED:
             [begun, *_] = (await api.ListChargingNegotiations(pb.ListChargingNegotiationsRequest())).negotiations
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
     assert code == grpc.StatusCode.FAILED_PRECONDITION
     assert answer.status == ocpp.NOTIFY_EV_CHARGING_NEEDS_STATUS_ENUM_ACCEPTED

@@ -34,7 +34,7 @@ from tests.core.blocks.tariff_and_cost.tariffs import component, element, tariff
 from tests.support.charging import at, ended, sampled, started, updated
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.statements import statements
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 NOW = datetime(2025, 3, 1, 13, 0, tzinfo=UTC)
 MANY = FOLDED_AT_ONCE + 25
@@ -456,7 +456,7 @@ async def test_a_core_folds_by_itself_and_says_what_waits(core: RunningCore) -> 
         async with asyncio.timeout(WAIT):
             while found.behind:
                 found = await stub.GetTransaction(GetTransactionRequest(transaction_id="T-1"))
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
     assert (found.energy_wh, found.missing_events, found.behind) == (6400.0, 0, False)
     assert found.settlement == cost_pb.SETTLEMENT_COMPLETE

@@ -47,7 +47,7 @@ from tests.support.core import PASSWORD, RunningCore
 from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.statements import statements
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 PER_KWH = tariff(element(component("ENERGY", "1.00")), tariff_id="KWH")
 
@@ -98,7 +98,7 @@ class Limits:
                     # The core's own job may be at some of it.
                     if not await work.session.scalar(due):
                         return
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
     async def make_due(self) -> None:
         """Let enough time have passed."""

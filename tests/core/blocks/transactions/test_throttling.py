@@ -46,7 +46,7 @@ from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
 from tests.support.fused_site import HELD_BACK, SETTLED, FusedSite, device_model, shares_of
 from tests.support.fused_station import FusedStation
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 PER_KWH = tariff(element(component("ENERGY", "1.00")), tariff_id="KWH")
 OWN = "AA00BB11"
@@ -121,6 +121,7 @@ class Stubborn:
                 while not right(found):
                     if hurry:
                         await self.make_due(hurry)
+                    await asyncio.sleep(PAUSE)
                     found = await self.get()
         except TimeoutError:
             raise AssertionError(f"{found}\n{self.fused.log}") from None
@@ -151,7 +152,7 @@ class Stubborn:
                 async with self.core.core.unit_of_work(read_only=True) as work:
                     if not (await work.session.execute(select(table).where(table.c.due_time.is_not(None)))).all():
                         return
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
     async def operator(self, amperes: float, level: int) -> int:
         """Set a profile of an operator, and return its id."""
@@ -383,7 +384,7 @@ async def test_a_token_that_is_unblocked_lets_it_charge_on(station: Stubborn, gi
     async with asyncio.timeout(WAIT):
         while not station.profiles():
             await station.session.call(updated(2, 5000))
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
     await station.until_throttled()
     if given_up:
         await station.until(lambda limit: limit.state == pb.LIMIT_STATE_THROTTLED, hurry="transaction_limits")
@@ -425,7 +426,7 @@ async def test_a_station_that_boots_gets_it_again(station: Stubborn) -> None:
     async with asyncio.timeout(WAIT):
         while len(station.profiles()) < 2:
             await station.make_due("transaction_throttles")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
     await station.until_throttled()
 
     assert station.fused.drawn() == 0
@@ -441,7 +442,7 @@ async def test_what_an_operator_sets_above_it_does_not_let_it_charge(station: St
     async with asyncio.timeout(WAIT):
         while station.fused.drawn():
             await station.make_due("transaction_throttles")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
     found = await station.until_throttled()
 
     assert above == 16

@@ -24,6 +24,7 @@ from citrine_core.resources.commands.orphans import OrphanedCommands
 from citrine_core.resources.commands.pending import Pending, PendingCommands
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+from tests.support.waiting import PAUSE
 
 RESET = ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
 ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
@@ -146,7 +147,7 @@ async def test_what_never_reached_the_edge_waits_on_where_its_caller_wanted_that
             assert (await call).command.state == common.COMMAND_STATE_QUEUED
             again = await edge.next("command")
             while await stored(core) != (common.COMMAND_STATE_ANSWERED, ""):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
     assert again.request.reset == RESET
 
 

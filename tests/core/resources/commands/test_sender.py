@@ -30,7 +30,7 @@ from citrine_core.resources.stations.models import Station
 from citrine_core.resources.stations.passwords import verify
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 RESET = ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
 ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
@@ -76,7 +76,7 @@ async def ended(core: RunningCore, command_id: str) -> common.Command:
             command = await stub.GetCommand(pb.GetCommandRequest(command_id=command_id))
             if command.HasField("finish_time"):
                 return command
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
 
 def failing(reason: int, code: str = "", description: str = "") -> Callable[[link.Command], link.CommandFailure]:
@@ -282,7 +282,7 @@ async def test_a_command_is_shown_as_sent_while_the_station_thinks(core: Running
         edge.put(link.Upstream(command_sent=link.CommandSent(id=sent.id, session=sent.session, send_time=timestamp())))
         async with asyncio.timeout(WAIT):
             while (await commands(core))[0].state != common.COMMAND_STATE_SENT:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
         edge.put(link.Upstream(command_result=edge.result(sent, ACCEPTED)))
 
         assert (await waiting).command.state == common.COMMAND_STATE_ANSWERED

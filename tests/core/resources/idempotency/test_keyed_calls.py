@@ -41,7 +41,7 @@ from tests.support.api import auth
 from tests.support.contract import rpcs
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 RESET = ocpp.ResetRequest(type=ocpp.RESET_ENUM_IMMEDIATE)
 CREATE_TOKEN = tokens_pb2.CreateTokenRequest(token=tokens_pb2.Token(id_token="AA", type="Central"))
@@ -408,7 +408,7 @@ async def test_a_command_that_does_not_tell_the_whole_answer_answers_no_call_who
             request = commands_pb2.GetCommandRequest(command_id=command.id)
             async with asyncio.timeout(WAIT):
                 while not (await core.stub(CommandsServiceStub).GetCommand(request)).HasField("finish_time"):
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(PAUSE)
             code, said = await refused(call(f"k-{number}"))
             assert (code, said[:31]) == (grpc.StatusCode.ABORTED, "the call with this idempotency "), number
     assert len(edge.commands) == len(calls)

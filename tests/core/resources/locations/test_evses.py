@@ -27,7 +27,7 @@ from citrine_core.resources.stations.models import Station as StoredStation
 from tests.core.resources.locations.test_servicer import place
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeSession, timestamp
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 CHARGING, AVAILABLE = pb.EVSE_STATUS_CHARGING, pb.EVSE_STATUS_AVAILABLE
 
@@ -125,7 +125,7 @@ async def test_evses_of_a_station_are_those_of_its_location(core: RunningCore) -
         await session.close()
         async with asyncio.timeout(WAIT):
             while not (shown := await site.evse(first.uid)).HasField("stale_since"):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
         assert shown.status == AVAILABLE
 
     await site.put("CS-1", "south")
@@ -157,7 +157,7 @@ async def test_an_evse_is_offline_until_the_websocket_of_its_station_is_open(cor
         await session.close()
         async with asyncio.timeout(WAIT):
             while not (closed := (await site.evses())[0]).HasField("stale_since"):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
         assert isinstance(await edge.admit("CS-1", PASSWORD), link.Admitted)
         [admitted] = await site.evses()
@@ -343,7 +343,7 @@ async def test_an_evse_is_changed_while_its_station_moves_without_a_deadlock(cor
         if not database_of(core.core.engine).has_one_writer:
             async with asyncio.timeout(10):
                 while not await work.session.scalar(text(WAITING)):
-                    await asyncio.sleep(0.02)
+                    await asyncio.sleep(PAUSE)
         await EvseRepository(work.session).of_station("default", "CS-1")
         await work.commit()
 

@@ -61,6 +61,7 @@ from tests.core.resources.locations.test_servicer import place
 from tests.support.api import auth, field_violations
 from tests.support.core import PASSWORD, RunningCore, running_core
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
+from tests.support.waiting import PAUSE
 
 WAIT = 15.0
 
@@ -119,7 +120,7 @@ class Yard:
         """Wait until an operation is as wanted, and return it."""
         async with asyncio.timeout(WAIT):
             while not wanted(found := await self.get(operation)):
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
         return found
 
     async def ended(self, operation: pb.Operation) -> pb.Operation:
@@ -391,7 +392,7 @@ async def commands_ended(yard: Yard) -> None:
             found = (await commands.ListCommands(ListCommandsRequest())).commands
             if all(one.HasField("finish_time") for one in found):
                 return
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(PAUSE)
 
 
 def withdrawn(sent: Command) -> link.Upstream:

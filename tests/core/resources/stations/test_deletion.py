@@ -26,7 +26,7 @@ from tests.support.charging import started
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.event_words import name_in
 from tests.support.fake_edge import FakeEdge, FakeSession
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 STATUS = StatusNotificationRequest(
     evse_id=1, connector_id=1, connector_status=CONNECTOR_STATUS_ENUM_AVAILABLE, timestamp=stamp()
@@ -65,7 +65,7 @@ async def until_gone(core: RunningCore) -> None:
     request = pb.GetStationRequest(station_id="CS-1")
     async with asyncio.timeout(WAIT):
         while (await core.stub(StationsServiceStub).GetStation(request)).connected:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
 
 async def use(edge: FakeEdge, password: str = PASSWORD) -> FakeSession:

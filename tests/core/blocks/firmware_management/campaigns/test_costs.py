@@ -14,7 +14,7 @@ from tests.support.core import running_core
 from tests.support.event_words import name_in
 from tests.support.firmware import SHA256, Garage, signed_firmware, tell
 from tests.support.statements import statements
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 FEW, MANY = 10, 100
 
@@ -43,7 +43,7 @@ async def read_by_all(connection: AsyncConnection, standing: set[int]) -> Counte
     """Return how much was read so far, once only sessions remain that were there before."""
     async with asyncio.timeout(WAIT):
         while await sessions_of_others(connection) - standing:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(PAUSE)
     rows = await connection.exec_driver_sql(READ)
     read: dict[str, int] = dict(map(tuple, rows))
     await connection.rollback()

@@ -23,7 +23,7 @@ from citrine_core.resources.configurations import Provisioning
 from citrine_core.resources.connections import ConnectionRepository
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 if TYPE_CHECKING:
     from citrine.api.v1.configurations_pb2_grpc import ConfigurationsServiceAsyncStub
@@ -84,7 +84,7 @@ class Played:
                 listed = await self.api.ListProvisionings(pb.ListProvisioningsRequest(states=states))
                 if listed.provisionings:
                     return listed.provisionings[0]
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
 
     async def drift(self) -> dict[str, str]:
         report = await self.api.GetDriftReport(pb.GetDriftReportRequest(station_id="CS-1"))

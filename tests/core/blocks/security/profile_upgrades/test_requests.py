@@ -18,7 +18,7 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from tests.support.core import PASSWORD, RunningCore
 from tests.support.fake_edge import FakeEdge, FakeSession, timestamp
-from tests.support.waiting import WAIT
+from tests.support.waiting import PAUSE, WAIT
 
 PRIORITY = (Component(name="OCPPCommCtrlr"), Variable(name="NetworkConfigurationPriority"))
 
@@ -116,7 +116,7 @@ async def ended(core: RunningCore, upgrade_id: str) -> pb.SecurityProfileUpgrade
             )
             if found.HasField("finish_time"):
                 return found
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(PAUSE)
 
 
 async def test_A05_FR_07_a_station_is_upgraded_and_refused_by_its_profile_before(core: RunningCore) -> None:
@@ -160,7 +160,7 @@ async def test_a_station_that_comes_back_by_its_profile_before_gets_the_order_be
         async with asyncio.timeout(WAIT):
             while station.priority != "1":
                 await session.call(BOOT)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE)
 
     assert done.state == pb.SECURITY_PROFILE_UPGRADE_STATE_FAILED
     assert done.reason == "it restarted, and came back by its profile before"
