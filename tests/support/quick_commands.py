@@ -1,6 +1,6 @@
 """A `citrine` for tests that start many processes: each is a fork of one that has imported everything (forks.py)."""
 
-import json
+import marshal
 import os
 import select
 import signal
@@ -23,35 +23,37 @@ __all__ = ["Fork", "commands", "fork", "pytest_configure", "pytest_unconfigure",
 
 _ROOT = Path(__file__).parents[2]
 
-# Without `site` and what tests have installed, such a process starts in a hundredth of a second. It hands on its three
-# files, its arguments, its place and its variables, and waits. As `python` it is what a fork of `citrine up` starts its
-# children with, which end with it (citrine_cli/up/child.py).
+# Without `site` and what tests have installed, and with modules that are built in, such a process starts in a hundredth
+# of a second: `json`, `signal` and `socket` take two more. It hands on its three files, its arguments, place and
+# variables, and waits. As `python` it is what a fork of `citrine up` starts its children with, which end with it
+# (citrine_cli/up/child.py).
 _PROGRAM = """#!{python} -IS
-import json, os, signal, socket, sys
+import _signal, _socket, array, marshal, os, sys
 arguments = sys.argv[1:]
-signal.signal(signal.SIGINT, signal.SIG_DFL)
+_signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 if sys.argv[0].endswith("/python"):
     if arguments[:2] != ["-m", "citrine_cli.up.child"]:
         os.execv({python!r}, [{python!r}, *arguments])
     if sys.platform == "linux":
         import ctypes
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(1, _signal.SIGTERM)
         if os.getppid() != int(arguments[2]):
             sys.exit(1)
     del arguments[:3]
-said = json.dumps([arguments, os.getcwd(), dict(os.environ)]).encode()
-server = socket.socket(socket.AF_UNIX)
+said = marshal.dumps([arguments, os.getcwd(), dict(os.environ)])
+server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
 server.connect({address!r})
-socket.send_fds(server, [len(said).to_bytes(8, "big")], [0, 1, 2])
+files = array.array("i", [0, 1, 2])
+server.sendmsg([len(said).to_bytes(8, "big")], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)])
 server.sendall(said)
-answers = server.makefile("rb")
+answers = open(server.detach(), "rb")
 pid = int(answers.readline())
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda number, _: os.kill(pid, number))
+for number in (_signal.SIGINT, _signal.SIGTERM):
+    _signal.signal(number, lambda number, _: os.kill(pid, number))
 code = int(answers.readline() or b"-9")
 if code < 0:
     # It ends as the other one has ended.
-    signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
+    _signal.signal(-code, _signal.SIG_DFL) if -code != _signal.SIGKILL else None
     os.kill(os.getpid(), -code)
 sys.exit(code)
 """
@@ -146,7 +148,7 @@ class _ForkServer:
     def fork(
         self, arguments: Sequence[str], directory: Path, variables: Mapping[str, str], files: Sequence[int]
     ) -> Fork:
-        said = json.dumps([arguments, str(directory), dict(variables)]).encode()
+        said = marshal.dumps([[str(one) for one in arguments], str(directory), dict(variables)])
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._address)
         socket.send_fds(connection, [len(said).to_bytes(8, "big")], files)
