@@ -111,7 +111,7 @@ async def charging_fleet(
     station_ids: list[str],
     directory: Path,
     urls: Sequence[str] = (),
-    pause: float = 0.25,
+    pause: float = 0.5,
     versions: Sequence[str] = ("2.0.1",),
 ) -> AsyncIterator[Fleet]:
     """Run stations that charge, spread over the edges. When the block ends they stop charging and deliver the rest.
