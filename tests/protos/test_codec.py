@@ -70,7 +70,7 @@ def test_every_message_comes_back_as_it_went_in(version: str, name: str) -> None
     validator = jsonschema_rs.validator_for(schema)
     nothing = dict.fromkeys(schema["properties"].keys() - {*schema.get("required", []), "data"})
 
-    @settings(max_examples=examples(6), deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(4), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(objects(schema, version, schema.get("definitions", {})))
     def check(payload: dict[str, Any]) -> None:
         message = decode(CLASSES[name], payload)

@@ -177,7 +177,7 @@ def test_times_have_3_decimals_and_decimals_6_places_at_most(version: str, name:
     schema = SCHEMAS[version][name]
     definitions = schema.get("definitions", {})
 
-    @settings(max_examples=examples(6), deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(4), deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(objects(schema, version, definitions))
     def check(payload: dict[str, Any]) -> None:
         for sent in written(VERSIONS[version], name, payload):
