@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.root_logger",
     "tests.conformance.report",
     "tests.support.progress",
+    "tests.support.turns",
     "tests.support.quick",
     "tests.support.order",
     "tests.support.databases",

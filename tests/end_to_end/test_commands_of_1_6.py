@@ -241,6 +241,7 @@ async def test_local_list_follows_the_tokens(core: RunningCore, station: Station
     assert answered.response.version_number == station.list_version > 0
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("has_security_extensions", [True, False])
 async def test_log_is_uploaded(core: RunningCore, station: Station16, has_security_extensions: bool) -> None:
     if not has_security_extensions:
@@ -414,6 +415,7 @@ async def raise_profile(core: RunningCore) -> str:
     return name.removeprefix("SECURITY_PROFILE_UPGRADE_STATE_")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("status", "state", "resets"),
     [

@@ -48,6 +48,7 @@ async def refusal(
     return refused.value
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [

@@ -78,6 +78,7 @@ async def test_a_token_that_is_too_long_charges_by_its_surrogate(citrine: Citrin
     assert found.id_token == IdToken(id_token=LONG, type="Central")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("number", [0, -1, 4711])
 async def test_a_stop_of_no_transaction_is_answered_and_kept_aside(
     citrine: Citrine, station: RawStation, number: int

@@ -122,6 +122,7 @@ async def test_the_registration_outlives_reconnects_and_restarts(deployment: Dep
     assert pending[2] == "SecurityError"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 async def test_nothing_is_sent_that_nobody_asked_for(shared: Deployment, version: str) -> None:
     async with shared.client() as citrine:

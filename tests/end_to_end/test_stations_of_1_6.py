@@ -151,6 +151,7 @@ async def test_an_unknown_token_starts_a_transaction_that_is_not_accepted(shared
     assert started.transaction_id > 0
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("number", [-1, 0, 4711])
 async def test_a_stop_of_no_transaction_is_answered(shared: Deployment, number: int) -> None:
     async with shared.client() as citrine:

@@ -112,6 +112,7 @@ def event(version: ModuleType, event_type: str, seq_no: int, register: float, **
     )
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("version", [ocpp.v201, ocpp.v21], ids=["2.0.1", "2.1"])
 async def test_a_station_charges(shared: Deployment, version: ModuleType) -> None:
     """What the station says is stored, and read back through the API, energy in Wh."""
@@ -150,6 +151,7 @@ async def test_a_station_charges(shared: Deployment, version: ModuleType) -> Non
     assert len(connectors.connectors) == 1
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("version", [ocpp.v201, ocpp.v21], ids=["2.0.1", "2.1"])
 async def test_a_backend_commands_the_station(shared: Deployment, version: ModuleType) -> None:
     """The caller gets the station's own answer, a refusal of something unknown included."""

@@ -51,6 +51,7 @@ async def partner() -> AsyncIterator[Emsp]:
         yield peer
 
 
+@pytest.mark.in_turn
 @VERSIONS
 async def test_a_partner_registers_by_our_token_which_is_void_afterwards(
     adapter: RunningAdapter, partner: Emsp, version: str
@@ -78,6 +79,7 @@ async def test_a_partner_registers_by_our_token_which_is_void_afterwards(
     assert {one.module for one in found.endpoints} >= {"credentials", "locations", "tokens", "cdrs"}
 
 
+@pytest.mark.in_turn
 @VERSIONS
 async def test_we_register_by_the_token_of_a_partner(adapter: RunningAdapter, partner: Emsp, version: str) -> None:
     partner.accepted = {"token-a-of-the-partner"}
@@ -174,6 +176,7 @@ async def waiting(adapter: RunningAdapter, partner_id: str) -> set[str]:
     return {str(one.party) for one in (await adapter.office.administration.get(partner_id)).waiting_parties}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("is_hub", [True, False], ids=["a hub", "no hub"])
 async def test_parties_that_a_partner_names_later_wait_for_the_operator(
     adapter: RunningAdapter, partner: Emsp, is_hub: bool

@@ -149,6 +149,7 @@ async def test_a_message_of_an_older_session_is_dropped(
     assert ([answer.WhichOneof("item") for answer in answers], handlers.seen) == (["disconnect"], [])
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("said", ["", "\0", "\ud800"], ids=["plain", "NUL", "half a character"])
 async def test_what_nobody_can_handle_is_kept_whole(
     unit_of_work: UnitOfWorkFactory, stage: HandlingStage, said: str

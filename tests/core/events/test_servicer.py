@@ -146,6 +146,7 @@ async def test_long_backlog_comes_whole_and_in_order(api: Api, who: Any) -> None
     stream.close()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("filters", "epochs"),
     [
@@ -248,6 +249,7 @@ async def test_a_writer_that_stands_still_delays_what_comes_after_it_and_refuses
         stream.cancel()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
@@ -344,6 +346,7 @@ async def test_frames_of_watched_stations_are_seen_as_long_as_somebody_watches(a
         ]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("station_ids", [[], [f"S-{number}" for number in range(101)]], ids=["none", "many"])
 async def test_number_of_watched_stations_is_limited(api: Api, who: Any, station_ids: list[str]) -> None:
     call = api.events.WatchMessages(pb.WatchMessagesRequest(station_ids=station_ids), metadata=who)

@@ -38,6 +38,7 @@ async def test_a_station_that_never_booted_has_no_registration(core: RunningCore
     assert not admitted.HasField("registration")  # type: ignore[arg-type]  # of Admitted only
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("station_id", "password", "how"),
     [
@@ -164,6 +165,7 @@ async def test_every_admission_has_a_higher_epoch(core: RunningCore) -> None:
 KEY = b"key:with-colon\xff\x00\x01\x02\x03\x04"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("stored", [KEY, KEY.hex(), KEY.hex().upper()], ids=["bytes", "text", "TEXT"])
 @pytest.mark.parametrize("sent", [KEY, KEY.hex(), KEY.hex().upper()], ids=["bytes", "text", "TEXT"])
 async def test_a_station_of_1_6_may_send_its_key_as_bytes_or_as_text(

@@ -79,6 +79,7 @@ async def show(core: RunningCore, station_id: str) -> pb.Station:
     return await core.stub(StationsServiceStub).GetStation(pb.GetStationRequest(station_id=station_id))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("certified", "columns"),
     [
@@ -113,6 +114,7 @@ async def test_a_station_is_let_in_by_the_certificate_that_it_is_registered_with
         assert await status_of(edge, "CS-1", factory) == 101
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("certified", "reason"),
     [

@@ -114,6 +114,7 @@ async def test_a_command_to_a_session_that_did_not_open_fails_as_its_edge_says(c
     assert refused.value.details() == "the station is not connected"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("end", ["closed", "never opened"])
 async def test_a_session_that_is_not_open_any_more_gets_no_command(core: RunningCore, end: str) -> None:
     await core.add_station("CS-1", registration=1)

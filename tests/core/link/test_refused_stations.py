@@ -28,6 +28,7 @@ async def told(core: RunningCore, station_id: str = "CS-1") -> StationRefused:
     raise AssertionError("the stream ended")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("station_id", "password", "how", "reason"),
     [

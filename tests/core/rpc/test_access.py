@@ -73,6 +73,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("service", "rpc", "request_", "scope"), CALLS)
 async def test_key_is_needed_and_must_have_the_scope(
     api: Api, service: str, rpc: str, request_: Any, scope: str
@@ -88,6 +89,7 @@ async def test_key_is_needed_and_must_have_the_scope(
     assert await code_of(method(request_, metadata=auth(await api.key()))) is grpc.StatusCode.OK
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("service", "rpc", "request_", "scope"), CALLS)
 async def test_key_does_not_choose_another_tenant(api: Api, service: str, rpc: str, request_: Any, scope: str) -> None:
     method = getattr(getattr(api, service), rpc)
@@ -137,6 +139,7 @@ async def test_revoked_key_is_refused_within_seconds(api: Api) -> None:
     assert await code_of(api.stations.ListStations(request, metadata=auth(key))) is grpc.StatusCode.UNAUTHENTICATED
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("credential", [None, "wrong"])
 async def test_edge_link_has_a_credential_of_its_own(api: Api, credential: str | None) -> None:
     stub = EdgeLinkServiceStub(api.channel)

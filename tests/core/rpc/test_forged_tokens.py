@@ -156,6 +156,7 @@ async def test_a_token_that_was_cut_off_is_refused(core: RunningCore) -> None:
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("token", ["x", "-1", "9" * 18, "9" * 400, "\u0663", "1.5", "", "0"])
 async def test_a_forged_token_of_events_is_refused_by_name(core: RunningCore, token: str) -> None:
     stream = core.stub(EventsServiceStub).Subscribe(SubscribeRequest(from_token=token))

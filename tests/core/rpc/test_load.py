@@ -109,6 +109,7 @@ async def test_a_burst_of_rpcs_is_served_or_told_that_they_are_too_many(sqlite_u
     assert set(codes) <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("method", [LIST, CHECK, "/citrine.events.v1.EventsService/Subscribe"])
 async def test_what_is_no_message_is_refused_by_name(
     core: RunningCore, method: str, caplog: pytest.LogCaptureFixture

@@ -15,6 +15,7 @@ from tests.support.core import running_core
 from tests.support.waiting import WAIT
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("service", ["", "citrine.api.v1.StationsService"])
 async def test_health_follows_the_core_and_needs_no_key(api: Api, service: str) -> None:
     stub = health_pb2_grpc.HealthStub(api.channel)

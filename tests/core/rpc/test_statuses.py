@@ -70,6 +70,7 @@ async def test_servicer_answers_without_a_socket(invoke: Any, unit_of_work: Unit
     assert found.display_name == "Acme"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("rpc", "request_", "code", "text"),
     [

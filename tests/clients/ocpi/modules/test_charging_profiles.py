@@ -257,6 +257,7 @@ class Planner:
         return await self.shaper.partner.wait_for(limited)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
 async def test_a_partner_that_set_a_profile_is_told_what_others_change_of_the_plan(roaming: Any, version: str) -> None:
     """And nobody else is, nor is it told of what it changed itself."""

@@ -248,6 +248,7 @@ def _status(partner: Emsp) -> str | None:
     return status
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
 async def test_a_partner_sees_the_session_of_its_token_and_gets_its_cdr_with_the_right_price(
     roaming: Roaming, version: str

@@ -91,6 +91,7 @@ async def stored(core: RunningCore, uid: str = UID, type_name: str = "ISO14443")
     return found
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
 async def test_a_partner_puts_patches_and_reads_its_tokens(
     core: RunningCore, tmp_path: Path, adapter_url: str, version: str
@@ -370,6 +371,7 @@ def deciding(partner: Emsp, answers: dict[str, dict[str, Any] | None], asked: li
     return answer
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
 async def test_the_owner_of_a_token_decides_when_it_is_presented(
     core: RunningCore, tmp_path: Path, adapter_url: str, version: str

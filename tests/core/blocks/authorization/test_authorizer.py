@@ -129,6 +129,7 @@ async def test_while_it_does_not_answer_other_stations_are_served(
     assert status(await edge.answer_to(waiting)) == "ACCEPTED"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [

@@ -63,6 +63,7 @@ async def transaction(core: RunningCore, number: int) -> Transaction:
     return found
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("type_name", "id_token"), [("eMAID", "DE8AACA2B3C4D5"), ("Local", "x1"), ("VIN", "W" * 17)])
 async def test_a_token_is_found_among_all_types(
     core: RunningCore, session: FakeSession, type_name: str, id_token: str
@@ -78,6 +79,7 @@ async def test_separators_do_not_matter_where_the_id_is_bytes(core: RunningCore,
     assert (await authorized(session, "04a20b1c")).status == ACCEPTED
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("exact", [False, True])
 async def test_a_uid_of_ten_bytes_comes_back_as_its_station_was_told_it(
     core: RunningCore, session: FakeSession, exact: bool
@@ -115,6 +117,7 @@ async def test_parent_and_expiry_are_said(core: RunningCore, session: FakeSessio
     assert info.HasField("cache_expiry_date_time")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("spelling", [str.upper, str.lower])
 async def test_a_surrogate_is_its_token(core: RunningCore, session: FakeSession, spelling: Any) -> None:
     await add(core, LONG, "Central")
@@ -132,6 +135,7 @@ async def test_the_surrogate_of_a_token_that_is_gone_is_unknown(core: RunningCor
     assert (await authorized(session, surrogate_of(LONG, "Central"))).status == UNKNOWN
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("id_token", ["app-4711", LONG])
 async def test_a_start_is_matched_with_its_request_by_connector_token_and_time(
     core: RunningCore, session: FakeSession, id_token: str

@@ -188,6 +188,7 @@ async def test_the_newest_status_counts_whichever_core_is_told_first(postgres_en
     assert await history(unit_of_work) == [(AVAILABLE, at(1)), (OCCUPIED, at(2)), (FAULTED, at(3))]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "minutes",
     [

@@ -47,6 +47,7 @@ async def test_M05_FR_17_a_certificate_that_is_installed_again_is_one(certificat
     assert found.HasField("report_time")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("algorithm", ["SHA256", "SHA384", "SHA512"])
 @pytest.mark.parametrize("kind", ["ec", "rsa"])
 async def test_M03_FR_04_a_report_finds_what_was_installed(

@@ -69,6 +69,7 @@ def from_ev(text: str, action: str = "Install", **fields: Any) -> Any:
     return decode(ocpp.Get15118EVCertificateRequest, payload | fields)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("revoked", [False, True])
 async def test_M06_FR_03_a_station_gets_the_response_of_the_responder(
     session: FakeSession, ocsp: Responder, revoked: bool
@@ -126,6 +127,7 @@ async def test_a_response_that_is_too_long_is_not_sent(session: FakeSession, ocs
     assert (answer.status, answer.status_info.reason_code) == (FAILED, "TooLargeElement")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("action", ["Install", "Update"])
 async def test_M01_an_ev_gets_what_the_pool_has_for_it(session: FakeSession, opcp: Pool, action: str) -> None:
     """M02 is the same with another action."""

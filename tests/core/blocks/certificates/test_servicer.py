@@ -183,6 +183,7 @@ async def test_a_certificate_that_is_not_in_the_record_is_deleted_by_force_alone
     assert await certificates.delete(root) == "ACCEPTED"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("algorithm", ["SHA256", "SHA384", "SHA512"])
 @pytest.mark.parametrize("upper_case", [False, True])
 async def test_M04_FR_07_a_station_is_sent_its_own_hash_data(

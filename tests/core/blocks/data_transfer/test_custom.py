@@ -143,6 +143,7 @@ async def test_custom_data_is_kept_with_what_is_kept_whole(core: RunningCore, st
     assert not (await api.ListCustomMessages(pb.ListCustomMessagesRequest())).custom_messages
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("action", "payload", "answer"),
     [

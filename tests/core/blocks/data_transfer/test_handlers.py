@@ -42,6 +42,7 @@ def transfer(message_id: str | None, data: float | str | None = None, vendor_id:
     return DataTransferRequest(vendor_id=vendor_id, message_id=message_id, data=None if data is None else value)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
@@ -81,6 +82,7 @@ async def test_same_content_again_is_another_message(core_with_plug_in: RunningC
         assert list(await work.session.scalars(text("SELECT celsius FROM example_readings"))) == [21.5, 21.5]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("message_id", "code"),
     [pytest.param("refuse", "FormatViolation", id="refused"), pytest.param("poison", "InternalError", id="mistake")],

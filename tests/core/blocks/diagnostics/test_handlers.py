@@ -72,6 +72,7 @@ async def test_G01_FR_03_state_of_a_connector_is_its_status(unit_of_work: UnitOf
     assert kinds == ["connector_status_changed", "station_events_received"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "data",
     [
@@ -107,6 +108,7 @@ def alert(event_id: int, minute: int, *, cleared: bool = False, monitor: int = 7
     )
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("batches", "open_alerts"),
     [

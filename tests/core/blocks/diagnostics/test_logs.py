@@ -95,6 +95,7 @@ async def test_N01_FR_12_a_second_request_cancels_the_first(asked: Asked) -> Non
     assert await asked.logs() == {first: ("FAILED", "AcceptedCanceled"), second: ("COMPLETE", "Uploaded")}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("status", "state"),
     [
@@ -122,6 +123,7 @@ async def test_N01_FR_13_a_station_that_uploads_nothing_has_none_under_way(asked
     assert await asked.logs() == {log: ("EXPIRED", "Idle")}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("status", "state"),
     [
@@ -151,6 +153,7 @@ async def test_N01_FR_05_a_refused_log_says_so(asked: Asked) -> None:
     assert await asked.logs() == {log: ("REFUSED", "Rejected")}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("field", "request_"),
     [
@@ -194,6 +197,7 @@ async def test_a_customers_data_arrives_in_parts(asked: Asked) -> None:
     assert run.state == reports.REPORT_STATE_COMPLETE
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "request_",
     [

@@ -191,6 +191,7 @@ async def test_a_refusal_is_told_with_its_reason(garage: Garage, station: FakeSe
     assert found.reason == "Rejected: Busy"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("failure", "state"),
     [

@@ -12,6 +12,7 @@ from tests.support.fake_edge import FakeSession
 from tests.support.firmware import LOCATION, SHA256, SIGNATURE, Garage, signed_firmware, tell
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("message", "field"),
     [

@@ -127,6 +127,7 @@ async def test_a_signature_is_skipped_only_where_the_caller_says_so(garage: Gara
     assert update.verification == pb.FIRMWARE_VERIFICATION_CERTIFICATE
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("form", [None, padding.PKCS1v15(), "ec"])
 async def test_a_signature_is_verified_by_the_hash_of_the_file(
     garage: Garage, station: FakeSession, form: padding.AsymmetricPadding | str | None
@@ -140,6 +141,7 @@ async def test_a_signature_is_verified_by_the_hash_of_the_file(
     assert update.verification == pb.FIRMWARE_VERIFICATION_HASH
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("kind", ["rsa", "ec"])
 async def test_a_signature_over_another_file_is_refused(garage: Garage, station: FakeSession, kind: str) -> None:
     signer = Authority.root().issue("Firmware", kind=kind)  # type: ignore[arg-type]  # one of both
@@ -165,6 +167,7 @@ async def test_a_signature_that_nobody_here_can_verify_is_not_called_verified(
     assert skipped.verification == pb.FIRMWARE_VERIFICATION_CERTIFICATE
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("since", "until", "problem"),
     [
@@ -301,6 +304,7 @@ async def test_campaigns_verify_firmware_once(garage: Garage, station: FakeSessi
     assert (await garage.get()).verification == pb.FIRMWARE_VERIFICATION_HASH
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("action", "payload", "field"),
     [

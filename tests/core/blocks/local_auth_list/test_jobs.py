@@ -278,6 +278,7 @@ async def test_D01_FR_19_a_change_is_newer_than_what_the_station_has(
     assert station.sent == [(DIFFERENTIAL, 42, 1)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("refusal", [MISMATCH, FAILED], ids=["VersionMismatch", "Failed"])
 async def test_D01_FR_03_what_is_refused_as_a_change_is_sent_as_a_whole(
     core: RunningCore, api: Any, station: ListStation, session: FakeSession, refusal: Any

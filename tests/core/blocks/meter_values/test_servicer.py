@@ -166,6 +166,7 @@ async def test_what_was_signed_and_customData_are_kept_whole(
     assert [sample.request_custom_data.vendor_id for sample in everything].count("com.message") == 2
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("request_fields", "field"),
     [

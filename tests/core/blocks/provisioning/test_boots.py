@@ -32,6 +32,7 @@ def handlers(unit_of_work: UnitOfWorkFactory) -> BootHandlers:
     return BootHandlers(services_of(unit_of_work))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("policy", "status", "interval"),
     [
@@ -58,6 +59,7 @@ async def test_B01_FR_02_boot_is_answered_by_policy(
     assert (event.station_booted.request, event.station_booted.status) == (boot(), status)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("policy", [1, 2, 3])
 async def test_interval_of_the_station_wins(
     unit_of_work: UnitOfWorkFactory, handlers: BootHandlers, policy: int

@@ -157,6 +157,7 @@ async def test_secrets_are_not_stored(
     assert await values_of(unit_of_work) == {("Any", name): None}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("status", "password", "next_password", "version"),
     [

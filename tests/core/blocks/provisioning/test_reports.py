@@ -376,6 +376,7 @@ async def test_B07_FR_08_a_full_inventory_forgets_what_the_station_has_no_more(
     assert set(await values(unit_of_work)) == {"stays", "New"}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "base", [ocpp.REPORT_BASE_ENUM_CONFIGURATION_INVENTORY, ocpp.REPORT_BASE_ENUM_SUMMARY_INVENTORY]
 )

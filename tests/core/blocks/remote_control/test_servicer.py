@@ -56,6 +56,7 @@ async def station(core: RunningCore) -> AsyncIterator[FakeSession]:
         yield session
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("action", "message", "answer"), CASES, ids=[case[0] for case in CASES])
 async def test_command_goes_as_it_is_and_the_answer_comes_back(
     core: RunningCore, station: FakeSession, action: str, message: Message, answer: Message

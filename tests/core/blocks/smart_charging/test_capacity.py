@@ -114,6 +114,7 @@ async def test_a_lowering_that_is_refused_keeps_the_others_low(site: FusedSite) 
     assert site.fused.most_drawn <= 32
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("mood", ["lose", "miss"])
 async def test_an_answer_that_is_lost_is_reckoned_with(site: FusedSite, mood: str) -> None:
     """Whether the station took the profile or never got it: the higher of both counts."""
@@ -300,6 +301,7 @@ async def test_plans_are_listed_and_an_unknown_one_is_not_found(site: FusedSite)
     assert name_in(changes[-1].charging_plan_changed, "state") == "SETTLED"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("mood", ["reject", "miss"])
 async def test_a_default_profile_that_is_not_lowered_keeps_the_others_low(site: FusedSite, mood: str) -> None:
     """A vehicle may begin by it, and nobody hears of it."""

@@ -123,6 +123,7 @@ async def test_K15_FR_03_needs_that_can_be_met_are_accepted_and_planned_for(stat
     assert event.charging_needs_received.transaction_id == "T-1"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("message", "code"),
     [
@@ -215,6 +216,7 @@ async def test_a_schedule_without_a_transaction_is_rejected(station: Station) ->
     assert answer.status_info.reason_code == "TxNotFound"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("code", "failures", "state"),
     [

@@ -218,6 +218,7 @@ async def test_a_station_without_profiles_has_none_of_ours(
     assert await records(api) == [(1, "MISSING")]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
@@ -318,6 +319,7 @@ async def test_a_capacity_bounds_plans_and_its_change_makes_another(
     assert [(one.evse_id, one.max_current_a) for one in listed.capacities] == [(0, 24.0)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("capacity", "field"),
     [

@@ -159,6 +159,7 @@ async def test_an_assignment_ends_at_a_date_and_is_listed_until_then(core: Runni
     assert [await tariff_of(core, now + hours * HOUR) for hours in (0.5, 1.5)] == ["OLD", None]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("hours", [-1, 0.5], ids=["in the past", "before its beginning"])
 async def test_an_assignment_can_not_end_before_it_begins(core: RunningCore, hours: float) -> None:
     api, now = Costs(core), utc_now()
@@ -202,6 +203,7 @@ async def test_a_tariff_in_another_currency_is_not_assigned_to_a_station(core: R
     assert "SEK" in str(refused.value.details())
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("currency", "told"), [("SEK", False), ("eur", True)])
 async def test_a_station_is_told_no_cost_in_another_currency(core: RunningCore, currency: str, told: bool) -> None:
     api = Costs(core)

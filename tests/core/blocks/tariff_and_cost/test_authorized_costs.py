@@ -40,6 +40,7 @@ AUTHORISED_LATE = [
 ]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("events", "total"),
     [

@@ -326,6 +326,7 @@ async def test_an_operator_settles_waives_reprices_and_reopens(bills: Bills, sta
     assert all(author for _, author, _, _ in await bills.actions())
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("waived", [False, True])
 async def test_what_comes_late_is_priced_by_the_tariff_that_an_operator_chose(
     bills: Bills, station: FakeSession, waived: bool
@@ -442,6 +443,7 @@ async def test_I03_FR_04_a_price_of_an_energy_that_is_not_known_is_not_known(
     assert [one.unknown for one in listed.costs] == [True]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("first", "last", "unknown"),
     [

@@ -106,6 +106,7 @@ async def test_a_reservation_that_was_cancelled_is_billed_by_its_own_elements(de
     assert await code_of(missing) is grpc.StatusCode.NOT_FOUND
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("end", ["refused", "given up", "cancelled, for which there is no price", "used"])
 async def test_what_is_free_is_not_billed(desk: Desk, end: str) -> None:
     free = tariff(element(component("CHARGING_TIME", "2"), reservation=RESERVED))

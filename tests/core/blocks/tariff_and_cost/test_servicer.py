@@ -160,6 +160,7 @@ def test_what_is_no_tariff_is_refused_by_its_field(wrong: dict[str, Any], field:
     assert refused.value.field == field
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("usage", "total"),
     [

@@ -234,6 +234,7 @@ async def test_what_a_removed_station_left_open_is_closed(
     ]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("reason", "code", "asks"),
     [

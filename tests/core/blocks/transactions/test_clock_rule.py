@@ -250,6 +250,7 @@ async def test_a_clock_that_is_right_costs_no_statement(core: RunningCore) -> No
     assert not [text for text, _ in seen if "stations" in text]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("expires", "status"),
     [(30.0, "EXPIRED"), (90.0, "ACCEPTED")],

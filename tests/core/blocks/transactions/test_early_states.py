@@ -58,6 +58,7 @@ def _states() -> Any:
     return metadata().tables["early_charging_states"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("received", [None, 600], ids=["at once", "queued"])
 async def test_a_vehicle_that_waits_for_its_driver_is_billed_from_the_start(
     core: RunningCore, station: UnnumberedStation, received: float | None

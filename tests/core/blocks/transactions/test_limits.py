@@ -312,6 +312,7 @@ async def test_a_limit_that_is_raised_counts_anew(station: Limits) -> None:
     assert (await station.get()).state == pb.LIMIT_STATE_ACTIVE
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("change", ["block", "remove", "no credit", "suspend"])
 @pytest.mark.parametrize("stops", [True, False], ids=["stop", "go on"])
 async def test_a_token_that_loses_its_authorization_stops_or_goes_on(station: Limits, change: str, stops: bool) -> None:
@@ -434,6 +435,7 @@ async def test_a_transaction_without_a_limit_costs_no_statement(station: Limits)
     assert not [text for text, _ in seen if "transaction_limits" in text and "EXISTS" not in text]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("limit", "field"),
     [

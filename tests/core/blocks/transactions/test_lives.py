@@ -42,6 +42,7 @@ EQUAL = (
 SHORTER = (started(0, 3000.0, minutes=60), ended(1, 3500.0, minutes=61))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
 @pytest.mark.parametrize(
     ("second", "energy"),
@@ -67,6 +68,7 @@ async def test_an_id_that_is_used_again_is_another_transaction(
     assert again.id_token != "ANNA"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "again",
     [
@@ -86,6 +88,7 @@ async def test_a_beginning_after_the_end_begins_another_transaction(
     assert set(await energies(bench)) == {"T-1", "T-1#2"}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "repeated",
     [
@@ -132,6 +135,7 @@ async def test_what_was_queued_of_the_first_is_of_the_first(bench: Bench) -> Non
     assert (first.events, first.seq_nos, again.events) == (3, 3, 2)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
 @pytest.mark.parametrize("offline", [None, True], ids=["online", "offline"])
 @pytest.mark.parametrize("seq_no", [0, 3], ids=["counting anew", "counting on"])
@@ -158,6 +162,7 @@ async def test_the_next_may_begin_when_the_last_ends(
     assert [(await bench.transaction(name)).late_events for name in ("T-1", "T-1#2")] == [None, None]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
 async def test_a_late_end_of_the_first_does_not_end_the_next(bench: Bench, together: bool) -> None:
     events = [
@@ -243,6 +248,7 @@ async def test_a_queue_that_brings_the_past_proves_nothing(bench: Bench) -> None
     assert (await bench.transaction("NOW")).over_time is None
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("evse_id", [0, -1])
 async def test_an_evse_that_is_none_changes_nothing_of_what_is_known(bench: Bench, evse_id: int) -> None:
     await bench.send(started(0, 1000.0, evse=(2, 1)))

@@ -34,6 +34,7 @@ def exported(value: float) -> SampledValue:
     return sampled(value, "ENERGY_ACTIVE_EXPORT_REGISTER")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("events", "energy"),
     [
@@ -140,6 +141,7 @@ async def test_meter_values_of_the_evse_tell_the_energy_where_the_events_do_not(
     assert (await bills.cost()).cost.total.after_tax == "3.00"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("values", "energy"),
     [

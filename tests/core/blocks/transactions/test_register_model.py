@@ -130,6 +130,7 @@ CASES = [
 ]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one by one"])
 @pytest.mark.parametrize(("events", "energy", "kinds"), CASES)
 async def test_no_reading_fools_the_fold(
@@ -162,6 +163,7 @@ async def mark_boot(bench: Bench) -> None:
         await work.commit()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("after", "energy"),
     [
@@ -183,6 +185,7 @@ async def test_a_boot_speaks_for_a_restart(unit_of_work: UnitOfWorkFactory, afte
     assert (await bench.transaction()).energy_wh == energy
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("events", "energy", "kinds"), CASES)
 async def test_cost_follows_the_energy_and_the_api_shows_doubts(
     core: RunningCore,
@@ -247,6 +250,7 @@ async def test_a_reading_is_confirmed_while_the_transaction_runs(core: RunningCo
     assert await bills.corrections() == []
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("events", "energy"),
     [

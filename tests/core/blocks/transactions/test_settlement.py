@@ -126,6 +126,7 @@ async def test_an_event_of_an_available_connector_proves_the_same(station: FakeS
     assert (await transaction(api)).HasField("over_time")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "status",
     [

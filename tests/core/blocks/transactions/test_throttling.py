@@ -195,6 +195,7 @@ async def station(core: RunningCore) -> AsyncIterator[Stubborn]:
         yield Stubborn(core, edge, await edge.connect("CS-1", PASSWORD, version=OCPP_VERSION_201))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     "answer",
     [REFUSED, SILENT, call_error("InternalError")],
@@ -324,6 +325,7 @@ async def test_what_a_core_left_undone_another_one_does(station: Stubborn) -> No
     assert station.fused.drawn() == 0
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("units", [{}, {"RateUnit": "W"}, {"RateUnit": "A,W"}], ids=["unknown", "W", "A and W"])
 async def test_K01_FR_26_the_unit_is_one_that_the_station_takes(station: Stubborn, units: Mapping[str, str]) -> None:
     await station.say(**units)
@@ -371,6 +373,7 @@ async def test_credit_that_is_added_lets_it_charge_on(station: Stubborn) -> None
     assert (await station.told())[-2:] == [("ACTIVE", "RELEASING"), ("ACTIVE", "")]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("given_up", [False, True], ids=["stopping", "throttled"])
 async def test_a_token_that_is_unblocked_lets_it_charge_on(station: Stubborn, given_up: bool) -> None:
     settings = authorization_pb2.AuthorizationSettings(lost_authorization=authorization_pb2.LOST_AUTHORIZATION_STOP)
@@ -453,6 +456,7 @@ async def test_what_an_operator_sets_above_it_does_not_let_it_charge(station: St
     assert station.fused.drawn() == 16
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("most", "level", "levels"),
     [("8", 3, [3, 7]), ("8", 7, [7, 8]), ("", 3, [3, 4])],
@@ -492,6 +496,7 @@ async def test_K01_FR_05_what_it_was_set_in_place_of_is_set_again(station: Stubb
     assert states.count(charging.CHARGING_PROFILE_STATE_ACCEPTED) == 1
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("most", ["", "8", "1", "0"], ids=["not known", "8", "1", "0"])
 async def test_a_plan_does_not_raise_it_again(station: Stubborn, most: str) -> None:
     """The other vehicle gets its share, and when it is lifted no more is drawn at any moment than there is."""

@@ -236,6 +236,7 @@ async def test_the_order_in_which_many_readings_arrive_does_not_matter(station: 
     assert list(found.anomalies) == []
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("is_numbered", [False, True])
 async def test_a_register_that_begins_anew_after_a_boot_is_found(
     station: UnnumberedStation, api: Any, is_numbered: bool
@@ -275,6 +276,7 @@ async def test_a_stop_that_comes_again_is_answered_as_the_first(station: Unnumbe
     assert found.stop_id_token.id_token == "CARD"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("minutes", [20, 40])
 async def test_another_stop_is_flagged_and_changes_nothing(
     station: UnnumberedStation, api: Any, core: RunningCore, minutes: float
@@ -290,6 +292,7 @@ async def test_another_stop_is_flagged_and_changes_nothing(
     assert await events(core, "cost_corrected") == []
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("number", ["0", "-1", "4711"])
 async def test_a_stop_of_no_transaction_is_answered_and_kept_aside(
     station: UnnumberedStation, api: Any, core: RunningCore, number: str
@@ -373,6 +376,7 @@ async def charging_state(api: Any, number: int) -> str:
     return ChargingStateEnum.Name((await transaction(api, number)).charging_state).removeprefix("CHARGING_STATE_ENUM_")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("state", ["CHARGING", "SUSPENDED_EV", "SUSPENDED_EVSE"])
 async def test_the_detail_of_the_connector_is_the_charging_state_of_its_transaction(
     station: UnnumberedStation, api: Any, state: str
@@ -445,6 +449,7 @@ async def test_early_states_are_of_the_transaction_in_whose_time_they_are(
         assert await EarlyStateRepository(work.session).find("default", {("CS-1", 1)}) == []
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("is_early", [False, True])
 async def test_idle_time_costs_what_it_costs_where_events_say_it(
     station: UnnumberedStation, edge: FakeEdge, core: RunningCore, api: Any, is_early: bool

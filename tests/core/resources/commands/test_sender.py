@@ -128,6 +128,7 @@ async def test_the_end_of_a_command_is_an_event(core: RunningCore) -> None:
     assert kinds.count("command_finished") == 1
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("on_command", "status", "state", "code"),
     [
@@ -216,6 +217,7 @@ async def test_a_station_that_is_off_is_unavailable_at_once(core: RunningCore) -
     assert (command.state, command.error_code) == (common.COMMAND_STATE_FAILED, "NotConnected")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -539,6 +541,7 @@ async def test_the_password_of_a_network_profile_is_masked(core: RunningCore) ->
     assert MessageToDict(queued.command.request)["connectionData"] == {"basicAuthPassword": "********"}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("action", "payload", "problem"),
     [

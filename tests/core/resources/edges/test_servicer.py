@@ -128,6 +128,7 @@ async def test_a_name_may_be_revoked_before_anybody_used_it(core: RunningCore) -
     assert (await listed(core))["stolen"].HasField("revoke_time")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "x" * 65, "-a"])
 async def test_what_is_no_name_is_refused(edges: edges_pb2_grpc.EdgesServiceStub, name: str) -> None:
     create, revoke = edges_pb2.CreateEdgeRequest(edge_name=name), edges_pb2.RevokeEdgeRequest(edge_name=name)

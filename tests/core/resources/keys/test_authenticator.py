@@ -73,6 +73,7 @@ async def test_key_says_whose_it_is_and_what_it_allows(setup: Setup) -> None:
     assert identity.scopes == {"stations:read", "tokens:read"}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("text", ["", "x", "citrine_", "citrine_abcdefghijkl_", "\u00e4"])
 async def test_text_that_is_no_key_is_nobody(setup: Setup, text: str) -> None:
     assert not await setup.is_known(text)

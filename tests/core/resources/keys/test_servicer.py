@@ -76,6 +76,7 @@ async def test_operator_makes_keys_of_the_operator(api: Api) -> None:
     assert made.key.tenant_id == ""
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -202,6 +203,7 @@ async def test_nobody_rotates_a_key_that_may_do_more(api: Api) -> None:
     assert shown == strong.key
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("state", ["revoked", "expired", "rotated"])
 async def test_what_is_not_valid_is_not_rotated(api: Api, state: str) -> None:
     operator, end = await api.key(), api.clock.utc_now() + timedelta(minutes=1)
@@ -219,6 +221,7 @@ async def test_what_is_not_valid_is_not_rotated(api: Api, state: str) -> None:
     assert state in str(error.details())
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

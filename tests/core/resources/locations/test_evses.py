@@ -232,6 +232,7 @@ async def test_what_the_operator_leaves_open_is_filled_by_the_station(core: Runn
     assert not cleared.floor_level
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("power", "phases"), [(1.7e305, "\u00b2"), (2.2e6, "9" * 500), (-150, "none")])
 async def test_numbers_that_no_hardware_has_fill_nothing(core: RunningCore, power: float, phases: str) -> None:
     site = Site(core)

@@ -108,6 +108,7 @@ async def done(yard: Yard, action: pb.OperationAction, *station_ids: str) -> lis
     return [(name(one.state).removeprefix(prefix), one.status, one.reason) for one in await yard.results(operation)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", ACTIONS)
 async def test_an_action_reaches_the_stations_that_are_connected(yard: Yard, name: str) -> None:
     message, status = ACTIONS[name]

@@ -118,6 +118,7 @@ async def test_a_rule_that_was_changed_in_between_is_not_replaced(core: RunningC
     assert (read.model, read.etag) == ("One", second.etag)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("fields", "named"),
     [

@@ -96,6 +96,7 @@ async def test_kinds_have_request_ids_of_their_own(unit_of_work: UnitOfWorkFacto
     assert (await run_of(unit_of_work, MESSAGES)).state == pb.REPORT_STATE_COMPLETE
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("status", "name", "failed", "state"),
     [

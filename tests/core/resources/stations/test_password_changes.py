@@ -75,6 +75,7 @@ async def test_A01_FR_03_what_the_station_accepts_is_its_only_password(core: Run
     assert sent not in str(changed.command)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("status", ["REJECTED", "NOT_SUPPORTED_ATTRIBUTE_TYPE"])
 async def test_A01_FR_04_what_the_station_refuses_leaves_the_password_before(core: RunningCore, status: str) -> None:
     await core.add_station("CS-1")

@@ -103,6 +103,7 @@ async def test_station_is_made_once_however_many_ask(api: Api, who: Any) -> None
     assert {error.code() for error in errors} == {grpc.StatusCode.ALREADY_EXISTS}
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -223,6 +224,7 @@ async def test_update_with_a_mask_resets_what_is_unset(api: Api, who: Any) -> No
     assert not changed.HasField("boot_interval")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("path", ["tenant_id", "connected", "colour"])
 async def test_mask_of_what_can_not_be_changed_is_refused(api: Api, who: Any, path: str) -> None:
     await create(api, who)
@@ -354,6 +356,7 @@ async def test_tags_of_a_station_are_replaced_as_a_whole_and_end_with_it(api: Ap
     assert not again.station.groups
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

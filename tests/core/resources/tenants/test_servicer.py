@@ -67,6 +67,7 @@ async def test_list_is_paged(api: Api, who: Any) -> None:
     assert [one.tenant_id for one in (*first.tenants, *second.tenants)] == ["acme", "default"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("tenant", "field"),
     [

@@ -93,6 +93,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("mode", "stored"), [(0, ["T-1", "T-6"]), (WHOLE_PAGES, []), (PREVIEW, [])], ids=["valid", "whole", "preview"]
 )
@@ -142,6 +143,7 @@ async def test_a_quota_ends_an_import_behind_the_pages_that_are_stored(api: Api,
     assert [one.id_token for one in await exported(api, who)] == ["T-1", "T-2"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("page", [[], [token(number) for number in range(1001)]], ids=["none", "too many"])
 async def test_a_page_has_one_to_a_thousand_tokens(api: Api, who: Any, page: list[pb.Token]) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:

@@ -58,6 +58,7 @@ async def test_type_must_be_given_where_there_are_several(api: Api, who: Any) ->
     assert field_violations(error) == ["type"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

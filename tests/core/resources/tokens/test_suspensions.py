@@ -141,6 +141,7 @@ async def test_who_removes_the_last_of_two_reasons_at_once_says_that_the_party_i
     assert not told.events[0].token_owner_changed.suspended
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [

@@ -280,6 +280,7 @@ async def test_station_that_has_connected_and_does_not_boot_is_asked_to(
     assert await station.boot("TRIGGERED") == ACCEPTED
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("hold", [False, True])
 async def test_station_that_refuses_a_variable_is_accepted_or_held(station: Played, hold: bool) -> None:
     await configure(station, data("A", "1"), data("B", "2"), report=False, hold_refused=hold)

@@ -180,6 +180,7 @@ async def test_a_station_that_is_not_back_in_time_fails(core: RunningCore) -> No
     assert done.reason == "it did not come back"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("refusals", "reason", "priorities"),
     [
@@ -209,6 +210,7 @@ async def test_what_the_station_refuses_ends_the_upgrade_and_is_taken_back(
     assert station.priority == "1"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("columns", "how", "code", "problem"),
     [
