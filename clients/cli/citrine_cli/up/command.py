@@ -1,5 +1,6 @@
 """The command `citrine up` and its options."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +23,15 @@ def register(app: typer.Typer) -> None:
     app.command("up")(up)
 
 
+def _none_if_empty(context: typer.Context, name: str, address: str) -> str:
+    """Return an address, which is empty where its variable is: without this, an empty variable counts as none."""
+    source = context.get_parameter_source(name)
+    is_default = source is not None and source.name == "DEFAULT"
+    return "" if is_default and os.environ.get(f"CITRINE_{name.upper()}") == "" else address
+
+
 def up(
+    context: typer.Context,
     data_dir: Annotated[
         Path,
         typer.Option("--data-dir", envvar="CITRINE_DATA_DIR", metavar="PATH", help="For keys, logs and the demo."),
@@ -98,8 +107,8 @@ def up(
 
     They use all three security profiles. The certificates are of a development CA in the data directory, that of
     citrine ca. The database is brought to the newest schema first. A port of 0 is a free one, an empty address
-    of stations with TLS none. On a terminal the addresses and credentials stay at its top; --show prints them from
-    another shell.
+    of the console or of stations with TLS is none, also that of their variables. On a terminal the addresses and
+    credentials stay at its top; --show prints them from another shell.
     """
     if show:
         for line in remembered(data_dir):
@@ -110,12 +119,12 @@ def up(
             data_dir=data_dir,
             database=database,
             ocpp_listen=ocpp_listen,
-            ocpps_listen=ocpps_listen,
-            ocpps_mtls_listen=ocpps_mtls_listen,
+            ocpps_listen=_none_if_empty(context, "ocpps_listen", ocpps_listen),
+            ocpps_mtls_listen=_none_if_empty(context, "ocpps_mtls_listen", ocpps_mtls_listen),
             grpc_listen=grpc_listen,
             core_http_listen=core_http_listen,
             edge_http_listen=edge_http_listen,
-            console_listen=console_listen,
+            console_listen=_none_if_empty(context, "console_listen", console_listen),
             ocpi=ocpi,
             ocpi_listen=ocpi_listen,
             ocpi_http_listen=ocpi_http_listen,

@@ -16,7 +16,8 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -36,6 +37,8 @@ LISTEN = [
     *("--edge-http-listen", "127.0.0.1:0"),
     *("--console-listen", "127.0.0.1:0"),
 ]
+OPTIONAL = ("ocpps", "ocpps-mtls", "console")
+"""Addresses of which there may be none."""
 ROAMING = [
     "--ocpi",
     *("--ocpi-listen", "127.0.0.1:0"),
@@ -48,10 +51,12 @@ TIMEOUT = 120.0
 class Running:
     """A `citrine up` and what it prints."""
 
-    def __init__(self, directory: Path, *arguments: str, citrine: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, *arguments: str, citrine: Path | None = None, listen: Sequence[str] = LISTEN
+    ) -> None:
         self.directory = directory
         self.process = subprocess.Popen(
-            [citrine or quick_citrine(), "up", *LISTEN, *arguments],
+            [citrine or quick_citrine(), "up", *listen, *arguments],
             cwd=directory,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -233,6 +238,22 @@ def test_a_console_whose_port_is_in_use_is_left_out_and_said(tmp_path: Path) -> 
         running.wait_for("What happens")
 
     assert "login/link" not in "".join(running.lines)
+    assert running.end(signal.SIGTERM) == 0
+
+
+def test_a_variable_of_an_address_that_is_empty_says_that_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {f"--{name}-listen": f"CITRINE_{name.upper().replace('-', '_')}_LISTEN" for name in OPTIONAL}
+    for variable in variables.values():
+        monkeypatch.setenv(variable, "")
+    options = zip(LISTEN[::2], LISTEN[1::2], strict=True)
+
+    running = Running(tmp_path, "--no-demo", listen=[*chain(*(one for one in options if one[0] not in variables))])
+    running.wait_for("What happens")
+
+    output = "".join(running.lines)
+    assert [word for word in ("wss://", "login/link", "there is no console") if word in output] == []
     assert running.end(signal.SIGTERM) == 0
 
 
