@@ -17,7 +17,10 @@ WAITING = {
     "tests/end_to_end/test_fleets.py": 80.0,
     "tests/end_to_end/test_outage_logs.py": 70.0,
     "tests/end_to_end/test_flapping.py": 60.0,
+    "tests/end_to_end/test_frozen_cores.py": 60.0,
+    "tests/end_to_end/test_workers.py": 50.0,
     "tests/end_to_end/test_examples.py": 50.0,
+    "tests/end_to_end/test_restart.py": 40.0,
     "tests/core/blocks/security/profile_upgrades/": 40.0,
     "tests/clients/cli/up/": 35.0,
     "tests/packaging/": 35.0,
@@ -32,6 +35,9 @@ WAITING = {
 COMPUTING = {
     "tests/core/db/test_history_plans.py": 0.2,
     "tests/core/db/test_list_plans.py": 0.5,
+    "tests/core/db/test_upgrade.py": 0.5,
+    "tests/core/blocks/smart_charging/test_capacity.py": 0.6,
+    "tests/core/blocks/transactions/test_throttling.py": 0.6,
     "tests/core/resources/charge_records/test_plans.py": 1.0,
     "tests/core/resources/locations/test_plans.py": 10.0,
     "tests/core/resources/operations/": 0.7,
@@ -39,9 +45,12 @@ COMPUTING = {
     "tests/core/resources/statistics/": 5.0,
     "tests/core/resources/tokens/test_lists.py": 1.0,
     "tests/clients/console/": 2.0,
+    "tests/clients/ocpi/modules/": 1.5,
+    "tests/clients/ocpi/": 0.5,
     "tests/core/test_": 0.5,
     "tests/core/": 0.25,
     "tests/conformance/": 0.25,
+    "tests/protos/test_codec.py": 0.1,
     "tests/": 0.05,
 }
 """Seconds of each test of the other files, by the beginning of its path."""
