@@ -21,6 +21,7 @@ from tests.support.emsp import Emsp, emsp
 from tests.support.ocpi import running_adapter
 
 roaming = test_roaming.roaming
+LOCATION = test_roaming.LOCATION
 
 
 class Guest(Commander):
@@ -34,12 +35,13 @@ class Guest(Commander):
         """Return its token."""
         return token(self.partner, self.uid)
 
-    async def reserve(self, name: str = "R-1", hours: float = 1, reference: str = "", number: int = 0) -> str:
+    async def reserve(self, name: str = "R-1", hours: float = 1, reference: str = "", evse_uid: str = "E-1") -> str:
         """Have the EVSE reserved, and return the result."""
         expiry = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
         body = {"token": self.token(), "expiry_date": expiry, "reservation_id": name, "location_id": "L-1"}
-        body |= {"evse_uid": "E-1"} | ({"authorization_reference": reference} if reference else {})
-        assert (await self.ask("RESERVE_NOW", body, number))[1]["result"] == "ACCEPTED"
+        optional = {"evse_uid": evse_uid, "authorization_reference": reference}
+        body |= {field: value for field, value in optional.items() if value}
+        assert (await self.ask("RESERVE_NOW", body))[1]["result"] == "ACCEPTED"
         return await self.result("RESERVE_NOW")
 
     def said(self, number: int) -> list[str]:
@@ -136,7 +138,12 @@ async def test_a_reservation_is_replaced_by_another_of_its_name_and_partner_alon
 
     assert await guest.reserve(reference="ref-1") == "ACCEPTED"
     await guest.until("RESERVATION")
-    assert await guest.reserve(hours=2, reference="ref-2") == "ACCEPTED"
+    # Its EVSE, which is not available, need not be named.
+    await guest.roaming.set_status("RESERVED")
+    await guest.partner.wait_for(
+        lambda one: any("RESERVED" in str(x) for (module, _), x in one.objects.items() if module == "locations")
+    )
+    assert await guest.reserve(hours=2, reference="ref-2", evse_uid="") == "ACCEPTED"
     first, second = await guest.until("COMPLETED", "RESERVATION")
     assert first["id"] != second["id"]
     assert [one["authorization_reference"] for one in (first, second)] == ["ref-1", "ref-2"]
@@ -178,7 +185,7 @@ async def test_what_became_of_a_reservation_is_said_though_no_event_of_it_is_ret
             guest = Guest(found, partner)
             guest.answer(RESERVED)
             await found.set_status("AVAILABLE")
-            await partner.wait_for(lambda one: one.objects.get(("locations", test_roaming.LOCATION)))
+            await partner.wait_for(lambda one: one.objects.get(("locations", LOCATION)))
             assert await guest.reserve() == "ACCEPTED"
             await guest.until("RESERVATION")
 

@@ -1,11 +1,15 @@
 """What a command is about: the station and what it names of it, as far as the partner may know."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
+import grpc
+
 from citrine.api.v1.locations_pb2 import EVSE_CAPABILITY_START_SESSION_CONNECTOR_REQUIRED as CONNECTOR_REQUIRED
 from citrine.api.v1.locations_pb2 import ListLocationEvsesRequest, LocationEvse
+from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_ACTIVE, GetReservationRequest
 from citrine.api.v1.transactions_pb2 import ListTransactionsRequest
 from citrine_ocpi.models import OcpiModel, v2_2_1, v2_3_0
 from citrine_ocpi.modules.commands.accepted import reservation_lookup
@@ -95,13 +99,7 @@ class Targets:
 
     async def _evse(self, call: Call, location_id: str, evse_uid: str | None) -> LocationEvse:
         """Return an EVSE of a location. None named: one of the only station that stands there."""
-        async with self._services.database.reading() as session:
-            location = await shown_location(session, call, location_id)
-        found: list[LocationEvse] = []
-        seen = {one["uid"] for one in location.get("evses", ())}
-        request = ListLocationEvsesRequest(location_id=location["id"])
-        async for page in pages(self._services.citrine.locations.ListLocationEvses, request):
-            found += [one for one in page.evses if one.station_id and one.evse_id and one.uid in seen]
+        found = await self._evses(call, location_id)
         if evse_uid is not None:
             named = [one for one in found if one.uid.lower() == evse_uid.lower()]
             if not named:
@@ -110,6 +108,17 @@ class Targets:
         if len({one.station_id for one in found}) != 1:
             raise Refusal("the location has several stations: name an EVSE" if found else "there is no station yet")
         return found[0]
+
+    async def _evses(self, call: Call, location_id: str) -> Sequence[LocationEvse]:
+        """Return the EVSEs of a location that the partner sees."""
+        async with self._services.database.reading() as session:
+            location = await shown_location(session, call, location_id)
+        found: list[LocationEvse] = []
+        seen = {one["uid"] for one in location.get("evses", ())}
+        request = ListLocationEvsesRequest(location_id=location["id"])
+        async for page in pages(self._services.citrine.locations.ListLocationEvses, request):
+            found += [one for one in page.evses if one.station_id and one.evse_id and one.uid in seen]
+        return found
 
     async def _check_nobody_else_charges(self, call: Call, evse: LocationEvse) -> None:
         """Refuse what would end the charging of somebody else: some stations stop where they unlock.
@@ -138,8 +147,10 @@ class Targets:
         if command.expiry_date <= self._services.clock():
             raise Refusal("the reservation would be over already")
         known = await self._known(call, str(command.reservation_id))
-        uid = command.evse_uid or await self._available(call, str(command.location_id))
-        evse = await self._evse(call, str(command.location_id), uid)
+        location_id, uid = str(command.location_id), command.evse_uid
+        # One that stands may be changed without its EVSE, which is not available.
+        standing = None if known is None or uid is not None else await self._reserved(call, location_id, known)
+        evse = standing or await self._evse(call, location_id, uid or await self._available(call, location_id))
         if known is not None and known.station_id != evse.station_id:
             raise Refusal("the reservation is at another station: cancel it first")
         return {
@@ -152,6 +163,21 @@ class Targets:
             "before": None if known is None else known.requested.stored(),
             **await self._token(call, command.token),
         }
+
+    async def _reserved(self, call: Call, location_id: str, known: ReservationRow) -> LocationEvse | None:
+        """Return the EVSE of a reservation that stands. None: there is none, or it is not at the location."""
+        request = GetReservationRequest(station_id=known.station_id, reservation_id=known.reservation_id)
+        try:
+            reservation = await self._services.citrine.reservation.GetReservation(request)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
+        if reservation.state != RESERVATION_STATE_ACTIVE:
+            return None
+        place = (known.station_id, reservation.request.evse_id)
+        found = await self._evses(call, location_id)
+        return next((one for one in found if (one.station_id, one.evse_id) == place), None)
 
     async def _known(self, call: Call, name: str) -> ReservationRow | None:
         """Return the reservation that a partner, or a party behind a hub, calls so."""
