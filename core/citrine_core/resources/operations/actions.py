@@ -153,8 +153,16 @@ async def check_content(
         raise InvalidArgument(path + error.field.removeprefix("payload"), error.problem) from error
 
 
-def request_for(action: pb.OperationAction, station_id: str, reason: str) -> Message:
-    """Return the request of the rpc of an action for one station."""
+def request_for(action: pb.OperationAction, station_id: str, reason: str, *, is_again: bool) -> Message:
+    """Return the request of the rpc of an action for one station.
+
+    Args:
+        action: The action.
+        station_id: The station.
+        reason: Why, for people.
+        is_again: Whether the rpc was called for it before. An update of firmware has the id of the caller no more: the
+            record of the one before is stored under it.
+    """
     template = getattr(action, name_of(action))
     request: Any = type(template)()
     request.CopyFrom(template)
@@ -163,6 +171,8 @@ def request_for(action: pb.OperationAction, station_id: str, reason: str) -> Mes
     else:
         request.target.station_id = station_id
         request.target.reason = reason
+        if is_again and name_of(action) == "update_firmware":
+            request.request.request_id = 0
     return request  # type: ignore[no-any-return]
 
 

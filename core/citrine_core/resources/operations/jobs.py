@@ -329,7 +329,7 @@ class OperationRunner:
         self._under_way[key].add(claim.station_id)
         plan_command(claim.command_id)
         try:
-            request = request_for(claimed.action, claim.station_id, claimed.reason)
+            request = request_for(claimed.action, claim.station_id, claimed.reason, is_again=claim.attempts > 1)
             method = ACTIONS[name_of(claimed.action)]
             response = await self._rpcs().call(method, claimed.who, f"operation {key[1]}", request)
             self._ended[key].append(Ended(claim, response))

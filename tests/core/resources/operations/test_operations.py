@@ -19,6 +19,7 @@ from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
 from citrine.api.v1.commands_pb2 import CancelCommandRequest, GetCommandRequest, ListCommandsRequest
 from citrine.api.v1.commands_pb2_grpc import CommandsServiceStub
 from citrine.api.v1.common_pb2 import COMMAND_STATE_ANSWERED, CommandTarget
+from citrine.api.v1.firmware_management_pb2 import UpdateFirmwareRequest
 from citrine.api.v1.keys_pb2 import CreateKeyRequest, RevokeKeyRequest, RotateKeyRequest
 from citrine.api.v1.keys_pb2_grpc import KeysServiceStub
 from citrine.api.v1.locations_pb2 import CreateLocationRequest
@@ -50,6 +51,9 @@ from citrine.ocpp.v2.availability_pb2 import (
     HeartbeatRequest,
     StatusNotificationRequest,
 )
+from citrine.ocpp.v2.firmware_management_pb2 import UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED, UpdateFirmwareResponse
+from citrine.ocpp.v2.firmware_management_pb2 import Firmware as FirmwareType
+from citrine.ocpp.v2.firmware_management_pb2 import UpdateFirmwareRequest as OcppUpdateFirmwareRequest
 from citrine.ocpp.v2.remote_control_pb2 import TriggerMessageRequest as OcppTriggerMessageRequest
 from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.resources import operations
@@ -68,6 +72,7 @@ WAIT = 15.0
 ACCEPTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_ACCEPTED)
 REJECTED = ocpp.ResetResponse(status=ocpp.RESET_STATUS_ENUM_REJECTED)
 
+UPDATING = UpdateFirmwareResponse(status=UPDATE_FIRMWARE_STATUS_ENUM_ACCEPTED)
 RESET = pb.OperationAction(reset=ResetRequest(request=ocpp.ResetRequest(type=ocpp.RESET_ENUM_ON_IDLE)))
 EVERYTHING = pb.OperationSelection(all_stations=True)
 
@@ -238,6 +243,24 @@ async def test_what_becomes_of_a_station_is_shown_whatever_it_does(yard: Yard) -
     assert reasons["CS-4"] == "the station is not connected"
     assert "may have arrived" in reasons["CS-3"]
     assert yard.sent() == CS_1_TO_3
+
+
+async def test_firmware_with_an_id_of_the_caller_is_sent_again_with_another(yard: Yard) -> None:
+    """The record of what was not sent has that id."""
+    await yard.connect("CS-1")
+    answers: list[Message] = [CommandFailure(reason=CommandFailure.REASON_GONE), UPDATING]
+    yard.edge.on_command = lambda command: answers.pop(0)
+    firmware = FirmwareType(location="https://firmware.example/1.bin", retrieve_date_time=timestamp())
+    update = UpdateFirmwareRequest(request=OcppUpdateFirmwareRequest(request_id=77, firmware=firmware))
+    operation = await yard.create(pb.OperationAction(update_firmware=update), offline=pb.OFFLINE_STATIONS_WAIT)
+    await yard.until(operation, lambda found: len(answers) == 1 and not found.progress.running)
+
+    await run(yard, seconds=6)
+    shown = await yard.until(operation, lambda found: found.progress.succeeded + found.progress.failed == 1)
+
+    assert shown.progress.succeeded == 1
+    first, second = [unwrap(command.request).request_id for command in yard.edge.commands[-2:]]  # type: ignore[attr-defined]
+    assert (first, second != first) == (77, True)
 
 
 async def test_stations_that_are_offline_wait_for_as_long_as_the_operation_lasts(yard: Yard) -> None:
