@@ -187,13 +187,26 @@ class SimulatedEmsp:
         self._newest.appendleft((time_text(utc_now()), request.method, place, shown))
         _logger.info("received", extra={"method": request.method, "object": place, "bytes": len(body)})
         if request.method == "PATCH":
-            if place not in self._objects:
+            if not self._change(place, value or {}):
                 return _envelope(request, None, 2000, "unknown", 404)
-            self._objects[place] = {**self._objects[place], **(value or {})}
         else:
             self._objects[place] = value
         headers = {"Location": f"{self._url}/{self._version}/cdrs/{value['id']}"} if module == "cdrs" else {}
         return _envelope(request, None, headers=headers)
+
+    def _change(self, place: str, changes: Mapping[str, Any]) -> bool:
+        """Change an object, or an EVSE within its location. Return False if there is none."""
+        whole = self._objects.get(place)
+        if whole is None:
+            above, _, uid = place.rpartition("/")
+            evses = (self._objects.get(above) or {}).get("evses", ())
+            whole = next((one for one in evses if one["uid"] == uid), None)
+        if whole is None:
+            return False
+        # Those of a PATCH are added.
+        added = {name: [*whole.get(name, ()), *changes[name]] for name in ("charging_periods",) if name in changes}
+        whole.update({**changes, **added})
+        return True
 
     def _tokens(self, request: Request, path: str) -> Response:
         if path.endswith("/authorize"):
