@@ -61,8 +61,10 @@ class Sql:
         return {str: "''", int: "1", float: "1.0"}.get(kind) or self.time("0")
 
 
-async def fill(engine: AsyncEngine, tables: Mapping[str, tuple[Mapping[str, str], int]]) -> None:
-    """Write many rows, of which PostgreSQL believes that they are ROWS, and plans accordingly.
+async def fill(
+    engine: AsyncEngine, tables: Mapping[str, tuple[Mapping[str, str], int]], *, believed: int = ROWS
+) -> None:
+    """Write many rows, of which PostgreSQL believes that they are as many as is said, and plans accordingly.
 
     SQLite plans without knowing how many rows there are.
 
@@ -70,6 +72,7 @@ async def fill(engine: AsyncEngine, tables: Mapping[str, tuple[Mapping[str, str]
         engine: Of the database.
         tables: By the name of a table, which must be empty: expressions by the name of the column, others have any
             value; and how many rows.
+        believed: How many each of them has for PostgreSQL, if it has less.
     """
     sql = Sql(engine)
     statements = [
@@ -81,16 +84,15 @@ async def fill(engine: AsyncEngine, tables: Mapping[str, tuple[Mapping[str, str]
         await asyncio.to_thread(_run_on_file, str(engine.url.database), statements)
     else:
         url = engine.url.render_as_string(hide_password=False)
-        believed = [_believed(name, rows) for name, (_, rows) in tables.items() if rows < ROWS]
-        await run_statements(url, ["SET maintenance_work_mem = '256MB'", *statements, *believed])
+        beliefs = [_belief(name, believed / rows) for name, (_, rows) in tables.items() if rows < believed]
+        await run_statements(url, ["SET maintenance_work_mem = '256MB'", *statements, *beliefs])
 
 
-def _believed(table: str, rows: int) -> str:
-    """Return the statement that makes PostgreSQL believe that a table of so many rows has ROWS.
+def _belief(table: str, factor: float) -> str:
+    """Return the statement that makes PostgreSQL believe that a table has so many times its rows.
 
     It estimates them by the number of rows on a page at the last ANALYZE, of the table and of each index.
     """
-    factor = ROWS / rows
     return (
         f"UPDATE pg_class SET reltuples = reltuples * {factor} WHERE oid = '{table}'::regclass"
         f" OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = '{table}'::regclass)"

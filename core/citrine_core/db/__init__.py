@@ -11,7 +11,7 @@ from citrine_core.db.outages import is_outage
 from citrine_core.db.pages import Listed, Page
 from citrine_core.db.places import Places, in_background
 from citrine_core.db.prefixes import begins_with
-from citrine_core.db.spans import ANY_TIME, Span
+from citrine_core.db.spans import ANY_TIME, Span, ids_made_in
 from citrine_core.db.unit_of_work import UnitOfWork, UnitOfWorkFactory, accompany
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "database_of",
     "earliest",
     "given_times",
+    "ids_made_in",
     "in_background",
     "is_outage",
     "one_of",

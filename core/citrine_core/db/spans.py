@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
-__all__ = ["ANY_TIME", "Span"]
+from citrine_core.ids import first_id_of
+
+__all__ = ["ANY_TIME", "Span", "ids_made_in"]
 
 
 class Span(NamedTuple):
@@ -30,6 +32,16 @@ class Span(NamedTuple):
         if self.end is not None:
             conditions.append(column < self.end)
         return conditions
+
+
+def ids_made_in(column: InstrumentedAttribute[Any] | ColumnElement[Any], made: Span) -> list[ColumnElement[bool]]:
+    """Return the conditions that ids which begin with the time at which they were made are of a span of time."""
+    conditions = []
+    if made.start is not None:
+        conditions.append(column >= first_id_of(made.start))
+    if made.end is not None:
+        conditions.append(column < first_id_of(made.end))
+    return conditions
 
 
 ANY_TIME = Span()

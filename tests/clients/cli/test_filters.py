@@ -119,6 +119,14 @@ def test_every_filter_of_the_api_has_an_option(name: str) -> None:
             "ListTransactionCosts",
             {"transaction_ids": ["T-1"], "id_token": "CAFE", "include_breakdown": True},
         ),
+        ("audit list --about station_id=CS-1", "ListAuditRecords", {"about": "station_id=CS-1"}),
+        (
+            "operation list --action ChangeAvailability --by console",
+            "ListOperations",
+            {"action": "change_availability", "requested_by": "console"},
+        ),
+        ("cost list --from 2030-01-01T00:00Z", "ListTransactionCosts", {"settle_time": (1893456000, 0)}),
+        ("report list --to 2030-01-01T00:00Z", "ListReportRuns", {"create_time": (0, 1893456000)}),
         ("profile list --id 0", "ListChargingProfiles", {"charging_profile_id": 0}),
         (
             "command list --station CS-1 --state timed-out --id 01ab",

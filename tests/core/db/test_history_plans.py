@@ -28,16 +28,19 @@ from citrine_core.blocks.smart_charging.limits.repository import LimitRepository
 from citrine_core.blocks.smart_charging.repository import NegotiationRepository, ProfileRepository
 from citrine_core.blocks.tariff_and_cost.corrections.repository import CorrectionRepository
 from citrine_core.blocks.tariff_and_cost.reservation_costs.repository import ReservationCostRepository
+from citrine_core.blocks.tariff_and_cost.transaction_costs.repository import CostRepository
 from citrine_core.blocks.transactions.settlement.repository import SettlementRepository
 from citrine_core.blocks.transactions.unmatched.repository import UnmatchedEndRepository
 from citrine_core.db import Page, Span
 from citrine_core.dispatch.poisoned import PoisonedMessages
 from citrine_core.resources.audit.repository import AuditRepository
 from citrine_core.resources.configurations.repository import ProvisioningRepository
+from citrine_core.resources.operations import OperationRepository
 from citrine_core.resources.refusals.repository import RefusalRepository
 from citrine_core.resources.reports.repository import ReportRepository
 from tests.support.databases import administrate, copy_template
 from tests.support.engines import new_engine
+from tests.support.history_tables import WRITTEN, history_tables
 from tests.support.many_rows import BEGIN, Sql, fill, work_of
 from tests.support.postgres import PostgresServer
 
@@ -49,140 +52,11 @@ MOST_PAGES = 150
 MOST_STEPS = 12
 """Most thousands of steps that SQLite makes for a list. A walk makes more than 60."""
 
-WRITTEN = 20_000
-"""Rows of each table. PostgreSQL believes that they are 500,000, and SQLite plans without knowing."""
-
-FEW = "n <= 5"
-"""The earliest rows, which a list that begins with the latest would find last."""
-
-
-def _case(then: str, otherwise: str) -> str:
-    return f"CASE WHEN {FEW} THEN {then} ELSE {otherwise} END"
-
-
-def _tables(sql: Sql) -> dict[str, dict[str, str]]:
-    """Return the columns in which rows of each table differ."""
-    numbered = {"id": "n", "station_id": "'CS-' || (n % 400)"}
-    requested = {**numbered, "request_id": "n", "create_time": sql.time()}
-    del requested["id"]
-    unique = "printf('%036d', n)" if sql.is_sqlite else "lpad(n::text, 36, '0')"
-    of_transaction = {"transaction_id": _case("'T-1'", "'T-' || n")}
-    names = {"component": _case("'Fan'", "'EVSE'"), "variable": _case("'Speed'", "'Power'")}
-    return {
-        "station_events": {**numbered, **names, "event_time": sql.time()},
-        "security_events": {**numbered, "type": _case("'Tamper'", "'Boot'"), "event_time": sql.time()},
-        "poisoned_messages": {**numbered, "kind": _case("'Heartbeat'", "'Authorize'"), "create_time": sql.time()},
-        "custom_messages": {
-            **numbered,
-            "content_key": "n",
-            "action": _case("'Tap'", "'Ping'"),
-            "receive_time": sql.time(),
-        },
-        "resets": {**numbered, "answer_time": sql.time()},
-        "audit_records": {
-            "record_id": unique,
-            "number": "n",
-            "create_time": sql.time(),
-            "caller_id": _case("'bob'", "'console'"),
-            "method": _case("'Delete'", "'Get'"),
-            "object": "'station_id=CS-' || (n % 4000)",
-        },
-        "refusals": {
-            "station_id": "'CS-' || (n % 400)",
-            "path": "n",
-            "action": _case("'Tap'", "'Heartbeat'"),
-            "outcome": _case("2", "1"),
-            "last_time": sql.time(),
-        },
-        "charging_limits": {**numbered, "clear_time": _case("NULL", sql.time()), "set_time": sql.time()},
-        "charging_profiles": {
-            **numbered,
-            **of_transaction,
-            "purpose": "4",
-            "state": _case("2", "7"),
-            "create_time": sql.time(),
-        },
-        "charging_negotiations": {**numbered, **of_transaction, "create_time": sql.time()},
-        "display_messages": {
-            **numbered,
-            **of_transaction,
-            "message_id": "n",
-            "state": _case("2", "5"),
-            "priority": _case("1", "3"),
-            "shown_in": _case("1", "2"),
-            "create_time": sql.time(),
-        },
-        "firmware_updates": {**requested, "state": _case("4", "11"), "campaign_id": _case("'C-1'", "NULL")},
-        "firmware_publications": {**requested, "state": _case("4", "8")},
-        "firmware_campaigns": {"campaign_id": "'C-' || n", "state": _case("1", "5"), "create_time": sql.time()},
-        "report_runs": {**requested, "kind": _case("2", _half("1", "6")), "state": _case("4", "3")},
-        "log_uploads": {"station_id": requested["station_id"], "request_id": "n"},
-        "remote_starts": {
-            "station_id": requested["station_id"],
-            "remote_start_id": "n",
-            "state": _case("1", "3"),
-            "create_time": sql.time(),
-        },
-        "unmatched_ends": {"station_id": requested["station_id"], "digest": "n", "receive_time": sql.time()},
-        "certificate_orders": {
-            "order_id": unique,
-            "station_id": requested["station_id"],
-            "csr_digest": "n",
-            "state": _case("1", "4"),
-            "create_time": sql.time(),
-        },
-        "issued_certificates": {"station_id": requested["station_id"], "fingerprint": "n", "valid_from": sql.time()},
-        "security_profile_upgrades": {
-            "upgrade_id": unique,
-            "station_id": requested["station_id"],
-            "state": _case("1", "3"),
-            "create_time": sql.time(),
-        },
-        "installed_certificates": {
-            **numbered,
-            "serial_number": "n",
-            "fingerprint": "n",
-            "certificate_type": _case("2", "1"),
-            "expire_time": sql.time(),
-        },
-        "cost_corrections": {
-            **numbered,
-            **of_transaction,
-            "number": "n",
-            "reason": _case("2", "1"),
-            "author": _case("'bob'", "''"),
-            "create_time": sql.time(),
-        },
-        "settlement_actions": {
-            **numbered,
-            **of_transaction,
-            "kind": _case("2", "1"),
-            "author": _case("'bob'", "''"),
-            "create_time": sql.time(),
-        },
-        "reservation_costs": {
-            "station_id": requested["station_id"],
-            "reservation_id": "n",
-            "id_token_lookup": "'card' || (n % 4000)",
-            "start_time": sql.time(),
-        },
-        "provisionings": {
-            "station_id": "'CS-' || n",
-            "state": _case("2", "5"),
-            "configuration_id": _case("'few'", "'most'"),
-        },
-        "local_lists": {"station_id": "'CS-' || n", "state": _case("2", "1")},
-    }
-
-
-def _half(one: str, other: str) -> str:
-    return f"CASE WHEN n % 2 = 0 THEN {one} ELSE {other} END"
-
 
 async def _fill(url: str) -> None:
     engine = new_engine(url)
     try:
-        await fill(engine, {name: (columns, WRITTEN) for name, columns in _tables(Sql(engine)).items()})
+        await fill(engine, {name: (columns, WRITTEN) for name, columns in history_tables(Sql(engine)).items()})
     finally:
         await engine.dispose()
 
@@ -257,6 +131,8 @@ _corrections = _list(CorrectionRepository)
 _actions = _list(SettlementRepository, "list_actions")
 _reservation_costs = _list(ReservationCostRepository, station_id="", id_token="")
 _provisionings = _list(ProvisioningRepository, states=(), configuration_id="")
+_operations = _list(OperationRepository)
+_costs = _list(CostRepository, station_id="")
 _local_lists = _list(LocalListRepository)
 
 LISTS: dict[str, tuple[int, Ask]] = {
@@ -295,6 +171,7 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "refusals of an action at a time": (0, _refusals(action="Tap", last=LATE)),
     "refusals that were dropped": (5, _refusals(outcome=2)),
     "limits": (PAGE, _limits()),
+    "limits of a time": (5, _limits(was_set=EARLY)),
     "limits in force": (5, _limits(in_force_only=True)),
     "limits in force at a station": (0, _limits(in_force_only=True, station_id="CS-7")),
     "profiles": (PAGE, _profiles()),
@@ -303,14 +180,25 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "profiles that are missing": (0, _profiles(state=charging.CHARGING_PROFILE_STATE_MISSING)),
     "profiles that have expired": (PAGE, _profiles(state=charging.CHARGING_PROFILE_STATE_EXPIRED)),
     "profiles whose transaction has ended": (0, _profiles(state=charging.CHARGING_PROFILE_STATE_ENDED)),
+    "profiles of a time": (5, _profiles(created=EARLY)),
+    "profiles that are accepted of a time": (
+        0,
+        _profiles(state=charging.CHARGING_PROFILE_STATE_ACCEPTED, created=LATE),
+    ),
+    "profiles that have expired of a time": (
+        0,
+        _profiles(state=charging.CHARGING_PROFILE_STATE_EXPIRED, created=EARLY),
+    ),
     "profiles of a transaction": (5, _profiles(transaction_id="T-1")),
     "negotiations": (PAGE, _negotiations()),
+    "negotiations of a time": (5, _negotiations(created=EARLY)),
     "negotiations of a transaction": (5, _negotiations(transaction_id="T-1")),
     "display messages": (PAGE, _displayed()),
     "display messages of a station": (PAGE, _displayed(station_id="CS-7")),
     "display messages that are set": (5, _displayed(state=2)),
     "display messages of a priority": (5, _displayed(priority=1)),
     "display messages of a state of the station": (5, _displayed(shown_in=1)),
+    "display messages of a time": (5, _displayed(created=EARLY)),
     "display messages of a transaction": (5, _displayed(transaction_id="T-1")),
     "updates of firmware": (PAGE, _updates()),
     "updates that go on": (5, _updates(active_only=True)),
@@ -321,11 +209,16 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "publications": (PAGE, _publications()),
     "publications of a station": (PAGE, _publications(station_id="CS-7")),
     "publications in a state": (5, _publications(state=4)),
+    "publications of a time": (5, _publications(created=EARLY)),
+    "campaigns of a time": (5, _campaigns(created=EARLY)),
     "campaigns in a state": (5, _campaigns(state=1)),
     "reports": (PAGE, _reports()),
     "reports of a kind": (5, _reports(kind=2)),
     "reports in a state": (5, _reports(state=4)),
     "reports of a station": (PAGE, _reports(station_id="CS-7")),
+    "reports of a time": (5, _reports(created=EARLY)),
+    "reports of a kind at a time": (0, _reports(kind=2, created=LATE)),
+    "logs of a time": (2, _logs(created=_span(6, 11))),
     "logs": (PAGE, _logs()),
     "logs of a station": (PAGE, _logs(station_id="CS-7")),
     "remote starts": (PAGE, _starts()),
@@ -337,11 +230,13 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "ends of a time": (5, _ends(received=EARLY)),
     "certificate orders": (PAGE, _orders()),
     "certificate orders in a state": (5, _orders(state=1)),
+    "certificate orders of a time": (5, _orders(created=EARLY)),
     "certificate orders of a station": (PAGE, _orders(station_id="CS-7")),
     "issued certificates": (PAGE, _issued()),
     "issued certificates of a station": (PAGE, _issued(station_id="CS-7")),
     "upgrades of security profiles": (PAGE, _upgrades()),
     "upgrades in a state": (5, _upgrades(state=1)),
+    "upgrades of a time": (5, _upgrades(created=EARLY)),
     "upgrades of a station": (PAGE, _upgrades(station_id="CS-7")),
     "installed certificates": (PAGE, _installed()),
     "installed certificates of a type": (5, _installed(certificate_type=2)),
@@ -359,6 +254,10 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "costs of a station's reservations": (PAGE, _reservation_costs(station_id="CS-7")),
     "stations in a state of their configuration": (5, _provisionings(states=[2])),
     "stations of a configuration": (5, _provisionings(configuration_id="few")),
+    "operations of an action": (5, _operations(action="reset")),
+    "operations by somebody": (5, _operations(requested_by="bob")),
+    "costs that became final then": (5, _costs(settled=EARLY)),
+    "costs in a state that became final then": (5, _costs(state=3, settled=EARLY)),
     "local lists in a state": (5, _local_lists(state=2)),
 }
 """How many rows a list has, and how it is asked for."""

@@ -19,6 +19,7 @@ from citrine.api.v1.operations_pb2 import (
     OPERATION_STATE_RUNNING,
 )
 from citrine.api.v1.reservation_pb2 import RESERVATION_STATE_ACTIVE, RESERVATION_STATE_CANCELLED
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.api.v1.stations_pb2 import (
     STATION_CONNECTION_CLOSED,
     STATION_CONNECTION_NEVER,
@@ -59,6 +60,9 @@ from tests.support.postgres import PostgresServer
 
 PAGE = 100
 
+FEWER_SHOWN = 20
+"""Less than each station has."""
+
 MOST_PAGES = 900
 """Most pages of PostgreSQL that are read for a list: each row may be on a page of its own, found by an index."""
 
@@ -78,6 +82,17 @@ FEW = f"n <= {ROWS // 100_000}"
 """Condition of the earliest rows, which a list that begins with the latest would find last."""
 
 _STATION = f"'CS-' || (n % {STATIONS})"
+
+
+TAGS = {
+    "station_labels": {
+        "station_id": _STATION,
+        "label_key": "'site'",
+        "label_value": f"CASE WHEN {FEW} THEN 'few' ELSE 'most' END",
+    },
+    "station_groups": {"station_id": _STATION, "group_name": f"CASE WHEN {FEW} THEN 'few' ELSE 'most' END"},
+}
+"""Columns of the labels and groups of each station that has transactions."""
 
 
 def _case(condition: str, then: str, otherwise: str) -> str:
@@ -225,6 +240,7 @@ async def _fill(url: str) -> None:
     try:
         rows = {name: ROWS if name in WITH_ALL else FEWER for name in _tables(Sql(engine))}
         await fill(engine, {name: (columns, rows[name]) for name, columns in _tables(Sql(engine)).items()})
+        await fill(engine, {name: (columns, STATIONS) for name, columns in TAGS.items()}, believed=0)
     finally:
         await engine.dispose()
 
@@ -261,6 +277,11 @@ Ask = Callable[[AsyncSession], Awaitable[tuple[Sequence[Any], str]]]
 
 def _transactions(**fields: Any) -> Ask:
     return lambda session: TransactionLists(session).list("default", Page(PAGE), Looked(**fields))
+
+
+def _of_stations(**selected: Any) -> Ask:
+    looked = Looked(stations=StationSelector(**selected))
+    return lambda session: TransactionLists(session).list("default", Page(FEWER_SHOWN), looked)
 
 
 def _costs(**fields: Any) -> Ask:
@@ -361,6 +382,10 @@ LISTS: dict[str, tuple[int, Ask]] = {
         1,
         _transactions(transaction_ids=SOME_IDS, unsettled_only=True),
     ),
+    "transactions of stations with a label that few have": (FEWER_SHOWN, _of_stations(labels={"site": "few"})),
+    "transactions of stations with a label that most have": (FEWER_SHOWN, _of_stations(labels={"site": "most"})),
+    "transactions of stations with a label that none has": (0, _of_stations(labels={"site": "none"})),
+    "transactions of a group of stations": (FEWER_SHOWN, _of_stations(groups=["few"])),
     "transactions by the beginning of the id": (PAGE, _transactions(prefix="T-77")),
     "costs": (PAGE, _costs()),
     "costs of a station": (1, _costs(station_id="CS-7")),

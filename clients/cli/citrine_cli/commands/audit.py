@@ -31,6 +31,10 @@ async def list_records(
     about: Annotated[
         str, typer.Option("--object", metavar="TEXT", help='Only whose object contains it, e.g. "station_id=CS-1".')
     ] = "",
+    subject: Annotated[
+        str,
+        typer.Option("--about", metavar="FIELD=ID", help='Only about this, found at once, e.g. "station_id=CS-1".'),
+    ] = "",
     begin: Annotated[str, typer.Option("--from", "--since", metavar="TIME", help="Only from then on.")] = "",
     end: Annotated[str, typer.Option("--to", metavar="TIME", help="Only before.")] = "",
     all_tenants: Annotated[bool, typer.Option("--all-tenants", help="Of all tenants, and of strangers.")] = False,
@@ -42,6 +46,7 @@ async def list_records(
         caller_id=caller,
         method=method,
         object=about,
+        about=subject,
         time=TimeRange(start=first, end=last) if begin or end else None,
         all_tenants=all_tenants,
     )

@@ -15,6 +15,7 @@ from citrine.api.v1.security_pb2 import (
 from citrine.api.v1.stations_pb2 import RevokeStationCertificateRequest
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.consent import Yes, ask_consent
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.named_things import check_station
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import Station, choice
@@ -41,6 +42,8 @@ async def list_orders(
     client: Client,
     station: OfStation = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"One of {', '.join(_STATES)}.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -49,7 +52,10 @@ async def list_orders(
     """List certificates that stations ordered, the latest order first."""
     wanted = choice("--state", _STATES, state) if state else CERTIFICATE_ORDER_STATE_UNSPECIFIED
     request = ListCertificateOrdersRequest(
-        station_id=station, state=wanted, stations=station_selector(location, group, label)
+        create_time=range_of(begin, end),
+        station_id=station,
+        state=wanted,
+        stations=station_selector(location, group, label),
     )
     if station:
         await check_station(client, station)

@@ -78,6 +78,8 @@ async def list_costs(
     ids: OneOfIds = None,
     id_token: Annotated[str, typer.Option("--token", metavar="ID", help="Only of this token.")] = "",
     breakdown: Annotated[bool, typer.Option("--breakdown", help="With the parts of each cost.")] = False,
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -87,6 +89,7 @@ async def list_costs(
     if state and state not in _STATES:
         raise UsageError(f"--state: {state!r} is none of {', '.join(_STATES)}")
     request = ListTransactionCostsRequest(
+        settle_time=range_of(begin, end),
         station_id=station,
         state=_STATES.get(state, COST_STATE_UNSPECIFIED),
         stations=station_selector(location, group, label),

@@ -253,6 +253,8 @@ async def list_publications(
     state: Annotated[
         str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_PUBLICATION_STATES)} ones.")
     ] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -260,6 +262,7 @@ async def list_publications(
 ) -> None:
     """List the publications of local controllers, also failed ones, the latest first."""
     request = pb.ListFirmwarePublicationsRequest(
+        create_time=range_of(begin, end),
         station_id=station,
         state=choice("--state", _PUBLICATION_STATES, state) if state else pb.PUBLICATION_STATE_UNSPECIFIED,
         stations=station_selector(location, group, label),

@@ -7,6 +7,7 @@ import typer
 from citrine.api.v1 import firmware_campaigns_pb2 as pb
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import UsageError
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.firmware_options import (
     Certificate,
     Install,
@@ -147,11 +148,14 @@ async def create(
 async def list_campaigns(
     client: Client,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List campaigns, the latest first."""
     request = pb.ListFirmwareCampaignsRequest(
-        state=choice("--state", _STATES, state) if state else pb.FIRMWARE_CAMPAIGN_STATE_UNSPECIFIED
+        create_time=range_of(begin, end),
+        state=choice("--state", _STATES, state) if state else pb.FIRMWARE_CAMPAIGN_STATE_UNSPECIFIED,
     )
     pages = collect(client.citrine.firmware_campaigns.ListFirmwareCampaigns, request, limit)
     campaigns = [campaign async for page in pages for campaign in page.campaigns]

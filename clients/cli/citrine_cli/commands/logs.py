@@ -8,6 +8,7 @@ from citrine.api.v1.diagnostics_pb2 import GetLogRequest, ListLogUploadsRequest,
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.reports import wait_for_report
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
@@ -82,13 +83,17 @@ async def wait_for_log(
 async def list_logs(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
     """List requested logs, the latest first."""
-    request = ListLogUploadsRequest(station_id=station, stations=station_selector(location, group, label))
+    request = ListLogUploadsRequest(
+        create_time=range_of(begin, end), station_id=station, stations=station_selector(location, group, label)
+    )
     pages = collect(client.citrine.diagnostics.ListLogUploads, request, limit)
     logs = [log async for page in pages for log in page.log_uploads]
     if client.out.as_json:

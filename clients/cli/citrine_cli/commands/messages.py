@@ -9,6 +9,7 @@ from citrine.api.v1.reports_pb2 import REPORT_KIND_DISPLAY_MESSAGES, WatchReport
 from citrine.ocpp.v2 import display_message_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import MessageContent, MessageFormatEnum
 from citrine_cli.client import Client, client_command, collect
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.prefixes import listed_transaction, transaction_id_of
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_answer, target
@@ -165,6 +166,8 @@ async def list_messages(
     transaction: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only for this one.")] = "",
     priority: Priority = "",
     shown_in: ShownIn = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -172,6 +175,7 @@ async def list_messages(
 ) -> None:
     """List the messages that were set or reported, the latest first."""
     request = pb.ListDisplayMessagesRequest(
+        create_time=range_of(begin, end),
         station_id=station,
         state=choice("--state", _STATES, state) if state else pb.DISPLAY_MESSAGE_STATE_UNSPECIFIED,
         transaction_id=await listed_transaction(client, transaction, station),

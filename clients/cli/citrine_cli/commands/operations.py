@@ -145,6 +145,10 @@ async def start_operation(
 async def list_operations(
     client: Client,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    action: Annotated[
+        str, typer.Option("--action", metavar="ACTION", help="Only with this action, as for start.")
+    ] = "",
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Only those that the key of this name began.")] = "",
     begin: FromOption = "",
     end: ToOption = "",
     changed: ChangedOption = "",
@@ -153,6 +157,8 @@ async def list_operations(
     """List operations, the latest first."""
     request = pb.ListOperationsRequest(
         state=choice("--state", _STATES, state) if state else pb.OPERATION_STATE_UNSPECIFIED,
+        action=_field(action) if action else "",
+        requested_by=by,
         create_time=range_of(begin, end),
         update_time=changed_since(changed),
     )
@@ -254,13 +260,17 @@ async def cancel(
     _show(client, await with_operation(client, operation_id, cancel_it))
 
 
-def _action(name: str, payload: dict[str, Any]) -> pb.OperationAction:
+def _field(name: str) -> str:
     fields = {known.lower(): field for known, field in ACTIONS.items()}
     field = fields.get(name.lower().replace("-", "").replace("_", ""))
     if field is None:
         raise UsageError(f"{name!r} is none of {', '.join(ACTIONS)}")
+    return field
+
+
+def _action(name: str, payload: dict[str, Any]) -> pb.OperationAction:
     action = pb.OperationAction()
-    request: Any = getattr(action, field)
+    request: Any = getattr(action, _field(name))
     request.SetInParent()
     content = request.DESCRIPTOR.fields_by_name.get("request")
     try:

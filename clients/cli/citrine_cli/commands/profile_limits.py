@@ -7,6 +7,7 @@ import typer
 from citrine.api.v1 import smart_charging_pb2 as pb
 from citrine.ocpp.v2 import smart_charging_pb2 as ocpp
 from citrine_cli.client import Client, Limit, collect
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.named_things import check_station
 from citrine_cli.prefixes import listed_transaction
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
@@ -24,6 +25,8 @@ async def list_needs(
     client: Client,
     station: OfStation = "",
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -32,7 +35,10 @@ async def list_needs(
     """List the charging needs of vehicles and the resulting schedules, the latest first."""
     transaction_id = await listed_transaction(client, transaction_id, station)
     request = pb.ListChargingNegotiationsRequest(
-        station_id=station, transaction_id=transaction_id, stations=station_selector(location, group, label)
+        create_time=range_of(begin, end),
+        station_id=station,
+        transaction_id=transaction_id,
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.smart_charging.ListChargingNegotiations, request, limit)
     found = [one async for page in pages for one in page.negotiations]
@@ -85,6 +91,8 @@ async def list_limits(
     client: Client,
     station: OfStation = "",
     all_: Annotated[bool, typer.Option("--all", help="Ended ones, too.")] = False,
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -92,7 +100,10 @@ async def list_limits(
 ) -> None:
     """List limits that other systems imposed on stations, the latest first; by default those in force."""
     request = pb.ListChargingLimitsRequest(
-        station_id=station, in_force_only=not all_, stations=station_selector(location, group, label)
+        set_time=range_of(begin, end),
+        station_id=station,
+        in_force_only=not all_,
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.smart_charging.ListChargingLimits, request, limit)
     found = [one async for page in pages for one in page.limits]

@@ -16,6 +16,7 @@ from citrine.ocpp.v2 import types_pb2 as types
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.profile_limits import capacity, list_limits, list_needs, renegotiate, show_plan
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.prefixes import key_of_transaction, listed_transaction, transaction_id_of
 from citrine_cli.profile_words import profile_from_flags, profile_table, rate_unit
@@ -160,6 +161,8 @@ async def list_profiles(
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
     profile_id: MaybeId = None,
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -169,6 +172,7 @@ async def list_profiles(
     if state and state.lower() not in _STATES:
         raise UsageError(f"--state: {state!r} is none of {', '.join(_STATES)}")
     request = pb.ListChargingProfilesRequest(
+        create_time=range_of(begin, end),
         station_id=station,
         evse_id=evse,
         transaction_id=await listed_transaction(client, transaction_id, station),

@@ -19,6 +19,7 @@ from citrine.api.v1.transactions_pb2 import SettleTransactionRequest, Transactio
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.commands.settlements import Consent, Reason, StationOption, TransactionId, key_of_settled
 from citrine_cli.errors import CliError
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.prefixes import key_of_transaction, listed_transaction
 from citrine_cli.progress import say_waiting
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
@@ -166,6 +167,8 @@ async def list_unsettled(
     client: Client,
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     over: Annotated[bool, typer.Option("--over", help="Only those that ended, or seem to be over.")] = False,
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -173,7 +176,10 @@ async def list_unsettled(
 ) -> None:
     """List the transactions that are not settled, with what they wait for, the latest first."""
     request = ListUnsettledTransactionsRequest(
-        station_id=station, over_only=over, stations=station_selector(location, group, label)
+        start_time=range_of(begin, end),
+        station_id=station,
+        over_only=over,
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.charge_records.ListUnsettledTransactions, request, limit)
     found = [one async for page in pages for one in page.transactions]

@@ -11,6 +11,7 @@ from citrine.ocpp.spellings import number_of
 from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.progress import progress_line
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
@@ -125,6 +126,8 @@ async def list_reports(
     station: Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")] = "",
     kind: Kind = "",
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -132,6 +135,7 @@ async def list_reports(
 ) -> None:
     """List reports, the latest first."""
     request = pb.ListReportRunsRequest(
+        create_time=range_of(begin, end),
         station_id=station,
         kind=choice("--kind", _KINDS, kind) if kind else pb.REPORT_KIND_UNSPECIFIED,
         state=choice("--state", _STATES, state) if state else pb.REPORT_STATE_UNSPECIFIED,

@@ -17,6 +17,7 @@ from citrine.ocpp.v2 import provisioning_pb2 as ocpp
 from citrine_cli.client import Client, Limit, client_command, collect
 from citrine_cli.commands.station_care import INTERFACES
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.filters import FromOption, ToOption, range_of
 from citrine_cli.forms import DurationOption
 from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import DEFAULT_TIMEOUT, MARGIN, Station, Timeout, WhenOnline, choice, show_waiting, target
@@ -126,6 +127,8 @@ async def list_upgrades(
     client: Client,
     station_id: Station,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"One of {', '.join(_STATES)}.")] = "",
+    begin: FromOption = "",
+    end: ToOption = "",
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -134,7 +137,10 @@ async def list_upgrades(
     """List the upgrades of a station to a higher security profile, the latest first."""
     wanted = choice("--state", _STATES, state) if state else SECURITY_PROFILE_UPGRADE_STATE_UNSPECIFIED
     request = ListSecurityProfileUpgradesRequest(
-        station_id=station_id, state=wanted, stations=station_selector(location, group, label)
+        create_time=range_of(begin, end),
+        station_id=station_id,
+        state=wanted,
+        stations=station_selector(location, group, label),
     )
     pages = collect(client.citrine.security_profile_upgrades.ListSecurityProfileUpgrades, request, limit)
     rows = [row async for page in pages for row in page.security_profile_upgrades]

@@ -308,11 +308,17 @@ class LogRepository:
         return row[0], row[1]
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str, stations: StationSelector | None = None
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[LogWithReport]:
-        """Return logs of a station (empty: all stations) with their report runs, the latest first."""
+        """Return logs of a station (empty: all stations) and a time with their report runs, the latest first."""
         key = (Run.create_time, Run.station_id, Run.request_id)
-        query = _logs(tenant_id)
+        query = _logs(tenant_id).where(*created.of(Run.create_time))
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, Run.station_id, stations))
         if station_id:

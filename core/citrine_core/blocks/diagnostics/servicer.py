@@ -172,6 +172,7 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 caller(context).tenant_id,
                 open_page(request),
                 station_id=request.station_id,
+                created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
             )
         return pb.ListLogUploadsResponse(log_uploads=map(log_to_proto, rows), next_page_token=token)

@@ -36,6 +36,7 @@ class DisplayMessage(StationRequest, Model):
             where=_SET,
         ),
         Index(None, "tenant_id", "transaction_id"),
+        Index("ix_display_messages_created", "tenant_id", "create_time", "id"),
         Index("ix_display_messages_station", "tenant_id", "station_id", "id"),
         Index("ix_display_messages_state", "tenant_id", "state", "id"),
         Index("ix_display_messages_priority", "tenant_id", "priority", "id"),

@@ -10,7 +10,7 @@ from citrine.api.v1.display_message_pb2 import DisplayMessageState
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.display_message.models import OF_TRANSACTION, DisplayMessage
 from citrine_core.blocks.transactions.queries import has_ended
-from citrine_core.db import Due, Listed, Page, earliest, one_of
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, earliest, one_of
 from citrine_core.resources.station_requests import StationRequestRepository
 from citrine_core.resources.stations.selection import stations_selected
 
@@ -62,10 +62,12 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
         transaction_id: str = "",
         priority: int | None = None,
         shown_in: int | None = None,
+        created: Span = ANY_TIME,
         stations: StationSelector | None = None,
     ) -> Listed[DisplayMessage]:
         """Return messages, the latest first."""
-        query = select(DisplayMessage).where(DisplayMessage.tenant_id == tenant_id)
+        row = DisplayMessage
+        query = select(row).where(row.tenant_id == tenant_id, *created.of(row.create_time))
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, DisplayMessage.station_id, stations))
         if station_id:
@@ -78,7 +80,8 @@ class DisplayMessageRepository(StationRequestRepository[DisplayMessage]):
             query = query.where(DisplayMessage.priority == priority)
         if shown_in is not None:
             query = query.where(DisplayMessage.shown_in == shown_in)
-        return await page.read(self._session, query, DisplayMessage.id, descending=True)
+        key = (row.create_time, row.id) if created.is_bounded else (row.id,)
+        return await page.read(self._session, query, *key, descending=True)
 
     async def claim_ended(self, now: datetime, limit: int) -> Sequence[DisplayMessage]:
         """Return set messages whose end time passed, without those that another core has locked."""

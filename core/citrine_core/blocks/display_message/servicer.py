@@ -14,7 +14,7 @@ from citrine_core.blocks.display_message.repository import DisplayMessageReposit
 from citrine_core.errors import CoreError, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, check_length, open_page, required
+from citrine_core.rpc import caller, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["DisplayMessageServicer"]
@@ -94,6 +94,7 @@ class DisplayMessageServicer(display_message_pb2_grpc.DisplayMessageServiceServi
                 open_page(request),
                 station_id=request.station_id,
                 state=request.state,
+                created=span_of(request.create_time),
                 transaction_id=request.transaction_id,
                 priority=request.priority if request.HasField("priority") else None,
                 shown_in=request.shown_in if request.HasField("shown_in") else None,

@@ -231,12 +231,20 @@ class FirmwareRepository:
         return await self._list(FirmwareUpdate, tenant_id, page, station_id, state, *conditions, of_few=active_only)
 
     async def list_publications(
-        self, tenant_id: str, page: Page, *, station_id: str, state: int, stations: StationSelector | None = None
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        state: int,
+        created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[FirmwarePublication]:
         """Return publications, the latest requested first. A filter that is empty or 0 matches all."""
         table = FirmwarePublication
         selected = () if stations is None else stations_selected(tenant_id, table.station_id, stations)
-        return await self._list(table, tenant_id, page, station_id, state, *selected)
+        conditions = (*selected, *created.of(table.create_time))
+        return await self._list(table, tenant_id, page, station_id, state, *conditions)
 
     async def _list(
         self,

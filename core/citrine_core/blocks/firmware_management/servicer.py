@@ -134,6 +134,7 @@ class FirmwareManagementServicer(firmware_management_pb2_grpc.FirmwareManagement
                 open_page(request),
                 station_id=request.station_id,
                 state=request.state,
+                created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
             )
         return pb.ListFirmwarePublicationsResponse(publications=map(publication_to_proto, rows), next_page_token=token)

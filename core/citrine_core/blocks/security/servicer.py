@@ -77,6 +77,7 @@ class SecurityServicer(security_pb2_grpc.SecurityServiceServicer):
                 open_page(request),
                 station_id=request.station_id,
                 state=request.state,
+                created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
             )
         return pb.ListCertificateOrdersResponse(certificate_orders=map(order_to_proto, rows), next_page_token=token)

@@ -18,6 +18,7 @@ class ProfileRecord(Model):
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
         Index(None, "tenant_id", "station_id", "profile_id"),
+        Index("ix_charging_profiles_created", "tenant_id", "create_time", "id"),
         Index("ix_charging_profiles_state", "tenant_id", "state", "id"),
         Index("ix_charging_profiles_transaction", "tenant_id", "transaction_id", "id"),
         # For profiles that expire or end with their transaction.
@@ -89,6 +90,7 @@ class ExternalLimit(Model):
     __table_args__ = (
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
+        Index("ix_charging_limits_set", "tenant_id", "set_time", "id"),
         PartialIndex("ix_charging_limits_in_force", "tenant_id", "id", where=text("clear_time IS NULL")),
     )
 
@@ -127,6 +129,7 @@ class Negotiation(Model):
     __table_args__ = (
         Index(None, "tenant_id", "id"),
         Index(None, "tenant_id", "station_id", "id"),
+        Index("ix_charging_negotiations_created", "tenant_id", "create_time", "id"),
         Index("ix_charging_negotiations_transaction", "tenant_id", "transaction_id", "id"),
         # For schedules that are due.
         Index(None, "state", "due_time"),

@@ -16,7 +16,7 @@ from citrine_core.blocks.provisioning import ReportedVariable
 from citrine_core.blocks.provisioning.queries import find_variables
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit, Negotiation, ProfileQuery, ProfileRecord
 from citrine_core.blocks.transactions.queries import find_open, has_ended, latest_of_start
-from citrine_core.db import Due, Listed, Page, UnitOfWork, earliest
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, UnitOfWork, earliest
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.stations.queries import lock_station
@@ -73,13 +73,6 @@ def _state_at(now: datetime) -> ColumnElement[int]:
         (and_(is_active, ProfileRecord.valid_to <= now), pb.CHARGING_PROFILE_STATE_EXPIRED),
         else_=ProfileRecord.state,
     )
-
-
-def _stored_as(query: Select[ProfileRecord, int], state: int, now: datetime, page: Page) -> Select[ProfileRecord, int]:
-    query = query.where(ProfileRecord.state == state)
-    if state in _ACTIVE:
-        query = query.where(_state_at(now) == state)
-    return page.within(query, ProfileRecord.id, descending=True)
 
 
 class ProfileRepository:
@@ -202,13 +195,15 @@ class ProfileRepository:
         transaction_id: str,
         state: int,
         profile_id: int | None,
+        created: Span = ANY_TIME,
         stations: StationSelector | None = None,
     ) -> Listed[tuple[ProfileRecord, int]]:
         """Return profiles with their states now, the latest first.
 
         Those stored in the asked state, and the few stored as active that are in it by now, have an index each.
         """
-        query = select(ProfileRecord, _state_at(now)).where(ProfileRecord.tenant_id == tenant_id)
+        row = ProfileRecord
+        query = select(row, _state_at(now)).where(row.tenant_id == tenant_id, *created.of(row.create_time))
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, ProfileRecord.station_id, stations))
         if station_id:
@@ -219,15 +214,19 @@ class ProfileRepository:
             query = query.where(ProfileRecord.transaction_id == transaction_id)
         if profile_id is not None:
             query = query.where(ProfileRecord.profile_id == profile_id)
+        key = (row.create_time, row.id) if created.is_bounded else (row.id,)
         if not state:
-            return await page.read_rows(self._session, query, ProfileRecord.id, descending=True)
-        found = list(await self._session.execute(_stored_as(query, state, now, page)))
+            return await page.read_rows(self._session, query, *key, descending=True)
+        stored = query.where(row.state == state, *([_state_at(now) == state] if state in _ACTIVE else []))
+        found = list(await self._session.execute(page.within(stored, *key, descending=True)))
         if state in _PASSED_INTO:
             query = query.where(ProfileRecord.state.in_(_ACTIVE), _state_at(now) == state)
             # SQLite would go through all profiles in this order, to sort the few of these no more.
-            found += await self._session.execute(page.within(query, ProfileRecord.id + 0, descending=True))
-            found.sort(key=lambda row: row[0].id, reverse=True)
-        return page.close(found[: page.size + 1], lambda row: (row[0].id,))
+            few = (*key[:-1], row.id + 0)
+            found += await self._session.execute(page.within(query, *few, descending=True))
+        names = [column.key for column in key]
+        found.sort(key=lambda shown: [getattr(shown[0], name) for name in names], reverse=True)
+        return page.close(found[: page.size + 1], lambda shown: tuple(getattr(shown[0], name) for name in names))
 
     @staticmethod
     def live_since() -> Due:
@@ -380,17 +379,20 @@ class NegotiationRepository:
         *,
         station_id: str,
         transaction_id: str,
+        created: Span = ANY_TIME,
         stations: StationSelector | None = None,
     ) -> Listed[Negotiation]:
         """Return negotiations, the latest first."""
-        query = select(Negotiation).where(Negotiation.tenant_id == tenant_id)
+        row = Negotiation
+        query = select(row).where(row.tenant_id == tenant_id, *created.of(row.create_time))
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, Negotiation.station_id, stations))
         if station_id:
             query = query.where(Negotiation.station_id == station_id)
         if transaction_id:
             query = query.where(Negotiation.transaction_id == transaction_id)
-        return await page.read(self._session, query, Negotiation.id, descending=True)
+        key = (row.create_time, row.id) if created.is_bounded else (row.id,)
+        return await page.read(self._session, query, *key, descending=True)
 
 
 async def forget_charging(work: UnitOfWork, tenant_id: str, station_id: str) -> None:

@@ -30,7 +30,7 @@ from citrine_core.blocks.transactions.targets import aim_at_transaction
 from citrine_core.errors import FailedPrecondition, InvalidArgument, NotFound
 from citrine_core.resources.reports import ReportKind, ReportRequests
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, open_page
+from citrine_core.rpc import caller, open_page, span_of
 from citrine_core.services import Services
 
 __all__ = ["SmartChargingServicer"]
@@ -107,6 +107,7 @@ class SmartChargingServicer(RecordRpcs):
                 evse_id=request.evse_id if request.HasField("evse_id") else None,
                 transaction_id=request.transaction_id,
                 state=request.state,
+                created=span_of(request.create_time),
                 profile_id=request.charging_profile_id if request.HasField("charging_profile_id") else None,
                 stations=checked_selector(request.stations),
             )
@@ -124,6 +125,7 @@ class SmartChargingServicer(RecordRpcs):
                 open_page(request),
                 station_id=request.station_id,
                 transaction_id=request.transaction_id,
+                created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
             )
         negotiations = [negotiation_to_proto(row) for row in rows]
@@ -166,6 +168,7 @@ class SmartChargingServicer(RecordRpcs):
                 open_page(request),
                 station_id=request.station_id,
                 in_force_only=request.in_force_only,
+                was_set=span_of(request.set_time),
                 stations=checked_selector(request.stations),
             )
         return pb.ListChargingLimitsResponse(limits=[limit_to_proto(row) for row in rows], next_page_token=token)

@@ -117,6 +117,11 @@ class TransactionCost(Model):
     __table_args__ = (
         PartialIndex("ix_transaction_costs_priced", "tenant_id", "sequence", where=text("tariff_id IS NOT NULL")),
         # Few costs are not final, however many there were.
+        PartialIndex(
+            "ix_transaction_costs_settled",
+            *("tenant_id", "settle_time", "station_id", "transaction_id"),
+            where=text("settle_time IS NOT NULL"),
+        ),
         PartialIndex("ix_transaction_costs_not_final", "tenant_id", "sequence", where=text("state <> 3")),
         PartialIndex(
             "ix_transaction_costs_due",

@@ -359,6 +359,7 @@ class TariffAndCostServicer(tariff_and_cost_pb2_grpc.TariffAndCostServiceService
                 transaction_ids=request.transaction_ids,
                 id_token=request.id_token,
                 state=request.state,
+                settled=span_of(request.settle_time),
                 stations=checked_selector(request.stations),
             )
             keys = {row.tariff for row in rows if row.tariff is not None}

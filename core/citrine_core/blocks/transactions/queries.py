@@ -14,7 +14,7 @@ from citrine.ocpp.v2.transactions_pb2 import ChargingStateEnum
 from citrine.ocpp.v2.types_pb2 import AuthorizationStatusEnum
 from citrine_core.blocks.transactions.models import Transaction
 from citrine_core.blocks.transactions.protos import anomalies_of, missing_events_of
-from citrine_core.db import Listed, Page
+from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.one_of import one_of
 from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens.queries import group_of
@@ -296,6 +296,7 @@ async def list_unsettled(
     *,
     station_id: str = "",
     over_only: bool = False,
+    started: Span = ANY_TIME,
     stations: StationSelector,
 ) -> Listed[UnsettledTransaction]:
     """Return the transactions that are not settled, those stored last first.
@@ -306,6 +307,7 @@ async def list_unsettled(
         page: The page of the list.
         station_id: Only of this station.
         over_only: Only those that ended, were closed, or are proven to be over.
+        started: Only those that began in this time.
         stations: Only of these stations.
     """
     selected = stations_selected(tenant_id, _TABLE.station_id, stations)
@@ -313,6 +315,8 @@ async def list_unsettled(
     if station_id:
         # As an expression, or SQLite would go through all transactions of the station, by an index of these.
         query = query.where(_TABLE.station_id.concat("") == station_id)
+    # The same of the time.
+    query = query.where(*started.of(func.coalesce(_TABLE.start_time, _TABLE.start_time)))
     if over_only:
         query = query.where(or_(not_(Transaction.is_open()), _TABLE.over_time.is_not(None)))
     key = (Transaction.sequence, Transaction.station_id, Transaction.transaction_id)

@@ -48,6 +48,7 @@ class AuditServicer(AuditServiceServicer):
                 caller_id=request.caller_id,
                 method=request.method,
                 object_part=request.object,
+                about=request.about,
                 times=span_of(request.time),
             )
         return pb.ListAuditRecordsResponse(records=map(_to_proto, rows), next_page_token=token)

@@ -12,7 +12,7 @@ from citrine_core.errors import InvalidArgument
 from citrine_core.resources.charge_records.repository import ChargeRecordRepository, Filter
 from citrine_core.resources.charge_records.unsettled import unsettled_to_proto
 from citrine_core.resources.stations.selection import check_selector
-from citrine_core.rpc import caller, open_page, time_or_none
+from citrine_core.rpc import caller, open_page, span_of, time_or_none
 from citrine_core.services import Services
 
 __all__ = ["ChargeRecordsServicer"]
@@ -70,6 +70,7 @@ class ChargeRecordsServicer(charge_records_pb2_grpc.ChargeRecordsServiceServicer
                 open_page(request),
                 station_id=request.station_id,
                 over_only=request.over_only,
+                started=span_of(request.start_time),
                 stations=request.stations,
             )
         return pb.ListUnsettledTransactionsResponse(transactions=map(unsettled_to_proto, rows), next_page_token=token)

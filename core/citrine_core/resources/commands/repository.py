@@ -25,13 +25,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from citrine.api.v1 import common_pb2 as common
 from citrine.api.v1.station_selector_pb2 import StationSelector
-from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, begins_with, earliest
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, begins_with, earliest, ids_made_in
 from citrine_core.db.bulk import BulkInsert, BulkUpdate
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.db.partitions import drop_partition, find_old_partition, outside_of_partitions
 from citrine_core.encryption import SecretColumn
-from citrine_core.ids import first_id_of
 from citrine_core.resources.commands.models import CommandRow
 from citrine_core.resources.connections.queries import SESSIONS
 from citrine_core.resources.stations.candidates import Candidate
@@ -151,11 +150,7 @@ class CommandRepository:
             query = query.where(_TABLE.c.action == action)
         if requested_by:
             query = query.where(_TABLE.c.requested_by == requested_by)
-        # Ids begin with the time at which they were made.
-        if created.start is not None:
-            query = query.where(_TABLE.c.command_id >= first_id_of(created.start))
-        if created.end is not None:
-            query = query.where(_TABLE.c.command_id < first_id_of(created.end))
+        query = query.where(*ids_made_in(_TABLE.c.command_id, created))
         if prefix:
             query = query.where(begins_with(_TABLE.c.command_id, prefix))
         return await page.read_rows(self._session, query, _TABLE.c.command_id, descending=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from citrine.api.v1 import operations_pb2 as pb
 from citrine_core.errors import InvalidArgument
-from citrine_core.resources.operations.actions import check_action, is_accepting, shown_action
+from citrine_core.resources.operations.actions import check_action, is_accepting, name_of, shown_action
 from citrine_core.resources.operations.protos import summarized
 from citrine_core.resources.stations.lists import LookedStations
 from citrine_core.resources.stations.selection import check_selector, selects_all
@@ -116,6 +116,7 @@ def operation_row(who: Caller, operation: pb.Operation, secret_action: str | Non
         "expire_time": definition.expire_time.ToDatetime(UTC),
         "station_count": 0,
         "final_counts": None,
+        "action": name_of(operation.action),
         "created_by": who.name[:255],
         "caller_id": who.key_id[:255],
         "create_time": now,

@@ -17,6 +17,7 @@ class Operation(Model):
     __table_args__ = (
         Index(None, "tenant_id", "create_time", "operation_id"),
         Index(None, "tenant_id", "state", "create_time", "operation_id"),
+        Index("ix_operations_action", "tenant_id", "action", "create_time", "operation_id"),
         Index("ix_operations_requested_by", "tenant_id", "created_by", "create_time", "operation_id"),
         Index("ix_operations_changed", "tenant_id", "update_time", "operation_id"),
         Index(None, "state"),
@@ -44,6 +45,8 @@ class Operation(Model):
     """How many stations it has, in whatever state."""
     final_counts: Mapped[str | None] = mapped_column(Text)
     """Number of its stations by state once it has ended, JSON: a list of operations counts none of them again."""
+    action: Mapped[str | None] = mapped_column(String(50))
+    """Name of the field of citrine.api.v1.OperationAction. None: an older core stored it after the upgrade."""
     created_by: Mapped[str] = mapped_column(String(255))
     caller_id: Mapped[str] = mapped_column(String(255))
     """Id of the credential of the one who created it, as the audit has it."""

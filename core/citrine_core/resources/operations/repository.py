@@ -149,10 +149,14 @@ class OperationRepository:
         *,
         state: int = 0,
         prefix: str = "",
+        requested_by: str = "",
+        action: str = "",
         created: Span = ANY_TIME,
         changed: Span | None = None,
     ) -> Listed[Row[Operation, bytes]]:
         """Return operations in a state (0: any), the latest created first; by id, or by change, if that is a filter.
+
+        What is empty leaves out none: who requested them, and the field of their action.
 
         Each is with its summary, and without its definition: that may be large. Operations of older cores have none.
         """
@@ -163,10 +167,10 @@ class OperationRepository:
         )
         if state:
             query = query.where(Operation.state == state)
-        if created.start is not None:
-            query = query.where(Operation.create_time >= created.start)
-        if created.end is not None:
-            query = query.where(Operation.create_time < created.end)
+        for column, value in ((Operation.created_by, requested_by), (Operation.action, action)):
+            if value:
+                query = query.where(column == value)
+        query = query.where(*created.of(Operation.create_time))
         if prefix:
             query = query.where(begins_with(Operation.operation_id, prefix))
         if changed is not None:

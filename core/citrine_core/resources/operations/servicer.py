@@ -92,6 +92,8 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
                 open_page(request),
                 state=request.state,
                 prefix=request.operation_id_prefix,
+                requested_by=request.requested_by,
+                action=request.action,
                 created=span_of(request.create_time),
                 changed=changed_span(request),
             )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import undefer
 
 from citrine.api.v1 import reports_pb2 as pb
 from citrine.api.v1.station_selector_pb2 import StationSelector
-from citrine_core.db import Due, Listed, Page
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.db.one_of import one_of
 from citrine_core.errors import NotFound
@@ -139,6 +139,7 @@ class ReportRepository:
         station_id: str | None,
         kind: int | None,
         state: int | None,
+        created: Span = ANY_TIME,
         stations: StationSelector | None = None,
     ) -> Listed[ReportRun]:
         """Return reports, the latest first.
@@ -149,10 +150,11 @@ class ReportRepository:
             station_id: Only of this one. None: of all.
             kind: Only of this kind. None: of all.
             state: Only in this state. None: in any.
+            created: Only those that were created in this time.
             stations: Only of these. None: of all.
         """
         key = (ReportRun.create_time, ReportRun.station_id, ReportRun.request_id, ReportRun.kind)
-        query = select(ReportRun).where(ReportRun.tenant_id == tenant_id)
+        query = select(ReportRun).where(ReportRun.tenant_id == tenant_id, *created.of(ReportRun.create_time))
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, ReportRun.station_id, stations))
         for column, wanted in (

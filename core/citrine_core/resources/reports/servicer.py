@@ -15,7 +15,7 @@ from citrine_core.resources.reports.models import ReportRun
 from citrine_core.resources.reports.protos import part_to_proto, run_to_proto
 from citrine_core.resources.reports.repository import ReportRepository
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, open_page
+from citrine_core.rpc import caller, open_page, span_of
 from citrine_core.services import Services
 
 __all__ = ["ReportsServicer"]
@@ -64,6 +64,7 @@ class ReportsServicer(ReportsServiceServicer):
                 station_id=request.station_id or None,
                 kind=request.kind or None,
                 state=request.state or None,
+                created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
             )
             runs = await _shown(work, rows)

@@ -58,7 +58,7 @@ def checked_selector(selector: StationSelector) -> StationSelector | None:
 
 
 def stations_selected(
-    tenant_id: str, station_id: Any, selector: StationSelector, after: str | None = None
+    tenant_id: str, station_id: Any, selector: StationSelector, after: str | None = None, *, one_by_one: bool = False
 ) -> list[ColumnElement[bool]]:
     """Return the conditions that a column of ids of a tenant's stations meets a selector; none if it selects all.
 
@@ -70,12 +70,16 @@ def stations_selected(
         selector: What `check_selector` let pass.
         after: The id behind which a page of a list begins that is ordered by station. Neither database concludes from
             the condition of the list that what is selected may begin there, too. None: there is none.
+        one_by_one: Whether each row looks its station up, so that the many that are selected are not gathered first.
     """
 
     def within(table: Table, *where: ColumnElement[bool]) -> ColumnElement[bool]:
         behind = [] if after is None else [table.c.station_id > after]
         # The query around it may be of the same table.
-        selected = select(table.c.station_id).where(table.c.tenant_id == tenant_id, *where, *behind).correlate(None)
+        selected = select(table.c.station_id).where(table.c.tenant_id == tenant_id, *where, *behind)
+        if one_by_one:
+            return selected.where(table.c.station_id == station_id).correlate_except(table).exists()
+        selected = selected.correlate(None)
         return station_id.in_(selected)  # type: ignore[no-any-return]
 
     conditions: list[ColumnElement[bool]] = []

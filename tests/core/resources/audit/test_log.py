@@ -176,6 +176,8 @@ async def test_records_are_found_by_caller_method_object_and_time(core: RunningC
     )
 
     assert [one.object for one in await records(core, object="CS-2")] == ["station_id=CS-2"]
+    assert [one.object for one in await records(core, about="station_id=CS-2")] == ["station_id=CS-2"]
+    assert await records(core, about="station_id=CS") == []
     assert [one.object for one in await records(core, method="TenantsService/UpdateTenant")] == ["tenant_id=acme"]
     operator = (await records(core))[0].caller_id
     assert len(await records(core, caller_id=operator)) == 3

@@ -555,6 +555,24 @@ async def test_stations_are_selected_by_what_they_are(idle: Yard) -> None:
     assert [one.operation_id for one in listed.operations] == ["third"]
 
 
+async def test_operations_are_found_by_who_requested_them_and_by_their_action(idle: Yard) -> None:
+    level = ocpp.SetVariablesRequest(
+        set_variable_data=[
+            ocpp.SetVariableData(component=Component(name="C"), variable=Variable(name="V"), attribute_value="1")
+        ]
+    )
+    await idle.create(pb.OperationAction(set_variables=SetVariablesRequest(request=level)), operation_id="settings")
+    created = await idle.create(operation_id="other")
+
+    async def found(**fields: Any) -> list[str]:
+        listed = await idle.api.ListOperations(pb.ListOperationsRequest(**fields))
+        return [one.operation_id for one in listed.operations]
+
+    assert await found(action="set_variables") == ["settings"]
+    assert await found(requested_by=created.requested_by) == ["other", "settings"]
+    assert await found(requested_by="nobody") == []
+
+
 async def test_a_list_shows_no_content_of_large_actions(idle: Yard) -> None:
     data = ocpp.SetVariableData(
         component=Component(name="ReservationCtrlr"), variable=Variable(name="Enabled"), attribute_value="x" * 1000

@@ -14,7 +14,7 @@ from citrine.ocpp.v2.provisioning_pb2 import ChargingStation
 from citrine_core.blocks.firmware_management.campaigns.models import FirmwareCampaign, FirmwareCampaignStation
 from citrine_core.blocks.firmware_management.models import FirmwareUpdate
 from citrine_core.blocks.firmware_management.updates import ACTIVE
-from citrine_core.db import Due, Listed, Page, begins_with, one_of
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, begins_with, one_of
 from citrine_core.db.bulk import BulkInsert
 from citrine_core.encryption import SecretColumn
 from citrine_core.errors import NotFound
@@ -141,10 +141,13 @@ class CampaignRepository:
         """Return the query of when any campaign was created that goes on or is to begin."""
         return select(FirmwareCampaign.create_time).where(FirmwareCampaign.state.in_(_AT_WORK)).limit(1)
 
-    async def list(self, tenant_id: str, page: Page, *, state: int, prefix: str = "") -> Listed[FirmwareCampaign]:
+    async def list(
+        self, tenant_id: str, page: Page, *, state: int, prefix: str = "", created: Span = ANY_TIME
+    ) -> Listed[FirmwareCampaign]:
         """Return campaigns in a state (0: any), the latest created first; with a prefix of their ids, by id."""
         key = (FirmwareCampaign.create_time, FirmwareCampaign.campaign_id)
         query = select(FirmwareCampaign).where(FirmwareCampaign.tenant_id == tenant_id)
+        query = query.where(*created.of(FirmwareCampaign.create_time))
         if state:
             query = query.where(FirmwareCampaign.state == state)
         if prefix:

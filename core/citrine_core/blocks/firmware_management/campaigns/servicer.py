@@ -17,7 +17,7 @@ from citrine_core.blocks.firmware_management.verification import FirmwareVerifie
 from citrine_core.db import UnitOfWork
 from citrine_core.errors import AlreadyExists, FailedPrecondition
 from citrine_core.ids import new_id
-from citrine_core.rpc import caller, check_length, open_page, required
+from citrine_core.rpc import caller, check_length, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["FirmwareCampaignsServicer"]
@@ -86,7 +86,11 @@ class FirmwareCampaignsServicer(firmware_campaigns_pb2_grpc.FirmwareCampaignsSer
         async with self._unit_of_work(read_only=True) as work:
             repository = CampaignRepository(work.session)
             rows, token = await repository.list(
-                tenant_id, open_page(request), state=request.state, prefix=request.campaign_id_prefix
+                tenant_id,
+                open_page(request),
+                state=request.state,
+                prefix=request.campaign_id_prefix,
+                created=span_of(request.create_time),
             )
             campaigns = await _shown(repository, tenant_id, rows)
         return pb.ListFirmwareCampaignsResponse(campaigns=campaigns, next_page_token=token)

@@ -12,7 +12,7 @@ from citrine.api.v1 import security_pb2 as pb
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.security_pb2 import CertificateSigningUseEnum
 from citrine_core.blocks.security.orders.models import CertificateOrder, IssuedCertificate
-from citrine_core.db import Due, Listed, Page, one_of
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, ids_made_in, one_of
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import may_be_sent_to
@@ -57,7 +57,14 @@ class CertificateOrderRepository:
         return await self._session.get(CertificateOrder, order_id, with_for_update=True, populate_existing=True)
 
     async def list(
-        self, tenant_id: str, page: Page, *, station_id: str, state: int, stations: StationSelector | None = None
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        station_id: str,
+        state: int,
+        created: Span = ANY_TIME,
+        stations: StationSelector | None = None,
     ) -> Listed[CertificateOrder]:
         """Return orders, the latest first. A filter that is empty or 0 matches all."""
         query = select(CertificateOrder).where(CertificateOrder.tenant_id == tenant_id)
@@ -67,7 +74,7 @@ class CertificateOrderRepository:
             query = query.where(CertificateOrder.station_id == station_id)
         if state:
             query = query.where(CertificateOrder.state == state)
-        # Ids grow with time.
+        query = query.where(*ids_made_in(CertificateOrder.order_id, created))
         return await page.read(self._session, query, CertificateOrder.order_id, descending=True)
 
     async def of_station(self, tenant_id: str, station_id: str) -> Sequence[CertificateOrder]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.security.profile_upgrades.models import SecurityProfileUpgradeRow
-from citrine_core.db import Due, Listed, Page
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span, ids_made_in
 from citrine_core.errors import NotFound
 from citrine_core.resources.stations.selection import stations_selected
 
@@ -55,6 +55,7 @@ class ProfileUpgradeRepository:
         *,
         station_id: str,
         state: int,
+        created: Span = ANY_TIME,
         stations: StationSelector | None = None,
     ) -> Listed[SecurityProfileUpgradeRow]:
         """Return upgrades, the latest first. A filter that is empty or 0 matches all."""
@@ -65,6 +66,7 @@ class ProfileUpgradeRepository:
             query = query.where(SecurityProfileUpgradeRow.station_id == station_id)
         if state:
             query = query.where(SecurityProfileUpgradeRow.state == state)
+        query = query.where(*ids_made_in(SecurityProfileUpgradeRow.upgrade_id, created))
         return await page.read(self._session, query, SecurityProfileUpgradeRow.upgrade_id, descending=True)
 
     @staticmethod

@@ -10,7 +10,7 @@ from citrine_core.blocks.security.profile_upgrades.protos import upgrade_to_prot
 from citrine_core.blocks.security.profile_upgrades.repository import ProfileUpgradeRepository
 from citrine_core.blocks.security.profile_upgrades.requests import UpgradeRequests
 from citrine_core.resources.stations.selection import checked_selector
-from citrine_core.rpc import caller, open_page, required
+from citrine_core.rpc import caller, open_page, required, span_of
 from citrine_core.services import Services
 
 __all__ = ["SecurityProfileUpgradesServicer"]
@@ -58,6 +58,7 @@ class SecurityProfileUpgradesServicer(
                 open_page(request),
                 station_id=request.station_id,
                 state=request.state,
+                created=span_of(request.create_time),
                 stations=checked_selector(request.stations),
             )
         return pb.ListSecurityProfileUpgradesResponse(

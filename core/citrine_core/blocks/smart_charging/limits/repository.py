@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.blocks.smart_charging.models import Capacity, ExternalLimit
-from citrine_core.db import Listed, Page
+from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = ["LimitRepository"]
@@ -36,17 +36,20 @@ class LimitRepository:
         *,
         station_id: str,
         in_force_only: bool,
+        was_set: Span = ANY_TIME,
         stations: StationSelector | None = None,
     ) -> Listed[ExternalLimit]:
         """Return external limits, the latest first."""
-        query = select(ExternalLimit).where(ExternalLimit.tenant_id == tenant_id)
+        row = ExternalLimit
+        query = select(row).where(row.tenant_id == tenant_id, *was_set.of(row.set_time))
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, ExternalLimit.station_id, stations))
         if station_id:
             query = query.where(ExternalLimit.station_id == station_id)
         if in_force_only:
             query = query.where(ExternalLimit.clear_time.is_(None))
-        return await page.read(self._session, query, ExternalLimit.id, descending=True)
+        key = (row.set_time, row.id) if was_set.is_bounded else (row.id,)
+        return await page.read(self._session, query, *key, descending=True)
 
     async def put_capacity(self, row: Capacity) -> None:
         """Store a capacity; it replaces the stored one of its EVSE."""

@@ -21,7 +21,7 @@ from citrine_core.blocks.tariff_and_cost.models import CostSettings, TariffAssig
 from citrine_core.blocks.tariff_and_cost.repository import VersionKey
 from citrine_core.blocks.transactions.lists.queries import keys_of
 from citrine_core.blocks.transactions.queries import store_total_cost
-from citrine_core.db import Due, Listed, Page
+from citrine_core.db import ANY_TIME, Due, Listed, Page, Span
 from citrine_core.db.bulk import BulkInsert, BulkUpdate, BulkUpsert
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of, one_of_packed, pack
@@ -97,6 +97,7 @@ _BY_TARIFF = and_(
 """Costs by the tariff that applies. What has no tariff is not known to cost anything."""
 
 _place = attrgetter("sequence", "station_id", "transaction_id")
+_place_in_time = attrgetter("settle_time", "station_id", "transaction_id")
 _seldom = attrgetter(*(name for name in _CHANGING if name not in _PROGRESS))
 _written = {names: attrgetter(*names, *_KEY) for names in (_PROGRESS, _RUNNING, _CHANGING)}
 
@@ -237,11 +238,16 @@ class CostRepository:
         transaction_ids: Collection[str] = (),
         id_token: str = "",
         state: int = 0,
+        settled: Span = ANY_TIME,
         stations: StationSelector | None = None,
     ) -> Listed[CostRow]:
-        """Return costs, of the latest transactions first. What is empty or None leaves out none."""
+        """Return costs, of the latest transactions first. What is empty or None leaves out none.
+
+        Those that became final in some time come by that time, the latest first.
+        """
         columns = _COSTS.c
         query = select(*(columns[name] for name in CostRow._fields)).where(columns.tenant_id == tenant_id)
+        query = query.where(*settled.of(columns.settle_time))
         for name, value in (("station_id", station_id), ("transaction_id", transaction_id), ("state", state)):
             if value:
                 query = query.where(columns[name] == value)
@@ -249,9 +255,11 @@ class CostRepository:
             query = query.where(*stations_selected(tenant_id, columns.station_id, stations))
         if state and state != cost_pb.COST_STATE_FINAL:
             query = query.where(_NOT_FINAL)
-        key = (columns.sequence, columns.station_id, columns.transaction_id)
+        time = columns.settle_time
+        place = _place_in_time if settled.is_bounded else _place
+        key = (time if settled.is_bounded else columns.sequence, columns.station_id, columns.transaction_id)
         # SQLite would scan all costs by an index in this order, to sort few of them no more.
-        key_of_few = (columns.sequence + 0, *key[1:])
+        key_of_few = (func.coalesce(time, time) if settled.is_bounded else columns.sequence + 0, *key[1:])
         is_of_few = bool(transaction_ids or id_token)
         if is_of_few:
             own = keys_of(tenant_id, transaction_ids, id_token)
@@ -260,8 +268,8 @@ class CostRepository:
         by_tariff = page.within(query.where(_BY_TARIFF), *(key_of_few if is_of_few else key), descending=True)
         afterwards = page.within(query.where(_priced_afterwards(tenant_id)), *key_of_few, descending=True)
         found = [CostRow(*row) for query in (by_tariff, afterwards) for row in await self._session.execute(query)]
-        found.sort(key=_place, reverse=True)
-        return page.close(found[: page.size + 1], _place)
+        found.sort(key=place, reverse=True)
+        return page.close(found[: page.size + 1], place)
 
     @staticmethod
     @cache

@@ -12,6 +12,7 @@ from citrine_core.blocks.transactions.checks.models import TransactionCheck
 from citrine_core.blocks.transactions.models import Transaction, TransactionEvent
 from citrine_core.blocks.transactions.stored_events import within_months
 from citrine_core.db import ANY_TIME, Listed, Page, Span, begins_with, one_of
+from citrine_core.resources.stations.lists import LookedStations, station_ids_looked_for
 from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import lookups_of
 from citrine_core.resources.tokens.queries import lookups_of_group
@@ -21,6 +22,9 @@ __all__ = ["Looked", "TransactionLists"]
 _TRANSACTIONS = Transaction.metadata.tables["transactions"]
 _CHECKS = TransactionCheck.metadata.tables["transaction_checks"]
 _EVENTS = TransactionEvent.metadata.tables["transaction_events"]
+
+MOST_CHOSEN = 1000
+"""Stations of which each is asked for its latest transactions."""
 
 _HAS_REFERENCE = text("transactions.reference IS NOT NULL")
 """The condition of an index."""
@@ -100,6 +104,8 @@ class TransactionLists:
         if looked.reference:
             order = (columns.sequence, columns.station_id, columns.transaction_id)
             return await page.read_rows(self._session, query, *order, descending=True)
+        if looked.stations is not None and looked == Looked(stations=looked.stations):
+            return await self._list_of_selection(tenant_id, page, looked.stations)
         if looked.id_token or looked.group_id or looked.transaction_ids or looked.stations is not None:
             # SQLite would scan all transactions by an index in this order, to sort the few that are meant no more.
             order = columns.sequence + 0, columns.station_id, columns.transaction_id
@@ -107,6 +113,30 @@ class TransactionLists:
             return page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
         key = (columns.sequence, columns.station_id, columns.transaction_id)
         return await page.read_rows(self._session, query, *key, descending=True)
+
+    async def _list_of_selection(self, tenant_id: str, page: Page, stations: StationSelector) -> Listed[Row[Any]]:
+        """Return transactions of selected stations: by location, group or label they are few, or many of all.
+
+        Of few, the index of each station says from which sequence on it has a page, and none of the page is older
+        than the latest of these. Many have a part of the latest transactions of all, which are read until there is a
+        page of theirs.
+        """
+        columns = _TRANSACTIONS.c
+        order = columns.sequence + 0, columns.station_id, columns.transaction_id
+        query = _WITH_CHECKS.where(columns.tenant_id == tenant_id)
+        chosen = station_ids_looked_for(tenant_id, LookedStations(stations=stations))
+        few = select(func.count()).select_from(chosen.limit(MOST_CHOSEN + 1).subquery())
+        if (await self._session.scalar(few) or 0) > MOST_CHOSEN:
+            query = query.where(*stations_selected(tenant_id, columns.station_id, stations, one_by_one=True))
+            order = columns.sequence, columns.station_id, columns.transaction_id
+        else:
+            after = page.key(*order)
+            query = query.where(*stations_selected(tenant_id, columns.station_id, stations))
+            first = await self._session.scalar(_first_of_page(tenant_id, chosen, page.size, after and after[0]))
+            # Without it, a station has less than a page.
+            query = query.where(columns.sequence >= (first or 0))
+        rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
+        return page.close(rows, lambda row: (row.sequence, row.station_id, row.transaction_id))
 
     async def list_events(
         self, tenant_id: str, page: Page, station_id: str, transaction_id: str, *, newest_first: bool = False
@@ -121,6 +151,21 @@ class TransactionLists:
         )
         key = (columns.seq_no, columns.event_time, columns.digest)
         return await page.read_rows(self._session, query, *key, descending=newest_first)
+
+
+def _first_of_page(tenant_id: str, chosen: Select[str], size: int, before: int | None) -> Select[Any]:
+    """Return the query of the sequence from which on one of the chosen stations alone has a page and one more."""
+    of_station, own = chosen.subquery("chosen"), _TRANSACTIONS.alias("own")
+    behind = [] if before is None else [own.c.sequence < before]
+    first = (
+        select(own.c.sequence)
+        .where(own.c.tenant_id == tenant_id, own.c.station_id == of_station.c.station_id, *behind)
+        .order_by(own.c.sequence.desc())
+        .offset(size)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(func.max(first)).select_from(of_station)
 
 
 def _start_of(looked: Looked) -> ColumnElement[Any]:

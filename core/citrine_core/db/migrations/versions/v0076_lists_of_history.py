@@ -1,8 +1,9 @@
-"""Indexes of lists that went through the history of a tenant."""
+"""Indexes of lists that went through the history of a tenant, and the actions of operations."""
 
+import sqlalchemy as sa
 from alembic import op
-from sqlalchemy import text
 
+from citrine.api.v1.operations_pb2 import Operation
 from citrine_core.db.migrations.indexes import create_index, drop_superseded
 
 __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
@@ -10,15 +11,31 @@ __all__ = ["down_revision", "downgrade", "revision", "upgrade"]
 revision = "0076"
 down_revision = "0075"
 
+_AT_ONCE = 100
+
+_OPERATIONS = sa.table(
+    "operations",
+    *(sa.column(name, sa.String()) for name in ("tenant_id", "operation_id", "action")),
+    *(sa.column(name, sa.LargeBinary()) for name in ("summary", "definition")),
+)
+
+_KEY = (_OPERATIONS.c.tenant_id, _OPERATIONS.c.operation_id)
+
 _SUPERSEDED = "ix_security_profile_upgrades_tenant_id_station_id"
 
 INDEXES = {
     "audit_records": {"object": "object, record_id"},
     "certificate_orders": {"station": "station_id, order_id", "state": "state, order_id"},
-    "charging_negotiations": {"transaction": "transaction_id, id"},
-    "charging_profiles": {"state": "state, id", "transaction": "transaction_id, id"},
+    "charging_limits": {"set": "set_time, id"},
+    "charging_negotiations": {"created": "create_time, id", "transaction": "transaction_id, id"},
+    "charging_profiles": {
+        "created": "create_time, id",
+        "state": "state, id",
+        "transaction": "transaction_id, id",
+    },
     "cost_corrections": {"transaction_id": "transaction_id, id"},
     "display_messages": {
+        "created": "create_time, id",
         "station": "station_id, id",
         "state": "state, id",
         "priority": "priority, id",
@@ -34,7 +51,10 @@ INDEXES = {
     },
     "issued_certificates": {"station": "station_id, valid_from, fingerprint"},
     "local_lists": {"state": "state, station_id"},
-    "operations": {"requested_by": "created_by, create_time, operation_id"},
+    "operations": {
+        "action": "action, create_time, operation_id",
+        "requested_by": "created_by, create_time, operation_id",
+    },
     "poisoned_messages": {"kind": "kind, id", "created": "create_time, id"},
     "provisionings": {"state": "state, station_id", "configuration": "configuration_id, station_id"},
     "refusals": {
@@ -60,12 +80,15 @@ INDEXES = {
 PARTIAL = {
     "authorization_records": {"status": ("status, decide_time, id", "status <> 1")},
     "charging_limits": {"in_force": ("id", "clear_time IS NULL")},
+    "transaction_costs": {"settled": ("settle_time, station_id, transaction_id", "settle_time IS NOT NULL")},
 }
 """The same of the rows that meet a condition."""
 
 
 def upgrade() -> None:
     """Add them."""
+    op.add_column("operations", sa.Column("action", sa.String(length=50), nullable=True))
+    _fill_actions(op.get_bind())
     drop_superseded(_SUPERSEDED, "security_profile_upgrades")
     for table, indexes in INDEXES.items():
         for name, columns in indexes.items():
@@ -75,8 +98,21 @@ def upgrade() -> None:
             _create(table, name, columns, where)
 
 
+def _fill_actions(connection: sa.Connection) -> None:
+    """Write the action of each operation into its column: there are thousands at most, and summaries are small."""
+    last: tuple[str, str] | None = ("", "")
+    while last is not None:
+        query = sa.select(*_KEY, sa.func.coalesce(_OPERATIONS.c.summary, _OPERATIONS.c.definition).label("content"))
+        rows = connection.execute(query.where(sa.tuple_(*_KEY) > last).order_by(*_KEY).limit(_AT_ONCE)).all()
+        for row in rows:
+            action = Operation.FromString(bytes(row.content)).action.WhichOneof("action")
+            of_it = (_KEY[0] == row.tenant_id, _KEY[1] == row.operation_id)
+            connection.execute(sa.update(_OPERATIONS).where(*of_it).values(action=action))
+        last = (rows[-1].tenant_id, rows[-1].operation_id) if rows else None
+
+
 def _create(table: str, name: str, columns: str, where: str = "") -> None:
-    parts = [text(part) if "(" in part else part for part in ("tenant_id", *columns.split(", "))]
+    parts = [sa.text(part) if "(" in part else part for part in ("tenant_id", *columns.split(", "))]
     create_index(f"ix_{table}_{name}", table, parts, where)
 
 
@@ -89,3 +125,4 @@ def downgrade() -> None:
     for table, indexes in INDEXES.items():
         for name in indexes:
             op.drop_index(f"ix_{table}_{name}", table)
+    op.drop_column("operations", "action")
