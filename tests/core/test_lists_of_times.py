@@ -25,7 +25,7 @@ from tests.support.core import RunningCore
 
 MORNING = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
 
-TABLES = {
+TABLES: dict[str, tuple[str | None, dict[str, Any]]] = {
     "report_runs": ("create_time", {"request_id": 1, "kind": 6, "state": 3}),
     "log_uploads": (None, {"request_id": 1}),
     "firmware_publications": ("create_time", {"request_id": 1, "state": 8}),

@@ -132,7 +132,9 @@ class TransactionLists:
         else:
             after = page.key(*order)
             query = query.where(*stations_selected(tenant_id, columns.station_id, stations))
-            first = await self._session.scalar(_first_of_page(tenant_id, chosen, page.size, after and after[0]))
+            first = await self._session.scalar(
+                _first_of_page(tenant_id, chosen, page.size, None if after is None else after[0])
+            )
             # Without it, a station has less than a page.
             query = query.where(columns.sequence >= (first or 0))
         rows = (await self._session.execute(page.within(query, *order, descending=True))).all()
