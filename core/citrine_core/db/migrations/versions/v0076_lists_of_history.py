@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from google.protobuf.message import DecodeError
 
 from citrine.api.v1.operations_pb2 import Operation
 from citrine_core.db.migrations.indexes import create_index, drop_superseded
@@ -105,10 +106,17 @@ def _fill_actions(connection: sa.Connection) -> None:
         query = sa.select(*_KEY, sa.func.coalesce(_OPERATIONS.c.summary, _OPERATIONS.c.definition).label("content"))
         rows = connection.execute(query.where(sa.tuple_(*_KEY) > last).order_by(*_KEY).limit(_AT_ONCE)).all()
         for row in rows:
-            action = Operation.FromString(bytes(row.content)).action.WhichOneof("action")
             of_it = (_KEY[0] == row.tenant_id, _KEY[1] == row.operation_id)
-            connection.execute(sa.update(_OPERATIONS).where(*of_it).values(action=action))
+            connection.execute(sa.update(_OPERATIONS).where(*of_it).values(action=_action_in(bytes(row.content))))
         last = (rows[-1].tenant_id, rows[-1].operation_id) if rows else None
+
+
+def _action_in(content: bytes) -> str | None:
+    try:
+        return Operation.FromString(content).action.WhichOneof("action")
+    except DecodeError:
+        # No upgrade fails because of what can't be read: the operation is found by what else is said of it.
+        return None
 
 
 def _create(table: str, name: str, columns: str, where: str = "") -> None:
