@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, func, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1 import smart_charging_pb2 as pb
@@ -222,8 +222,7 @@ class ProfileRepository:
         if state in _PASSED_INTO:
             query = query.where(ProfileRecord.state.in_(_ACTIVE), _state_at(now) == state)
             # SQLite would go through all profiles in this order, to sort the few of these no more.
-            few = (*key[:-1], row.id + 0)
-            found += await self._session.execute(page.within(query, *few, descending=True))
+            found += await self._session.execute(page.within(query, *key[:-1], row.id + 0, descending=True))
         names = [column.key for column in key]
         found.sort(key=lambda shown: [getattr(shown[0], name) for name in names], reverse=True)
         return page.close(found[: page.size + 1], lambda shown: tuple(getattr(shown[0], name) for name in names))
