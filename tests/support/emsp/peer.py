@@ -10,7 +10,7 @@ import uuid
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -96,6 +96,8 @@ class Emsp:
     """Credentials that the adapter gave. Empty: it is not registered."""
     validate: Callable[..., list[str]] = received_faults
     """Returns what is wrong with an object that it received."""
+    ahead: timedelta = timedelta(0)
+    """Of other clocks."""
     answers: asyncio.Event = field(default_factory=_set_event)
     """Cleared: it does not answer."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -260,11 +262,12 @@ class Emsp:
 
     def _list(self, request: Request, version: str, module: str) -> Response:
         offset, limit = (int(request.query_params.get(name, most)) for name, most in (("offset", 0), ("limit", 2)))
-        found = self.lists[module]
+        since = request.query_params.get("date_from", "")
+        found = [one for one in self.lists[module] if one.get("last_updated", "") >= since]
         limit = min(limit, 2)
         headers = {"X-Total-Count": str(len(found)), "X-Limit": "2"}
         if offset + limit < len(found):
-            following = f"{self.url}{request.url.path}?offset={offset + limit}&limit={limit}"
+            following = f"{self.url}{request.url.path}?offset={offset + limit}&limit={limit}&date_from={since}"
             headers["Link"] = f'<{following}>; rel="next"'
         return self._envelope(found[offset : offset + limit], headers=headers)
 
@@ -286,7 +289,7 @@ class Emsp:
             "data": data,
             "status_code": status,
             "status_message": message,
-            "timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "timestamp": (datetime.now(UTC) + self.ahead).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         return Response(json.dumps(content), http_status, dict(headers or {}), "application/json")
 

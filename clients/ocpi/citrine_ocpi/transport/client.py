@@ -47,6 +47,8 @@ class Answer:
     """Plain JSON; numbers with a fraction are Decimal."""
     status: int = Status.SUCCESS
     message: str = ""
+    timestamp: str = ""
+    """When it answered, by its clock, as it wrote that."""
     headers: Mapping[str, str] = field(default_factory=httpx2.Headers)
 
 
@@ -325,7 +327,7 @@ def _answer(response: httpx2.Response, content: bytes) -> Answer:
         raise PartnerFailed(said, retry_after=_retry_after(response), status=envelope.status)
     if not 200 <= code < 300 or not Status.is_success(envelope.status):
         raise PartnerRefused(said, code, envelope.status)
-    return Answer(code, envelope.data, envelope.status, envelope.message, response.headers)
+    return Answer(code, envelope.data, envelope.status, envelope.message, envelope.timestamp, response.headers)
 
 
 def _retry_after(response: httpx2.Response) -> float:

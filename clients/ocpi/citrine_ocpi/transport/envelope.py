@@ -38,6 +38,8 @@ class Envelope:
     """Plain JSON; numbers with a fraction are Decimal."""
     status: int
     message: str
+    timestamp: str = ""
+    """When the partner answered, by its clock, as it wrote that. Empty: it did not say."""
 
     @classmethod
     def parse(cls, body: bytes) -> "Envelope":
@@ -56,7 +58,8 @@ class Envelope:
         if not isinstance(status, int) or isinstance(status, bool):
             raise InvalidEnvelope("the answer has no status_code")
         message = found.get("status_message")
-        return cls(found.get("data"), status, message if isinstance(message, str) else "")
+        texts = (one if isinstance(one, str) else "" for one in (message, found.get("timestamp")))
+        return cls(found.get("data"), status, *texts)
 
 
 def parse_json(body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Reads the lists of tokens of partners: whole once they registered, then what changed."""
+"""Reads the lists of tokens of partners: whole once they registered, or are another party, then what changed."""
 
 import asyncio
 import logging
@@ -19,6 +19,7 @@ from citrine_ocpi.partners import Partners
 from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerRefused
 from citrine_ocpi.transport.envelope import time_text
 from citrine_ocpi.transport.errors import OcpiError
+from citrine_ocpi.transport.paging import parse_time
 from citrine_ocpi.transport.status import InterfaceRole
 
 __all__ = ["TokenPull"]
@@ -30,7 +31,7 @@ LEASE = timedelta(minutes=10)
 """How long a process may read a list until another one may."""
 
 OVERLAP = timedelta(minutes=5)
-"""How much before the last reading what changed is asked for: clocks of partners differ."""
+"""How much before the last reading, by the partner's clock, what changed is asked for: it may be stored late."""
 
 AFTER_FAILURE = timedelta(minutes=5)
 
@@ -92,13 +93,14 @@ class TokenPull:
         began = self._clock()
         async with self._database.writing() as session:
             repository = TokenRepository(session)
-            row = await repository.claim_pull(partner.partner_id, partner.register_time, began, began + LEASE)
+            parties = ",".join(sorted(map(str, partner.owned_parties())))
+            row = await repository.claim_pull(partner.partner_id, partner.register_time, parties, began, began + LEASE)
             since = None if row is None else row.until_time
         if row is None:
             return
-        problem, due = "", began + self._interval
+        problem, due, until = "", began + self._interval, began
         try:
-            count = await self._read(partner, endpoint.url, None if since is None else since - OVERLAP)
+            count, until = await self._read(partner, endpoint.url, None if since is None else since - OVERLAP, began)
             _logger.info("read tokens of a partner", extra={"partner": partner.partner_id, "count": count})
         except (PartnerFailed, PartnerRefused, OcpiError) as error:
             problem = str(error)
@@ -112,17 +114,22 @@ class TokenPull:
             extra = {"partner": partner.partner_id, "problem": problem}
             _logger.warning("the tokens of a partner could not be read", extra=extra)
         async with self._database.writing() as session:
-            until = None if problem else began
-            await TokenRepository(session).end_pull(partner.partner_id, until, due, problem)
+            reached = None if problem else until
+            await TokenRepository(session).end_pull(partner.partner_id, parties, reached, due, problem)
 
-    async def _read(self, partner: Partner, url: str, since: datetime | None) -> int:
+    async def _read(self, partner: Partner, url: str, since: datetime | None, began: datetime) -> tuple[int, datetime]:
+        """Store the tokens of a list, and return how many there were, and up to when the list was read.
+
+        That is by the clock of the partner, whose tokens have its times; a clock that is ahead counts for nothing.
+        """
         assert partner.version is not None
         model = token_models(partner.version)[0]
         query = None if since is None else {"date_from": time_text(since)}
         own = await self._partners.own()
         routing = partner.routing(own[0].party) if own else None
-        count = 0
+        count, until = 0, None
         async for page in self._client.pages(partner, url, module="tokens", query=query, routing=routing):
+            until = until or min(_time(page.timestamp) or began, began)
             tokens: dict[tuple[str, str], AnyToken] = {}
             for value in page.data if isinstance(page.data, list) else ():
                 try:
@@ -137,7 +144,14 @@ class TokenPull:
                 extra = {"partner": partner.partner_id, "uid_end": uid[-4:], "problem": reason}
                 _logger.warning("a token of a partner is left out", extra=extra)
             count += len(tokens) - len(stored.refused)
-        return count
+        return count, until or began
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return parse_time(text)
+    except ValueError:
+        return None
 
 
 def _said(error: Exception) -> str:

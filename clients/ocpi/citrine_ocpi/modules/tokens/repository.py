@@ -115,29 +115,43 @@ class TokenRepository:
             await self._session.execute(update(TokenRow).where(*older).values(last_updated=time, body=body))
 
     async def claim_pull(
-        self, partner_id: str, register_time: datetime, now: datetime, until: datetime
+        self, partner_id: str, register_time: datetime, parties: str, now: datetime, until: datetime
     ) -> TokenPullRow | None:
-        """Return how far the list of a partner was read, if it is due, and let nobody else read it until a time."""
-        row = {"partner_id": partner_id, "register_time": register_time, "due_time": now, "problem": ""}
+        """Return how far the list of a partner was read, if it is due, and let nobody else read it until a time.
+
+        Args:
+            partner_id: Of the partner.
+            register_time: When it registered. Another time than before: it is read from the beginning.
+            parties: Behind it. Another one than before: likewise, for that one's tokens were left out.
+            now: The time.
+            until: When others may read it.
+        """
+        row = {"partner_id": partner_id, "register_time": register_time, "due_time": now, "problem": "", "parties": ""}
         await insert_missing(self._session, TokenPullRow, [row], [TokenPullRow.partner_id])
         own = TokenPullRow.partner_id == partner_id
-        registered_anew = TokenPullRow.register_time != register_time
+        is_other = or_(TokenPullRow.register_time != register_time, TokenPullRow.parties != parties)
         result = await self._session.execute(
-            update(TokenPullRow).where(own, or_(TokenPullRow.due_time <= now, registered_anew)).values(due_time=until)
+            update(TokenPullRow).where(own, or_(TokenPullRow.due_time <= now, is_other)).values(due_time=until)
         )
         if not getattr(result, "rowcount", 0):
             return None
         found = await self._session.get(TokenPullRow, partner_id, populate_existing=True)
-        if found is not None and found.register_time != register_time:
-            found.register_time, found.until_time = register_time, None
+        if found is not None:
+            if found.register_time != register_time or {*parties.split(",")} - {*found.parties.split(",")}:
+                found.until_time = None
+            found.register_time, found.parties = register_time, parties
         return found
 
-    async def end_pull(self, partner_id: str, until_time: datetime | None, due_time: datetime, problem: str) -> None:
-        """Store that a list was read up to a time, or why it could not be."""
+    async def end_pull(
+        self, partner_id: str, parties: str, until_time: datetime | None, due_time: datetime, problem: str
+    ) -> None:
+        """Store that a list was read up to a time for some parties, or why it could not be."""
         values: dict[str, Any] = {"due_time": due_time, "problem": problem[:500]}
         if until_time is not None:
             values["until_time"] = until_time
-        await self._session.execute(update(TokenPullRow).where(TokenPullRow.partner_id == partner_id).values(**values))
+        # For others it is read anew.
+        own = (TokenPullRow.partner_id == partner_id, TokenPullRow.parties == parties)
+        await self._session.execute(update(TokenPullRow).where(*own).values(**values))
 
     async def add_authorization(
         self, partner_id: str, uid: str, station_id: str, reference: str, now: datetime, retention: timedelta

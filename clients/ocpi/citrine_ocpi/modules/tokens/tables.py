@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_ocpi.db import Table
@@ -35,6 +35,8 @@ class TokenPullRow(Table):
     partner_id: Mapped[str] = mapped_column(ForeignKey("partners.partner_id", ondelete="CASCADE"), primary_key=True)
     register_time: Mapped[datetime]
     """When the partner registered: who does so anew has its whole list read again."""
+    parties: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
+    """Behind the partner when it was read, with commas: with another one the whole list is read again."""
     until_time: Mapped[datetime | None]
     """What changed before was read. None: nothing was, yet."""
     due_time: Mapped[datetime]
