@@ -10,17 +10,20 @@ from citrine_core.dispatch.routes import Route, Routes
 
 __all__ = ["FastPath"]
 
-CURRENT_FOR = 30.0
-"""Seconds for which a session counts as the newest of its station after a lane found that it is.
+CURRENT_FOR = 15 * 60.0
+"""Seconds for which a session counts as the newest of its station after a lane found that it is: longer than stations
+are silent, which send a heartbeat every five minutes unless configured otherwise.
 
-Whoever ends a session has its edge close the websocket at once. This limit is for edges that could not be reached."""
+Whoever ends a session has its edge close the websocket at once, and an edge that could not be reached does so when it
+links anew. This limit is for what neither of them reaches."""
 
 
 class FastPath:
     """Answers messages whose handlers are marked `at_once`, and submits all others to the lanes.
 
-    It answers only if a lane found a moment ago that the session is open and the newest of its station. So the first
-    message of a session, and one in every half minute, goes through its lane. Messages with customData always do.
+    It answers only if a lane found a while ago that the session is open and the newest of its station. So the first
+    message of a session goes through its lane, and the next one a quarter of an hour after the last that did. Messages
+    with customData always do.
 
     Call everything from the event loop's thread; every method returns at once.
 
@@ -66,7 +69,7 @@ class FastPath:
 
     def found_current(self, item: Item) -> None:
         """Remember that the session of a message is open and the newest of its station."""
-        if item.content.request.WhichOneof("message") not in self._routes:
+        if not self._routes:
             return
         now = self._monotonic()
         key = (item.tenant_id, item.station_id)
