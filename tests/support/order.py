@@ -28,6 +28,7 @@ WAITING = {
     "tests/core/blocks/smart_charging/test_capacity_": 25.0,
     "tests/core/resources/edges/": 25.0,
     "tests/core/resources/commands/test_orphans.py": 25.0,
+    "tests/clients/ocpi/test_replicas.py": 20.0,
     "tests/end_to_end/": 20.0,
 }
 """Seconds of each file that starts processes and waits for them, or for timers, by the beginning of its path."""
