@@ -58,6 +58,8 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         # What becomes of profiles, and of exchanges with vehicles.
         *("answers.py", "jobs.py", "profile_setter.py", "protos.py", "reconcile.py", "records.py"),
         *("station_snapshot.py", "throttles.py"),
+        # One of what each list shows, apart from the rpcs that ask stations.
+        "record_rpcs.py",
     },
     "tariff_and_cost": {
         # The engine, pure and tested by tables: what a tariff says, what a transaction took, what that costs.
@@ -82,6 +84,7 @@ BLOCK_EXTRAS: dict[str, set[str]] = {
         "fold.py",
         "other_energy.py",
         "energy_count.py",
+        "known_costs.py",
         "late_events.py",
         "reading_fold.py",
         "refolds.py",
@@ -122,6 +125,8 @@ OTHER_ENVIRONMENT = {
     "core/citrine_process/settings.py",
     # Tells an empty key from none, which typer does not.
     "clients/cli/citrine_cli/app.py",
+    # Likewise an empty address.
+    "clients/cli/citrine_cli/up/command.py",
     # Sets a variable for gRPC before it is loaded.
     "clients/cli/citrine_cli/main.py",
     # Hands it on to the processes it starts.
