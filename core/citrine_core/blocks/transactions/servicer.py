@@ -85,7 +85,8 @@ class TransactionsServicer(transactions_pb2_grpc.TransactionsServiceServicer):
             started=span_of(request.start_time),
             settled=settled,
             prefix=request.transaction_id_prefix,
-            transaction_ids=request.transaction_ids,
+            # A repeated field is equal to no tuple, not even an empty one.
+            transaction_ids=tuple(request.transaction_ids),
         )
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await TransactionLists(work.session).list(

@@ -19,6 +19,7 @@ from citrine_core.blocks.transactions import Transaction
 from citrine_core.resources.stations.models import StationGroup
 from tests.support.charging import ended, started, updated
 from tests.support.core import PASSWORD, RunningCore
+from tests.support.statements import statements
 
 
 async def charge(core: RunningCore) -> None:
@@ -70,6 +71,22 @@ async def test_transactions_are_listed_by_what_somebody_looks_for(core: RunningC
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await api.ListTransactions(pb.ListTransactionsRequest(page_size=1, page_token=page.next_page_token))
     assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_list_of_a_selection_begins_with_the_stations_that_are_selected(core: RunningCore) -> None:
+    await charge(core)
+    api: Any = core.stub(TransactionsServiceStub)
+    request = pb.ListTransactionsRequest(page_size=1, stations=StationSelector(station_ids=["CS-1"]))
+
+    with statements(core.core.engine) as seen:
+        first = await api.ListTransactions(request)
+    request.page_token = first.next_page_token
+    second = await api.ListTransactions(request)
+
+    # Of each station, from which of its transactions on it has a page.
+    assert [statement for statement, _ in seen if "max((SELECT own.sequence" in statement]
+    assert [one.transaction_id for one in (*first.transactions, *second.transactions)] == ["T-2", "T-1"]
+    assert second.next_page_token == ""
 
 
 async def test_what_was_settled_is_listed_once_nothing_earlier_can_come(core: RunningCore) -> None:
