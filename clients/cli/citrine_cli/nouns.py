@@ -102,7 +102,7 @@ GROUPS: Mapping[str, Noun] = {
     "limit": _group("limits", "How much transactions may take: list, set."),
     "log": _group("logs", "Logs of stations: get, wait, list."),
     "monitor": _group(
-        "monitors", "Monitors of variables: list, set, clear, report, base, level, alerts, acknowledge, events."
+        "monitors", "Monitors of variables: list, set, clear, report, base, level, alerts, alert, acknowledge, events."
     ),
     "profile": _group("profiles", "Charging profiles: set, list, get, clear; composite schedules, vehicles, limits."),
     "firmware": _group("firmware", "Firmware: update, status, list, publish, unpublish, publications, campaign."),

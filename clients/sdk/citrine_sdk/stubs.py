@@ -142,6 +142,7 @@ _READS: Mapping[str, tuple[str, ...]] = {
     "api.v1.ConnectionsService": ("GetConnection", "GetConnectionRecord", "ListConnectionRecords", "ListConnections"),
     "api.v1.DataTransferService": ("GetCustomMessage", "GetDataTransfer", "ListCustomMessages", "ListDataTransfers"),
     "api.v1.DiagnosticsService": (
+        "GetAlert",
         "GetLogUpload",
         "GetMonitor",
         "GetMonitoring",

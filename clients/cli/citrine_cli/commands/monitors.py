@@ -40,7 +40,9 @@ OfVariable = Annotated[str, typer.Option("--variable", metavar="NAME", help="Onl
 
 def build() -> typer.Typer:
     """Return the commands of `citrine monitor`."""
-    app = typer.Typer(help="Monitors of variables: list, set, clear, report, base, level, alerts, acknowledge, events.")
+    app = typer.Typer(
+        help="Monitors of variables: list, set, clear, report, base, level, alerts, alert, acknowledge, events."
+    )
     client_command(app, "list")(list_monitors)
     client_command(app, "set")(set_monitor)
     client_command(app, "clear")(clear_monitors)
@@ -48,6 +50,7 @@ def build() -> typer.Typer:
     client_command(app, "base")(set_base)
     client_command(app, "level")(set_level)
     client_command(app, "alerts")(list_alerts)
+    client_command(app, "alert")(show_alert)
     client_command(app, "acknowledge")(acknowledge_alert)
     client_command(app, "events")(list_events)
     return app
@@ -233,6 +236,41 @@ async def list_alerts(
 
 def _ends(alert: pb.Alert, shows_cleared: bool) -> list[str]:
     return [alert.acknowledged_by, "yes" if alert.cleared else "no"] if shows_cleared else [alert.acknowledged_by]
+
+
+async def show_alert(
+    client: Client,
+    station_id: Station,
+    name: Annotated[
+        str, typer.Argument(metavar="COMPONENT.VARIABLE", help="What the alert is about, as alerts shows it.")
+    ],
+    monitor: Annotated[
+        int | None, typer.Option("--monitor", metavar="N", help="Its monitor.", show_default="its event names none")
+    ] = None,
+) -> None:
+    """Show the latest alert of a variable, cleared or not, with what was said with it."""
+    named = parse_name(name)
+    request = pb.GetAlertRequest(
+        station_id=station_id, component=named.component, variable=named.variable, monitor_id=monitor
+    )
+    alert = await client.citrine.diagnostics.GetAlert(request)
+    if client.out.as_json:
+        client.out.message(alert)
+        return
+    columns = ["time", "variable", "value", "trigger", "code"]
+    client.out.facts(
+        {"station": alert.station_id}
+        | dict(zip(columns, _event_row(alert.event), strict=True))
+        | {
+            "info": alert.event.tech_info,
+            "transaction": alert.event.transaction_id,
+            "updated": time_word(alert, "update_time"),
+            "acknowledged": time_word(alert, "acknowledge_time"),
+            "acknowledged by": alert.acknowledged_by,
+            "note": alert.acknowledge_note,
+            "cleared": "yes" if alert.cleared else "no",
+        }
+    )
 
 
 async def acknowledge_alert(

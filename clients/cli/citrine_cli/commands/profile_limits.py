@@ -18,11 +18,30 @@ from citrine_words.words import count, enum_word, instant_word, plain, quantity,
 __all__ = ["capacity", "list_limits", "list_needs", "renegotiate", "show_plan"]
 
 Station = Annotated[str, typer.Argument(metavar="STATION", help="Name of the station.")]
+_NEEDS = (
+    *(
+        "id",
+        "time",
+        "station",
+        "evse",
+        "transaction",
+        "cause",
+        "needs",
+        "departure",
+        "state",
+        "profile",
+        "ev",
+        "reason",
+    ),
+)
+_LIMITS = ("id", "station", "evse", "source", "limits", "since", "until")
+
 OfStation = Annotated[str, typer.Option("--station", metavar="ID", help="Only of this station.")]
 
 
 async def list_needs(
     client: Client,
+    number: Annotated[int, typer.Argument(metavar="[ID]", help="Only this one, with all its facts.")] = 0,
     station: OfStation = "",
     transaction_id: Annotated[str, typer.Option("--transaction", metavar="ID", help="Only of this transaction.")] = "",
     begin: FromOption = "",
@@ -32,7 +51,10 @@ async def list_needs(
     label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
-    """List the charging needs of vehicles and the resulting schedules, the latest first."""
+    """List the charging needs of vehicles and the resulting schedules, the latest first; or show one."""
+    if number:
+        await _show_needs(client, number)
+        return
     transaction_id = await listed_transaction(client, transaction_id, station)
     request = pb.ListChargingNegotiationsRequest(
         create_time=range_of(begin, end),
@@ -45,26 +67,34 @@ async def list_needs(
     if client.out.as_json:
         client.out.messages(found)
         return
-    client.out.table(
-        ["time", "station", "evse", "transaction", "cause", "needs", "departure", "state", "profile", "ev", "reason"],
-        (
-            [
-                instant_word(one, "create_time"),
-                one.station_id,
-                count(one.evse_id),
-                PrefixId(one.transaction_id),
-                enum_word(one, "cause"),
-                _needs(one.needs.charging_needs) if one.HasField("needs") else "",
-                time_word(one.needs.charging_needs, "departure_time"),
-                enum_word(one, "state"),
-                str(one.charging_profile_id) if one.HasField("charging_profile_id") else "",
-                enum_word(one, "ev_schedule_status"),
-                one.reason,
-            ]
-            for one in found
-        ),
-        empty="no vehicle has reported its needs",
-    )
+    client.out.table(_NEEDS, map(_needs_row, found), empty="no vehicle has reported its needs")
+
+
+async def _show_needs(client: Client, number: int) -> None:
+    request = pb.GetChargingNegotiationRequest(negotiation_id=number)
+    one = await client.citrine.smart_charging.GetChargingNegotiation(request)
+    if client.out.as_json:
+        client.out.message(one)
+        return
+    more = {"answered": enum_word(one, "needs_status"), "updated": time_word(one, "update_time")}
+    client.out.facts(dict(zip(_NEEDS, _needs_row(one), strict=True)) | more)
+
+
+def _needs_row(one: pb.ChargingNegotiation) -> list[str]:
+    return [
+        str(one.negotiation_id),
+        instant_word(one, "create_time"),
+        one.station_id,
+        count(one.evse_id),
+        PrefixId(one.transaction_id),
+        enum_word(one, "cause"),
+        _needs(one.needs.charging_needs) if one.HasField("needs") else "",
+        time_word(one.needs.charging_needs, "departure_time"),
+        enum_word(one, "state"),
+        str(one.charging_profile_id) if one.HasField("charging_profile_id") else "",
+        enum_word(one, "ev_schedule_status"),
+        one.reason,
+    ]
 
 
 def _needs(needs: ocpp.ChargingNeeds) -> str:
@@ -89,6 +119,7 @@ async def renegotiate(
 
 async def list_limits(
     client: Client,
+    number: Annotated[int, typer.Argument(metavar="[ID]", help="Only this one, in force or not.")] = 0,
     station: OfStation = "",
     all_: Annotated[bool, typer.Option("--all", help="Ended ones, too.")] = False,
     begin: FromOption = "",
@@ -99,6 +130,9 @@ async def list_limits(
     limit: Limit = 0,
 ) -> None:
     """List limits that other systems imposed on stations, the latest first; by default those in force."""
+    if number:
+        await _show_limit(client, number)
+        return
     request = pb.ListChargingLimitsRequest(
         set_time=range_of(begin, end),
         station_id=station,
@@ -110,27 +144,35 @@ async def list_limits(
     if client.out.as_json:
         client.out.messages(found)
         return
-    client.out.table(
-        ["station", "evse", "source", "limits", "since", "until"],
-        (
-            [
-                one.station_id,
-                str(one.request.evse_id),
-                one.request.charging_limit.charging_limit_source,
-                "; ".join(periods_word(schedule) for schedule in one.request.charging_schedule),
-                time_word(one, "set_time"),
-                time_word(one, "clear_time"),
-            ]
-            for one in found
-        ),
-        empty="no limits",
-    )
+    client.out.table(_LIMITS, map(_limit_row, found), empty="no limits")
+
+
+async def _show_limit(client: Client, number: int) -> None:
+    one = await client.citrine.smart_charging.GetChargingLimit(pb.GetChargingLimitRequest(limit_id=number))
+    if client.out.as_json:
+        client.out.message(one)
+        return
+    client.out.facts(dict(zip(_LIMITS, _limit_row(one), strict=True)))
+
+
+def _limit_row(one: pb.ChargingLimit) -> list[str]:
+    return [
+        str(one.limit_id),
+        one.station_id,
+        str(one.request.evse_id),
+        one.request.charging_limit.charging_limit_source,
+        "; ".join(periods_word(schedule) for schedule in one.request.charging_schedule),
+        time_word(one, "set_time"),
+        time_word(one, "clear_time"),
+    ]
 
 
 async def capacity(
     client: Client,
     station_id: Annotated[str, typer.Argument(metavar="[STATION]", help="Name of the station.")] = "",
-    evse: Annotated[int, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station.")] = 0,
+    evse: Annotated[
+        int | None, typer.Option("--evse", metavar="N", help="EVSE; 0 is the station itself, which is set by default.")
+    ] = None,
     power: Annotated[float | None, typer.Option("--power", metavar="W", help="Power limit in W.")] = None,
     current: Annotated[
         float | None, typer.Option("--current", metavar="A", help="Current limit on each phase, in A.")
@@ -142,11 +184,15 @@ async def capacity(
     limit: Limit = 0,
 ) -> None:
     """Set the capacity of a station or an EVSE, which its transactions share. Without a value, show capacities."""
-    service = client.citrine.smart_charging
+    service, number = client.citrine.smart_charging, evse or 0
     if remove:
-        await service.DeleteChargingCapacity(pb.DeleteChargingCapacityRequest(station_id=station_id, evse_id=evse))
+        await service.DeleteChargingCapacity(pb.DeleteChargingCapacityRequest(station_id=station_id, evse_id=number))
         if not client.out.as_json:
-            client.out.line(f"the capacity of EVSE {evse} of {station_id} is removed")
+            client.out.line(f"the capacity of EVSE {number} of {station_id} is removed")
+        return
+    if power is None and current is None and evse is not None:
+        one = pb.GetChargingCapacityRequest(station_id=station_id, evse_id=evse)
+        _show_capacities(client, [await service.GetChargingCapacity(one)])
         return
     if power is None and current is None:
         selected = station_selector(location, group, label)
@@ -154,8 +200,8 @@ async def capacity(
         pages = collect(service.ListChargingCapacities, request, limit)
         _show_capacities(client, [one async for page in pages for one in page.capacities])
         return
-    await check_station(client, station_id, [evse])
-    wanted = pb.ChargingCapacity(station_id=station_id, evse_id=evse, max_power_w=power, max_current_a=current)
+    await check_station(client, station_id, [number])
+    wanted = pb.ChargingCapacity(station_id=station_id, evse_id=number, max_power_w=power, max_current_a=current)
     _show_capacities(client, [await service.SetChargingCapacity(pb.SetChargingCapacityRequest(capacity=wanted))])
 
 

@@ -132,15 +132,5 @@ def _alert_rows(
 
 
 def _alert_key(station_id: str, event: ocpp.EventData) -> AlertKey:
-    component, evse = event.component, event.component.evse
-    has_evse = component.HasField("evse")
-    return AlertKey(
-        station_id,
-        component.name.lower(),
-        component.instance.lower(),
-        evse.id if has_evse else -1,
-        evse.connector_id if has_evse and evse.HasField("connector_id") else -1,
-        event.variable.name.lower(),
-        event.variable.instance.lower(),
-        event.variable_monitoring_id if event.HasField("variable_monitoring_id") else -1,
-    )
+    monitor_id = event.variable_monitoring_id if event.HasField("variable_monitoring_id") else None
+    return AlertKey.of(station_id, event.component, event.variable, monitor_id)

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import ColumnElement, Select, delete, func, null, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine.api.v1.station_selector_pb2 import StationSelector
+from citrine.ocpp.v2.types_pb2 import Component, Variable
 from citrine_core.blocks.diagnostics.models import Alert, LogUpload, Monitor, Monitoring, StationEvent
 from citrine_core.clock import utc_now
 from citrine_core.db import ANY_TIME, Listed, Page, Span, UnitOfWork
@@ -43,6 +44,21 @@ class AlertKey(NamedTuple):
     variable: str
     variable_instance: str
     monitor_id: int
+
+    @classmethod
+    def of(cls, station_id: str, component: Component, variable: Variable, monitor_id: int | None) -> Self:
+        """Return the key of what is named, as stations name it."""
+        evse, has_evse = component.evse, component.HasField("evse")
+        return cls(
+            station_id,
+            component.name.lower(),
+            component.instance.lower(),
+            evse.id if has_evse else -1,
+            evse.connector_id if has_evse and evse.HasField("connector_id") else -1,
+            variable.name.lower(),
+            variable.instance.lower(),
+            -1 if monitor_id is None else monitor_id,
+        )
 
 
 _ALERT_COLUMNS = tuple(getattr(Alert, name) for name in AlertKey._fields)
@@ -120,6 +136,17 @@ class StationEventRepository:
             query = query.where(*stations_selected(tenant_id, row.station_id, stations))
         key = (row.event_time, row.id) if times.is_bounded else (row.id,)
         return await page.read(self._session, query, *key, descending=True)
+
+    async def get_alert(self, tenant_id: str, key: AlertKey) -> Alert:
+        """Return the latest alert of a monitored value.
+
+        Raises:
+            NotFound: When there was none.
+        """
+        found = await self._session.get(Alert, (tenant_id, *key))
+        if found is None:
+            raise NotFound("alert", f"of {key.component}.{key.variable} at {key.station_id}")
+        return found
 
     async def list_alerts(
         self,

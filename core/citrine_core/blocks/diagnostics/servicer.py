@@ -17,6 +17,7 @@ from citrine_core.blocks.diagnostics.protos import (
     monitoring_to_proto,
 )
 from citrine_core.blocks.diagnostics.repository import (
+    AlertKey,
     LogRepository,
     MonitorRepository,
     StationEventRepository,
@@ -70,6 +71,19 @@ class DiagnosticsServicer(diagnostics_pb2_grpc.DiagnosticsServiceServicer):
                 stations=checked_selector(request.stations),
             )
         return pb.ListStationEventsResponse(station_events=map(event_to_proto, rows), next_page_token=token)
+
+    async def GetAlert(
+        self,
+        request: pb.GetAlertRequest,
+        context: grpc.aio.ServicerContext[pb.GetAlertRequest, pb.Alert],
+    ) -> pb.Alert:
+        station_id = required("station_id", request.station_id)
+        required("component.name", request.component.name)
+        required("variable.name", request.variable.name)
+        monitor_id = request.monitor_id if request.HasField("monitor_id") else None
+        key = AlertKey.of(station_id, request.component, request.variable, monitor_id)
+        async with self._services.unit_of_work(read_only=True) as work:
+            return alert_to_proto(await StationEventRepository(work.session).get_alert(caller(context).tenant_id, key))
 
     async def ListAlerts(
         self,

@@ -135,3 +135,18 @@ def test_what_monitors_found_is_listed(citrine: Cli, core: ScriptedCore) -> None
 
     assert citrine("monitor", "alerts").lines[1].split() == ["CS-1", "Fan.Speed", "900", "Alerting", "F1"]
     assert citrine("monitor", "list").lines[1].split() == ["7", "CS-1", "Fan.Speed", "Delta", "5", "3"]
+
+
+def test_one_alert_is_shown_by_what_its_event_names(citrine: Cli, core: ScriptedCore) -> None:
+    event = ocpp.EventData(actual_value="900", tech_info="too fast", variable_monitoring_id=7)
+    event.component.MergeFrom(Component(name="Fan", evse=EVSE(id=1)))
+    event.variable.name = "Speed"
+    core.on("GetAlert", pb.Alert(station_id="CS-1", event=event, acknowledge_note="a technician comes"))
+
+    ran = citrine("monitor", "alert", "CS-1", "fan@1.speed", "--monitor", "7")
+
+    assert ran.code == 0
+    assert all(word in ran.out for word in ("Fan@1.Speed", "900", "too fast", "a technician comes"))
+    [asked] = core.requests("GetAlert")
+    assert (asked.component.name, asked.component.evse.id, asked.variable.name) == ("fan", 1, "speed")
+    assert (asked.station_id, asked.monitor_id) == ("CS-1", 7)

@@ -304,3 +304,25 @@ def test_a_profile_of_the_record_is_shown_with_why_it_is_in_its_state(citrine: C
     assert ran.code == 0
     assert "too high" in ran.out
     assert [request.record_id for request in core.requests("GetChargingProfileRecord")] == [7]
+
+
+def test_one_negotiation_limit_or_capacity_is_shown_by_its_id(citrine: Cli, core: ScriptedCore) -> None:
+    negotiation = pb.ChargingNegotiation(negotiation_id=3, station_id="CS-1", evse_id=2, reason="no schedule fits")
+    core.on("GetChargingNegotiation", negotiation)
+    core.on("GetChargingLimit", pb.ChargingLimit(limit_id=4, station_id="CS-1", clear_time=NOON))
+    core.on("GetChargingCapacity", pb.ChargingCapacity(station_id="CS-1", evse_id=2, max_current_a=32))
+
+    shown = [
+        citrine("profile", *words) for words in (("needs", "3"), ("limits", "4"), ("capacity", "CS-1", "--evse", "2"))
+    ]
+
+    assert [ran.code for ran in shown] == [0, 0, 0]
+    assert [word in ran.out for ran, word in zip(shown, ("no schedule fits", "12:00:00", "32 A"), strict=True)] == [
+        True
+    ] * 3
+    assert core.requests("GetChargingNegotiation")[0].negotiation_id == 3
+    assert core.requests("GetChargingLimit")[0].limit_id == 4
+    assert (core.requests("GetChargingCapacity")[0].station_id, core.requests("GetChargingCapacity")[0].evse_id) == (
+        "CS-1",
+        2,
+    )

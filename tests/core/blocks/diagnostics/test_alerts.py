@@ -14,7 +14,7 @@ from citrine.events.v1.events_service_pb2_grpc import EventsServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import diagnostics_pb2 as ocpp
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
-from citrine.ocpp.v2.types_pb2 import GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED, Component, Variable
+from citrine.ocpp.v2.types_pb2 import EVSE, GENERIC_DEVICE_MODEL_STATUS_ENUM_ACCEPTED, Component, Variable
 from tests.support.blocks import stamp
 from tests.support.core import PASSWORD, RunningCore
 
@@ -117,6 +117,40 @@ async def test_N03_FR_04_a_monitoring_base_that_removes_monitors_takes_their_ale
         await api.SetMonitoringBase(pb.SetMonitoringBaseRequest(target=target, request=base))
 
     assert [shown.event.variable_monitoring_id for shown in await _alerts(core)] == [99]
+
+
+async def test_each_alert_is_got_by_what_its_event_names_in_any_case_cleared_or_not(core: RunningCore) -> None:
+    await core.add_station("CS-1", registration=1)
+    await core.add_tenant("other")
+    api = core.stub(DiagnosticsServiceStub)
+    precise, cleared = alert(8, 2, 1), alert(9, 3, 2)
+    [event] = precise.event_data
+    event.component.MergeFrom(Component(instance="Left", evse=EVSE(id=1, connector_id=2)))
+    event.variable.instance = "Max"
+    event.ClearField("variable_monitoring_id")
+    cleared.event_data[0].cleared = True
+    async with core.edge() as edge:
+        station = await edge.connect("CS-1", PASSWORD)
+        await station.call_all([alert(7), precise, cleared])
+    fan, speed = Component(name="fAN"), Variable(name="sPEED")
+    of_connector = Component(name="fan", instance="LEFT", evse=EVSE(id=1, connector_id=2))
+    plain = pb.GetAlertRequest(station_id="CS-1", component=fan, variable=speed, monitor_id=7)
+    exact = pb.GetAlertRequest(
+        station_id="CS-1", component=of_connector, variable=Variable(name="speed", instance="max")
+    )
+    past = pb.GetAlertRequest(station_id="CS-1", component=fan, variable=speed, monitor_id=9)
+
+    got = [await api.GetAlert(request) for request in (plain, exact)]
+
+    assert sorted(got, key=lambda one: one.event.event_id) == sorted(
+        await _alerts(core), key=lambda one: one.event.event_id
+    )
+    assert [one.event.event_id for one in got] == [1, 2]
+    assert (await api.GetAlert(past)).cleared
+    none = pb.GetAlertRequest(station_id="CS-1", component=fan, variable=speed)
+    for request, tenant in ((none, "default"), (plain, "other")):
+        with pytest.raises(grpc.aio.AioRpcError, match="does not exist"):
+            await api.GetAlert(request, metadata=core.metadata(tenant))
 
 
 async def test_an_operator_acknowledges_an_alert_until_it_is_reported_again(core: RunningCore) -> None:
