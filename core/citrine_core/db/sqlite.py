@@ -89,6 +89,11 @@ class SqliteConnection(aiosqlite.Connection):
         """Statement that begins the present transaction, if it was not executed yet."""
         self._deferred: list[tuple[str, Parameters]] = []
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the present transaction has executed a statement."""
+        return self._begin is None
+
     def begin(self, statement: str) -> None:
         """Begin a transaction together with its first statement, just before it."""
         self._begin = statement

@@ -13,6 +13,7 @@ from citrine_core.db import UnitOfWork, UnitOfWorkFactory, create_engine
 from citrine_core.db.changes import change_time, changed_within
 from citrine_core.events import write_events
 from citrine_core.resources.tokens import Token
+from tests.support.engines import new_engine
 from tests.support.waiting import WAIT
 
 
@@ -69,6 +70,32 @@ async def test_a_change_is_seen_as_soon_as_it_is_committed(unit_of_work: UnitOfW
             await add(work, name)
             await work.commit()
         assert list(await seen(unit_of_work))[-1] == name
+
+
+async def test_a_change_on_sqlite_is_later_than_what_another_core_commits_before_it(sqlite_url: str) -> None:
+    engines = [new_engine(sqlite_url) for _ in range(2)]
+    one, other = (UnitOfWorkFactory(engine, write_events) for engine in engines)
+    begun = asyncio.Event()
+
+    async def change() -> datetime:
+        async with other() as work:
+            begun.set()
+            time = await add(work, "second")
+            await work.commit()
+            return time
+
+    async with asyncio.timeout(WAIT):
+        async with one() as work:
+            await add(work, "first")
+            changing = asyncio.create_task(change())
+            await begun.wait()
+            await asyncio.sleep(0)
+            # It changes more, at a later time.
+            first = await add(work, "first, too")
+            await work.commit()
+        assert first < await changing
+    for engine in engines:
+        await engine.dispose()
 
 
 async def test_a_reader_that_goes_on_from_the_latest_time_misses_nothing(postgres_work: UnitOfWorkFactory) -> None:

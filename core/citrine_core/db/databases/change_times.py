@@ -6,7 +6,7 @@ since the last time it saw would miss a change that is committed later with an e
 """
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -63,6 +63,10 @@ class TimesOfOneWriter:
 
     async def time(self, connection: AsyncConnection, clock: Clock) -> datetime:
         """Return the time by the core's clock; see ChangeTimes."""
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        if not driver.has_begun:
+            # Only the first statement of a transaction waits for the commit of the one before.
+            await connection.exec_driver_sql("SELECT 1")
         return clock()
 
     async def horizon(self, connection: AsyncConnection) -> datetime | None:
