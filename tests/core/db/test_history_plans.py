@@ -163,7 +163,7 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "audit records of a caller": (5, _audit(caller_id="bob")),
     "audit records of a caller at a time": (0, _audit(caller_id="bob", times=LATE)),
     "audit records of a method at a time": (0, _audit(method="Delete", times=LATE)),
-    "audit records of an object": (5, _audit(about="station_id=CS-3999")),
+    "audit records of an object with whose name others begin": (5, _audit(about="station_id=CS-3")),
     "audit records of an object at a time": (1, _audit(about="station_id=CS-3999", times=LATE)),
     "refusals": (PAGE, _refusals()),
     "refusals of a station": (PAGE, _refusals(station_id="CS-7")),

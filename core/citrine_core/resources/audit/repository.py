@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import Select, delete, exists, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_core.db import ANY_TIME, Listed, Page, Span, begins_with
@@ -79,16 +80,24 @@ class AuditRepository:
         if object_part:
             query = query.where(AuditRecord.object.contains(object_part, autoescape=True))
         if about:
-            query = query.where(*_about(about))
+            return await self._list_about(page, query, about, times)
         row = AuditRecord
-        query = query.where(*times.of(row.create_time))
-        if times.is_bounded:
-            return await page.read(self._session, query, row.create_time, row.record_id, descending=True)
-        if about:
-            # SQLite would go through all records in this order, to sort the few of the object no more.
-            rows = (await self._session.scalars(page.within(query, row.record_id.concat(""), descending=True))).all()
-            return page.close(rows, lambda record: (record.record_id,))
-        return await page.read(self._session, query, row.record_id, descending=True)
+        key = (row.create_time, row.record_id) if times.is_bounded else (row.record_id,)
+        return await page.read(self._session, query.where(*times.of(row.create_time)), *key, descending=True)
+
+    async def _list_about(self, page: Page, query: Select[AuditRecord], about: str, times: Span) -> Listed[AuditRecord]:
+        """Return records whose object is this, alone or with others behind it: each is a range of an index."""
+        row = AuditRecord
+        names = ("create_time", "record_id") if times.is_bounded else ("record_id",)
+        # SQLite would go through all records in this order, to sort the few of the object no more.
+        time, record_id = func.coalesce(row.create_time, row.create_time), row.record_id.concat("")
+        key = (time, record_id) if times.is_bounded else (record_id,)
+        query = query.where(*times.of(time))
+        found: list[AuditRecord] = []
+        for is_about in (row.object == about, begins_with(row.object, f"{about}, ")):
+            found += await self._session.scalars(page.within(query.where(is_about), *key, descending=True))
+        found.sort(key=attrgetter(*names), reverse=True)
+        return page.close(found[: page.size + 1], lambda record: tuple(getattr(record, name) for name in names))
 
     async def by_chain(self, after: tuple[str, int], limit: int) -> Sequence[AuditRecord]:
         """Return records of all chains, by chain and number, behind one."""
@@ -155,10 +164,3 @@ class AuditRepository:
                 execution_options={"synchronize_session": False},
             )
         return bool(rows)
-
-
-def _about(beginning: str) -> list[ColumnElement[bool]]:
-    """Return the conditions that an object is this one, alone or with others behind it."""
-    behind = f"{beginning}, "
-    first = func.substr(AuditRecord.object, 1, len(behind))
-    return [begins_with(AuditRecord.object, beginning), or_(AuditRecord.object == beginning, first == behind)]
