@@ -7,11 +7,11 @@ from datetime import datetime
 from citrine_ocpi.transport.routing import Party, Routing
 from citrine_ocpi.transport.status import InterfaceRole, Version
 
-__all__ = ["OwnParty", "Partner", "PartnerEndpoint", "PartnerParty"]
+__all__ = ["OPERATORS", "OwnParty", "Partner", "PartnerEndpoint", "PartnerParty"]
 
 HUB = "HUB"
 
-_OPERATORS = frozenset({HUB, "CPO"})
+OPERATORS = frozenset({HUB, "CPO"})
 """Roles that nobody has to whom a charge point operator shows anything."""
 
 
@@ -114,14 +114,18 @@ class Partner:
             return []
         return [one for one in self.absent_parties() if audience is None or one in audience]
 
+    def present_parties(self) -> frozenset[Party]:
+        """Return the parties behind a hub that it reaches, and whom a charge point operator shows anything."""
+        return frozenset(one.party for one in self.parties if one.role not in OPERATORS and not one.is_away)
+
     def absent_parties(self) -> Collection[Party]:
         """Return the parties behind a hub that it does not reach at present."""
-        away = dict.fromkeys(one.party for one in self.parties if one.is_away and one.role not in _OPERATORS)
+        away = dict.fromkeys(one.party for one in self.parties if one.is_away and one.role not in OPERATORS)
         return [one for one in away if not self.reaches(one)]
 
     def reaches(self, party: Party) -> bool:
         """Return whether a party behind a hub is there, and somebody whom a charge point operator shows anything."""
-        return any(one.party == party and one.role not in _OPERATORS and not one.is_away for one in self.parties)
+        return any(one.party == party and one.role not in OPERATORS and not one.is_away for one in self.parties)
 
     def endpoint(self, module: str, role: InterfaceRole) -> PartnerEndpoint | None:
         """Return its endpoint of a module. None: it has none."""

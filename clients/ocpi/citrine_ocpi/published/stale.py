@@ -98,18 +98,18 @@ class StaleLocations:
             found.setdefault(one.partner_id, {})[Party(one.country_code, one.party_id)] = one.was_sent
         return found
 
-    async def next(self, partner_id: str, absent: Collection[Party], limit: int) -> Sequence[PublishedRow]:
+    async def next(self, partner_id: str, readers: Collection[Party] | None, limit: int) -> Sequence[PublishedRow]:
         """Return locations that a partner is to be sent, which nobody else changes until the end of the transaction.
 
         Args:
             partner_id: The partner.
-            absent: Parties behind it that are not there.
+            readers: Who of it can be sent anything. None: all.
             limit: At most so many.
         """
         wanted = [StaleLocationRow.partner_id == partner_id]
-        if absent:
-            names = [(one.country_code, one.party_id) for one in absent]
-            wanted.append(tuple_(StaleLocationRow.country_code, StaleLocationRow.party_id).not_in(names))
+        if readers is not None:
+            names = [(one.country_code, one.party_id) for one in readers]
+            wanted.append(tuple_(StaleLocationRow.country_code, StaleLocationRow.party_id).in_(names))
         some = select(StaleLocationRow.published_id).where(*wanted).distinct().limit(limit)
         query = select(PublishedRow).where(PublishedRow.published_id.in_(some)).order_by(PublishedRow.published_id)
         return (await self._session.scalars(query.with_for_update().execution_options(populate_existing=True))).all()

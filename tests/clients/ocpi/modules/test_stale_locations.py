@@ -150,6 +150,23 @@ async def test_a_party_that_a_hub_reaches_again_gets_what_changed_meanwhile(plac
     assert [(one.method, one.body["name"]) for one in hub.received if one.module == "locations"] == [("PUT", "Harbour")]
 
 
+async def test_parties_that_a_hub_names_and_sends_nothing_delay_no_other(
+    place: Site, tnm: Emsp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stale, "AT_A_TIME", 1)
+    hub = place.hub
+    await tnm.register(place.adapter.versions_url, await place.adapter.invite("tnm"))
+    await registered(place.adapter, hub)
+    await equip(place, "FIRST", "SECOND")
+    # One is an operator, the other one connected without the hub.
+    await put(hub, {**info("DE-OPR"), "role": "CPO"})
+    await put(hub, info(f"{tnm.country_code}-{tnm.party_id}"))
+
+    await put(hub, info("DE-ONE"))
+    await place.sent("DE/CIT/FIRST", "DE-ONE")
+    await place.sent("DE/CIT/SECOND", "DE-ONE")
+
+
 async def test_a_party_that_a_partner_is_since_or_no_more_changes_what_it_has(place: Site, tnm: Emsp) -> None:
     token = Token(id_token="TOKEN-BE-XYZ", type="Central", country_code="BE", party_id="XYZ", contract_id="BE-XYZ-1")
     await place.citrine.tokens.CreateToken(CreateTokenRequest(token=token))

@@ -13,7 +13,7 @@ from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.encryption import EncryptionKeyError
 from citrine_ocpi.feed import Listener
 from citrine_ocpi.models import v2_2_1, v2_3_0, written_time
-from citrine_ocpi.partner import Partner
+from citrine_ocpi.partner import OPERATORS, Partner
 from citrine_ocpi.partners.hub_clients import Arrival, HubClientRepository
 from citrine_ocpi.published import StaleLocations
 from citrine_ocpi.services import Services
@@ -96,6 +96,8 @@ class HubClientInfoModule:
 
     async def _store_all(self, hub: Partner, infos: Sequence[ClientInfo]) -> None:
         own, now = set(await self._services.partners.own_parties()), self._services.clock()
+        # A party is listed once for each of its roles.
+        readers = {_party_of(info) for info in infos if info.role not in OPERATORS}
         async with self._services.database.writing() as session:
             repository = HubClientRepository(session)
             for info in infos:
@@ -104,7 +106,7 @@ class HubClientInfoModule:
                     continue
                 role, status = info.role[:20], info.status[:20]
                 arrival = await repository.store(hub.partner_id, party, role, status, info.last_updated, now)
-                if arrival is Arrival.NEW:
+                if arrival is Arrival.NEW and party in readers:
                     await StaleLocations(session).add_all(hub.partner_id, party, is_anew=True)
                 elif arrival is Arrival.BACK:
                     await DeliveryRepository(session).begin_anew(hub.partner_id, now, party)

@@ -26,7 +26,7 @@ from citrine_ocpi.published.viewers import EVERYBODY_PARTY
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport import Party, Routing, Version
 
-__all__ = ["MODULE", "LocationSender", "StoredBefore", "seen_uids"]
+__all__ = ["MODULE", "LocationSender", "StoredBefore", "present_readers", "seen_uids"]
 
 MODULE = "locations"
 
@@ -181,7 +181,9 @@ class LocationSender:
             if partner.is_suspended:
                 seeing |= {partner.partner_id} & {*sent}
                 continue
-            late = {one: had for one, had in waiting.get(partner.partner_id, {}).items() if _is_there(partner, one)}
+            there = present_readers(partner)
+            waited = waiting.get(partner.partner_id, {})
+            late = {one: had for one, had in waited.items() if there is None or one in there}
             pushes += self._of_partner(partner, row, before, then, now, late, is_named=is_named)
             if late:
                 await stale.remove(row, partner.partner_id, late)
@@ -295,9 +297,11 @@ def _absent(partner: Partner, audience: Collection[Party], *, is_named: bool) ->
     return [*there, *partner.absent_receivers(seen_by)]
 
 
-def _is_there(partner: Partner, party: Party) -> bool:
-    """Return whether a reader of a partner can be sent anything."""
-    return party in (EVERYBODY_PARTY, partner.hub) or not partner.is_hub or partner.reaches(party)
+def present_readers(partner: Partner) -> Collection[Party] | None:
+    """Return the readers of a partner that can be sent anything. None: all."""
+    if not partner.is_hub:
+        return None
+    return {EVERYBODY_PARTY, *partner.present_parties(), *([partner.hub] if partner.hub else [])}
 
 
 def _is_visible(

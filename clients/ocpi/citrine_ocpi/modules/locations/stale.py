@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from citrine_ocpi.deliveries.repository import DeliveryRepository
-from citrine_ocpi.modules.locations.sending import MODULE, LocationSender, StoredBefore
+from citrine_ocpi.modules.locations.sending import MODULE, LocationSender, StoredBefore, present_readers
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.published import LocationFilters, PublishedRepository, StaleLocations
 from citrine_ocpi.services import Services
@@ -61,7 +61,7 @@ class StaleLocationsSender:
             if await DeliveryRepository(session).count_waiting(partner.partner_id, MOST_WAITING) >= MOST_WAITING:
                 return False
             repository = PublishedRepository(session)
-            rows = await StaleLocations(session).next(partner.partner_id, partner.absent_parties(), AT_A_TIME)
+            rows = await StaleLocations(session).next(partner.partner_id, present_readers(partner), AT_A_TIME)
             for row in rows:
                 audience = await repository.audience(row)
                 await self._sender.send(
