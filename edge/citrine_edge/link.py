@@ -328,8 +328,9 @@ class Link:
             if not queue:
                 self._due.clear()
             histogram.observe(len(batch))
-            # Items that are pushed during this write form the next batch.
-            await stream.write(encode_batch(batch))
+            # Items that are pushed during this write form the next batch. Why the core ended the rpc, reading raises.
+            with contextlib.suppress(asyncio.InvalidStateError):
+                await stream.write(encode_batch(batch))
 
     async def _read(self, stream: _Stream) -> None:
         histogram = self._metrics.batch_items.labels("down")
