@@ -77,7 +77,8 @@ class Places:
     def __init__(self, citrine: Citrine, partners: Partners) -> None:
         self._citrine = citrine
         self._partners = partners
-        self._reading = asyncio.Lock()
+        self._reading: dict[str, asyncio.Lock] = {}
+        """Of each location that is being read."""
         self._sites: dict[str, _Site] = {}
         self._location_ids: dict[str, str] = {}
         """Where stations were last, by station."""
@@ -129,26 +130,33 @@ class Places:
 
     async def _site(self, location_id: str) -> _Site | None:
         """Return a location, as it was at most `REMEMBERED` seconds ago. None: there is none."""
-        # Several sessions of one location wait for the same answer.
-        async with self._reading:
-            known = self._sites.get(location_id)
-            if known is not None and known.until > time.monotonic():
-                return known
-            location = await self.location(location_id)
-            if location is None:
-                self._sites.pop(location_id, None)
-                return None
-            evses: dict[str, list[LocationEvse]] = defaultdict(list)
-            for one in location.evses:
-                if one.station_id and not one.HasField("delete_time"):
-                    evses[one.station_id].append(one)
-            location.ClearField("evses")
-            party = owning_party(await self._partners.own(), location.country_code, location.party_id)
-            if len(self._sites) >= MOST:
-                self._sites.clear()
-            site = _Site(party, location, evses, time.monotonic() + REMEMBERED)
-            self._sites[location_id] = site
-            return site
+        # Several sessions of one location wait for the same answer, and not for that of another one.
+        lock = self._reading.setdefault(location_id, asyncio.Lock())
+        try:
+            async with lock:
+                known = self._sites.get(location_id)
+                if known is not None and known.until > time.monotonic():
+                    return known
+                return await self._read(location_id)
+        finally:
+            self._reading.pop(location_id, None)
+
+    async def _read(self, location_id: str) -> _Site | None:
+        location = await self.location(location_id)
+        if location is None:
+            self._sites.pop(location_id, None)
+            return None
+        evses: dict[str, list[LocationEvse]] = defaultdict(list)
+        for one in location.evses:
+            if one.station_id and not one.HasField("delete_time"):
+                evses[one.station_id].append(one)
+        location.ClearField("evses")
+        party = owning_party(await self._partners.own(), location.country_code, location.party_id)
+        if len(self._sites) >= MOST:
+            self._sites.clear()
+        site = _Site(party, location, evses, time.monotonic() + REMEMBERED)
+        self._sites[location_id] = site
+        return site
 
 
 def _place(site: _Site, evse: LocationEvse, evse_id: int) -> Place | None:
