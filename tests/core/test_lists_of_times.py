@@ -13,6 +13,7 @@ from citrine.api.v1.display_message_pb2_grpc import DisplayMessageServiceStub
 from citrine.api.v1.firmware_campaigns_pb2 import FirmwareCampaign
 from citrine.api.v1.firmware_campaigns_pb2_grpc import FirmwareCampaignsServiceStub
 from citrine.api.v1.firmware_management_pb2_grpc import FirmwareManagementServiceStub
+from citrine.api.v1.local_auth_list_pb2_grpc import LocalAuthListServiceStub
 from citrine.api.v1.reports_pb2_grpc import ReportsServiceStub
 from citrine.api.v1.security_pb2_grpc import SecurityServiceStub
 from citrine.api.v1.security_profile_upgrades_pb2_grpc import SecurityProfileUpgradesServiceStub
@@ -35,6 +36,7 @@ TABLES: dict[str, tuple[str | None, dict[str, Any]]] = {
     "charging_profiles": ("create_time", {"state": 6}),
     "charging_negotiations": ("create_time", {"state": 4}),
     "charging_limits": ("set_time", {}),
+    "local_lists": ("confirm_time", {"state": 1, "group_ids": "[]"}),
     "display_messages": ("create_time", {"state": 5, "priority": 1}),
     "transactions": ("start_time", {"transaction_id": "T-1", "sequence": 1}),
     "transaction_costs": (
@@ -55,6 +57,7 @@ LISTS = {
     "ListChargingNegotiations": (SmartChargingServiceStub, "create_time"),
     "ListChargingLimits": (SmartChargingServiceStub, "set_time"),
     "ListDisplayMessages": (DisplayMessageServiceStub, "create_time"),
+    "ListLocalLists": (LocalAuthListServiceStub, "confirm_time"),
     "ListUnsettledTransactions": (ChargeRecordsServiceStub, "start_time"),
     "ListTransactionCosts": (TariffAndCostServiceStub, "settle_time"),
 }

@@ -54,7 +54,9 @@ WITHOUT_SELECTION = {
 """Lists that may be asked for one station, and not for a selection."""
 
 
-BY_SELECTION_ALONE = {"ListDriftReports", "ListProvisionings", "ListSeries", "ListStations"}
+BY_SELECTION_ALONE = {
+    *("ListConnections", "ListDriftReports", "ListLocalLists", "ListProvisionings", "ListSeries", "ListStations"),
+}
 """Lists that name stations by a selection, which may be of one."""
 
 

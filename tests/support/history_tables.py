@@ -141,7 +141,12 @@ def history_tables(sql: Sql) -> dict[str, dict[str, str]]:
             "state": "3",
             "settle_time": sql.time(),
         },
-        "local_lists": {"station_id": "'CS-' || n", "state": _case("2", "1")},
+        "local_lists": {
+            "station_id": "'CS-' || n",
+            "state": _case("2", "1"),
+            "version": _case("3", "4"),
+            "confirm_time": sql.time(),
+        },
     }
 
 

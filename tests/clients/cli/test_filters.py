@@ -104,6 +104,12 @@ def test_every_filter_of_the_api_has_an_option(name: str) -> None:
             {"state": FIRMWARE_CAMPAIGN_STATION_STATE_RUNNING},
         ),
         ("locallist list --state MISMATCH", "ListLocalLists", {"state": LOCAL_LIST_STATE_MISMATCH}),
+        (
+            "locallist list --version 0 --from 2030-01-01T00:00Z",
+            "ListLocalLists",
+            {"version": 0, "confirm_time": (1893456000, 0)},
+        ),
+        ("connection history --ocpp 1.6 --ended", "ListConnectionRecords", {"ocpp_version": "1.6", "open": False}),
         ("locallist show CS-1 --differences", "ListLocalListEntries", {"differences_only": True}),
         ("transaction starts --state started", "ListRemoteStarts", {"state": REMOTE_START_STATE_STARTED}),
         (

@@ -259,6 +259,9 @@ LISTS: dict[str, tuple[int, Ask]] = {
     "costs that became final then": (5, _costs(settled=EARLY)),
     "costs in a state that became final then": (5, _costs(state=3, settled=EARLY)),
     "local lists in a state": (5, _local_lists(state=2)),
+    "local lists of a version": (5, _local_lists(version=3)),
+    "local lists confirmed then": (5, _local_lists(confirmed=EARLY)),
+    "local lists confirmed long since": (PAGE, _local_lists(confirmed=LONG)),
 }
 """How many rows a list has, and how it is asked for."""
 

@@ -12,6 +12,7 @@ from citrine_words.words import count, time_word
 
 __all__ = ["build"]
 
+VersionOption = Annotated[str, typer.Option("--ocpp", metavar="VERSION", help="Only those of this version.")]
 EdgeOption = Annotated[str, typer.Option("--edge", metavar="ID", help="Only of this edge process.")]
 
 
@@ -26,11 +27,16 @@ def build() -> typer.Typer:
 async def list_connections(
     client: Client,
     edge: EdgeOption = "",
-    version: Annotated[str, typer.Option("--ocpp", metavar="VERSION", help="Only those of this version.")] = "",
+    version: VersionOption = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Limit = 0,
 ) -> None:
     """List the stations that are connected, and how."""
-    request = ListConnectionsRequest(edge_id=edge, ocpp_version=version)
+    request = ListConnectionsRequest(
+        edge_id=edge, ocpp_version=version, stations=station_selector(location, group, label)
+    )
     pages = collect(client.citrine.connections.ListConnections, request, limit)
     connections = [connection async for page in pages for connection in page.connections]
     if client.out.as_json:
@@ -47,6 +53,10 @@ async def list_records(
     client: Client,
     station: StationOption = "",
     edge: EdgeOption = "",
+    version: VersionOption = "",
+    is_open: Annotated[
+        bool | None, typer.Option("--open/--ended", help="Only those that have not ended, or have.", show_default=False)
+    ] = None,
     location: AtLocation = None,
     group: InGroup = None,
     label: WithLabel = None,
@@ -58,6 +68,8 @@ async def list_records(
     request = ListConnectionRecordsRequest(
         station_id=station,
         edge_id=edge,
+        ocpp_version=version,
+        open=is_open,
         open_time=range_of(begin, end),
         stations=station_selector(location, group, label),
     )

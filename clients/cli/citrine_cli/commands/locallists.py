@@ -23,7 +23,9 @@ from citrine.ocpp.v2 import local_auth_list_pb2 as ocpp
 from citrine.ocpp.v2.types_pb2 import AUTHORIZATION_STATUS_ENUM_ACCEPTED, IdToken, IdTokenInfo
 from citrine_cli.client import Client, client_command, collect
 from citrine_cli.errors import CliError, UsageError
+from citrine_cli.filters import range_of
 from citrine_cli.progress import with_progress
+from citrine_cli.station_selectors import AtLocation, InGroup, WithLabel, station_selector
 from citrine_cli.targets import choice
 from citrine_cli.timeouts import LONGEST_WORK
 from citrine_words.enums import words_of
@@ -33,6 +35,10 @@ __all__ = ["build"]
 
 _STATES = words_of(LocalListState.items(), "LOCAL_LIST_STATE_")
 
+ConfirmedFrom = Annotated[
+    str, typer.Option("--from", "--since", metavar="TIME", help="Only those confirmed last at this time or later.")
+]
+ConfirmedTo = Annotated[str, typer.Option("--to", metavar="TIME", help="Only those confirmed last before this time.")]
 StationId = Annotated[str, typer.Argument(metavar="STATION", help="Station that stores the list.")]
 
 
@@ -51,10 +57,23 @@ def build() -> typer.Typer:
 async def list_lists(
     client: Client,
     state: Annotated[str, typer.Option("--state", metavar="STATE", help=f"Only {', '.join(_STATES)} ones.")] = "",
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", help="Only those of which this version was confirmed last.")
+    ] = None,
+    begin: ConfirmedFrom = "",
+    end: ConfirmedTo = "",
+    location: AtLocation = None,
+    group: InGroup = None,
+    label: WithLabel = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most this many; 0 is all.")] = 0,
 ) -> None:
-    """List the stations that have a list, or should have one."""
-    request = ListLocalListsRequest(state=choice("--state", _STATES, state) if state else LOCAL_LIST_STATE_UNSPECIFIED)
+    """List the stations that have a list, or should have one; of a time, the latest confirmed first."""
+    request = ListLocalListsRequest(
+        state=choice("--state", _STATES, state) if state else LOCAL_LIST_STATE_UNSPECIFIED,
+        version=version,
+        confirm_time=range_of(begin, end),
+        stations=station_selector(location, group, label),
+    )
     pages = collect(client.citrine.local_auth_list.ListLocalLists, request, limit)
     found = [one async for page in pages for one in page.local_lists]
     if client.out.as_json:

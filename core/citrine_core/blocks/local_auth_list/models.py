@@ -14,7 +14,12 @@ class LocalList(Model):
     """The local authorization list of a station, without its entries."""
 
     __tablename__ = "local_lists"
-    __table_args__ = (Index(None, "next_time"), Index("ix_local_lists_state", "tenant_id", "state", "station_id"))
+    __table_args__ = (
+        Index(None, "next_time"),
+        Index("ix_local_lists_state", "tenant_id", "state", "station_id"),
+        Index("ix_local_lists_version", "tenant_id", "version", "station_id"),
+        Index("ix_local_lists_confirmed", "tenant_id", "confirm_time", "station_id"),
+    )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     station_id: Mapped[str] = mapped_column(String(48), primary_key=True)

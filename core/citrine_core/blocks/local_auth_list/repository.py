@@ -9,15 +9,17 @@ import orjson
 from sqlalchemy import ColumnElement, and_, case, delete, exists, func, literal, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine.ocpp.v2.provisioning_pb2 import ATTRIBUTE_ENUM_ACTUAL, VariableCharacteristics
 from citrine_core.blocks.local_auth_list.messages import Entry, Limits
 from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
 from citrine_core.blocks.provisioning.queries import find_variables
-from citrine_core.db import Listed, Page
+from citrine_core.db import ANY_TIME, Listed, Page, Span
 from citrine_core.db.bulk import BulkInsert, BulkUpsert
 from citrine_core.errors import NotFound
 from citrine_core.resources.connections.queries import is_connected
 from citrine_core.resources.stations.queries import BOOTS, is_station
+from citrine_core.resources.stations.selection import stations_selected
 from citrine_core.resources.tokens import Token, lookup_of, type_of
 from citrine_core.resources.tokens.queries import find_of_keys, find_tokens, has_more_tokens
 
@@ -100,12 +102,28 @@ class LocalListRepository:
         assert found is not None
         return found
 
-    async def list(self, tenant_id: str, page: Page, *, state: int = 0) -> Listed[LocalList]:
-        """Return lists in the order of their stations."""
-        query = select(LocalList).where(LocalList.tenant_id == tenant_id)
+    async def list(
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        state: int = 0,
+        version: int | None = None,
+        confirmed: Span = ANY_TIME,
+        stations: StationSelector | None = None,
+    ) -> Listed[LocalList]:
+        """Return lists in the order of their stations; of a time by that, the latest confirmed first."""
+        row = LocalList
+        query = select(row).where(row.tenant_id == tenant_id, *confirmed.of(row.confirm_time))
         if state:
-            query = query.where(LocalList.state == state)
-        return await page.read(self._session, query, LocalList.station_id)
+            query = query.where(row.state == state)
+        if version is not None:
+            query = query.where(row.version == version)
+        if stations is not None:
+            query = query.where(*stations_selected(tenant_id, row.station_id, stations))
+        if confirmed.is_bounded:
+            return await page.read(self._session, query, row.confirm_time, row.station_id, descending=True)
+        return await page.read(self._session, query, row.station_id)
 
     async def list_entries(
         self, tenant_id: str, page: Page, station_id: str, *, differences_only: bool = False

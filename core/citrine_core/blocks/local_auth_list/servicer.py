@@ -13,7 +13,8 @@ from citrine_core.blocks.local_auth_list.messages import check_list
 from citrine_core.blocks.local_auth_list.models import LocalList, LocalListEntry
 from citrine_core.blocks.local_auth_list.repository import Counts, LocalListRepository
 from citrine_core.errors import InvalidArgument
-from citrine_core.rpc import apply_mask, caller, check_length, open_page, required, to_timestamp
+from citrine_core.resources.stations.selection import checked_selector
+from citrine_core.rpc import apply_mask, caller, check_length, open_page, required, span_of, to_timestamp
 from citrine_core.services import Services
 
 __all__ = ["LocalAuthListServicer"]
@@ -47,7 +48,12 @@ class LocalAuthListServicer(local_auth_list_pb2_grpc.LocalAuthListServiceService
     ) -> pb.ListLocalListsResponse:
         async with self._services.unit_of_work(read_only=True) as work:
             rows, token = await LocalListRepository(work.session).list(
-                caller(context).tenant_id, open_page(request), state=request.state
+                caller(context).tenant_id,
+                open_page(request),
+                state=request.state,
+                version=request.version if request.HasField("version") else None,
+                confirmed=span_of(request.confirm_time),
+                stations=checked_selector(request.stations),
             )
         return pb.ListLocalListsResponse(local_lists=[_to_proto(row) for row in rows], next_page_token=token)
 

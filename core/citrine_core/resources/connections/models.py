@@ -46,7 +46,13 @@ class ConnectionRecord(Model):
     __table_args__ = (
         Index(None, "tenant_id", "open_time", "station_id", "epoch"),
         Index("ix_connection_records_edge", "tenant_id", "edge_id", "open_time", "station_id", "epoch"),
+        Index("ix_connection_records_version", "tenant_id", "ocpp_version", "open_time", "station_id", "epoch"),
         PartialIndex("ix_connection_records_open", "tenant_id", "station_id", where=text("close_time IS NULL")),
+        PartialIndex(
+            "ix_connection_records_open_since",
+            *("tenant_id", "open_time", "station_id", "epoch"),
+            where=text("close_time IS NULL"),
+        ),
     )
 
     tenant_id: Mapped[str] = mapped_column(String(36), primary_key=True)

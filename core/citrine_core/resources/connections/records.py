@@ -109,16 +109,33 @@ class ConnectionRecords:
         *,
         station_id: str = "",
         edge_id: str = "",
+        version: int = 0,
+        is_open: bool | None = None,
         opened: Span = ANY_TIME,
         stations: StationSelector | None = None,
     ) -> Listed[ConnectionRecord]:
-        """Return sessions, the latest opened first; of one station by their numbers, the highest first."""
+        """Return sessions, the latest opened first; of one station by their numbers, the highest first.
+
+        Args:
+            tenant_id: Tenant of the stations.
+            page: Page to return.
+            station_id: Only of this station. Empty: of all.
+            edge_id: Only of this edge process. Empty: of all.
+            version: Only of this citrine.edge.v1.OcppVersion. 0: of all.
+            is_open: Whether they have not ended. None: both.
+            opened: When they were opened.
+            stations: Only of these stations. None: of all.
+        """
         row = ConnectionRecord
         query = select(row).where(row.tenant_id == tenant_id, *opened.of(row.open_time))
         if stations is not None:
             query = query.where(*stations_selected(tenant_id, row.station_id, stations))
         if edge_id:
             query = query.where(row.edge_id == edge_id)
+        if version:
+            query = query.where(row.ocpp_version == version)
+        if is_open is not None:
+            query = query.where(row.close_time.is_(None) if is_open else row.close_time.is_not(None))
         if station_id:
             return await page.read(self._session, query.where(row.station_id == station_id), row.epoch, descending=True)
         return await page.read(self._session, query, row.open_time, row.station_id, row.epoch, descending=True)

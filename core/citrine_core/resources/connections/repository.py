@@ -25,12 +25,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from citrine.api.v1.station_selector_pb2 import StationSelector
 from citrine_core.db import Database, Listed, Page, UnitOfWork
 from citrine_core.db.bulk import BulkUpsert
 from citrine_core.db.direct_query import DirectQuery
 from citrine_core.db.one_of import one_of_packed, pack
 from citrine_core.resources.connections.models import Connection, Edge
 from citrine_core.resources.connections.records import ConnectionRecords, SessionEnd
+from citrine_core.resources.stations.selection import stations_selected
 
 __all__ = [
     "ClosedSession",
@@ -238,14 +240,24 @@ class ConnectionRepository:
         return rows.one_or_none()
 
     async def list_open(
-        self, tenant_id: str, page: Page, *, edge_id: str = "", version: int = 0
+        self,
+        tenant_id: str,
+        page: Page,
+        *,
+        edge_id: str = "",
+        version: int = 0,
+        stations: StationSelector | None = None,
     ) -> Listed[Row[*tuple[Any, ...]]]:
-        """Return open sessions of a tenant by station, of an edge process and a version if these are given."""
+        """Return open sessions of a tenant by station; of an edge process, a version, stations if these are given."""
         query = select(_TABLE).where(_TABLE.c.tenant_id == tenant_id, _TABLE.c.is_open.is_(True))
         if edge_id:
             query = query.where(_TABLE.c.edge_id == edge_id)
         if version:
             query = query.where(_TABLE.c.ocpp_version == version)
+        if stations is not None:
+            after = page.key(_TABLE.c.station_id)
+            behind = None if after is None else after[0]
+            query = query.where(*stations_selected(tenant_id, _TABLE.c.station_id, stations, behind))
         return await page.read_rows(self._session, query, _TABLE.c.station_id)
 
     async def list_of_edge(self, edge_id: str) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -54,6 +54,7 @@ class ConnectionsServicer(ConnectionsServiceServicer):
                 open_page(request),
                 edge_id=request.edge_id,
                 version=version_of("ocpp_version", request.ocpp_version),
+                stations=checked_selector(request.stations),
             )
         return pb.ListConnectionsResponse(connections=map(_to_proto, rows), next_page_token=token)
 
@@ -78,6 +79,8 @@ class ConnectionsServicer(ConnectionsServiceServicer):
                 open_page(request),
                 station_id=request.station_id,
                 edge_id=request.edge_id,
+                version=version_of("ocpp_version", request.ocpp_version),
+                is_open=request.open if request.HasField("open") else None,
                 opened=span_of(request.open_time),
                 stations=checked_selector(request.stations),
             )

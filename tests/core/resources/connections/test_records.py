@@ -9,6 +9,8 @@ import pytest
 from citrine.api.v1 import connections_pb2 as pb
 from citrine.api.v1.common_pb2 import TimeRange
 from citrine.api.v1.connections_pb2_grpc import ConnectionsServiceStub
+from citrine.api.v1.station_selector_pb2 import StationSelector
+from citrine.edge.v1 import link_pb2 as link
 from citrine.ocpp.v2.availability_pb2 import HeartbeatRequest
 from citrine_core.resources.connections import ConnectionRecords
 from tests.support.core import PASSWORD, RunningCore
@@ -50,6 +52,37 @@ async def test_it_is_known_who_was_connected_when_and_why_it_ended(core: Running
     with pytest.raises(grpc.aio.AioRpcError) as error:
         await api.GetConnectionRecord(pb.GetConnectionRecordRequest(station_id="CS-1", epoch=9))
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_connections_are_asked_for_a_version_for_whether_they_ended_and_for_stations(core: RunningCore) -> None:
+    api: Any = core.stub(ConnectionsServiceStub)
+    for station_id in ("CS-1", "CS-2", "CS-3"):
+        await core.add_station(station_id, registration=1)
+    some = StationSelector(station_ids=["CS-1", "CS-3"])
+    async with core.edge() as edge:
+        stations = [
+            await edge.connect(station_id, PASSWORD, version=version)
+            for station_id, version in (
+                ("CS-1", link.OCPP_VERSION_16),
+                ("CS-2", link.OCPP_VERSION_21),
+                ("CS-3", link.OCPP_VERSION_21),
+            )
+        ]
+        for station in stations:
+            await station.call(HeartbeatRequest())
+        await stations[2].close(1001, "going away")
+        await stations[1].call(HeartbeatRequest())
+        await core.core.lanes.drained()
+
+        async def records(**asked: Any) -> list[str]:
+            answer = await api.ListConnectionRecords(pb.ListConnectionRecordsRequest(**asked))
+            return sorted(one.connection.station_id for one in answer.records)
+
+        assert await records(ocpp_version="2.1") == ["CS-2", "CS-3"]
+        assert await records(open=True) == ["CS-1", "CS-2"]
+        assert await records(open=False, ocpp_version="2.1") == ["CS-3"]
+        listed = await api.ListConnections(pb.ListConnectionsRequest(stations=some))
+        assert [one.station_id for one in listed.connections] == ["CS-1"]
 
 
 async def test_old_connections_are_forgotten_and_open_ones_are_not(core: RunningCore) -> None:
