@@ -115,6 +115,25 @@ async def test_a_party_that_a_hub_does_not_reach_is_tried_later_and_delays_no_ot
         assert (await session.scalars(select(UnreachedRow))).all() == []
 
 
+async def test_what_always_fails_delays_nothing_else_for_a_party_that_was_not_reached(
+    adapter: RunningAdapter, hub: Emsp
+) -> None:
+    answers = {"ONE0": hub._envelope(None, 4003, "not reached"), "ONE1": hub._envelope(None, 4003, "not reached")}
+    hub.fault = lambda request: answers.get(request.url.path.rpartition("/")[2])
+    await send(adapter, *(to("ONE", number, order_key=str(number)) for number in range(2)))
+    await unreached(adapter)
+
+    answers = {"ONE0": Response("", 500)}
+    await hurry_all(adapter)
+
+    await hub.wait_for(lambda one: got(one, "ONE") == ["1"])
+
+    async def waits_alone() -> bool:
+        return [row.object_key for row in await adapter.office.letters.list_some(is_dead=False)] == ["DE/CIT/ONE0"]
+
+    await until(waits_alone, adapter)
+
+
 async def test_what_is_for_a_party_that_is_away_waits_in_order_until_it_is_there(
     adapter: RunningAdapter, hub: Emsp
 ) -> None:

@@ -37,8 +37,11 @@ def _is_reached(now: datetime) -> ColumnElement[bool]:
     return ~is_away & ~exists().where(_is_to(UnreachedRow), UnreachedRow.open_time > now)
 
 
-def _is_behind_probe() -> ColumnElement[bool]:
-    """Return the condition that a delivery waits for another one to find out whether its receiver is reached again."""
+def _is_behind_probe(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a delivery waits for another one to find out whether its receiver is reached again.
+
+    Not for one that is tried later: the receiver may be there, and that one be what always fails.
+    """
     ahead = aliased(DeliveryRow)
     return exists().where(_is_to(UnreachedRow)) & exists().where(
         ahead.partner_id == DeliveryRow.partner_id,
@@ -46,6 +49,7 @@ def _is_behind_probe() -> ColumnElement[bool]:
         ahead.receiver_party == DeliveryRow.receiver_party,
         ahead.delivery_id < DeliveryRow.delivery_id,
         ahead.dead_time.is_(None),
+        ahead.due_time <= now,
     )
 
 
@@ -140,7 +144,7 @@ class DeliveryRepository:
                 DeliveryRow.due_time <= now,
                 _is_free(DeliveryRow, now),
                 ~is_behind,
-                *([_is_reached(now), ~_is_behind_probe()] if is_hub else []),
+                *([_is_reached(now), ~_is_behind_probe(now)] if is_hub else []),
             )
             .order_by(DeliveryRow.due_time, DeliveryRow.delivery_id)
             .limit(limit)
