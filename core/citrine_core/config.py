@@ -16,8 +16,8 @@ from citrine_process.settings import PREFIX, Duration, DurationOrNone, InvalidSe
 
 __all__ = ["CoreSettings", "read_settings"]
 
-_OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_", "CITRINE_OCPPS_")
-"""Variables with these prefixes are the edge's."""
+_OF_OTHERS = ("CITRINE_EDGE_", "CITRINE_OCPP_", "CITRINE_OCPPS_", "CITRINE_OCPI_", "CITRINE_CORE_CA_FILE")
+"""Variables with these prefixes are the edge's, and those of clients that are processes."""
 
 
 class CoreSettings(RetentionSettings):

@@ -7,6 +7,8 @@ import pytest
 
 from citrine_core.config import CoreSettings, read_settings
 from citrine_edge.config import EdgeSettings
+from citrine_ocpi.config import OcpiSettings
+from citrine_ocpi.simulated_emsp.config import EmspSettings
 from citrine_process.addresses import split_address
 from citrine_process.settings import InvalidSetting, descriptions
 
@@ -62,11 +64,12 @@ def test_a_misspelled_variable_is_named(variable: str) -> None:
 
 
 def test_variables_of_the_other_parts_are_let_alone() -> None:
-    names = EdgeSettings.model_fields.keys() - CoreSettings.model_fields.keys()
-    of_edges = {f"CITRINE_{name.upper()}": "x" for name in names}
+    others = EdgeSettings.model_fields.keys() | OcpiSettings.model_fields.keys() | EmspSettings.model_fields.keys()
+    names = others - CoreSettings.model_fields.keys()
+    of_others = {f"CITRINE_{name.upper()}": "x" for name in names}
     of_clients = dict.fromkeys(("CITRINE_CORE", "CITRINE_KEY", "CITRINE_KEY_FILE", "CITRINE_TENANT"), "x")
 
-    read_settings([], {**of_edges, **of_clients, "CITRINE_DATA_DIR": "x", "PATH": "x"})
+    read_settings([], {**of_others, **of_clients, "CITRINE_DATA_DIR": "x", "PATH": "x"})
 
 
 def test_the_credential_is_read_from_its_file(tmp_path: Path) -> None:
