@@ -4,12 +4,25 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from citrine.api.v1.tariffs_pb2 import CostPeriod
+from citrine.api.v1.tariffs_pb2 import CostPeriod, ListTariffAssignmentsRequest, UnassignTariffRequest
+from citrine.api.v1.tariffs_pb2_grpc import TariffsServiceStub
 from citrine_ocpi.models import v2_3_0
 from citrine_ocpi.modules.sessions.periods import SessionPeriods, periods_of
+from tests.clients.ocpi.modules import test_roaming
+from tests.support.charging import ended, started
+
+roaming = test_roaming.roaming
+
+
+@pytest.fixture
+def adapter_url() -> str:
+    """The adapter's database, which is no matter of periods: a file."""
+    return ""
+
 
 BEGINNING = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -90,3 +103,19 @@ def test_periods_that_turn_out_to_be_wrong_are_made_anew() -> None:
     assert not less.is_appended
     assert session.total("ENERGY") == 2
     assert session.starts() == ["12:00"]
+
+
+async def test_where_no_tariff_applies_a_session_says_at_its_end_what_was_measured(roaming: Any) -> None:
+    tariffs: Any = roaming.core.stub(TariffsServiceStub)
+    for one in (await tariffs.ListTariffAssignments(ListTariffAssignmentsRequest())).assignments:
+        await tariffs.UnassignTariff(UnassignTariffRequest(assignment_id=one.assignment_id))
+
+    begun = started(0, 0.0, minutes=0, id_token="04A1B2C3", evse=(1, 1), info=test_roaming.CHARGING)
+    await roaming.station.call(begun)
+    await roaming.station.call(ended(1, 500.0, minutes=3))
+
+    over = await roaming.tnm.wait_for(
+        lambda one: next((x for x in one.objects.values() if x.get("status") == "COMPLETED"), None)
+    )
+    assert over["currency"] == "XXX"
+    assert [one["dimensions"] for one in over["charging_periods"]] == [[{"type": "ENERGY", "volume": Decimal("0.5")}]]

@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from citrine.api.v1.tariffs_pb2 import CostPeriod
+from citrine.api.v1.transactions_pb2 import Transaction
 from citrine_ocpi.modules.charging import Fields, dimensions_of, period, when
 from citrine_ocpi.transport.paging import parse_time
 
-__all__ = ["INTERVAL", "SessionPeriods", "periods_of"]
+__all__ = ["INTERVAL", "SessionPeriods", "measured_periods", "periods_of"]
 
 INTERVAL = timedelta(minutes=5)
 """Time of charging after which a partner is told another period, where prices do not change before."""
@@ -29,6 +30,15 @@ class SessionPeriods:
     """Up to which moment they say all."""
     is_appended: bool
     """Whether those of before are the first ones of them, so that a PATCH can say the rest."""
+
+
+def measured_periods(transaction: Transaction) -> Sequence[CostPeriod]:
+    """Return what a transaction measured as the one period of the core that it has where no tariff applies."""
+    if not transaction.HasField("start_time"):
+        return ()
+    over = transaction.end_time if transaction.HasField("end_time") else transaction.update_time
+    energy = Decimal(str(transaction.energy_wh)) / 1000
+    return (CostPeriod(start_time=transaction.start_time, end_time=over, energy_kwh=str(energy)),)
 
 
 def periods_of(

@@ -18,7 +18,7 @@ from citrine_ocpi.modules.owners import as_known
 from citrine_ocpi.modules.places import Place
 from citrine_ocpi.modules.reservations import ReservationRepository, ReservationRequest
 from citrine_ocpi.modules.sessions.mapping import reservation_session, session_model, transaction_session
-from citrine_ocpi.modules.sessions.periods import periods_of
+from citrine_ocpi.modules.sessions.periods import measured_periods, periods_of
 from citrine_ocpi.modules.tokens.repository import Beginning, TokenRepository
 from citrine_ocpi.partner import Partner
 from citrine_ocpi.published import Published, PublishedRepository, PublishedRow, viewers_of
@@ -196,7 +196,7 @@ class SessionStore:
         periods = periods_of(
             state.get("periods", []),
             parse_time(state["reached"]) if state.get("reached") else None,
-            cost.cost.periods if cost is not None else (),
+            cost.cost.periods if cost is not None else measured_periods(transaction),
             cost.tariff.tariff_id if cost is not None else "",
             is_over=transaction.HasField("end_time") or transaction.HasField("close_time"),
             now=when(cost.reckoned_time) if cost is not None and cost.HasField("reckoned_time") else now,
