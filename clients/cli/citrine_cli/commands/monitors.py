@@ -229,13 +229,18 @@ async def list_alerts(
         client.out.messages(alerts)
         return
     rows = ([alert.station_id, *_event_row(alert.event), *_ends(alert, cleared)] for alert in alerts)
-    columns = ["station", "time", "variable", "value", "trigger", "code", "acknowledged by"]
+    columns = ["station", "time", "variable", "value", "trigger", "code", "monitor", "acknowledged by"]
     columns += ["cleared"] if cleared else []
     client.out.table(columns, rows, empty="no alerts")
 
 
 def _ends(alert: pb.Alert, shows_cleared: bool) -> list[str]:
-    return [alert.acknowledged_by, "yes" if alert.cleared else "no"] if shows_cleared else [alert.acknowledged_by]
+    ends = [_monitor(alert), alert.acknowledged_by]
+    return [*ends, "yes" if alert.cleared else "no"] if shows_cleared else ends
+
+
+def _monitor(alert: pb.Alert) -> str:
+    return str(alert.event.variable_monitoring_id) if alert.event.HasField("variable_monitoring_id") else ""
 
 
 async def show_alert(
@@ -245,7 +250,8 @@ async def show_alert(
         str, typer.Argument(metavar="COMPONENT.VARIABLE", help="What the alert is about, as alerts shows it.")
     ],
     monitor: Annotated[
-        int | None, typer.Option("--monitor", metavar="N", help="Its monitor.", show_default="its event names none")
+        int | None,
+        typer.Option("--monitor", metavar="N", help="Its monitor, as alerts shows it.", show_default="shown is none"),
     ] = None,
 ) -> None:
     """Show the latest alert of a variable, cleared or not, with what was said with it."""
@@ -262,6 +268,7 @@ async def show_alert(
         {"station": alert.station_id}
         | dict(zip(columns, _event_row(alert.event), strict=True))
         | {
+            "monitor": _monitor(alert),
             "info": alert.event.tech_info,
             "transaction": alert.event.transaction_id,
             "updated": time_word(alert, "update_time"),

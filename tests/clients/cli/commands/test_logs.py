@@ -137,6 +137,20 @@ def test_what_monitors_found_is_listed(citrine: Cli, core: ScriptedCore) -> None
     assert citrine("monitor", "list").lines[1].split() == ["7", "CS-1", "Fan.Speed", "Delta", "5", "3"]
 
 
+def test_alerts_are_listed_with_the_monitors_that_one_is_shown_by(citrine: Cli, core: ScriptedCore) -> None:
+    event = ocpp.EventData(actual_value="900", variable_monitoring_id=7)
+    event.component.name, event.variable.name = "Fan", "Speed"
+    alert = pb.Alert(station_id="CS-1", event=event)
+    core.on("ListAlerts", pb.ListAlertsResponse(alerts=[alert]))
+    core.on("GetAlert", alert)
+
+    listed = citrine("monitor", "alerts", "--columns", "variable,monitor").lines[1].split()
+    shown = citrine("monitor", "alert", "CS-1", "Fan.Speed", "--monitor", listed[1])
+
+    assert listed == ["Fan.Speed", "7"]
+    assert ["monitor", "7"] in [line.split() for line in shown.lines]
+
+
 def test_one_alert_is_shown_by_what_its_event_names(citrine: Cli, core: ScriptedCore) -> None:
     event = ocpp.EventData(actual_value="900", tech_info="too fast", variable_monitoring_id=7)
     event.component.MergeFrom(Component(name="Fan", evse=EVSE(id=1)))
