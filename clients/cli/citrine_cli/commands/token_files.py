@@ -119,7 +119,7 @@ async def _send(
             found.created += answer.created
             found.updated += answer.updated
             found.unchanged += answer.unchanged
-            found.problems += [(lines[one.index], f"{one.field} {one.description}") for one in answer.errors]
+            found.problems += [(lines[one.index], _problem(one, lines)) for one in answer.errors]
             line.show(f"{_tokens(found.tokens)} {done}")
     except grpc.aio.AioRpcError:
         if found.tokens and mode != pb.TOKEN_IMPORT_MODE_PREVIEW:
@@ -127,6 +127,12 @@ async def _send(
         raise
     found.problems = sorted(found.problems + reader.problems)
     return found
+
+
+def _problem(error: pb.TokenImportError, lines: list[int]) -> str:
+    if error.HasField("same_as_index"):
+        return f"{error.field} is the same token as that of line {lines[error.same_as_index]}"
+    return f"{error.field} {error.description}"
 
 
 async def _requests(

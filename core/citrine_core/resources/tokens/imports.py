@@ -1,8 +1,10 @@
 """Imports of tokens: any number, page by page, each page by a few statements in one transaction."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +26,9 @@ __all__ = ["TokenImport"]
 
 MOST = 1000
 """Most tokens of a page."""
+
+MOST_REMEMBERED = 100_000
+"""Tokens of a call that those behind them are compared with: the latest. It takes some 15 MB."""
 
 PAUSE = 100
 """Tokens that are checked before the event loop runs other tasks."""
@@ -61,6 +66,11 @@ class _Page:
         name = error.field.removeprefix("token.")
         self.answer.errors.add(index=index, field=name, description=error.problem)
 
+    def refuse_again(self, index: int, first: int) -> None:
+        """Name a token that came before."""
+        problem = f"is the same token as that of index {first}"
+        self.answer.errors.add(index=index, field="id_token", description=problem, same_as_index=first)
+
 
 class TokenImport:
     """One call of ImportTokens.
@@ -79,6 +89,8 @@ class TokenImport:
         self._fields: Collection[str] = CHANGEABLE
         self._index: int | None = None
         """How many tokens came until now. None: no page came."""
+        self._earlier: dict[bytes, int] = {}
+        """Digests of the latest tokens that were taken, in their order, and their indexes."""
 
     async def run(self, requests: AsyncIterator[pb.ImportTokensRequest]) -> AsyncIterator[pb.ImportTokensResponse]:
         """Store page after page, and yield what became of each."""
@@ -107,8 +119,10 @@ class TokenImport:
             try:
                 check_name(token)
                 key = lookup_of(token.id_token, token.type), type_of(token.type)
-                if key in page.given:
-                    raise InvalidArgument("id_token", f"is the same token as that of index {page.given[key].index}")
+                before = page.given[key].index if key in page.given else self._earlier.get(_digest(key))
+                if before is not None:
+                    page.refuse_again(index, before)
+                    continue
                 check_fields(token, CHANGEABLE)
                 page.given[key] = _Given(index, token, columns_of(token, CHANGEABLE))
             except InvalidArgument as error:
@@ -132,12 +146,18 @@ class TokenImport:
             answer.unchanged = len(page.given) - len(page.rows)
             if page.new:
                 await TOKENS.check(work.session, self._tenant_id, len(page.new))
+            self._remember(page)
             if is_preview:
                 return
             if page.rows:
                 await self._write(work, tokens, page)
                 await work.commit()
             answer.stored = bool(page.given)
+
+    def _remember(self, page: _Page) -> None:
+        self._earlier.update((_digest(key), given.index) for key, given in page.given.items())
+        for digest in list(islice(self._earlier, max(len(self._earlier) - MOST_REMEMBERED, 0))):
+            del self._earlier[digest]
 
     def _work_out(self, page: _Page, known: Mapping[TokenKey, Any]) -> None:
         """Make the rows to store, and take out the tokens that do not fit what is stored of them."""
@@ -196,6 +216,11 @@ class TokenImport:
         changed: Sequence[TokenKey] = [(row["id_token"], row["type"]) for row in page.rows]
         for notify in self._registry.on_token_change:
             await notify(work, self._tenant_id, changed)
+
+
+def _digest(key: TokenKey) -> bytes:
+    """Return what is as good as unique, and short however long an id is."""
+    return hashlib.blake2b("\0".join(key).encode(), digest_size=16).digest()
 
 
 def _shown(row: Mapping[str, Any], before: Any) -> tuple["TokenChanged.Kind.ValueType", SimpleNamespace]:

@@ -180,3 +180,17 @@ async def test_tokens_of_a_party_are_refused_and_decide_again(api: Api, line: Li
     assert (other.code, resumed.code, resumed.out) == (1, 0, "tokens of NL-TNM are no longer refused: unpaid\n")
     assert none.out == "no party is suspended\n"
     assert (await line("token", "suspend", "TNM")).code == 2
+
+
+async def test_a_token_that_comes_again_is_named_by_both_lines_however_far_apart(
+    api: Api, line: Line, tmp_path: Path
+) -> None:
+    file = tmp_path / "tokens.csv"
+    rows = [f"T-{number},Central,{number}\n" for number in range(600)]
+    file.write_text("id_token,type,message\n" + "".join(rows) + "t-0,central,again\n")
+
+    ran = await line("token", "import", str(file))
+
+    assert ran.code == 1
+    assert f"{file}:602: id_token is the same token as that of line 2" in ran.err
+    assert await stored(api) == {}

@@ -14,6 +14,7 @@ from citrine.api.v1.audit_pb2_grpc import AuditServiceStub
 from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.events.v1.events_pb2 import TokenChanged
 from citrine.events.v1.events_service_pb2 import SubscribeRequest
+from citrine_core.resources.tokens import imports
 from tests.support.api import Api, auth
 from tests.support.core import RunningCore
 from tests.support.statements import statements
@@ -228,3 +229,24 @@ async def test_pages_that_were_stored_are_in_the_audit(core: RunningCore) -> Non
     found = await audit.ListAuditRecords(audit_pb2.ListAuditRecordsRequest())
     records = [one for one in found.records if one.method.endswith("ImportTokens")]
     assert ["T-2" in one.request for one in records] == [True, False]
+
+
+async def test_a_token_of_an_earlier_page_is_named_in_any_spelling_unless_it_was_not_taken(
+    api: Api, who: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "MOST_REMEMBERED", 3)
+    wrong = token(1, charging_priority=99)
+    same = pb.Token(id_token="t-1", type="central", message="again")
+    pages = [[wrong, token(2)], [token(1)], [same, token(3)], [token(4)], [token(2, message="long since")]]
+
+    answers = await imported(api, who, *pages)
+
+    assert [(one.index, one.same_as_index) for one in answers[2].errors] == [(3, 2)]
+    assert [one.HasField("same_as_index") for one in answers[0].errors] == [False]
+    assert [counts(answer) for answer in answers[2:]] == [(1, 0, 0, True), (1, 0, 0, True), (0, 1, 0, True)]
+    assert {one.id_token: one.message for one in await exported(api, who)} == {
+        "T-1": "",
+        "T-2": "long since",
+        "T-3": "",
+        "T-4": "",
+    }
