@@ -129,8 +129,8 @@ async def list_counts(
             [
                 *([one.group_key] if by else []),
                 *(count(getattr(one, name)) for name in states),
-                quantity(one.power_w / 1000, "kW"),
-                quantity(one.energy_wh / 1000, "kWh"),
+                quantity(round(one.power_w / 1000, 6), "kW"),
+                quantity(round(one.energy_wh / 1000, 6), "kWh"),
             ]
             for one in counts
         ],

@@ -106,6 +106,11 @@ class KeyedCalls:
                     # It is not the caller who goes away.
                     raise Stopping from None
                 raise
+            except Exception:
+                # What another call with its key has stored in between may be why: that it exists, that it changed.
+                earlier = None if one.is_stored else await one.find()
+                if earlier is None:
+                    raise
         if earlier is None:
             raise _KeyInUse
         return await self._replay(one, earlier, context)

@@ -45,6 +45,15 @@ def test_stations_are_counted_and_series_shown_in_their_time_zone(citrine: Cli, 
     assert (asked.time_zone, list(asked.stations.groups)) == ("Europe/Oslo", ["quay"])
 
 
+def test_power_and_energy_are_shown_without_the_traces_of_binary_sums(citrine: Cli, core: ScriptedCore) -> None:
+    counts = pb.StationCounts(total=2, power_w=21999.999999999996, energy_wh=184.2)
+    core.on("CountStations", pb.CountStationsResponse(counts=[counts]))
+
+    counted = citrine("statistics", "stations", "--columns", "power,energy so far")
+
+    assert counted.lines[1].split() == ["22", "kW", "0.1842", "kWh"]
+
+
 def test_a_series_begins_with_the_first_interval_that_has_anything(citrine: Cli, core: ScriptedCore) -> None:
     """Where nobody says when it begins; by hours, that is a day ago at most."""
     hours = [pb.SeriesPoint(start_time=Timestamp(seconds=3600 * hour), energy_kwh="0") for hour in range(4)]

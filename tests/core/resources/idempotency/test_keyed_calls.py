@@ -277,6 +277,25 @@ async def test_calls_at_a_time_on_several_cores_have_one_effect(database_url: st
         assert await count(two, ApiKey) == before + 5
 
 
+async def test_calls_at_a_time_that_create_what_may_be_there_once_have_one_answer(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with running_core(database_url, tmp_path) as core:
+        stub = core.stub(TokensServiceStub)
+        for number in range(5):
+            token = tokens_pb2.Token(id_token=f"AA{number}", type="Central")
+            request = tokens_pb2.CreateTokenRequest(token=token)
+            calls = [stub.CreateToken(request, metadata=keyed(core, f"k-{number}")) for _ in range(4)]
+
+            answers: Sequence[Any] = await asyncio.gather(*calls)
+
+            assert all(answer == answers[0] for answer in answers)
+        assert await refused(stub.CreateToken(request, metadata=keyed(core, "k-other"))) == (
+            grpc.StatusCode.ALREADY_EXISTS,
+            "token AA4 of type Central already exists",
+        )
+
+
 async def test_a_command_is_sent_once(core: RunningCore) -> None:
     await core.add_station("CS-1")
     async with core.edge() as edge:
