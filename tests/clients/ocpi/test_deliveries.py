@@ -365,3 +365,24 @@ async def test_more_objects_are_stored_at_once_than_a_statement_takes(adapter: R
     await send(adapter, *many)
 
     assert await adapter.office.letters.count() == (len(many), 0)
+
+
+async def test_more_objects_are_claimed_and_stored_as_sent_at_once_than_a_statement_takes(
+    adapter: RunningAdapter,
+) -> None:
+    """As where much is due for very many partners."""
+    await adapter.invite("hub")
+    await send(adapter, *(push("Quay", f"DE/CIT/L{number}", partner_id="hub") for number in range(2)))
+    now = utc_now()
+    names = {"partner_id": "hub", "order_key": "none", "object_key": "none", "revision": 0, "lease_time": now}
+    others = [DeliveryRow(delivery_id=number, **names) for number in range(1000, 34_000)]
+
+    async with adapter.office.database.writing() as session:
+        repository = DeliveryRepository(session)
+        ids = [row.delivery_id for row in await repository.list_some("hub", is_dead=False, limit=0)]
+        claimed = await repository.claim([*(row.delivery_id for row in others), *ids], now, now + timedelta(minutes=1))
+        await repository.lock([*others, *claimed])
+        finished = await repository.finish([*others, *claimed])
+        await repository.forget_dead([*others, *claimed])
+
+    assert [row.delivery_id for row in claimed] == sorted(finished) == ids

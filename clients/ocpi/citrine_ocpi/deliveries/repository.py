@@ -154,16 +154,13 @@ class DeliveryRepository:
 
     async def claim(self, delivery_ids: Collection[int], now: datetime, until: datetime) -> Sequence[DeliveryRow]:
         """Return those of some deliveries that nobody else sends, and have nobody else send them until a time."""
-        if not delivery_ids:
-            return []
-        claimed = (
-            update(DeliveryRow)
-            .where(DeliveryRow.delivery_id.in_(delivery_ids), _is_free(DeliveryRow, now))
-            # A process that ended while it sent this may have sent it: a PATCH would append its lists once more.
-            .values(lease_time=until, changes=case((DeliveryRow.lease_time.is_(None), DeliveryRow.changes), else_=""))
-            .returning(DeliveryRow)
-        )
-        rows = (await self._session.scalars(claimed)).all()
+        rows: list[DeliveryRow] = []
+        # A process that ended while it sent this may have sent it: a PATCH would append its lists once more.
+        changes = case((DeliveryRow.lease_time.is_(None), DeliveryRow.changes), else_="")
+        for part in parts(sorted(delivery_ids)):
+            free = (DeliveryRow.delivery_id.in_(part), _is_free(DeliveryRow, now))
+            claimed = update(DeliveryRow).where(*free).values(lease_time=until, changes=changes)
+            rows += await self._session.scalars(claimed.returning(DeliveryRow))
         return sorted(rows, key=lambda row: row.delivery_id)
 
     async def lock(self, rows: Sequence[DeliveryRow]) -> None:
@@ -171,17 +168,19 @@ class DeliveryRepository:
         if self._session.get_bind().dialect.name != "postgresql":
             # SQLite has one writer.
             return
-        own = DeliveryRow.delivery_id.in_([row.delivery_id for row in rows])
-        query = select(DeliveryRow.delivery_id).where(own).order_by(DeliveryRow.delivery_id)
-        await self._session.execute(query.with_for_update())
+        for part in parts(sorted(row.delivery_id for row in rows)):
+            query = select(DeliveryRow.delivery_id).where(DeliveryRow.delivery_id.in_(part))
+            await self._session.execute(query.order_by(DeliveryRow.delivery_id).with_for_update())
 
     async def finish(self, rows: Sequence[DeliveryRow]) -> set[int]:
         """Delete what partners have got, and return the ids of it. The others have newer versions."""
         claims = tuple_(DeliveryRow.delivery_id, DeliveryRow.revision, DeliveryRow.lease_time)
-        wanted = claims.in_([(row.delivery_id, row.revision, row.lease_time) for row in rows])
-        gone = delete(DeliveryRow).where(wanted).returning(DeliveryRow.delivery_id)
-        result = await self._session.execute(gone.execution_options(synchronize_session=False))
-        return {*result.scalars()}
+        finished: set[int] = set()
+        for part in parts([(row.delivery_id, row.revision, row.lease_time) for row in rows]):
+            gone = delete(DeliveryRow).where(claims.in_(part)).returning(DeliveryRow.delivery_id)
+            result = await self._session.execute(gone.execution_options(synchronize_session=False))
+            finished |= {*result.scalars()}
+        return finished
 
     async def release(self, row: DeliveryRow, **values: Any) -> None:
         """Have anybody send something again that was claimed, with other values."""
@@ -260,15 +259,11 @@ class DeliveryRepository:
 
     async def forget_dead(self, rows: Sequence[DeliveryRow]) -> None:
         """Delete what was given up of the objects of deliveries: partners have, or will never get, newer versions."""
-        if not rows:
-            return
         # The order is of the object, and in an index, which the object of what was given up is not.
-        places = [(row.partner_id, row.order_key, row.object_key) for row in rows]
-        dead = (
-            tuple_(DeliveryRow.partner_id, DeliveryRow.order_key, DeliveryRow.object_key).in_(places),
-            DeliveryRow.dead_time.is_not(None),
-        )
-        await self._session.execute(delete(DeliveryRow).where(*dead).execution_options(synchronize_session=False))
+        place = tuple_(DeliveryRow.partner_id, DeliveryRow.order_key, DeliveryRow.object_key)
+        for part in parts([(row.partner_id, row.order_key, row.object_key) for row in rows]):
+            dead = (place.in_(part), DeliveryRow.dead_time.is_not(None))
+            await self._session.execute(delete(DeliveryRow).where(*dead).execution_options(synchronize_session=False))
 
     async def remove_dead_of(self, object_keys: Collection[str]) -> None:
         """Delete what was given up of objects, for whomever it was."""
