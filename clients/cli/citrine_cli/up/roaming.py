@@ -33,6 +33,8 @@ async def start_roaming(settings: UpSettings, core: str, children: list[Child], 
         check_free("the simulated eMSP", "CITRINE_EMSP_LISTEN", settings.emsp_listen)
     directory = settings.data_dir
     variables = {
+        # Commands call it as well: a partner is removed with its tokens there.
+        "CITRINE_CORE": core,
         "CITRINE_OCPI_DATABASE": f"sqlite+aiosqlite:///{directory / 'ocpi.db'}",
         "CITRINE_OCPI_ENCRYPTION_KEY_FILE": str(directory / "ocpi.keys"),
         "CITRINE_OCPI_KEY_FILE": str(settings.operator_key_file),

@@ -160,7 +160,7 @@ def charges_survives_a_killed_core_and_stops_cleanly(running: Running) -> list[s
 
 
 def test_it_charges_survives_and_a_second_start_shows_the_same_and_leaves_nobody_when_killed(tmp_path: Path) -> None:
-    with up(tmp_path) as first:
+    with up(tmp_path, *ROAMING) as first:
         shown = charges_survives_a_killed_core_and_stops_cleanly(first)
 
     with up(tmp_path, *ROAMING) as second:
