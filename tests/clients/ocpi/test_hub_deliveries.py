@@ -188,3 +188,21 @@ async def test_who_was_away_for_long_gets_locations_and_tariffs_as_they_are_by_t
     await until(have_failed, adapter)
 
     assert [row.module for row in await letters.list_some(is_dead=True)] == ["sessions"]
+
+
+async def test_what_an_operator_has_sent_anew_does_not_wait_for_a_party_that_was_not_reached(
+    adapter: RunningAdapter, hub: Emsp
+) -> None:
+    hub.fault = lambda request: hub._envelope(None, 4003, "not reached")
+    await send(adapter, to("ONE", 0))
+    await unreached(adapter)
+    # It would be tried a day later.
+    async with adapter.office.database.writing() as session:
+        await session.execute(update(UnreachedRow).values(open_time=utc_now() + timedelta(days=1)))
+
+    hub.fault = lambda request: None
+    waiting = await adapter.office.letters.list_some(is_dead=False)
+    assert await adapter.office.letters.retry([row.delivery_id for row in waiting]) == 1
+    adapter.adapter.outbox.filled.set()
+
+    await hub.wait_for(lambda one: got(one, "ONE") == ["0"])

@@ -1,11 +1,13 @@
 """What operators see of deliveries, and send again."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from citrine_ocpi.clock import Clock, utc_now
 from citrine_ocpi.db import Database
 from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.deliveries.tables import DeliveryRow
+from citrine_ocpi.transport.routing import Party
 
 __all__ = ["Letters"]
 
@@ -52,7 +54,11 @@ class Letters:
                     row.dead_time, row.lease_time, row.attempts, row.create_time = None, None, 0, now
             for row in rows:
                 row.due_time = now
-            for partner_id in {row.partner_id for row in rows}:
+            receivers: dict[str, set[Party]] = defaultdict(set)
+            for row in rows:
+                receivers[row.partner_id].add(Party(row.receiver_country, row.receiver_party))
+            for partner_id, parties in receivers.items():
+                await repository.try_again(partner_id, parties, now)
                 circuit = await repository.circuit(partner_id)
                 if circuit is not None:
                     circuit.open_time = None

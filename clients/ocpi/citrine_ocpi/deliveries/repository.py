@@ -202,6 +202,13 @@ class DeliveryRepository:
         rows = await self._session.scalars(select(UnreachedRow).where(UnreachedRow.partner_id == partner_id))
         return {Party(row.country_code, row.party_id): row for row in rows}
 
+    async def try_again(self, partner_id: str, receivers: Collection[Party], now: datetime) -> None:
+        """Have it be found out at once whether a hub reaches parties again."""
+        party = tuple_(UnreachedRow.country_code, UnreachedRow.party_id)
+        for part in parts([(one.country_code, one.party_id) for one in receivers]):
+            due = update(UnreachedRow).where(UnreachedRow.partner_id == partner_id, party.in_(part))
+            await self._session.execute(due.values(open_time=now).execution_options(synchronize_session=False))
+
     def add_unreached(self, row: UnreachedRow) -> None:
         """Add a party behind a hub that it did not reach."""
         self._session.add(row)
