@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from citrine_ocpi.db import Table
+from citrine_ocpi.partner import OPERATORS
 from citrine_ocpi.partners.tables import PartnerPartyRow, PartnerRow
 from citrine_ocpi.transport.routing import Party
 
@@ -30,7 +31,7 @@ class Arrival(Enum):
     """What becomes of a party by what its hub says."""
 
     NEW = auto()
-    """The hub named it first."""
+    """The hub named it first, or first in a role in which it is sent something."""
     BACK = auto()
     """The hub reaches it again."""
     NONE = auto()
@@ -68,15 +69,19 @@ class HubClientRepository:
     async def store(
         self, partner_id: str, party: Party, role: str, status: str, time: datetime, now: datetime
     ) -> Arrival:
-        """Store what a hub says of a party, unless something newer is known."""
+        """Store what a hub says of a party, unless something newer is known.
+
+        A party is listed once for each of its roles. The one counts in which it is sent something.
+        """
         row = await self.find(partner_id, party)
-        is_new = row is None
+        is_reader = role not in OPERATORS
+        is_new = row is None or (is_reader and row.role in OPERATORS)
         if row is None:
             row = HubClientRow(
                 partner_id=partner_id, country_code=party.country_code, party_id=party.party_id, create_time=now
             )
             self._session.add(row)
-        elif row.update_time > time:
+        elif not is_new and (row.update_time > time or (row.role not in OPERATORS and not is_reader)):
             return Arrival.NONE
         is_back = row.status in UNREACHED and status not in UNREACHED
         row.role, row.status, row.update_time = role, status, time

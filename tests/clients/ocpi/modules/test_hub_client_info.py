@@ -83,6 +83,26 @@ async def test_a_hub_tells_who_is_behind_it_and_the_newest_counts(adapter: Runni
         assert missing.status_code == 404
 
 
+async def test_of_the_roles_of_a_party_the_one_counts_in_which_it_is_sent_something(adapter: RunningAdapter) -> None:
+    operator = {"role": "CPO"}
+    # Of the first, the operator is newer, and listed first; of the second, last.
+    listed = [
+        {**info("DE-ONE", time="2026-11-30T09:00:00Z"), **operator},
+        info("DE-ONE"),
+        info("DE-TWO"),
+        {**info("DE-TWO", "SUSPENDED", "2026-11-30T09:00:00Z"), **operator},
+        {**info("DE-OPS"), **operator},
+    ]
+    async with hub_peer("2.2.1") as hub:
+        await registered(adapter, hub)
+        for one in listed:
+            assert (await put(hub, one))["status_code"] == 1000
+
+        partner = await adapter.office.partners.find("HUB")
+        assert partner is not None
+        assert {*map(str, partner.present_parties())} == {"DE-ONE", "DE-TWO"}
+
+
 async def test_nobody_sees_what_is_anothers_by_saying_that_they_are_behind_a_hub(
     adapter_of_each: RunningAdapter,
 ) -> None:

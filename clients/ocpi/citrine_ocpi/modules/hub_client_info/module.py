@@ -96,8 +96,6 @@ class HubClientInfoModule:
 
     async def _store_all(self, hub: Partner, infos: Sequence[ClientInfo]) -> None:
         own, now = set(await self._services.partners.own_parties()), self._services.clock()
-        # A party is listed once for each of its roles.
-        readers = {_party_of(info) for info in infos if info.role not in OPERATORS}
         async with self._services.database.writing() as session:
             repository = HubClientRepository(session)
             for info in infos:
@@ -106,7 +104,7 @@ class HubClientInfoModule:
                     continue
                 role, status = info.role[:20], info.status[:20]
                 arrival = await repository.store(hub.partner_id, party, role, status, info.last_updated, now)
-                if arrival is Arrival.NEW and party in readers:
+                if arrival is Arrival.NEW and info.role not in OPERATORS:
                     await StaleLocations(session).add_all(hub.partner_id, party, is_anew=True)
                 elif arrival is Arrival.BACK:
                     await DeliveryRepository(session).begin_anew(hub.partner_id, now, party)
