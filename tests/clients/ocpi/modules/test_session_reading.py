@@ -36,6 +36,8 @@ class StoredCore(ScriptedCore):
         super().__init__()
         self.is_older = is_older
         self.names = names
+        self.begun: set[tuple[str, str]] = set()
+        """What costs nothing yet."""
         self.on("ListTransactions", self._list)
         self.on("ListTransactionCosts", self._list_costs)
         self.on("GetTransaction", self._get)
@@ -57,7 +59,10 @@ class StoredCore(ScriptedCore):
 
     def _list_costs(self, request: ListTransactionCostsRequest, context: Any) -> ListTransactionCostsResponse:
         is_whole = request.include_breakdown and not self.is_older
-        return ListTransactionCostsResponse(costs=[_cost(name, whole=is_whole) for name in self._listed(request)])
+        names = self._listed(request)
+        return ListTransactionCostsResponse(
+            costs=[_cost(one, whole=is_whole and one not in self.begun) for one in names]
+        )
 
     def _get(self, request: GetTransactionRequest, context: Any) -> Transaction:
         if (request.station_id, request.transaction_id) not in self.names:
@@ -130,6 +135,16 @@ async def test_of_an_older_core_that_has_no_other_transactions_costs_are_whole_a
         assert [len(one.cost.periods) for one in costs.values()] == [1, 1]
 
     assert core.calls() == ["GetTransactionCost"] * 2 + ["ListTransactionCosts", "ListTransactions"]
+
+
+async def test_a_core_that_lists_whole_costs_is_not_asked_again_for_one_that_has_no_periods_yet(serve: Any) -> None:
+    core = serve(StoredCore(is_older=False))
+    core.begun = {ASKED[0]}
+
+    async for _, costs in read(core, ASKED):
+        assert [len(one.cost.periods) for one in costs.values()] == [0, 1]
+
+    assert core.calls() == ["ListTransactionCosts", "ListTransactions"]
 
 
 async def test_stations_that_use_the_same_ids_are_told_apart(serve: Any) -> None:

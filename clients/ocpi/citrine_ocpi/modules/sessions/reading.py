@@ -65,6 +65,8 @@ class TransactionReader:
     def __init__(self, citrine: Citrine) -> None:
         self._citrine = citrine
         self._single_until = 0.0
+        self._whole_until = 0.0
+        """Until when costs of lists are taken for whole: the core listed some with periods."""
 
     async def transactions(self, names: Collection[Name]) -> Mapping[Name, Transaction]:
         """Return transactions, those that the core has."""
@@ -78,6 +80,9 @@ class TransactionReader:
         request = partial(ListTransactionCostsRequest, include_breakdown=True)
         asked = _List(self._citrine.tariff_and_cost.ListTransactionCosts, request, "costs", self._cost)
         found: dict[Name, TransactionCost] = await self._read(asked, names)
+        if time.monotonic() < self._whole_until:
+            # Those without have none yet.
+            return found
         # A core that does not know `include_breakdown` says no more than the total.
         short = [name for name, cost in found.items() if cost.HasField("cost") and not cost.cost.periods]
         return found | await self._each(asked, short)
@@ -121,6 +126,8 @@ class TransactionReader:
                 if name not in wanted:
                     raise _OtherAnswer
                 found[name] = one
+        if asked.field == "costs" and any(one.cost.periods for one in found.values()):
+            self._whole_until = time.monotonic() + REMEMBERED
         return found
 
     async def _transaction(self, name: Name) -> Transaction | None:
