@@ -90,6 +90,8 @@ class Emsp:
     partner_versions_url: str = ""
     senders: tuple[str, ...] = SENDERS
     """Modules that it offers lists of."""
+    receivers: tuple[str, ...] = RECEIVERS
+    """Modules that it is sent objects of."""
     hub_party_id: str = ""
     """Its party as a hub, in 2.3.0."""
     registered: dict[str, Any] = field(default_factory=dict)
@@ -175,7 +177,7 @@ class Emsp:
     def _own_endpoints(self, version: str) -> list[dict[str, str]]:
         # Who sends profiles is told there what comes of them.
         sides = [("SENDER", one) for one in (*self.senders, "chargingprofiles")] + [
-            ("RECEIVER", one) for one in RECEIVERS
+            ("RECEIVER", one) for one in self.receivers
         ]
         found = [
             {"identifier": module, "role": role, "url": f"{self.url}/{version}/{role.lower()}/{module}"}

@@ -21,9 +21,12 @@ from citrine_ocpi.transport.client import PartnerClient, PartnerFailed, PartnerR
 from citrine_ocpi.transport.errors import InvalidParameters, MethodNotAllowed, OcpiError, Unauthorized
 from citrine_ocpi.transport.routing import Party
 from citrine_ocpi.transport.server import BASE
-from citrine_ocpi.transport.status import Status, Version
+from citrine_ocpi.transport.status import InterfaceRole, Status, Version
 
 __all__ = ["Registration", "RegistrationFailed"]
+
+_LOCATIONS = frozenset({("locations", InterfaceRole.RECEIVER)})
+"""Where a partner is sent locations."""
 
 _logger = logging.getLogger(__name__)
 
@@ -308,8 +311,11 @@ class Registration:
         _refuse(await repository.foreign_parties(partner_id, said.owned, await repository.lock_own_parties()))
         accepted = said.owned if is_anew else await _accepted(repository, partner_id) & said.owned
         known = {Party(one.country_code, one.party_id) for one in await repository.parties([partner_id])}
-        if is_anew or (known, row.version) != ({*accepted}, str(found.version)):
-            await repository.show_locations_anew(partner_id, is_anew=is_anew)
+        # What was stored as sent to who had no endpoint for it was not sent.
+        gets_first = not {(one.module, one.role) for one in await repository.endpoints([partner_id])} & _LOCATIONS
+        has_none = is_anew or (gets_first and any((one.module, one.role) in _LOCATIONS for one in found.endpoints))
+        if has_none or (known, row.version) != ({*accepted}, str(found.version)):
+            await repository.show_locations_anew(partner_id, is_anew=has_none)
         row.version = str(found.version)
         row.versions_url = said.versions_url
         row.token = self._cipher.encrypt(said.token, partner_id)

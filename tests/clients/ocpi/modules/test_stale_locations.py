@@ -130,6 +130,21 @@ async def test_who_registers_gets_all_locations_and_who_is_resumed_what_changed(
     await tnm.wait_for(lambda one: {*statuses(one)} == {one["id"] for one in listed})
 
 
+async def test_who_has_an_endpoint_for_locations_since_gets_all(place: Site, tnm: Emsp) -> None:
+    tnm.receivers = tuple(one for one in tnm.receivers if one != "locations")
+    await tnm.register(place.adapter.versions_url, await place.adapter.invite("tnm"))
+    # What changes while it has none counts as sent.
+    await equip(place, "QUAY")
+    async with asyncio.timeout(WAIT):
+        while await place.adapter.office.letters.count() != (0, 0):
+            await asyncio.sleep(0.02)
+
+    tnm.receivers = (*tnm.receivers, "locations")
+    assert (await tnm.exchange("PUT")).status_code == 200
+
+    await tnm.wait_for(lambda one: statuses(one) == {"QUAY": ["PLANNED"]})
+
+
 async def test_a_party_that_a_hub_reaches_again_gets_what_changed_meanwhile(place: Site) -> None:
     hub = place.hub
     await registered(place.adapter, hub)
