@@ -69,7 +69,8 @@ class Partner:
     """Whether the operator agrees to others being behind it."""
     parties: Sequence[PartnerParty] = ()
     waiting_parties: Sequence[PartnerParty] = ()
-    """Who it says to be beside, since it registered: nothing is theirs before the operator accepts them."""
+    """Who it says to be beside, since it registered, and who was somebody else's and is behind it as it says: nothing
+    is theirs before the operator accepts them."""
     endpoints: Sequence[PartnerEndpoint] = ()
     register_time: datetime | None = None
     is_restricted: bool = True

@@ -17,6 +17,7 @@ from citrine_ocpi.modules.reservations import ReservationRepository
 from citrine_ocpi.modules.tokens.questions import RETENTION
 from citrine_ocpi.modules.tokens.repository import TokenRepository
 from citrine_ocpi.partner import Partner
+from citrine_ocpi.partners.owners import PartyOwnerRepository
 from citrine_ocpi.partners.repository import PartnerRepository
 from citrine_ocpi.published import PublishedRepository
 
@@ -38,7 +39,7 @@ async def remove_partner_data(session: AsyncSession, partner: Partner) -> None:
     partners = PartnerRepository(session)
     others = [one.partner_id for one in await partners.list_all() if one.partner_id != partner.partner_id]
     foreign = {(one.country_code, one.party_id) for one in await partners.parties(others)}
-    foreign |= {(one.country_code, one.party_id) for one in await partners.hub_clients(others)}
+    foreign |= {(one.country_code, one.party_id) for one in await PartyOwnerRepository(session).owned(others)}
     own = [one for one in parties if (one.country_code, one.party_id) not in foreign]
     await published.remove_of_parties(own)
     names = [(one.country_code, one.party_id) for one in own]

@@ -48,7 +48,8 @@ def accept(
 ) -> None:
     """Accept parties that a partner has named since it registered: it sees what is theirs from then on.
 
-    `show` lists those that wait.
+    A party that is or was connected otherwise waits so, too, when a hub says that it is behind it. `show` lists those
+    that wait.
     """
     parties = {party_of(one) for one in party}
 

@@ -9,7 +9,7 @@ from citrine_ocpi.db import Database
 from citrine_ocpi.deliveries.repository import DeliveryRepository
 from citrine_ocpi.encryption import TokenCipher
 from citrine_ocpi.ids import new_credentials_token
-from citrine_ocpi.partner import OwnParty, Partner
+from citrine_ocpi.partner import OPERATORS, OwnParty, Partner
 from citrine_ocpi.partners.directory import Partners
 from citrine_ocpi.partners.registration import Registration
 from citrine_ocpi.partners.repository import PartnerRepository
@@ -168,7 +168,7 @@ class Administration:
                 await PartnerRepository(session).show_locations_anew(partner_id, is_anew=False)
 
     async def accept(self, partner_id: str, parties: Collection[Party]) -> None:
-        """Accept that a partner is parties which it named since it registered: what is theirs is its own.
+        """Accept that a partner is parties which it named since it registered, or has behind it: theirs is its own.
 
         Raises:
             AdministrationRefused: When there is no such partner, one of the parties does not wait, or is somebody's.
@@ -178,7 +178,9 @@ class Administration:
             repository = PartnerRepository(session)
             partner = await repository.lock(partner_id)
             rows = await repository.waiting_parties([partner_id])
+            clients = await repository.waiting_hub_clients([partner_id])
             waiting = {Party(one.country_code, one.party_id) for one in rows}
+            waiting |= {Party(one.country_code, one.party_id) for one in clients}
             if unknown := {*parties} - waiting:
                 raise AdministrationRefused(f"{_listed(unknown)} does not wait: citrine ocpi partner show {partner_id}")
             own = await repository.lock_own_parties()
@@ -199,7 +201,12 @@ class Administration:
                 if row.is_hub and partner is not None:
                     partner.hub_country_code, partner.hub_party_id = row.country_code, row.party_id
                 await session.delete(row)
-            await repository.show_locations_anew(partner_id, is_anew=False)
+                await repository.show_locations_anew(partner_id, is_anew=False)
+            await repository.give(partner_id, parties)
+            for client in clients:
+                party = Party(client.country_code, client.party_id)
+                if party in parties and client.role not in OPERATORS:
+                    await repository.show_locations_anew(partner_id, party, is_anew=True)
 
     async def suspend(self, partner_id: str, *, is_suspended: bool) -> None:
         """Have nothing be exchanged with a partner for the time being, or again.

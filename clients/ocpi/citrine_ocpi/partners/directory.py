@@ -18,7 +18,7 @@ from citrine_ocpi.transport.status import InterfaceRole, Version
 
 __all__ = ["Partners"]
 
-RowT = TypeVar("RowT", PartnerPartyRow, HubClientRow, WaitingPartyRow, EndpointRow)
+RowT = TypeVar("RowT", bound=PartnerPartyRow | HubClientRow | WaitingPartyRow | EndpointRow)
 
 _logger = logging.getLogger(__name__)
 
@@ -105,7 +105,8 @@ class Partners:
         # Most partners are no hubs, and that question is a long one.
         hubs = [row.partner_id for row in rows if row.hub_consent_time is not None]
         clients = await repository.hub_clients(hubs) if hubs else ()
-        waiting = await repository.waiting_parties(ids)
+        waiting: list[WaitingPartyRow | HubClientRow] = [*await repository.waiting_parties(ids)]
+        waiting += await repository.waiting_hub_clients(hubs) if hubs else ()
         return [
             self._partner(
                 row,
@@ -121,7 +122,7 @@ class Partners:
         self,
         row: PartnerRow,
         parties: Iterable[PartnerPartyRow | HubClientRow],
-        waiting: Iterable[WaitingPartyRow],
+        waiting: Iterable[WaitingPartyRow | HubClientRow],
         endpoints: Iterable[EndpointRow],
         used: IssuedTokenRow | None,
     ) -> Partner:

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import Enum, auto
 
-from sqlalchemy import ForeignKey, Index, String, exists, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, aliased, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
 from citrine_ocpi.db import Table
 from citrine_ocpi.partner import OPERATORS
-from citrine_ocpi.partners.tables import PartnerPartyRow, PartnerRow
+from citrine_ocpi.partners.owners import PartyOwnerRow
+from citrine_ocpi.partners.tables import PartnerRow
 from citrine_ocpi.transport.routing import Party
 
 __all__ = ["UNREACHED", "Arrival", "HubClientRepository", "HubClientRow"]
@@ -88,33 +89,35 @@ class HubClientRepository:
         return Arrival.NEW if is_new else Arrival.BACK if is_back else Arrival.NONE
 
     async def hubs_of(self, parties: Collection[Party]) -> dict[Party, str]:
-        """Return which hubs parties are behind, of those that a hub has not said to have left."""
+        """Return whose hubs parties are, of those that the hub has not said to have left."""
         wanted = HubClientRow.party_id.in_({one.party_id for one in parties}) & HubClientRow.status.not_in(AWAY)
-        wanted &= HubClientRow.partner_id.in_(_HUBS)
+        wanted &= HubClientRow.partner_id.in_(_HUBS) & _is_owned()
         rows = await self._session.scalars(select(HubClientRow).where(wanted))
         return {party: row.partner_id for row in rows if (party := Party(row.country_code, row.party_id)) in parties}
 
     async def owned(self, partner_ids: Collection[str]) -> Sequence[HubClientRow]:
         """Return the parties whose objects hubs may see.
 
-        A party that is connected without a hub, or was behind another hub before, is not the hub's: nobody gets to see
-        what is somebody else's by saying that they are behind them.
+        Who is or was connected without the hub is not the hub's before the operator agrees: nobody gets to see what is
+        somebody else's by saying that they are behind them.
         """
-        other = aliased(HubClientRow)
-        same = (other.country_code == HubClientRow.country_code) & (other.party_id == HubClientRow.party_id)
-        earlier = or_(
-            other.create_time < HubClientRow.create_time,
-            (other.create_time == HubClientRow.create_time) & (other.partner_id < HubClientRow.partner_id),
-        )
-        others_are_hubs = other.partner_id.in_(_HUBS)
-        direct = (PartnerPartyRow.country_code == HubClientRow.country_code) & (
-            PartnerPartyRow.party_id == HubClientRow.party_id
-        )
-        query = (
-            select(HubClientRow)
-            .where(HubClientRow.partner_id.in_(partner_ids), HubClientRow.partner_id.in_(_HUBS))
-            .where(~exists().where(direct, PartnerPartyRow.partner_id != HubClientRow.partner_id))
-            .where(~exists().where(same, other.partner_id != HubClientRow.partner_id, earlier, others_are_hubs))
-            .order_by(HubClientRow.country_code, HubClientRow.party_id)
-        )
-        return (await self._session.scalars(query)).all()
+        return await self._list(HubClientRow.partner_id.in_(partner_ids), _is_owned())
+
+    async def waiting(self, partner_ids: Collection[str]) -> Sequence[HubClientRow]:
+        """Return the parties that hubs say to be there, and that are not theirs until the operator accepts them."""
+        is_there = HubClientRow.status.not_in(AWAY)
+        return await self._list(HubClientRow.partner_id.in_(partner_ids), is_there, ~_is_owned())
+
+    async def _list(self, *conditions: ColumnElement[bool]) -> Sequence[HubClientRow]:
+        query = select(HubClientRow).where(HubClientRow.partner_id.in_(_HUBS), *conditions)
+        order = (HubClientRow.country_code, HubClientRow.party_id)
+        return (await self._session.scalars(query.order_by(*order))).all()
+
+
+def _is_owned() -> ColumnElement[bool]:
+    """Return the condition that a party is that of the hub that names it."""
+    return exists().where(
+        PartyOwnerRow.country_code == HubClientRow.country_code,
+        PartyOwnerRow.party_id == HubClientRow.party_id,
+        PartyOwnerRow.partner_id == HubClientRow.partner_id,
+    )

@@ -8,6 +8,7 @@ from sqlalchemy import Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from citrine_ocpi.partners.hub_clients import HubClientRepository, HubClientRow
+from citrine_ocpi.partners.owners import PartyOwnerRepository
 from citrine_ocpi.partners.tables import (
     EndpointRow,
     IssuedTokenRow,
@@ -17,6 +18,7 @@ from citrine_ocpi.partners.tables import (
     WaitingPartyRow,
 )
 from citrine_ocpi.published.stale import StaleLocations
+from citrine_ocpi.published.viewers import EVERYBODY_PARTY
 from citrine_ocpi.transport.routing import Party
 
 __all__ = ["PartnerRepository"]
@@ -56,6 +58,14 @@ class PartnerRepository:
         """Return the parties behind partners that are hubs."""
         return await HubClientRepository(self._session).owned(partner_ids)
 
+    async def waiting_hub_clients(self, partner_ids: Collection[str]) -> Sequence[HubClientRow]:
+        """Return the parties that hubs name, that were somebody else's, and that the operator has not accepted yet."""
+        return await HubClientRepository(self._session).waiting(partner_ids)
+
+    async def give(self, partner_id: str, parties: Collection[Party]) -> None:
+        """Make a partner the owner of parties, whosever they were."""
+        await PartyOwnerRepository(self._session).give(partner_id, parties)
+
     async def hubs_of(self, parties: Collection[Party]) -> dict[Party, str]:
         """Return which hubs parties are behind."""
         return await HubClientRepository(self._session).hubs_of(parties)
@@ -74,8 +84,9 @@ class PartnerRepository:
             party: row.partner_id for row in rows if (party := Party(row.country_code, row.party_id)) in set(parties)
         }
 
-    async def replace_parties(self, partner_id: str, rows: Iterable[PartnerPartyRow]) -> None:
-        """Store what parties are behind a partner now."""
+    async def replace_parties(self, partner_id: str, rows: Collection[PartnerPartyRow]) -> None:
+        """Store what parties are behind a partner now. They remain its own when it has left."""
+        await self.give(partner_id, {Party(one.country_code, one.party_id) for one in rows})
         await self._session.execute(delete(PartnerPartyRow).where(PartnerPartyRow.partner_id == partner_id))
         self._session.add_all(rows)
 
@@ -92,14 +103,15 @@ class PartnerRepository:
         others = {party for party, owner in owners if owner != partner_id}
         return others | {*parties} & {Party(one.country_code, one.party_id) for one in own}
 
-    async def show_locations_anew(self, partner_id: str, *, is_anew: bool) -> None:
+    async def show_locations_anew(self, partner_id: str, party: Party = EVERYBODY_PARTY, *, is_anew: bool) -> None:
         """Have a partner be sent all locations that it sees, and what it sees no more.
 
         Args:
             partner_id: Who it is.
+            party: The party behind it. EVERYBODY_PARTY: all of it.
             is_anew: Whether it has none of them.
         """
-        await StaleLocations(self._session).add_all(partner_id, is_anew=is_anew)
+        await StaleLocations(self._session).add_all(partner_id, party, is_anew=is_anew)
 
     async def replace_endpoints(self, partner_id: str, rows: Iterable[EndpointRow]) -> None:
         """Store what endpoints a partner has now."""
@@ -111,7 +123,8 @@ class PartnerRepository:
         self._session.add(row)
 
     async def delete(self, partner_id: str) -> None:
-        """Delete a partner, with all that is stored of it."""
+        """Delete a partner, with all that is stored of it. Its parties are not given to who names them first."""
+        await PartyOwnerRepository(self._session).forget(partner_id)
         for table in (PartnerPartyRow, WaitingPartyRow, EndpointRow, IssuedTokenRow, PartnerRow):
             await self._session.execute(delete(table).where(table.partner_id == partner_id))
 

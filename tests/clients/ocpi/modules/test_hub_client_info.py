@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from citrine_ocpi.modules.hub_client_info import HubClientInfoModule
+from citrine_ocpi.partners.administration import AdministrationRefused
 from citrine_ocpi.transport.routing import Party
 from tests.support.emsp import Emsp, emsp
 from tests.support.emsp.validation import faults, received_faults
@@ -122,6 +123,50 @@ async def test_nobody_sees_what_is_anothers_by_saying_that_they_are_behind_a_hub
 
         refused = await direct.call("PUT", f"{direct.endpoints['hubclientinfo', 'RECEIVER']}/DE/OTH", info("DE-OTH"))
         assert (refused.status_code, await owned(adapter, "TNM")) == (405, {"NL-TNM"})
+
+
+async def waiting(adapter: RunningAdapter, partner_id: str) -> set[str]:
+    return {str(one.party) for one in (await adapter.office.administration.get(partner_id)).waiting_parties}
+
+
+@pytest.mark.parametrize("is_named_before", [True, False])
+async def test_a_party_that_leaves_is_a_hubs_only_once_the_operator_accepts_it(
+    adapter_of_each: RunningAdapter, is_named_before: bool
+) -> None:
+    adapter, administration = adapter_of_each, adapter_of_each.office.administration
+    async with hub_peer("2.2.1") as hub, emsp(party_id="TNM") as direct:
+        for peer in (hub, direct):
+            await registered(adapter, peer)
+        if is_named_before:
+            await put(hub, info("NL-TNM"))
+            with pytest.raises(AdministrationRefused, match="NL-TNM is somebody else's"):
+                await administration.accept("HUB", {Party("NL", "TNM")})
+
+        assert (await direct.call("DELETE", direct.endpoints["credentials", "SENDER"])).status_code == 200
+        await put(hub, info("NL-TNM", time="2026-11-30T09:00:00Z"))
+        assert (await owned(adapter, "HUB"), await waiting(adapter, "HUB")) == ({"NL-HUB"}, {"NL-TNM"})
+
+        # Who is invited again registers, whatever a hub said meanwhile.
+        await direct.register(adapter.versions_url, await administration.invite("TNM"))
+        assert await owned(adapter, "TNM") == {"NL-TNM"}
+        await administration.invite("TNM")
+
+        await administration.accept("HUB", {Party("NL", "TNM")})
+        assert (await owned(adapter, "HUB"), await waiting(adapter, "HUB")) == ({"NL-HUB", "NL-TNM"}, set())
+
+
+async def test_a_party_of_a_partner_or_hub_that_is_removed_is_not_that_of_the_next_hub(adapter: RunningAdapter) -> None:
+    async with hub_peer("2.2.1") as hub, hub_peer("2.2.1", "HU2") as other, emsp(party_id="TNM") as direct:
+        for peer in (hub, other, direct):
+            await registered(adapter, peer)
+        await put(hub, info("DE-PRV"))
+        await put(other, info("DE-PRV"))
+
+        for name in ("HUB", "TNM"):
+            await adapter.office.administration.remove(name, is_notified=False)
+        await put(other, info("NL-TNM"))
+
+        assert (await owned(adapter, "HU2"), await waiting(adapter, "HU2")) == ({"NL-HU2"}, {"NL-TNM", "DE-PRV"})
 
 
 async def test_nobody_registers_with_a_party_behind_a_hub_until_the_hub_says_that_it_has_left(

@@ -15,6 +15,7 @@ from citrine_ocpi.modules.hub_client_info import HubClientInfoModule
 from citrine_ocpi.modules.locations import LocationsModule
 from citrine_ocpi.modules.tariffs import TariffsModule, push
 from citrine_ocpi.services import Module, Services
+from citrine_ocpi.transport import Party
 from citrine_sdk import Citrine
 from tests.clients.ocpi.modules.test_hub_client_info import info, put, registered
 from tests.support.core import running_core
@@ -131,6 +132,21 @@ async def test_each_party_behind_a_hub_is_sent_what_it_may_see(site: Site) -> No
         }
         listed = await site.hub.get(site.hub.endpoints["tariffs", "SENDER"], headers=headers)
         assert {one["id"] for one in listed} == shown
+
+
+async def test_a_party_that_left_is_sent_locations_through_its_hub_once_the_operator_accepts_it(site: Site) -> None:
+    await registered(site.adapter, site.hub)
+    async with emsp(party_id="TNM") as direct:
+        await registered(site.adapter, direct)
+        await put(site.hub, info("NL-TNM"))
+        assert (await direct.call("DELETE", direct.endpoints["credentials", "SENDER"])).status_code == 200
+    await _behind(site)
+    await site.locate("ALL")
+    await site.sent("DE/CIT/ALL", "DE-ONE", "DE-TWO")
+
+    await site.adapter.office.administration.accept("HUB", {Party("NL", "TNM")})
+
+    await site.sent("DE/CIT/ALL", "DE-ONE", "DE-TWO", "NL-TNM")
 
 
 async def test_a_hub_that_broadcasts_is_sent_once_what_all_may_see(site: Site) -> None:

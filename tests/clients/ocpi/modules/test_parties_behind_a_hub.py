@@ -13,6 +13,7 @@ from citrine.api.v1.tokens_pb2_grpc import TokensServiceStub
 from citrine.ocpp.actions import unwrap
 from citrine.ocpp.v2 import remote_control_pb2 as remote_control
 from citrine.ocpp.v2 import reservation_pb2 as reservation
+from citrine_ocpi.transport import Party
 from tests.clients.ocpi.modules import test_roaming
 from tests.clients.ocpi.modules.test_commands import token
 from tests.clients.ocpi.modules.test_hub_client_info import info, put, registered
@@ -180,3 +181,28 @@ async def test_a_party_gets_and_lists_its_own_sessions_and_cdrs_alone(behind: Be
         assert len(await behind.list("ONE", module)) == 1
         assert await behind.list("TWO", module) == []
         assert {x.headers["ocpi-to-party-id"] for x in behind.hub.received if x.module == module} == {"ONE"}
+
+
+async def test_nothing_of_a_party_that_left_is_the_hubs_that_names_it(behind: Behind) -> None:
+    uid = "0433333333AA03"
+    async with emsp(country_code="DE", party_id="TRI") as direct:
+        await registered(behind.roaming.adapter, direct)
+        await put(behind.hub, info("DE-TRI"))
+        url = f"{direct.endpoints['tokens', 'RECEIVER']}/DE/TRI/{uid}"
+        assert (await direct.call("PUT", url, own_token("TRI", uid))).status_code == 201
+        await behind.roaming.station.call(started(0, 0, evse=(1, 1), id_token=uid))
+        await behind.roaming.station.call(updated(1, 2000, info=test_roaming.CHARGING))
+        await behind.roaming.station.call(ended(2, 4000))
+        await behind.roaming.record()
+        await direct.wait_for(lambda one: [x for x in one.received if x.module == "cdrs"])
+        assert (await direct.call("DELETE", direct.endpoints["credentials", "SENDER"])).status_code == 200
+    await put(behind.hub, info("DE-TRI", time="2026-11-30T09:00:00Z"))
+
+    assert (await behind.call("TRI", "GET", "tokens", f"/DE/TRI/{uid}"))[0] == 404
+    assert (await behind.call("TRI", "PUT", "tokens", f"/DE/TRI/{uid}", own_token("TRI", uid)))[0] == 404
+    assert [await behind.list("TRI", module) for module in ("sessions", "cdrs")] == [[], []]
+    start = {"token": own_token("TRI", uid), "location_id": "L-1", "evse_uid": "E-1"}
+    assert await behind.command("TRI", "START_SESSION", start) == 2001
+
+    await behind.roaming.adapter.office.administration.accept("HUB", {Party("DE", "TRI")})
+    assert [len(await behind.list("TRI", module)) for module in ("sessions", "cdrs")] == [1, 1]

@@ -15,6 +15,7 @@ from citrine_ocpi.feed import Listener
 from citrine_ocpi.models import v2_2_1, v2_3_0, written_time
 from citrine_ocpi.partner import OPERATORS, Partner
 from citrine_ocpi.partners.hub_clients import Arrival, HubClientRepository
+from citrine_ocpi.partners.owners import PartyOwnerRepository
 from citrine_ocpi.published import StaleLocations
 from citrine_ocpi.services import Services
 from citrine_ocpi.transport.calls import Call, Endpoint
@@ -96,18 +97,27 @@ class HubClientInfoModule:
 
     async def _store_all(self, hub: Partner, infos: Sequence[ClientInfo]) -> None:
         own, now = set(await self._services.partners.own_parties()), self._services.clock()
+        waiting = set[str]()
         async with self._services.database.writing() as session:
-            repository = HubClientRepository(session)
+            repository, arrivals = HubClientRepository(session), list[tuple[Party, str, Arrival]]()
             for info in infos:
                 # We are behind it ourselves.
                 if (party := _party_of(info)) in own:
                     continue
                 role, status = info.role[:20], info.status[:20]
                 arrival = await repository.store(hub.partner_id, party, role, status, info.last_updated, now)
-                if arrival is Arrival.NEW and info.role not in OPERATORS:
+                arrivals.append((party, role, arrival))
+            owned = await PartyOwnerRepository(session).claim(hub.partner_id, {party for party, _, _ in arrivals})
+            for party, role, arrival in arrivals:
+                if party not in owned:
+                    waiting |= {str(party)} if arrival is not Arrival.NONE else set()
+                elif arrival is Arrival.NEW and role not in OPERATORS:
                     await StaleLocations(session).add_all(hub.partner_id, party, is_anew=True)
                 elif arrival is Arrival.BACK:
                     await DeliveryRepository(session).begin_anew(hub.partner_id, now, party)
+        if waiting:
+            extra = {"partner": hub.partner_id, "parties": ", ".join(sorted(waiting))}
+            _logger.warning("parties behind a hub wait for citrine ocpi partner accept", extra=extra)
         self._services.outbox.filled.set()
 
     # What is asked of hubs.
