@@ -29,7 +29,7 @@ COUNTED = {"id", "sequence"}
 OF_PARTITIONS = {"events_month"}
 """Columns that say which partition a row is in: SQLite has none."""
 
-STAMPED = {"reservations"}
+STAMPED = {"alerts", "remote_starts", "reservations", "stations"}
 """Tables whose update_time is that of the database (ADR 41)."""
 
 
