@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 PASSWORD = "correct-horse-battery"
 
-IMPORTS = "import atexit, json, os, sys, threading, types\n"
+IMPORTS = "import atexit, marshal, os, sys, threading, types\n"
 
 MAINS = {
     "raises": "def main(): print('said'); raise ValueError('wrong')",
@@ -33,7 +33,7 @@ for name in ("citrine_cli", "citrine_cli.main"):
     sys.modules[name] = types.ModuleType(name)
 sys.modules["citrine_cli.main"].main = main
 from tests.support import forks
-forks._be(json.dumps([[], os.getcwd(), dict(os.environ)]).encode(), [os.dup(each) for each in range(3)])
+forks._be(marshal.dumps([[], os.getcwd(), dict(os.environ)]), [os.dup(each) for each in range(3)])
 """
 
 
