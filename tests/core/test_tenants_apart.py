@@ -181,6 +181,7 @@ MORE: dict[str, dict[str, Any]] = {
     "DataTransferService.GetDataTransfer": {"data_transfer_id": "1"},
     "DiagnosticsService.AcknowledgeAlert": {"component": "x", "variable": "y"},
     "DiagnosticsService.CustomerInformation": {"request": {"report": True, "customer_identifier": "x"}},
+    "DiagnosticsService.GetAlert": {"component": {"name": "x"}, "variable": {"name": "y"}},
     "DiagnosticsService.GetLog": {"request": {"log": {"remote_location": "ftp://x.example/y"}, "log_type": 1}},
     "DiagnosticsService.GetStationEvent": {"station_event_id": "1"},
     "DiagnosticsService.SetMonitoringBase": {"request": {"monitoring_base": 1}},
@@ -262,6 +263,7 @@ UNPROVEN = frozenset(
         # They need more than an id to be valid, and look for their station behind that.
         "OperationsService.CreateOperation",
         "DiagnosticsService.AcknowledgeAlert",
+        "DiagnosticsService.GetAlert",
         "DiagnosticsService.CustomerInformation",
         "RemoteControlService.RequestStartTransaction",
         "SmartChargingService.SetChargingProfile",
