@@ -21,9 +21,9 @@ links anew. This limit is for what neither of them reaches."""
 class FastPath:
     """Answers messages whose handlers are marked `at_once`, and submits all others to the lanes.
 
-    It answers only if a lane found a while ago that the session is open and the newest of its station. So the first
-    message of a session goes through its lane, and the next one a quarter of an hour after the last that did. Messages
-    with customData always do.
+    It answers only if a lane found a while ago, by such a message, that the session is open and the newest of its
+    station. So the first one of a session goes through its lane, and the next one a quarter of an hour after the last
+    that did. Messages with customData always do.
 
     Call everything from the event loop's thread; every method returns at once.
 
@@ -69,7 +69,7 @@ class FastPath:
 
     def found_current(self, item: Item) -> None:
         """Remember that the session of a message is open and the newest of its station."""
-        if not self._routes:
+        if item.content.request.WhichOneof("message") not in self._routes:
             return
         now = self._monotonic()
         key = (item.tenant_id, item.station_id)

@@ -108,12 +108,10 @@ def test_a_session_counts_as_the_newest_for_a_while_only(setting: Setting) -> No
     assert list(setting.path._current) == [("default", "CS-1")]
 
 
-def test_a_session_that_sent_something_else_sends_its_first_heartbeat_by_no_lane(setting: Setting) -> None:
+def test_a_session_that_only_sends_what_needs_the_database_is_not_remembered(setting: Setting) -> None:
     setting.path.found_current(setting.item(DataTransferRequest(vendor_id="V")))
 
-    setting.path.submit(setting.item())
-
-    assert (len(setting.answers), setting.queued) == (1, [])
+    assert not setting.path._current
 
 
 def test_a_station_that_sends_a_heartbeat_every_five_minutes_uses_a_lane_for_few_of_them(setting: Setting) -> None:
