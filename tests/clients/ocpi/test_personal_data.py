@@ -101,8 +101,8 @@ async def test_nothing_of_a_partner_that_is_removed_is_left_and_nothing_of_other
         assert await adapter.office.administration.remove("tnm") == ""
         after = (await everything(adapter)).upper()
         assert "04A1B2C3" not in after
-        # As a word: three letters occur in what is encrypted, too. That there was such a party is remembered, so that no
-        # hub has it without the operator.
+        # As a word: three letters occur in what is encrypted, too. That there was such a party is remembered, so that
+        # no hub has it without the operator.
         assert [one for one in after.splitlines() if re.search(r"\bTNM\b", one)] == ["['NL', 'TNM', '']"]
         assert after.count("04D4E5F6") == before.count("04D4E5F6") > 6
 
